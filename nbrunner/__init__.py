@@ -1,0 +1,103 @@
+"""Run, watch, stop, resume and compare Metaflow flows from notebooks and scripts.
+
+The names below are the public API; each is imported when it is first used, so that
+``import nbrunner`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    # start and follow runs
+    "Runner": "nbrunner.runner",
+    "NBRunner": "nbrunner.runner",
+    "ExecutingProcess": "nbrunner.executing",
+    "ExecutingRun": "nbrunner.executing",
+    "ExecutingTask": "nbrunner.executing",
+    "StopReport": "nbrunner.launch.stopping",
+    "RunEvent": "nbrunner.progress",
+    "Progress": "nbrunner.progress",
+    "StepProgress": "nbrunner.progress",
+    "Failure": "nbrunner.failure",
+    # know a flow before it runs
+    "describe": "nbrunner.flow.describe",
+    "async_describe": "nbrunner.flow.describe",
+    "FlowDescription": "nbrunner.flow.description",
+    # find runs of this or an earlier process
+    "attach": "nbrunner.executing",
+    # results, through Metaflow's Client
+    "Flow": "nbrunner.client",
+    "Run": "nbrunner.client",
+    "Step": "nbrunner.client",
+    "Task": "nbrunner.client",
+    "namespace": "nbrunner.client",
+    # errors
+    "NbrunnerError": "nbrunner.errors",
+    "BadRequest": "nbrunner.errors",
+    "BadValueError": "nbrunner.errors",
+    "BadTypeError": "nbrunner.errors",
+    "FlowNotFoundError": "nbrunner.errors",
+    "FlowLoadError": "nbrunner.errors",
+    "FlowSyntaxError": "nbrunner.errors",
+    "FlowImportError": "nbrunner.errors",
+    "CleanedUpError": "nbrunner.errors",
+    "RunStartError": "nbrunner.errors",
+    "RunNotFoundError": "nbrunner.errors",
+    "StateError": "nbrunner.errors",
+}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from nbrunner.client import Flow, Run, Step, Task, namespace
+    from nbrunner.errors import (
+        BadRequest,
+        BadTypeError,
+        BadValueError,
+        CleanedUpError,
+        FlowImportError,
+        FlowLoadError,
+        FlowNotFoundError,
+        FlowSyntaxError,
+        NbrunnerError,
+        RunNotFoundError,
+        RunStartError,
+        StateError,
+    )
+    from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
+    from nbrunner.failure import Failure
+    from nbrunner.flow.describe import async_describe, describe
+    from nbrunner.flow.description import FlowDescription
+    from nbrunner.launch.stopping import StopReport
+    from nbrunner.progress import Progress, RunEvent, StepProgress
+    from nbrunner.runner import NBRunner, Runner
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nbrunner' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Called by ``%load_ext nbrunner``."""
+    from nbrunner.jupyter.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Called by ``%unload_ext nbrunner``."""
+    from nbrunner.jupyter.extension import unload
+
+    unload(shell)

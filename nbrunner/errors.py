@@ -1,0 +1,91 @@
+"""Every error of nbrunner, under one root.
+
+::
+
+    NbrunnerError
+    ├── BadRequest              you asked for something that cannot be done as asked
+    │   ├── BadValueError       also a ValueError: unknown name, value out of range, no such run
+    │   │   └── RunNotFoundError    also a LookupError
+    │   ├── BadTypeError        also a TypeError: a value of the wrong type
+    │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file there
+    │   ├── FlowLoadError       the flow file raised while it was being read
+    │   │   ├── FlowSyntaxError     also a SyntaxError
+    │   │   └── FlowImportError     also an ImportError
+    │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
+    ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
+    └── StateError              also a RuntimeError: the state directory cannot be used
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NbrunnerError(Exception):
+    """Root of every error that nbrunner raises on purpose."""
+
+
+class BadRequest(NbrunnerError):
+    """The request cannot be carried out as it was made; nothing was started."""
+
+
+class BadValueError(BadRequest, ValueError):
+    """A value or a name that is not among those possible."""
+
+
+class RunNotFoundError(BadValueError, LookupError):
+    """No run of that name is recorded in the state directory."""
+
+
+class BadTypeError(BadRequest, TypeError):
+    """A value whose type does not fit the parameter or option."""
+
+
+class FlowNotFoundError(BadRequest, FileNotFoundError):
+    """There is no flow file (or working directory) at the path given."""
+
+
+class FlowLoadError(BadRequest, RuntimeError):
+    """The flow file raised, or exited, while it was being read.
+
+    The message ends with the traceback of the flow file's own code.
+    """
+
+
+class FlowSyntaxError(FlowLoadError, SyntaxError):
+    """The flow file, or a module that it imports, is not valid Python."""
+
+
+class FlowImportError(FlowLoadError, ImportError):
+    """The flow file imports something that cannot be imported."""
+
+
+class CleanedUpError(BadRequest, RuntimeError, FileNotFoundError):
+    """The files of this run were deleted by ``cleanup()`` or have expired."""
+
+
+class RunStartError(NbrunnerError, RuntimeError):
+    """The run process ended, or hung, before Metaflow gave the run an id.
+
+    Attributes
+    ----------
+    returncode : int or None
+        Exit code, negative for a signal; None where it had to be ended after a timeout.
+    """
+
+    def __init__(self, message: str, returncode: int | None = None) -> None:
+        super().__init__(message)
+        self.returncode = returncode
+
+
+class StateError(NbrunnerError, RuntimeError):
+    """The state directory cannot be created, read or written."""
+
+
+def did_you_mean(name: str, possible: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
+    close = difflib.get_close_matches(name, list(possible), n=3, cutoff=0.6)
+    if not close:
+        return ""
+    return "; did you mean " + " or ".join(repr(match) for match in close) + "?"

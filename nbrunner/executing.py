@@ -1,0 +1,499 @@
+"""Handles of runs: what is known of one, wherever and whenever it was started.
+
+A handle holds a run directory and belongs to no event loop and no thread: it can be
+awaited from any, by several at once, and made anew from the directory alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nbrunner import client
+from nbrunner.blocking import drive
+from nbrunner.errors import BadValueError, CleanedUpError, RunStartError
+from nbrunner.failure import Failure, failed_task, failure_of_run, failure_of_task
+from nbrunner.launch import ending
+from nbrunner.launch.launcher import ended, run_process_of, supervisor_of
+from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.launch.stopping import (
+    INTERRUPT_GRACE_SECONDS,
+    TERMINATE_GRACE_SECONDS,
+    StopReport,
+    StopRequest,
+)
+from nbrunner.progress import Progress, ProgressTracker, RunEvent
+from nbrunner.record import registry, rundir
+from nbrunner.record.logfile import LineReader, read_text, tail
+from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record.watch import changes_in
+
+if TYPE_CHECKING:
+    from metaflow import Run, Task
+
+_Self = TypeVar("_Self", bound="ExecutingProcess")
+
+# A run whose supervisor has not said who it is may just be starting.
+_STARTING_SECONDS = 30.0
+
+
+class ExecutingProcess:
+    """A run, or a task, that nbrunner started: running or ended.
+
+    Made by the methods of `Runner` and by `attach`, not by hand. As a context manager it
+    does nothing at the end of the block but leave the run alone.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    runner : Runner, optional
+        Who started it.
+    supervisor : ProcessIdentity, optional
+        Known before it has written down who it is to whoever has just started it.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        runner: Any = None,
+        supervisor: ProcessIdentity | None = None,
+    ) -> None:
+        self.runner = runner
+        self.directory = directory
+        self._supervisor = supervisor
+        self._exit: Json | None = None
+        self._attributes: Json | None = None
+        self._record = directory.read(rundir.RECORD) or {}
+        self._progress = ProgressFollower(directory.log("stdout"), self._record.get("flow", {}))
+
+    # -- what it is ---------------------------------------------------------------------
+
+    @property
+    def pathspec(self) -> str | None:
+        """``"<flow name>/<run id>"``; None before Metaflow has given the id."""
+        attributes = self.attributes
+        return f"{attributes['flow_name']}/{attributes['run_id']}" if attributes else None
+
+    @property
+    def attributes(self) -> Json:
+        """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
+        if self._attributes is None:
+            self._attributes = self.directory.read(rundir.ATTRIBUTES)
+        return self._attributes or {}
+
+    @property
+    def command(self) -> list[str]:
+        """The words of the run process's command line."""
+        return list(self._record.get("command", []))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The keyword arguments of the run, as far as JSON can hold them."""
+        return dict(self._record.get("arguments", {}))
+
+    def __repr__(self) -> str:
+        name = self.pathspec or self.directory.name
+        return f"<{type(self).__name__} {name}: {self.status}>"
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    async def __aenter__(self: _Self) -> _Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        pass
+
+    # -- how it is ----------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        """One of ``"running"``, ``"successful"``, ``"failed"``, ``"timeout"``,
+        ``"stopped"``, and ``"lost"``: it ended without anybody seeing how.
+        """
+        exit_record = self._exit_record()
+        if exit_record is None:
+            if self._alive():
+                return "running"
+            exit_record = self._exit_record()  # it may have ended between the two looks
+        if exit_record is None:
+            return "lost"
+        if exit_record["returncode"] == 0:
+            return "successful"
+        return str(exit_record["stop"] or "failed")
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code of the run process, negative for a signal.
+
+        None while it runs, and where nobody saw it end.
+        """
+        exit_record = self._exit_record()
+        return None if exit_record is None else exit_record["returncode"]
+
+    @property
+    def stdout(self) -> str:
+        """What the run has written to stdout so far; all of it once it has ended."""
+        return self._text("stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What the run has written to stderr so far; all of it once it has ended."""
+        return self._text("stderr")
+
+    @property
+    def progress(self) -> Progress:
+        """What became of the steps and tasks so far, by the run's own output."""
+        self._check_there()
+        return self._progress.snapshot(ended=self.status != "running")
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the run failed; None if it did not."""
+        if self.status != "failed":
+            return None
+        stdout = self.stdout
+        failed = failed_task(stdout)
+        if failed is None:
+            return failure_of_run(self.stderr, self.returncode)
+        return failure_of_task(*failed, stdout, self._stored_task(*failed))
+
+    def _stored_task(self, step: str, task_id: str) -> Task | None:
+        from metaflow.exception import MetaflowException
+
+        try:
+            return client.task_of(f"{self.pathspec}/{step}/{task_id}", self.attributes["metadata"])
+        except (MetaflowException, OSError):  # not reachable from here: the log has to do
+            return None
+
+    # -- waiting ------------------------------------------------------------------------
+
+    async def wait(self: _Self, timeout: float | None = None, stream: str | None = None) -> _Self:
+        """Wait until the run has ended.
+
+        Cancelling this leaves the run alone.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds after which the run is stopped; its status is then ``"timeout"``.
+        stream : "stdout" or "stderr", optional
+            Print that stream of the run, from its first line on, to stdout.
+
+        Returns
+        -------
+        ExecutingProcess
+            This handle.
+        """
+        _check_timeout(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._print_and_wait(stream)
+        except TimeoutError:
+            await ending.end(self.directory, self, StopRequest("timeout"))
+        return self
+
+    def __await__(self: _Self) -> Generator[Any, None, _Self]:
+        return self.wait().__await__()
+
+    async def _print_and_wait(self, stream: str | None) -> None:
+        if stream is not None:
+            async for _, line in self.stream_log(stream):
+                print(line)  # noqa: T201 - this is what was asked for
+        await self.until_over()
+
+    async def until_over(self) -> None:
+        """Wait until the run has ended, or is lost, and its supervisor is reaped."""
+        if not self._over():
+            with changes_in(self.directory.path) as changes:
+                while not self._over():
+                    await changes.wait()
+        supervisor = self._supervisor or supervisor_of(self.directory)
+        if supervisor is not None and self._exit is not None:
+            # It may still be clearing away old records; nothing of this run depends on it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await ended(supervisor)
+
+    async def stream_log(
+        self, stream: str, position: int | None = None
+    ) -> AsyncIterator[tuple[int, str]]:
+        """Yield the lines of a log as they are written, until the run has ended.
+
+        Parameters
+        ----------
+        stream : "stdout" or "stderr"
+        position : int, optional
+            Where to go on: the position that came with an earlier line, in this or in any
+            other process. Default: the first line.
+
+        Yields
+        ------
+        (int, str)
+            The position behind a line, in bytes, and the line. What stands behind the last
+            line end comes when the run has ended. What is not UTF-8 is replaced.
+        """
+        log = self._log(stream)
+        with LineReader(log, position or 0) as reader, changes_in(log.parent, log) as changes:
+            changed = False
+            while True:
+                # Asked before reading: what was written before the end is then in the log.
+                over = self._over(look_for_process=not changed)
+                while (block := reader.read_block()) is not None:
+                    for item in block:
+                        yield item
+                    await asyncio.sleep(0)
+                if over:
+                    break
+                changed = await changes.wait()
+            rest = reader.rest()
+            if rest is not None:
+                yield rest
+
+    async def events(self) -> AsyncIterator[RunEvent]:
+        """Yield what happens in the run, from its start; at last how it ended."""
+        tracker = self._progress.new_tracker()
+        async for _, line in self.stream_log("stdout"):
+            event = tracker.feed(line)
+            if event is not None:
+                yield event
+        await self.until_over()
+        yield RunEvent("status", self.status)
+
+    # -- stopping -----------------------------------------------------------------------
+
+    async def async_stop(
+        self,
+        interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS,
+        terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
+    ) -> StopReport:
+        """Stop the run and every process below it: SIGINT, then SIGTERM, then SIGKILL.
+
+        Parameters
+        ----------
+        interrupt_grace_seconds : float
+            How long Metaflow may take to end its tasks after SIGINT.
+        terminate_grace_seconds : float
+            How long what is left then may take to end after SIGTERM.
+
+        Returns
+        -------
+        StopReport
+            What it took. A run that had ended already is reported as it is.
+        """
+        request = StopRequest("stopped", interrupt_grace_seconds, terminate_grace_seconds)
+        return await ending.end(self.directory, self, request)
+
+    def stop(
+        self,
+        interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS,
+        terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
+    ) -> StopReport:
+        """Do as `async_stop`, and wait for it."""
+        return drive(
+            lambda output: self.async_stop(interrupt_grace_seconds, terminate_grace_seconds)
+        )
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _exit_record(self) -> Json | None:
+        if self._exit is None:
+            self._exit = self.directory.read(rundir.EXIT)
+        return self._exit
+
+    def exit_record(self) -> Json | None:
+        """Return what the supervisor wrote at the end; None before."""
+        return self._exit_record()
+
+    def _alive(self) -> bool:
+        """Tell whether the run goes on, supervised or not."""
+        supervisor = self._supervisor or supervisor_of(self.directory)
+        if supervisor is None:
+            return time.time() - float(self._record.get("started", 0)) < _STARTING_SECONDS
+        if supervisor.alive():
+            return True
+        run = run_process_of(self.directory)
+        return run is not None and run.alive()
+
+    def _over(self, look_for_process: bool = True) -> bool:
+        if self._exit_record() is not None:
+            return True
+        if not look_for_process or self._alive():
+            return False
+        return self._exit_record() is not None or not self._alive()
+
+    def _check_there(self) -> None:
+        if not self.directory.path.exists():
+            raise CleanedUpError(
+                f"the logs of {self.pathspec or self.directory.name} are gone: they were deleted "
+                "by cleanup(), or have expired; results are still in Metaflow's Run"
+            )
+
+    def _log(self, stream: str) -> Path:
+        if stream not in rundir.STREAMS:
+            raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
+        self._check_there()
+        return self.directory.log(stream)
+
+    def _text(self, stream: str) -> str:
+        return read_text(self._log(stream))
+
+    async def until_started(self, timeout_seconds: float) -> None:
+        """Wait until Metaflow has told who the run is.
+
+        Raises
+        ------
+        RunStartError
+            It ended before, or it takes longer than the time given; it is then ended.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                with changes_in(self.directory.path) as changes:
+                    while not self.attributes and not self._over():
+                        await changes.wait()
+        except TimeoutError:
+            await ending.end(self.directory, self, StopRequest("timeout"))
+            what = f"had not started within {timeout_seconds:g} s (file_read_timeout) and was ended"
+            raise RunStartError(self._start_failure(what)) from None
+        if not self.attributes:
+            await self.until_over()
+            raise RunStartError(self._start_failure(self._how_it_ended()), self.returncode)
+
+    def _how_it_ended(self) -> str:
+        record = self._exit_record()
+        if record is None:
+            log = "\n".join(tail(self.directory.path / "supervisor.log", 5))
+            return f"was lost before it had started: its supervisor ended\n{log}".rstrip()
+        if record["error"]:
+            return f"could not be started: {record['error']}"
+        code = record["returncode"]
+        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        hint = ""
+        if code == 0:
+            hint = ": does the file run its flow, under if __name__ == '__main__'?"
+        return f"ended {how} before Metaflow started the run{hint}"
+
+    def _start_failure(self, what: str) -> str:
+        flow = self._record.get("flow", {})
+        lines = [f"{flow.get('name', 'the flow')} {what}", f"command: {' '.join(self.command)}"]
+        for stream in rundir.STREAMS:
+            last = tail(self.directory.log(stream), 20)
+            if last:
+                lines += [f"{stream}:", *(f"  {line}" for line in last)]
+        return "\n".join(lines)
+
+
+class ExecutingRun(ExecutingProcess):
+    """A run that nbrunner started: running or ended.
+
+    Attributes
+    ----------
+    run : metaflow.Run
+        The run in Metaflow's Client, whatever the caller's namespace, metadata or
+        directory.
+    """
+
+    _run: Run | None = None
+
+    @property
+    def run(self) -> Run:
+        if self._run is None:
+            assert self.pathspec is not None, "a handle is given out once the run has its id"
+            self._run = client.run_of(self.pathspec, self.attributes.get("metadata"))
+        return self._run
+
+
+class ExecutingTask(ExecutingProcess):
+    """A task that ``spin`` started: running or ended.
+
+    Attributes
+    ----------
+    task : metaflow.Task
+        The task in Metaflow's Client.
+    """
+
+    _task: Task | None = None
+
+    @property
+    def task(self) -> Task:
+        if self._task is None:
+            facts = self.attributes
+            pathspec = f"{self.pathspec}/{facts['step_name']}/{facts['task_id']}"
+            self._task = client.task_of(pathspec, facts.get("metadata"))
+        return self._task
+
+
+def attach(run: str) -> ExecutingRun | ExecutingTask:
+    """Return a handle of a run that nbrunner started, now or in another process.
+
+    Parameters
+    ----------
+    run : str
+        Its pathspec (``"Flow/1234"``) or its id.
+
+    Raises
+    ------
+    RunNotFoundError
+        nbrunner did not start it for this user, or its record has expired.
+    """
+    directory = registry.find(run)
+    record = directory.read(rundir.RECORD) or {}
+    return (ExecutingTask if record.get("subcommand") == "spin" else ExecutingRun)(directory)
+
+
+def _check_timeout(timeout: float | None) -> None:
+    if timeout is not None and timeout < 0:
+        raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")
+
+
+class ProgressFollower:
+    """Keeps the progress of a run up to date with its stdout, from look to look.
+
+    Parameters
+    ----------
+    log : Path
+    flow : dict
+        The flow's part of the record: the names of its steps and what follows each.
+    """
+
+    # What tells of progress stands behind a task's bracket; all else is not even decoded.
+    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"] Cloning ")
+
+    def __init__(self, log: Path, flow: Json) -> None:
+        self._log = log
+        self._flow = flow
+        self._read_to = 0
+        self._tracker = self.new_tracker()
+
+    def new_tracker(self) -> ProgressTracker:
+        return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
+
+    def snapshot(self, ended: bool) -> Progress:
+        """Read what is new in the log and return the counts."""
+        with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
+            file.seek(self._read_to)
+            while data := file.read(1 << 20):
+                whole = data.rfind(b"\n") + 1
+                if whole == 0:
+                    data += file.readline()
+                    whole = len(data)
+                self._feed(data[:whole])
+                self._read_to += whole
+                file.seek(self._read_to)
+                if whole < len(data) and len(data) < 1 << 20:
+                    break
+        return self._tracker.snapshot(ended)
+
+    def _feed(self, data: bytes) -> None:
+        if not any(needle in data for needle in self._NEEDLES):
+            return
+        for line in data.split(b"\n"):
+            if any(needle in line for needle in self._NEEDLES):
+                self._tracker.feed(line.decode("utf-8", "replace"))

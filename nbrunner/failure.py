@@ -1,0 +1,168 @@
+"""Why a run failed: the step, the exception, the user's own lines."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbrunner.progress import ProgressTracker, parse_line
+
+_FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
+_EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """A line of the user's own code that the exception passed through.
+
+    Attributes
+    ----------
+    file : str
+    line : int
+        Counted from 1.
+    function : str
+    text : str
+        The line itself, empty if the file is gone.
+    """
+
+    file: str
+    line: int
+    function: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed.
+
+    Attributes
+    ----------
+    step, task_id : str
+        The task that failed; empty if it was the run itself.
+    exception_type, message : str
+        The exception's class, and its text.
+    traceback : str
+        As Python prints it; without indentation where the log alone is left to tell.
+    source : tuple of SourceLine
+        The user's own lines in it, outermost first.
+    """
+
+    step: str
+    task_id: str
+    exception_type: str
+    message: str
+    traceback: str
+    source: tuple[SourceLine, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"step {self.step}, task {self.task_id}: " if self.step else ""
+        lines = [f"{where}{self.exception_type}: {self.message}".rstrip(": ")]
+        lines += [
+            f"  {each.file}:{each.line} in {each.function}\n    {each.text}" for each in self.source
+        ]
+        return "\n".join(lines)
+
+
+def failed_task(stdout: str) -> tuple[str, str] | None:
+    """Return (step, task id) of the task that made the run fail, by its stdout."""
+    tracker = ProgressTracker()
+    for line in stdout.splitlines():
+        tracker.feed(line)
+    return tracker.failed_task()
+
+
+def failure_of_task(step: str, task_id: str, stdout: str, task: Any | None) -> Failure:
+    """Tell why a task failed.
+
+    Parameters
+    ----------
+    stdout : str
+        The run's log.
+    task : metaflow.Task or None
+        Its stored exception is the better source: the log has lost the indentation. A task
+        that was killed has stored none.
+    """
+    stored = _stored_exception(task)
+    if stored is not None:
+        kind, message, text = stored
+    else:
+        text = _logged_traceback(step, task_id, stdout)
+        kind, message = _last_exception(text)
+    return Failure(step, task_id, kind, message, text, user_lines(text))
+
+
+def failure_of_run(stderr: str, returncode: int | None) -> Failure:
+    """Tell why a run failed that has no failed task: by what Metaflow said of it."""
+    start = stderr.rfind(_TRACEBACK)
+    if start >= 0:
+        text = stderr[start:].rstrip()
+        kind, message = _last_exception(text)
+        return Failure("", "", kind, message, text, user_lines(text))
+    said = [line.strip() for line in stderr.splitlines() if line.strip()]
+    if returncode is not None and returncode < 0:
+        return Failure("", "", "Killed", f"the run process ended by signal {-returncode}", "")
+    return Failure("", "", "MetaflowException", "\n".join(said[-3:]), "")
+
+
+def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
+    """Return (type, message, traceback) that Metaflow has stored with the task."""
+    exception = getattr(task, "exception", None)
+    stacktrace = getattr(exception, "stacktrace", None)
+    if not exception or not stacktrace:
+        return None
+    # Metaflow keeps the text of the exception's class: "<class 'ValueError'>".
+    kind = re.sub(r"^<class '(?:builtins\.)?(.*)'>$", r"\1", str(exception.type))
+    return kind.rsplit(".", 1)[-1], str(exception.exception), str(stacktrace).rstrip()
+
+
+def _logged_traceback(step: str, task_id: str, stdout: str) -> str:
+    """Return the last traceback that the log shows for a task."""
+    lines: list[str] = []
+    for line in stdout.splitlines():
+        parsed = parse_line(line)
+        if parsed and (parsed.step, parsed.task_id) == (step, task_id):
+            if parsed.text == _TRACEBACK:
+                lines = []
+            lines.append(parsed.text)
+    while lines and lines[-1] in ("", "Task failed."):
+        lines.pop()
+    return "\n".join(lines[-200:])
+
+
+def _last_exception(text: str) -> tuple[str, str]:
+    """Return (type, message) from the end of a traceback."""
+    lines = text.splitlines()
+    frames = [index for index, line in enumerate(lines) if _FRAME.match(line)]
+    # Behind the last frame stand its source line, its carets and then the exception.
+    for index in range((frames[-1] + 2) if frames else 0, len(lines)):
+        match = _EXCEPTION.match(lines[index])
+        if match and not set(lines[index]) <= {"^", "~", " "}:
+            rest = [match["message"] or "", *lines[index + 1 :]]
+            return match["type"], "\n".join(rest).strip()
+    return "Task failed", lines[-1] if lines else ""
+
+
+def user_lines(text: str) -> tuple[SourceLine, ...]:
+    """Return the lines of a traceback that are not Metaflow's, Python's or installed."""
+    found = []
+    for line in text.splitlines():
+        match = _FRAME.match(line)
+        if match and _is_users(match["file"]):
+            number = int(match["line"])
+            linecache.checkcache(match["file"])
+            source = linecache.getline(match["file"], number).strip()
+            found.append(SourceLine(match["file"], number, match["function"], source))
+    return tuple(found)
+
+
+def _is_users(file: str) -> bool:
+    if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file:
+        return False
+    library = Path(os.__file__).parent
+    return not file.startswith((str(library), sys.prefix + os.sep, sys.base_prefix + os.sep))

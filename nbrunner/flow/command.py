@@ -1,0 +1,244 @@
+"""Keyword arguments -> checked words of Metaflow's command line. Pure.
+
+Names map as Metaflow's Runner maps them: ``pylint=False`` is ``--no-pylint``,
+``decospecs=["retry"]`` is ``--with retry``, ``tags=["a"]`` is ``--tag a``.
+"""
+
+from __future__ import annotations
+
+import json
+import numbers
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nbrunner.errors import BadTypeError, BadValueError, did_you_mean
+from nbrunner.flow.description import FlowDescription, Option, Subcommand
+
+# nbrunner hands these to Metaflow itself.
+RESERVED = frozenset({"runner_attribute_file"})
+
+_EXPECTED: Mapping[str, str] = {
+    "int": "an int",
+    "float": "a float",
+    "bool": "True or False",
+    "str": "a str",
+    "file": "a path",
+    "json": "a value that JSON can hold",
+}
+
+
+def command_words(
+    flow: FlowDescription,
+    top_level: Mapping[str, Any],
+    subcommand: Subcommand,
+    arguments: Mapping[str, Any],
+) -> list[str]:
+    """Return the words behind ``python flow.py`` for a run.
+
+    Parameters
+    ----------
+    flow : FlowDescription
+    top_level : mapping
+        Keyword arguments of ``Runner``: options before the subcommand.
+    subcommand : "run", "resume" or "spin"
+    arguments : mapping
+        Keyword arguments of the method: parameters of the flow and options.
+
+    Raises
+    ------
+    BadValueError
+        A name that is neither parameter nor option, a missing one, a value out of range.
+    BadTypeError
+        A value whose type does not fit.
+    """
+    before = _words(flow.top_level, top_level, "Runner()")
+    options = flow.options(subcommand)
+    after = _words(options, arguments, f"{subcommand}()")
+    _check_required(options, arguments)
+    if subcommand == "resume" and arguments.get("step_to_rerun") is not None:
+        _check_step(flow, arguments["step_to_rerun"])
+    return [*before, subcommand, *after]
+
+
+def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) -> list[str]:
+    """Return the words of the options that change how the flow itself reads.
+
+    They are needed before the flow is described, so without a description the configs
+    alone are spelt out; all others are checked once it is there.
+    """
+    if flow is not None:
+        return _words(flow.top_level, top_level, "Runner()")
+    configs = (
+        Option("config", "--config", kind="config", multiple=True, values=2),
+        Option("config_value", "--config-value", kind="config", multiple=True, values=2),
+    )
+    given = {key: value for key, value in top_level.items() if key in ("config", "config_value")}
+    return _words(configs, given, "Runner()")
+
+
+def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> list[str]:
+    by_name = _by_name(options)
+    words: list[str] = []
+    positional: list[str] = []
+    for name, value in given.items():
+        option = by_name.get(name)
+        if option is None or option.name in RESERVED:
+            raise _unknown(name, by_name, where)
+        if value is None:  # as if it were not given
+            continue
+        if option.positional:
+            positional.append(_text(option, value))
+        else:
+            words += _spelt(option, value)
+    return [*words, *positional]
+
+
+def _by_name(options: Iterable[Option]) -> dict[str, Option]:
+    """Map each keyword to its option; the first one of a name wins, as on the command line."""
+    found: dict[str, Option] = {}
+    for option in options:
+        found.setdefault(option.name, option)
+        # Metaflow lowers the case of Parameter("Alpha"); the name as written is fine too.
+        found.setdefault(option.flag.lstrip("-").replace("-", "_"), option)
+    return found
+
+
+def _unknown(name: str, by_name: Mapping[str, Option], where: str) -> BadValueError:
+    possible = dict.fromkeys(
+        option.name for option in by_name.values() if option.name not in RESERVED
+    )
+    if name in RESERVED:
+        return BadValueError(f"{where}: {name!r} is set by nbrunner itself")
+    return BadValueError(
+        f"{where}: unknown argument {name!r}{did_you_mean(name, possible)}"
+        f"\npossible are: {', '.join(possible)}"
+    )
+
+
+def _spelt(option: Option, value: Any) -> list[str]:
+    """Return the words that set an option to a value."""
+    if option.is_flag:
+        if not _is_bool(value):
+            raise _wrong_type(option, value)
+        word = option.flag if value else option.off_flag
+        return [word] if word else []
+    if option.kind == "config":
+        return _config_words(option, value)
+    if option.multiple or option.values > 1:
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            raise _wrong_type(option, value, "a list or tuple")
+        return [f"{option.flag}={_text(option, each)}" for each in value]
+    return [f"{option.flag}={_text(option, value)}"]
+
+
+def _config_words(option: Option, value: Any) -> list[str]:
+    """Spell ``config`` (name, path) or ``config_value`` (name, value) pairs."""
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if isinstance(pairs, (str, bytes)) or not all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
+    ):
+        raise _wrong_type(option, value, "pairs of a config's name and its value")
+    words: list[str] = []
+    for name, content in pairs:
+        if option.name == "config":
+            text = os.fspath(content) if isinstance(content, (str, os.PathLike)) else None
+        elif isinstance(content, str):
+            text = content
+        else:
+            # Metaflow's own ConfigValue tells its content by to_dict().
+            text = _json(option, content.to_dict() if hasattr(content, "to_dict") else content)
+        if text is None:
+            raise _wrong_type(option, content, f"the path of a file for {name!r}")
+        words += [option.flag, str(name), text]
+    return words
+
+
+def _text(option: Option, value: Any) -> str:
+    """Return one value as the command line spells it, or raise if it does not fit."""
+    kind = option.kind
+    if kind == "bool":
+        if not _is_bool(value):
+            raise _wrong_type(option, value)
+        return "True" if value else "False"
+    if kind == "json":
+        return _json(option, value)
+    if kind in ("int", "float"):
+        return _number(option, value)
+    if kind == "choice":
+        return _choice(option, value)
+    if kind == "file" and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if kind == "str" and option.flag.lstrip("-").startswith(("tag", "with")) and value == "":
+        raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
+    if not isinstance(value, str):
+        if option.positional or kind not in ("str", "file") or _is_id(option, value):
+            return str(value)
+        raise _wrong_type(option, value)
+    if "\0" in value:
+        raise BadValueError(f"{option.name}: a command line cannot hold a NUL character")
+    return value
+
+
+def _number(option: Option, value: Any) -> str:
+    # The abstract types, so that numpy's numbers are taken as well.
+    if isinstance(value, numbers.Integral) and not _is_bool(value):
+        return str(int(value))
+    if option.kind == "float" and isinstance(value, numbers.Real) and not _is_bool(value):
+        return repr(float(value))
+    raise _wrong_type(option, value)
+
+
+def _is_id(option: Option, value: Any) -> bool:
+    """Tell whether this is a run id given as a number, as ids of a metadata service are."""
+    return option.name.endswith("run_id") and isinstance(value, int) and not _is_bool(value)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")  # numpy's too
+
+
+def _json(option: Option, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise _wrong_type(option, value, f"{_EXPECTED['json']} ({error})") from error
+
+
+def _choice(option: Option, value: Any) -> str:
+    if isinstance(value, str) and value not in option.choices:
+        raise BadValueError(
+            f"{option.name}: expected one of {', '.join(option.choices)}, got {value!r}"
+            f"{did_you_mean(value, option.choices)}"
+        )
+    if not isinstance(value, str) and str(value) not in option.choices:
+        raise _wrong_type(option, value, f"one of {', '.join(option.choices)}")
+    return str(value)
+
+
+def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadTypeError:
+    what = expected or _EXPECTED.get(option.kind, f"a {option.kind}")
+    default = "" if option.default is None else f" (default {option.default!r})"
+    return BadTypeError(
+        f"{option.name}: expected {what}{default}, got {value!r} of type {type(value).__name__}"
+    )
+
+
+def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None:
+    known = {key for key, value in given.items() if value is not None}
+    for option in options:
+        names = {option.name, option.flag.lstrip("-").replace("-", "_")}
+        if option.required and not names & known:
+            raise BadValueError(
+                f"missing argument: {option.name} is required"
+                + (f" ({option.help})" if option.help else "")
+            )
+
+
+def _check_step(flow: FlowDescription, step: Any) -> None:
+    names = [each.name for each in flow.steps]
+    if step not in names:
+        raise BadValueError(
+            f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)} "
+            f"Its steps are: {', '.join(names)}"
+        )

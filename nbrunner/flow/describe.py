@@ -1,0 +1,183 @@
+"""Describing a flow: a child process imports it, a cache by content remembers the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nbrunner.blocking import drive
+from nbrunner.errors import (
+    BadValueError,
+    FlowImportError,
+    FlowLoadError,
+    FlowSyntaxError,
+    RunStartError,
+)
+from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.source import FlowSource, flow_source
+from nbrunner.launch.launcher import CHILDREN, ended, run_environment
+from nbrunner.record.logfile import read_text
+from nbrunner.record.registry import state_directory
+
+Json = dict[str, Any]
+
+# Raised whenever the answer's form changes: an older answer is then asked for anew.
+_FORM = 1
+
+_CHILD = str(Path(__file__).with_name("describe_child.py"))
+_MAX_CACHED = 500
+
+
+def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
+    """Return what is known of a flow before it runs.
+
+    Parameters
+    ----------
+    flow : path-like or FlowSpec class
+        As for `Runner`.
+    **top_level_options
+        Options before the subcommand that change the flow, as ``config`` does.
+
+    Returns
+    -------
+    FlowDescription
+        Parameters, options and step graph.
+
+    Raises
+    ------
+    FlowNotFoundError, FlowLoadError, BadValueError
+        There is no file; it raises when it is read; it does not define one flow.
+    """
+    return drive(lambda output: async_describe(flow, **top_level_options))
+
+
+async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription:
+    """Do as `describe`, without holding the event loop."""
+    from nbrunner.flow.command import top_level_words
+
+    source = flow_source(flow)
+    environment = run_environment()
+    return await describe_source(
+        source, environment, os.getcwd(), top_level_words(None, top_level_options)
+    )
+
+
+async def describe_source(
+    source: FlowSource,
+    environment: Mapping[str, str],
+    cwd: str,
+    top_level: Sequence[str] = (),
+    timeout_seconds: float = 3600,
+) -> FlowDescription:
+    """Describe a flow as a run in this environment and directory would see it."""
+    request = {"file": str(source.file), "flow": source.flow_name, "top_level": list(top_level)}
+    cached = _cache_file(request, environment, cwd)
+    answer = _read_cached(cached)
+    if answer is None:
+        answer = await _ask_child(request, environment, cwd, timeout_seconds)
+        if "description" in answer:
+            _write_cached(cached, answer)
+    if "error" in answer:
+        raise _error(answer["error"], source)
+    return FlowDescription.from_json(answer["description"])
+
+
+def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path:
+    """Return where the answer is kept; the name holds all that it depends on."""
+    own = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(("METAFLOW", "PYTHON", "USER")) or os.environ.get(name) != value
+    }
+    key = [_FORM, request, sys.executable, own, cwd]
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
+    digest.update(Path(request["file"]).read_bytes())
+    return state_directory() / "descriptions" / f"{digest.hexdigest()[:32]}.json"
+
+
+def _read_cached(path: Path) -> Json | None:
+    """Return a remembered answer whose imported files are as they were."""
+    try:
+        answer: Json = json.loads(path.read_bytes())
+        for name, modified_ns, size in answer["imported"]:
+            facts = os.stat(name)
+            if (facts.st_mtime_ns, facts.st_size) != (modified_ns, size):
+                return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return answer
+
+
+def _write_cached(path: Path, answer: Json) -> None:
+    # A cache that cannot be written costs time, nothing else.
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        temporary.write_text(json.dumps(answer), encoding="utf-8")
+        temporary.replace(path)
+        kept = sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)
+        for old in kept[:-_MAX_CACHED]:
+            old.unlink(missing_ok=True)
+
+
+async def _ask_child(
+    request: Json, environment: Mapping[str, str], cwd: str, timeout_seconds: float
+) -> Json:
+    with tempfile.TemporaryDirectory(prefix="describe-", dir=state_directory()) as folder:
+        asked, answered, output = (Path(folder) / name for name in ("asked", "answered", "output"))
+        asked.write_text(json.dumps(request), encoding="utf-8")
+        with open(output, "wb") as log:
+            child = CHILDREN.start(
+                # -P: this package's own folder is no place to import a flow's modules from.
+                [sys.executable, "-P", _CHILD, str(asked), str(answered)],
+                environment=environment,
+                cwd=cwd,
+                output=log.fileno(),
+            )
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await ended(child)
+        except TimeoutError as error:
+            raise RunStartError(
+                f"{request['file']} was still being imported after {timeout_seconds:g} s "
+                f"(file_read_timeout); it printed:\n{read_text(output)}"
+            ) from error
+        finally:
+            if child.alive():
+                child.send(9)
+                await ended(child)
+        try:
+            answer: Json = json.loads(answered.read_bytes())
+        except (OSError, ValueError) as error:
+            raise FlowLoadError(
+                f"the process that imports {request['file']} ended without an answer; "
+                f"it printed:\n{read_text(output)}"
+            ) from error
+        return answer
+
+
+def _error(error: Json, source: FlowSource) -> Exception:
+    if error["kind"] == "value":
+        return BadValueError(error["message"])
+    if error["kind"] == "flow":
+        return FlowLoadError(f"{source.file}: {error['message']}")
+    if error["type"] == "SystemExit":
+        what = f"{source.file} exits with {error['code']!r} when it is imported"
+    else:
+        what = f"{source.file} raises {error['type']} when it is imported"
+    message = f"{what}:\n{error['traceback']}".rstrip()
+    if error["family"] == "syntax":
+        raised = FlowSyntaxError(message)
+        raised.filename, raised.lineno = error["filename"], error["lineno"]
+        raised.offset, raised.text = error["offset"], error["text"]
+        return raised
+    return FlowImportError(message) if error["family"] == "import" else FlowLoadError(message)

@@ -1,0 +1,154 @@
+"""From what a user names a flow by to a flow file."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import inspect
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
+from nbrunner.record.registry import state_directory
+
+_MAX_WRITTEN = 500
+
+
+@dataclass(frozen=True)
+class FlowSource:
+    """A flow file, and how to read it.
+
+    Attributes
+    ----------
+    file : Path
+        Absolute path of the file that Metaflow executes.
+    flow_name : str or None
+        The class that is meant; None: the only one in the file.
+    python_path : tuple of str
+        Folders to import from in addition to the file's own.
+    line_offset : int
+        Lines that stand in the file above the first line of the cell it was made from.
+    """
+
+    file: Path
+    flow_name: str | None = None
+    python_path: tuple[str, ...] = ()
+    line_offset: int = 0
+
+
+def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
+    """Return the flow file for a path or a FlowSpec class.
+
+    Parameters
+    ----------
+    flow : path-like, FlowSpec class or FlowSource
+        A class may come from a module, from a script or from a notebook cell.
+    cwd : str, optional
+        The folder whose modules a class from a cell may import; default the current one.
+
+    Raises
+    ------
+    FlowNotFoundError
+        There is no such file, or it is a directory.
+    BadValueError
+        It is not a Python file, or the source of the class cannot be had.
+    BadTypeError
+        It is neither a path nor a FlowSpec class.
+    """
+    if isinstance(flow, FlowSource):
+        return flow
+    if isinstance(flow, (str, os.PathLike)):
+        return FlowSource(_flow_file(os.fspath(flow)))
+    if not is_flow_class(flow):
+        raise BadTypeError(
+            f"a flow is given by the path of its file or by its FlowSpec class, not by {flow!r}"
+        )
+    module = sys.modules.get(flow.__module__)
+    if flow.__module__ == "__main__" or module is None:
+        from nbrunner.flow.cells import flow_file_text
+
+        text, line_offset = flow_file_text(flow, vars(module) if module else {})
+        file = write_flow_file(flow.__name__, text)
+        return FlowSource(file, flow.__name__, (cwd or os.getcwd(),), line_offset)
+    return _module_source(flow)
+
+
+def is_flow_class(flow: Any) -> bool:
+    """Tell whether this is a FlowSpec class, without importing metaflow for it."""
+    return inspect.isclass(flow) and any(
+        (base.__module__, base.__name__) == ("metaflow.flowspec", "FlowSpec")
+        for base in flow.__mro__[1:]
+    )
+
+
+def _flow_file(given: str | bytes) -> Path:
+    text = os.fsdecode(given)
+    path = Path(os.path.abspath(os.path.expanduser(text)))
+    where = repr(text) if text == str(path) else f"{text!r} (that is, {path})"
+    if path.is_dir():
+        raise FlowNotFoundError(
+            f"{where} is a directory; a flow is given by the path of its .py file"
+        )
+    if not path.exists():
+        raise FlowNotFoundError(
+            f"no flow file at {where}; relative paths start at the current directory"
+        )
+    if path.suffix != ".py":
+        raise BadValueError(f"{where} is not a Python file; a flow file ends in .py")
+    return path
+
+
+def _module_source(flow: Any) -> FlowSource:
+    """Return the class's own file if it runs the class, else a file that imports it."""
+    file = Path(inspect.getfile(flow)).resolve()
+    if _runs(file, flow.__name__):
+        return FlowSource(file, flow.__name__)
+    module, name = flow.__module__, flow.__qualname__
+    if "." in name:
+        raise BadValueError(f"{module}.{name} is not at the top of its module; a flow has to be")
+    root = file.parents[len(module.split(".")) - (file.name != "__init__.py")]
+    text = f"from {module} import {name}\n\nif __name__ == '__main__':\n    {name}()\n"
+    return FlowSource(write_flow_file(name, text), name, (str(root),))
+
+
+def _runs(file: Path, name: str) -> bool:
+    """Tell whether a file, when executed, runs the flow of that name."""
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
+            calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+            if any(isinstance(func, ast.Name) and func.id == name for func in calls):
+                return True
+    return False
+
+
+def write_flow_file(name: str, text: str) -> Path:
+    """Keep a generated flow file in the state directory; same text, same file.
+
+    A task may be started long after the run, so the file is not a temporary one; the
+    oldest are dropped when there are many.
+    """
+    folder = state_directory() / "flows"
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    file = folder / digest / f"{name}.py"
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = file.with_name(f".{secrets.token_hex(4)}")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    os.utime(file.parent)
+    _drop_oldest(folder)
+    return file
+
+
+def _drop_oldest(folder: Path) -> None:
+    kept = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)
+    for old in kept[:-_MAX_WRITTEN]:
+        with contextlib.suppress(OSError):  # another process was faster
+            for file in old.iterdir():
+                file.unlink()
+            old.rmdir()

@@ -1,0 +1,1 @@
+"""All that starts, supervises and ends processes."""

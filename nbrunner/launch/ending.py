@@ -1,0 +1,117 @@
+"""Asking for the end of a run, and seeing to it if its supervisor cannot."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import Any, Protocol
+
+from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.processes import ProcessIdentity, descendants, marked
+from nbrunner.launch.stopping import StopReport, StopRequest
+from nbrunner.record import rundir
+from nbrunner.record.rundir import RunDirectory
+
+# Beyond the grace asked for: how long the supervisor may take to see its last process off.
+_SUPERVISOR_GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
+
+# Every process of a run inherits this variable, so it is found even if the supervisor,
+# and with it the knowledge of who descends from whom, is gone.
+MARKER = "NBRUNNER_RUN_DIRECTORY"
+
+
+class Ending(Protocol):
+    """What is needed of a handle."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def exit_record(self) -> dict[str, Any] | None: ...
+    async def until_over(self) -> None: ...
+
+
+async def end(directory: RunDirectory, handle: Ending, request: StopRequest) -> StopReport:
+    """End a run; once begun this is not given up, even if the caller is cancelled."""
+    task = asyncio.ensure_future(_end(directory, handle, request))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+async def _end(directory: RunDirectory, handle: Ending, request: StopRequest) -> StopReport:
+    began = time.monotonic()
+    if handle.status != "running":
+        return _report(handle, 0.0)
+    if not directory.exists(rundir.STOP):
+        directory.write(rundir.STOP, request.to_json())
+    supervisor = supervisor_of(directory)
+    # One that has not said who it is looks for the request before it waits for anything.
+    if supervisor is None or supervisor.send(signal.SIGUSR1):
+        grace = request.interrupt_grace_seconds + request.terminate_grace_seconds
+        try:
+            async with asyncio.timeout(grace + _SUPERVISOR_GRACE_SECONDS):
+                await handle.until_over()
+        except TimeoutError:
+            pass  # stopped itself, or hung: go on without it
+    if handle.exit_record() is None:
+        await _end_unsupervised(directory, request)
+    return _report(handle, time.monotonic() - began)
+
+
+async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> None:
+    """Climb the ladder for a run whose supervisor is dead or does not answer."""
+    began = time.monotonic()
+    grace = request.interrupt_grace_seconds
+    signals: dict[str, set[ProcessIdentity]] = {}
+    run = run_process_of(directory)
+    if run is not None and run.send_group(signal.SIGINT):
+        signals["SIGINT"] = {run}
+        while run.alive() and time.monotonic() - began < grace:
+            await asyncio.sleep(_LOOK_SECONDS)
+    deadline = time.monotonic() + request.terminate_grace_seconds
+    while left := _left(directory):
+        signum = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
+        reached = signals.setdefault(signum.name, set())
+        for process in left - reached:
+            process.send(signum)
+            reached.add(process)
+        await asyncio.sleep(_LOOK_SECONDS)
+    directory.write(
+        rundir.EXIT,
+        {
+            "returncode": None,
+            "ended": time.time(),
+            "error": None,
+            "stop": request.reason,
+            "signals": [name for name, reached in signals.items() if reached],
+            "terminated": len(signals.get("SIGTERM", ())),
+            "killed": len(signals.get("SIGKILL", ())),
+            "stop_seconds": time.monotonic() - began,
+        },
+    )
+
+
+def _left(directory: RunDirectory) -> set[ProcessIdentity]:
+    """Return every living process of a run, its supervisor included."""
+    found = set(marked(MARKER, str(directory.path)))
+    for known in (supervisor_of(directory), run_process_of(directory)):
+        if known is not None and known.alive():
+            found |= {known, *descendants(known.pid)}
+    return found
+
+
+def _report(handle: Ending, seconds: float) -> StopReport:
+    record = handle.exit_record() or {}
+    return StopReport(
+        status=handle.status,
+        returncode=handle.returncode,
+        signals=tuple(record.get("signals", ())) if seconds else (),
+        terminated=int(record.get("terminated", 0)) if seconds else 0,
+        killed=int(record.get("killed", 0)) if seconds else 0,
+        seconds=seconds,
+    )

@@ -1,0 +1,185 @@
+"""Facts about processes: who is alive, who descends from whom.
+
+A pid alone names nobody, as the kernel gives it out again. A process is identified by its
+pid together with the moment it started. Linux is read from /proc; elsewhere ``ps`` tells.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+
+LINUX = sys.platform.startswith("linux")
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process that existed once; its pid may belong to another one by now.
+
+    Attributes
+    ----------
+    pid : int
+    started : str
+        When it started, as the system tells it; on Linux with the id of the boot.
+    """
+
+    pid: int
+    started: str
+
+    def alive(self) -> bool:
+        """Tell whether this very process runs; a zombie does not."""
+        return _started(self.pid) == self.started
+
+    def send(self, signum: int) -> bool:
+        """Send a signal to this very process; return False where it is gone."""
+        if not LINUX:
+            return self.alive() and _kill(self.pid, signum)
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return False
+        try:
+            # Checked after the descriptor is held: now the pid cannot change hands.
+            if not self.alive():
+                return False
+            signal.pidfd_send_signal(descriptor, signum)
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def send_group(self, signum: int) -> bool:
+        """Send a signal to the process group that this process leads."""
+        if not self.alive():
+            return False
+        try:
+            os.killpg(self.pid, signum)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+def identify(pid: int) -> ProcessIdentity | None:
+    """Return the identity of a living process, None where there is none."""
+    started = _started(pid)
+    return None if started is None else ProcessIdentity(pid, started)
+
+
+def descendants(pid: int) -> list[ProcessIdentity]:
+    """Return every living process below `pid`, children before grandchildren."""
+    children: dict[int, list[int]] = {}
+    for child, parent in _parents():
+        children.setdefault(parent, []).append(child)
+    found: list[int] = []
+    level = [pid]
+    while level:
+        level = [child for parent in level for child in children.get(parent, [])]
+        found += level
+    return [identity for child in found if (identity := identify(child))]
+
+
+def marked(variable: str, value: str) -> list[ProcessIdentity]:
+    """Return every living process of ours that was started with a variable set so.
+
+    Linux only; elsewhere the environment of a process cannot be read, and none is found.
+    """
+    if not LINUX:
+        return []
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                environment = file.read().split(b"\0")
+        except OSError:  # gone, or another user's
+            continue
+        if wanted in environment and (identity := identify(int(name))):
+            found.append(identity)
+    return found
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of all descendants whose own parent ends.
+
+    Linux only (PR_SET_CHILD_SUBREAPER, prctl(2)); elsewhere a child that forks twice
+    escapes to process 1.
+    """
+    if LINUX:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
+
+
+def _kill(pid: int, signum: int) -> bool:
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@cache
+def _boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _stat_fields(pid: int | str) -> list[str] | None:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command's name stands in brackets and may itself hold blanks and brackets.
+    return text[text.rindex(")") + 2 :].split()
+
+
+def _started(pid: int) -> str | None:
+    if not LINUX:
+        return _ps_started(pid)
+    fields = _stat_fields(pid)
+    if fields is None or fields[0] in "ZX":
+        return None
+    return f"{_boot_id()}/{fields[19]}"
+
+
+def _parents() -> list[tuple[int, int]]:
+    """Return (pid, parent's pid) of every process."""
+    if not LINUX:
+        return _ps_parents()
+    pairs = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := _stat_fields(name)):
+            pairs.append((int(name), int(fields[1])))
+    return pairs
+
+
+def _ps_started(pid: int) -> str | None:
+    answer = _ps("-o", "stat=,lstart=", "-p", str(pid)).split(None, 1)
+    if len(answer) < 2 or answer[0].startswith("Z"):
+        return None
+    return answer[1].strip()
+
+
+def _ps_parents() -> list[tuple[int, int]]:
+    pairs = []
+    for line in _ps("-A", "-o", "pid=,ppid=").splitlines():
+        with contextlib.suppress(ValueError):
+            pid, parent = line.split()
+            pairs.append((int(pid), int(parent)))
+    return pairs
+
+
+def _ps(*arguments: str) -> str:
+    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout

@@ -1,0 +1,226 @@
+"""The parent of one run: starts it, reaps it, ends it when asked, records how it ended.
+
+A process of its own, leader of the run's session, so that neither an interrupt nor a
+restart nor the death of the notebook's kernel reaches the run. It adopts every orphan
+below it (child subreaper) and so knows all processes of the run, whatever they did to
+get away. It reads and writes the run directory, and wakes up for signals only:
+
+SIGCHLD   somebody below ended
+SIGUSR1   ``stop.json`` is there
+SIGTERM   end the run, as ``stop.json`` would (the machine shuts down, say)
+
+It is started as a bare ``python -I -S`` and imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from typing import NoReturn
+
+from nbrunner.launch import processes
+from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, StopRequest
+from nbrunner.record import rundir
+from nbrunner.record.rundir import Json, ReservedFile, RunDirectory
+
+# SIGINT and SIGHUP are meant for whoever sits at a terminal, not for a run of its own.
+_SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_STOPPING = {signal.SIGUSR1, signal.SIGTERM}
+
+# How often the ladder looks again at who is left: a process may fork while it is climbed.
+_LADDER_SECONDS = 0.05
+
+
+class Supervisor:
+    """Sees one run through from its start to its last process."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self.directory = directory
+        self.inbox = SignalInbox()
+        self.run_pid: int | None = None
+        self.returncode: int | None = None
+        self.ended: float | None = None
+        self.request: StopRequest | None = None
+        self.requested: float | None = None
+        self.signals: list[str] = []
+        self.terminated: set[processes.ProcessIdentity] = set()
+        self.killed: set[processes.ProcessIdentity] = set()
+
+    def supervise(self) -> None:
+        """Start the run that the directory records, wait for its end, record it."""
+        processes.adopt_orphans()
+        exit_file = ReservedFile(self.directory, rundir.EXIT)
+        error = self._start()
+        if error is None:
+            self._wait_for_run()
+            self._clear_away()
+        exit_file.publish(self._exit_record(error))
+
+    def _start(self) -> str | None:
+        """Start the run process; return why it could not be started, or None."""
+        record = self.directory.read(rundir.RECORD) or {}
+        try:
+            self.run_pid = start_process(self.directory, record)
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+        self.directory.write(rundir.SUPERVISOR, self._identities())
+        return None
+
+    def _identities(self) -> Json:
+        def facts(pid: int | None) -> Json | None:
+            identity = processes.identify(pid) if pid else None
+            return asdict(identity) if identity else None
+
+        return {"supervisor": facts(os.getpid()), "run": facts(self.run_pid)}
+
+    def _wait_for_run(self) -> None:
+        """Wait until the run process ended, climbing the ladder if asked to stop it."""
+        if self.directory.exists(rundir.STOP):  # asked before there was anybody to signal
+            self._begin_stop()
+        while self.returncode is None:
+            timeout = None if self.request is None else _LADDER_SECONDS
+            if self.inbox.wait(timeout) & _STOPPING and self.request is None:
+                self._begin_stop()
+            self._reap()
+            if self.request is not None:
+                self._climb()
+
+    def _begin_stop(self) -> None:
+        self.request = StopRequest.from_json(self.directory.read(rundir.STOP))
+        self.requested = time.monotonic()
+
+    def _climb(self) -> None:
+        """Take the rung that the time since the request calls for."""
+        assert self.request is not None and self.requested is not None
+        waited = time.monotonic() - self.requested
+        grace = self.request.interrupt_grace_seconds
+        if waited >= grace + self.request.terminate_grace_seconds:
+            self._signal_all(signal.SIGKILL)
+        elif waited >= grace:
+            self._signal_all(signal.SIGTERM)
+        elif not self.signals and self.run_pid and self.returncode is None:
+            run = processes.identify(self.run_pid)
+            if run and run.send_group(signal.SIGINT):
+                self.signals.append("SIGINT")
+
+    def _clear_away(self) -> None:
+        """End what a stopped, killed or failed run left below it.
+
+        After a run that ended well nothing is touched: a daemon that a step left behind
+        on purpose lives on, as it does on the command line.
+        """
+        if self.returncode == 0 and self.request is None:
+            return
+        grace = self.request.terminate_grace_seconds if self.request else STRAY_GRACE_SECONDS
+        deadline = time.monotonic() + grace
+        while self._reap():
+            late = time.monotonic() >= deadline
+            self._signal_all(signal.SIGKILL if late else signal.SIGTERM)
+            self.inbox.wait(_LADDER_SECONDS)
+
+    def _signal_all(self, signum: signal.Signals) -> None:
+        """Signal every descendant, each no more than once."""
+        reached = self.killed if signum == signal.SIGKILL else self.terminated
+        for process in processes.descendants(os.getpid()):
+            if process not in reached and process.send(signum):
+                reached.add(process)
+                if signum.name not in self.signals:
+                    self.signals.append(signum.name)
+
+    def _reap(self) -> bool:
+        """Collect every child that has ended; return whether any is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.run_pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+                self.ended = time.time()
+
+    def _exit_record(self, error: str | None) -> Json:
+        now = time.monotonic()
+        return {
+            "returncode": self.returncode,
+            "ended": self.ended or time.time(),
+            "error": error,
+            "stop": self.request and self.request.reason,
+            "signals": self.signals,
+            "terminated": len(self.terminated),
+            "killed": len(self.killed),
+            "stop_seconds": None if self.requested is None else now - self.requested,
+        }
+
+
+def start_process(directory: RunDirectory, record: Json) -> int:
+    """Start the run process with its output going straight into the logs.
+
+    Raises
+    ------
+    OSError
+        The program, its working directory or a log cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    logs = [os.open(directory.log(stream), flags, 0o600) for stream in rundir.STREAMS]
+    try:
+        process = subprocess.Popen(
+            record["command"],
+            cwd=record["cwd"],
+            stdin=subprocess.DEVNULL,
+            stdout=logs[0],
+            stderr=logs[1],
+            process_group=0,  # as a shell would: a step may signal its own group
+        )
+    finally:
+        for log in logs:
+            os.close(log)
+    process.returncode = 0  # this module reaps; Popen must not
+    return process.pid
+
+
+class SignalInbox:
+    """Receives our signals, one after the other, instead of acting in a handler.
+
+    The handlers do nothing; the interpreter writes the number of each signal to a pipe.
+    An executed program gets all of them back with their default action.
+    """
+
+    def __init__(self) -> None:
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        for signum in _SIGNALS:
+            signal.signal(signum, lambda signum, frame: None)
+
+    def wait(self, timeout_seconds: float | None) -> set[int]:
+        """Return the signals that came since the last call; wait for one if none did."""
+        select.select([self._reader], [], [], timeout_seconds)
+        with contextlib.suppress(BlockingIOError):
+            return set(os.read(self._reader, 4096))
+        return set()
+
+
+def main() -> NoReturn:
+    """Supervise the run of the directory named on the command line."""
+    directory = RunDirectory(sys.argv[1])
+    Supervisor(directory).supervise()
+    if directory.exists(rundir.DISCARD):
+        directory.delete()
+    else:
+        from nbrunner.record.expiry import expire_if_due
+
+        expire_if_due(directory.path.parent)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Metaflow's output lines -> what became of every step and task. Pure.
+
+The runtime announces the fate of each task in lines like ::
+
+    2026-11-23 00:02:53.890 [<run id>/<step>/<task id> (pid 17)] Task is starting.
+
+which look the same for local, Kubernetes and Batch tasks (``metaflow/runtime.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+TaskState = Literal["running", "done", "failed", "cloned"]
+
+_LINE = re.compile(
+    r"^(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) "
+    r"\[(?P<run>[^/\]\s]+)/(?P<step>[^/\]\s]+)/(?P<task>[^/\]\s]+)(?: \(pid (?P<pid>\d+)\))?\] "
+    r"(?P<text>.*)$"
+)
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_FOREACH = re.compile(r"^Foreach yields (\d+) child steps\.$")
+
+_STATES: Mapping[str, TaskState] = {
+    "Task is starting.": "running",
+    "Task is starting (retry).": "running",
+    "Task fallback is starting to handle the failure.": "running",
+    "Task finished successfully.": "done",
+    "Task failed.": "failed",
+}
+_CLONED = ("Cloning previously run task ", "Cloning results of a previously run task ")
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a task, taken apart.
+
+    Attributes
+    ----------
+    when : str
+        Local time of the run process, ``"2026-11-23 00:02:53.890"``.
+    run_id, step, task_id : str
+    pid : int or None
+        Process id of the attempt; None for a cloned task.
+    text : str
+        What the task printed, or what Metaflow says of it.
+    """
+
+    when: str
+    run_id: str
+    step: str
+    task_id: str
+    pid: int | None
+    text: str
+
+
+def parse_line(line: str) -> LogLine | None:
+    """Take a line of the run's stdout apart; None if it does not come from a task."""
+    if "\x1b" in line:
+        line = _ANSI.sub("", line)
+    match = _LINE.match(line)
+    if match is None:
+        return None
+    pid = match["pid"]
+    return LogLine(
+        match["when"],
+        match["run"],
+        match["step"],
+        match["task"],
+        None if pid is None else int(pid),
+        match["text"],
+    )
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One thing that happened in a run.
+
+    Attributes
+    ----------
+    kind : str
+        ``"task"``: a task changed its state; ``"foreach"``: a step announced how many
+        tasks follow it; ``"status"``: the run has ended, the last event of all.
+    state : str
+        For a task ``"running"``, ``"retrying"``, ``"done"``, ``"failed"`` or ``"cloned"``;
+        for a foreach the number of tasks; for a status the status.
+    step, task_id : str
+        Empty for a status.
+    when : str
+        Local time of the run process, empty for a status.
+    """
+
+    kind: Literal["task", "foreach", "status"]
+    state: str
+    step: str = ""
+    task_id: str = ""
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """Counts of the tasks of one step.
+
+    Attributes
+    ----------
+    pending : int
+        Tasks known to come that have not started.
+    running, done, failed, cloned : int
+        Tasks in that state now. A failed task that is tried again is running.
+    """
+
+    pending: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    cloned: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.running + self.done + self.failed + self.cloned
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What became of the steps and tasks of a run so far.
+
+    Attributes
+    ----------
+    steps : mapping of str to StepProgress
+        In the order of the flow, as far as it is known, then in order of appearance.
+    """
+
+    steps: Mapping[str, StepProgress] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def tasks(self) -> StepProgress:
+        """The sum over all steps."""
+        each = self.steps.values()
+        return StepProgress(
+            pending=sum(step.pending for step in each),
+            running=sum(step.running for step in each),
+            done=sum(step.done for step in each),
+            failed=sum(step.failed for step in each),
+            cloned=sum(step.cloned for step in each),
+        )
+
+    def __str__(self) -> str:
+        return "  ".join(
+            f"{name} {step.done + step.cloned}/{step.total}" for name, step in self.steps.items()
+        )
+
+
+class ProgressTracker:
+    """Follows a run's stdout line by line.
+
+    Parameters
+    ----------
+    step_names : iterable of str
+        The steps of the flow in their order; each counts as one pending task until more
+        is known.
+    following : mapping of str to list of str
+        The steps that come after each step: a foreach step tells the number of tasks of
+        the one behind it.
+    """
+
+    def __init__(
+        self,
+        step_names: Iterable[str] = (),
+        following: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        self._following = following or {}
+        self._expected: dict[str, int] = {name: 1 for name in step_names}
+        self._tasks: dict[str, dict[str, TaskState]] = {name: {} for name in self._expected}
+        self._foreach: dict[str, int] = {}
+
+    def feed(self, line: str) -> RunEvent | None:
+        """Take in one line; return what it tells, if anything."""
+        if "] " not in line:
+            return None
+        parsed = parse_line(line)
+        if parsed is None:
+            return None
+        state = _STATES.get(parsed.text)
+        if state is None and parsed.pid is None and parsed.text.startswith(_CLONED):
+            state = "cloned"
+        if state is not None:
+            return self._task_event(parsed, state)
+        if count := _FOREACH.match(parsed.text):
+            return self._foreach_event(parsed, int(count[1]))
+        return None
+
+    def _task_event(self, line: LogLine, state: TaskState) -> RunEvent:
+        tasks = self._tasks.setdefault(line.step, {})
+        again = state == "running" and tasks.get(line.task_id) == "failed"
+        # The number in a cloned task's line counts the clones; a task may have it as well.
+        tasks[line.text if state == "cloned" else line.task_id] = state
+        return RunEvent("task", "retrying" if again else state, line.step, line.task_id, line.when)
+
+    def _foreach_event(self, line: LogLine, count: int) -> RunEvent:
+        for name in self._following.get(line.step, []):
+            # Every task of a nested foreach announces a number of its own.
+            self._foreach[name] = self._foreach.get(name, 0) + count
+            self._expected[name] = self._foreach[name]
+        return RunEvent("foreach", str(count), line.step, line.task_id, line.when)
+
+    def snapshot(self, ended: bool = False) -> Progress:
+        """Return the counts as they stand; once the run has ended nothing is pending."""
+        steps = {}
+        for name, tasks in self._tasks.items():
+            states = list(tasks.values())
+            known = len(states)
+            steps[name] = StepProgress(
+                pending=0 if ended else max(0, self._expected.get(name, 1) - known),
+                # Nothing runs on after the run: Metaflow ended it without a word.
+                running=0 if ended else states.count("running"),
+                done=states.count("done"),
+                failed=states.count("failed") + (states.count("running") if ended else 0),
+                cloned=states.count("cloned"),
+            )
+        return Progress(MappingProxyType(steps))
+
+    def failed_task(self) -> tuple[str, str] | None:
+        """Return (step, task id) of the last task that failed and was not tried again."""
+        failed = [
+            (step, task)
+            for step, tasks in self._tasks.items()
+            for task, state in tasks.items()
+            if state == "failed"
+        ]
+        return failed[-1] if failed else None

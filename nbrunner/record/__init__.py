@@ -1,0 +1,1 @@
+"""What a run leaves on disk: the single source of truth about it."""

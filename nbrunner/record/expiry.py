@@ -1,0 +1,96 @@
+"""Old run directories are deleted by age and by total size.
+
+The supervisor of each run calls this when its work is done, so that it costs neither the
+user's process nor its event loop anything. Standard library only, for that reason.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from nbrunner.record import rundir
+from nbrunner.record.rundir import RunDirectory
+
+MAX_AGE_SECONDS = 30 * 24 * 3600.0
+MAX_TOTAL_BYTES = 2 * 1024**3
+INTERVAL_SECONDS = 600.0
+
+_STAMP = ".expired"
+
+# A run without an exit record is alive or was lost; only time tells them apart here.
+_LOST_AFTER_SECONDS = 24 * 3600.0
+
+
+def expire_if_due(runs: Path, interval_seconds: float = INTERVAL_SECONDS) -> list[str]:
+    """Expire unless that was done in the last minutes; return the names deleted."""
+    stamp = runs / _STAMP
+    try:
+        if time.time() - stamp.stat().st_mtime < interval_seconds:
+            return []
+    except FileNotFoundError:
+        pass
+    stamp.touch()
+    return expire(runs)
+
+
+def expire(
+    runs: Path,
+    max_age_seconds: float = MAX_AGE_SECONDS,
+    max_total_bytes: int = MAX_TOTAL_BYTES,
+) -> list[str]:
+    """Delete ended runs that are too old, and the oldest while all are too large.
+
+    Parameters
+    ----------
+    runs : Path
+        The folder that holds one directory a run.
+    max_age_seconds : float
+        How long after its last write a directory is kept.
+    max_total_bytes : int
+        How much disk all of them may take.
+
+    Returns
+    -------
+    list of str
+        The names of the directories deleted.
+    """
+    now = time.time()
+    ended = []
+    total = 0
+    for entry in _directories(runs):
+        directory = RunDirectory(entry)
+        size, written = _size_and_age(entry)
+        total += size
+        if directory.exists(rundir.EXIT) or now - written > _LOST_AFTER_SECONDS:
+            ended.append((written, size, directory))
+    deleted = []
+    for written, size, directory in sorted(ended, key=lambda item: item[0]):
+        if now - written > max_age_seconds or total > max_total_bytes:
+            directory.delete()
+            deleted.append(directory.name)
+            total -= size
+    return deleted
+
+
+def _directories(runs: Path) -> list[str]:
+    try:
+        with os.scandir(runs) as entries:
+            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+
+
+def _size_and_age(path: str) -> tuple[int, float]:
+    """Return the bytes on disk and the last write (seconds since the epoch)."""
+    size, written = 0, 0.0
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
+                size += facts.st_blocks * 512
+                written = max(written, facts.st_mtime)
+    except FileNotFoundError:  # deleted by another supervisor meanwhile
+        pass
+    return size, written

@@ -1,0 +1,120 @@
+"""Reading a log that grows: whole lines, and positions that stay true.
+
+A position is an offset in bytes, just behind the line it came with, so it means the same
+in any process, now or later. A line ends with ``\\n``; a ``\\r`` before it belongs to the
+line's end, any other one to the line. What is not UTF-8 is replaced, never an error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
+BLOCK_BYTES = 64 * 1024
+
+
+class LineReader:
+    """Reads the lines of one log from a position on, block by block.
+
+    Parameters
+    ----------
+    path : Path
+        The log; it need not exist yet.
+    position : int
+        Offset in bytes to start from, as a line read earlier came with.
+    """
+
+    def __init__(self, path: Path, position: int = 0) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        self._read_to = position
+        self._position = position
+        # Pieces of a line whose end has not been read; joined once, so that a line of
+        # many megabytes is not copied again and again.
+        self._pieces: list[bytes] = []
+
+    def __enter__(self) -> LineReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def read_block(self) -> list[tuple[int, str]] | None:
+        """Return the (position, line) pairs that end in the next block.
+
+        The list is empty where the block lies within a long line. None: the log holds
+        nothing more at present.
+        """
+        data = self._read()
+        if not data:
+            return None
+        end = data.rfind(b"\n")
+        if end < 0:
+            self._pieces.append(data)
+            return []
+        rest = data[end + 1 :]
+        self._pieces.append(data[:end])
+        whole = b"".join(self._pieces)
+        self._pieces = [rest] if rest else []
+        return list(self._lines(whole))
+
+    def rest(self) -> tuple[int, str] | None:
+        """Return the unterminated line at the end of the log, if there is one."""
+        if not self._pieces:
+            return None
+        last = b"".join(self._pieces)
+        self._pieces = []
+        self._position += len(last)
+        return self._position, decode(last)
+
+    def _read(self) -> bytes:
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return b""
+        data = os.pread(self._descriptor, BLOCK_BYTES, self._read_to)
+        self._read_to += len(data)
+        return data
+
+    def _lines(self, whole: bytes) -> Iterator[tuple[int, str]]:
+        position = self._position
+        for line in whole.split(b"\n"):
+            position += len(line) + 1
+            yield position, decode(line)
+        self._position = position
+
+
+def decode(line: bytes) -> str:
+    """Return the text of one line, without the ``\\r`` of a CRLF."""
+    if line.endswith(b"\r"):
+        line = line[:-1]
+    return line.decode("utf-8", "replace")
+
+
+def read_text(path: Path) -> str:
+    """Return a whole log as text; an absent one is empty."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return ""
+    return data.replace(b"\r\n", b"\n").decode("utf-8", "replace")
+
+
+def tail(path: Path, lines: int) -> list[str]:
+    """Return the last lines of a log, reading no more than its last 64 KiB."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 64 * 1024))
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    return [decode(line) for line in data.rstrip().split(b"\n")[-lines:]] if data.strip() else []

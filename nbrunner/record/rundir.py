@@ -1,0 +1,109 @@
+"""The directory of one run: its files, how they are written, what they say.
+
+::
+
+    record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
+    supervisor.json   pid and identity of supervisor and run process          (supervisor)
+    attributes.json   flow_name, run_id, metadata                             (Metaflow)
+    stdout.log        written by the run process itself                       (run process)
+    stderr.log
+    stop.json         a request to end the run, and with which grace          (anyone)
+    discard           a request to delete the directory once the run is over  (anyone)
+    exit.json         return code, when, how it was stopped                   (supervisor)
+
+Every JSON file but Metaflow's own appears whole or not at all. The supervisor uses this
+module in a bare interpreter, so it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+RECORD = "record.json"
+SUPERVISOR = "supervisor.json"
+ATTRIBUTES = "attributes.json"
+STOP = "stop.json"
+DISCARD = "discard"
+EXIT = "exit.json"
+
+Stream = Literal["stdout", "stderr"]
+STREAMS: tuple[str, ...] = get_args(Stream)
+
+Json = dict[str, Any]
+
+
+class RunDirectory:
+    """Reads and writes the files of one run.
+
+    Parameters
+    ----------
+    path : path-like
+        The directory. It need not exist: everything then reads as absent.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def log(self, stream: str) -> Path:
+        """Return the path of the log that holds ``"stdout"`` or ``"stderr"``."""
+        return self.path / f"{stream}.log"
+
+    def read(self, name: str) -> Json | None:
+        """Return the content of a JSON file, or None while it is not there.
+
+        Metaflow writes its attribute file in place; half of it is "not there" too.
+        """
+        try:
+            content = json.loads((self.path / name).read_bytes())
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return content if isinstance(content, dict) else None
+
+    def write(self, name: str, content: Json) -> None:
+        """Write a JSON file so that no reader ever sees a part of it."""
+        temporary = self.path / f".{name}.{os.getpid()}"
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        temporary.replace(self.path / name)
+
+    def exists(self, name: str = RECORD) -> bool:
+        return (self.path / name).exists()
+
+    def mark(self, name: str) -> None:
+        """Leave an empty marker file."""
+        (self.path / name).touch()
+
+    def delete(self) -> None:
+        """Delete the directory and all in it; what is already gone is fine."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
+
+
+class ReservedFile:
+    """A small file whose disk space is taken in advance.
+
+    The exit record must be written when the run's own output has filled the disk.
+    """
+
+    def __init__(self, directory: RunDirectory, name: str, size_bytes: int = 4096) -> None:
+        self._temporary = directory.path / f".{name}.reserved"
+        self._final = directory.path / name
+        self._temporary.write_bytes(b" " * size_bytes)
+
+    def publish(self, content: Json) -> None:
+        """Put the content in place; the rest of the reserved space stays blank."""
+        data = json.dumps(content, indent=1).encode()
+        with open(self._temporary, "r+b") as file:
+            file.write(data)
+        self._temporary.replace(self._final)

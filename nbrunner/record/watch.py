@@ -1,0 +1,159 @@
+"""Being told, on any event loop, that files in a directory have changed.
+
+On Linux one inotify descriptor an event loop serves every directory followed there; it is
+opened for the first follower and closed with the last, so nothing outlives its use. Where
+there is none (another system, or the user's limit of inotify instances is reached) the
+follower looks again every few milliseconds instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import struct
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from nbrunner.launch.processes import LINUX
+
+# ipykernel 7.4 delivers an interrupt to an awaiting cell only when its event loop wakes up
+# for another reason. Every wait of ours is therefore cut into pieces of this length.
+WAKE_SECONDS = 0.1
+
+_POLL_SECONDS = 0.01
+
+# sys/inotify.h
+_IN_MODIFY, _IN_CLOSE_WRITE, _IN_MOVED_TO = 0x2, 0x8, 0x80
+_IN_NONBLOCK, _IN_CLOEXEC = 0x800, 0x80000
+_EVENT = struct.Struct("iIII")
+
+
+class Changes:
+    """Tells one follower of one directory that something in it changed."""
+
+    def __init__(self, polls: bool) -> None:
+        self._polls = polls
+        self._changed = True  # look once before the first wait
+        self._waiter: asyncio.Future[None] | None = None
+
+    def notify(self) -> None:
+        self._changed = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, timeout_seconds: float = WAKE_SECONDS) -> bool:
+        """Wait for a change since the last call, for no longer than the time given.
+
+        Returns
+        -------
+        bool
+            Whether there was one; True as well where changes cannot be told.
+        """
+        if self._polls:
+            await asyncio.sleep(min(_POLL_SECONDS, timeout_seconds))
+            return True
+        if not self._changed:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.wait((self._waiter,), timeout=timeout_seconds)
+            finally:
+                self._waiter = None
+        changed, self._changed = self._changed, False
+        return changed
+
+
+class _Inotify:
+    """The inotify descriptor of one event loop."""
+
+    _of_loop: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inotify]] = (
+        weakref.WeakKeyDictionary()
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "inotify_init1 failed")
+        self._followers: dict[int, set[Changes]] = {}
+        loop.add_reader(self._descriptor, self._read)
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Inotify:
+        if loop not in cls._of_loop:
+            cls._of_loop[loop] = cls(loop)
+        return cls._of_loop[loop]
+
+    def add(self, path: Path, mask: int, changes: Changes) -> None:
+        # Adding a path that is watched already gives its watch once more.
+        watch: int = self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), mask)
+        if watch < 0:
+            error = OSError(ctypes.get_errno(), f"inotify_add_watch failed for {path}")
+            self.remove(changes)
+            raise error
+        self._followers.setdefault(watch, set()).add(changes)
+
+    def remove(self, changes: Changes) -> None:
+        for watch, followers in list(self._followers.items()):
+            followers.discard(changes)
+            if not followers:
+                del self._followers[watch]
+                self._libc.inotify_rm_watch(self._descriptor, watch)
+        self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._followers:
+            return
+        loop = self._loop()
+        if loop is not None:
+            if not loop.is_closed():
+                loop.remove_reader(self._descriptor)
+            self._of_loop.pop(loop, None)
+        os.close(self._descriptor)
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            events = os.read(self._descriptor, 64 * 1024)
+            for watch in set(_watches(events)):
+                for changes in self._followers.get(watch, ()):
+                    changes.notify()
+
+
+def _watches(events: bytes) -> Iterator[int]:
+    offset = 0
+    while offset < len(events):
+        watch, _mask, _cookie, length = _EVENT.unpack_from(events, offset)
+        yield watch
+        offset += _EVENT.size + length
+
+
+@contextlib.contextmanager
+def changes_in(directory: Path, log: Path | None = None) -> Iterator[Changes]:
+    """Follow, on the running loop, what appears in a directory and grows in a log.
+
+    Without a log the follower sleeps through everything that a run prints.
+    """
+    changes = Changes(polls=False)
+    try:
+        inotify = _follow(directory, log, changes)
+    except OSError:
+        yield Changes(polls=True)
+        return
+    try:
+        yield changes
+    finally:
+        inotify.remove(changes)
+
+
+def _follow(directory: Path, log: Path | None, changes: Changes) -> _Inotify:
+    if not LINUX:
+        raise OSError("inotify is a part of Linux")
+    inotify = _Inotify.of(asyncio.get_running_loop())
+    inotify.add(directory, _IN_CLOSE_WRITE | _IN_MOVED_TO, changes)
+    if log is not None:
+        inotify.add(log, _IN_MODIFY, changes)
+    return inotify

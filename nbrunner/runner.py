@@ -1,0 +1,377 @@
+"""Runner and NBRunner: starting runs of a flow, blocking or not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nbrunner.blocking import Output, drive
+from nbrunner.errors import BadTypeError, FlowNotFoundError, RunStartError
+from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
+from nbrunner.flow.command import command_words, top_level_words
+from nbrunner.flow.describe import describe_source
+from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.source import FlowSource, flow_source
+from nbrunner.launch import ending
+from nbrunner.launch.launcher import ColdLauncher, Launcher, run_environment
+from nbrunner.launch.stopping import StopRequest
+from nbrunner.record import registry, rundir
+from nbrunner.record.rundir import Json
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+_E = TypeVar("_E", bound=ExecutingProcess)
+
+launcher: Launcher = ColdLauncher()
+
+
+class Runner:
+    """Starts runs of one flow.
+
+    Parameters
+    ----------
+    flow_file : path-like or FlowSpec class
+        Path of the flow file, or the class itself: of a module, a script or a cell.
+    show_output : bool, default True
+        Print what the run writes while a blocking method waits for it: stdout to stdout,
+        stderr to stderr.
+    profile : str, optional
+        Metaflow profile to run with; default the one of the environment.
+    env : dict of str to str, optional
+        Environment variables to add to those of this process.
+    cwd : path-like, optional
+        Directory to run in; default the current one of each start.
+    file_read_timeout : float, default 3600
+        Seconds that the run may take until Metaflow has given it an id.
+    **top_level_options
+        Options that the command line takes before the subcommand: ``pylint=False`` for
+        ``--no-pylint``, ``decospecs=["retry"]`` for ``--with retry``, ...
+
+    Raises
+    ------
+    FlowNotFoundError, BadValueError, BadTypeError
+        There is no such flow file or directory, or an argument is not what it should be.
+
+    Notes
+    -----
+    As a context manager it does nothing at the end of the block: runs go on, and their
+    records stay until they expire or `cleanup` is called.
+    """
+
+    def __init__(
+        self,
+        flow_file: Any,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        file_read_timeout: float = 3600,
+        **top_level_options: Any,
+    ) -> None:
+        self._cwd = None if cwd is None else _directory(cwd)
+        self._source: FlowSource = flow_source(flow_file, self._cwd)
+        self.flow_file = str(self._source.file)
+        self.show_output = show_output
+        self.file_read_timeout = file_read_timeout
+        self.top_level_options = top_level_options
+        self._profile = profile
+        self._env = _checked_env(env)
+        self._started: list[ExecutingProcess] = []
+
+    def __repr__(self) -> str:
+        return f"Runner({self.flow_file!r})"
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    async def __aenter__(self) -> Runner:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        pass
+
+    # -- blocking -----------------------------------------------------------------------
+
+    def run(self, **arguments: Any) -> ExecutingRun:
+        """Run the flow and wait for its end.
+
+        An interrupt (Ctrl-C) stops the run and then raises KeyboardInterrupt.
+
+        Parameters
+        ----------
+        **arguments
+            Parameters of the flow, and options of ``run``: ``tags``, ``max_workers``, ...
+
+        Returns
+        -------
+        ExecutingRun
+            The run, ended; look at its ``status``.
+
+        Raises
+        ------
+        BadValueError, BadTypeError
+            An argument is unknown, missing, or of the wrong type; nothing was started.
+        FlowLoadError
+            The flow file raises when it is imported.
+        RunStartError
+            The run ended before Metaflow gave it an id: the flow is not valid, say.
+        """
+        return self._to_the_end(ExecutingRun, "run", arguments)
+
+    def resume(self, **arguments: Any) -> ExecutingRun:
+        """Resume an earlier run and wait for the end of the new one; see `run`.
+
+        Parameters
+        ----------
+        **arguments
+            ``origin_run_id`` (default: the latest run), ``step_to_rerun``, ``tags``, ...
+        """
+        return self._to_the_end(ExecutingRun, "resume", arguments)
+
+    def spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
+        """Run one step again with the inputs of an earlier task, and wait for it.
+
+        Parameters
+        ----------
+        pathspec : str
+            A step (its latest task) or ``"<flow>/<run>/<step>/<task>"``.
+        **arguments
+            Options of ``spin``: ``artifacts_module``, ``persist``, ...
+        """
+        return self._to_the_end(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
+
+    # -- not blocking -------------------------------------------------------------------
+
+    async def async_run(self, **arguments: Any) -> ExecutingRun:
+        """Start a run and return as soon as Metaflow has given it an id; see `run`.
+
+        Cancelling this ends what it has started.
+        """
+        return await self._until_started(ExecutingRun, "run", arguments)
+
+    async def async_resume(self, **arguments: Any) -> ExecutingRun:
+        """Start to resume an earlier run; see `resume` and `async_run`."""
+        return await self._until_started(ExecutingRun, "resume", arguments)
+
+    async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
+        """Start to spin a step; see `spin` and `async_run`.
+
+        Metaflow tells the task's name only when it has ended.
+        """
+        return await self._until_started(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
+
+    # -- what is left -------------------------------------------------------------------
+
+    def cleanup(self) -> None:
+        """Delete the logs and records of the runs that this Runner started.
+
+        Results stay where Metaflow keeps them. A run that is not over goes on; its record
+        is deleted when it ends.
+        """
+        for handle in self._started:
+            if handle.directory.exists():
+                handle.directory.mark(rundir.DISCARD)
+            if handle.status != "running":
+                handle.directory.delete()
+        self._started.clear()
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+        show = self.show_output
+
+        async def start_and_wait(output: Output) -> _E:
+            handle = await self._launch(kind, subcommand, arguments)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    if show:
+                        for stream in rundir.STREAMS:
+                            group.create_task(_show(handle, stream, output))
+                    await handle.until_started(self.file_read_timeout)
+                    await handle.until_over()
+            except BaseExceptionGroup as errors:  # the first is what went wrong
+                raise errors.exceptions[0] from None
+            except asyncio.CancelledError:  # the caller was interrupted
+                await ending.end(handle.directory, handle, StopRequest())
+                raise
+            return handle
+
+        return drive(start_and_wait)
+
+    async def _until_started(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+        handle = await self._launch(kind, subcommand, arguments)
+        try:
+            await handle.until_started(self.file_read_timeout)
+        except RunStartError:
+            raise
+        except BaseException:  # cancelled, or interrupted: nobody will know of this run
+            await ending.end(handle.directory, handle, StopRequest())
+            raise
+        return handle
+
+    async def _launch(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+        """Check the arguments and start the process, without waiting for its id."""
+        environment = run_environment(self._env, self._profile)
+        _prepend_python_path(environment, self._source.python_path)
+        cwd = self._cwd or os.getcwd()
+        flow = await describe_source(
+            self._source,
+            environment,
+            cwd,
+            top_level_words(None, self.top_level_options),
+            self.file_read_timeout,
+        )
+        words = command_words(flow, self.top_level_options, subcommand, arguments)
+        directory = registry.create()
+        try:
+            command = [sys.executable, "-u", self.flow_file, *words]
+            command.insert(
+                # Behind the subcommand: before it stand the top-level options.
+                len(command) - len(words) + words.index(subcommand) + 1,
+                f"--runner-attribute-file={directory.path / rundir.ATTRIBUTES}",
+            )
+            directory.write(
+                rundir.RECORD,
+                _record(flow, self._source, subcommand, arguments, self.top_level_options)
+                | {"command": command, "cwd": cwd, "started": time.time()},
+            )
+            environment[ending.MARKER] = str(directory.path)
+            supervisor = launcher.start(directory, environment)
+        except BaseException as error:
+            directory.delete()
+            if isinstance(error, OSError):
+                raise RunStartError(f"{flow.name} could not be started: {error}") from error
+            raise
+        handle = kind(directory, self, supervisor)
+        self._started.append(handle)
+        return handle
+
+
+async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
+    async for _, line in handle.stream_log(stream):
+        output.write(stream, f"{line}\n")
+
+
+def _record(
+    flow: FlowDescription,
+    source: FlowSource,
+    subcommand: Subcommand,
+    arguments: Mapping[str, Any],
+    top_level: Mapping[str, Any],
+) -> Json:
+    return {
+        "flow": {
+            "name": flow.name,
+            "file": flow.file,
+            "line_offset": source.line_offset,
+            "steps": [step.name for step in flow.steps],
+            "following": flow.following,
+        },
+        "subcommand": subcommand,
+        "arguments": {key: _plain(value) for key, value in arguments.items()},
+        "top_level_options": {key: _plain(value) for key, value in top_level.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: for people to read, not to run again."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _directory(given: str | os.PathLike[str]) -> str:
+    path = Path(given).expanduser().absolute()
+    if not path.is_dir():
+        raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
+    return str(path)
+
+
+def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
+    for name, value in (env or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise BadTypeError(
+                f"env: expected names and values of type str, got {name!r}: {value!r} of type "
+                f"{type(value).__name__}"
+            )
+    return dict(env or {})
+
+
+def _prepend_python_path(environment: dict[str, str], folders: tuple[str, ...]) -> None:
+    if folders:
+        present = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([*folders, *([present] if present else [])])
+
+
+class NBRunner:
+    """Starts runs of a FlowSpec class that was defined in a notebook.
+
+    Parameters
+    ----------
+    flow : FlowSpec class
+        Defined in this or an earlier cell; see `Runner` for the others.
+    show_output, profile, env, file_read_timeout, **top_level_options
+        As for `Runner`.
+    base_dir : path-like, optional
+        Directory to run in; default the current one.
+    """
+
+    def __init__(
+        self,
+        flow: Any,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        file_read_timeout: float = 3600,
+        **top_level_options: Any,
+    ) -> None:
+        self.flow = flow
+        self.runner = Runner(
+            flow,
+            show_output=show_output,
+            profile=profile,
+            env=env,
+            cwd=base_dir,
+            file_read_timeout=file_read_timeout,
+            **top_level_options,
+        )
+
+    def nbrun(self, **arguments: Any) -> Run:
+        """Run the flow, wait for its end, and return the ``metaflow.Run``."""
+        return self.runner.run(**arguments).run
+
+    def nbresume(self, **arguments: Any) -> Run:
+        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``."""
+        return self.runner.resume(**arguments).run
+
+    def run(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.run`."""
+        return self.runner.run(**arguments)
+
+    def resume(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.resume`."""
+        return self.runner.resume(**arguments)
+
+    async def async_run(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.async_run`."""
+        return await self.runner.async_run(**arguments)
+
+    async def async_resume(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.async_resume`."""
+        return await self.runner.async_resume(**arguments)
+
+    def cleanup(self) -> None:
+        """Do as `Runner.cleanup`."""
+        self.runner.cleanup()
