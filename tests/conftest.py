@@ -1,0 +1,88 @@
+"""Fixtures for every test: a state directory of its own, flows to run, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.flows import FLOWS
+
+
+@pytest.fixture(autouse=True)
+def private_state(tmp_path_factory, monkeypatch) -> Path:
+    """Records, Metaflow's datastore and temporary files of a test are its own."""
+    state = tmp_path_factory.mktemp("state")
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(state))
+    monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(state / "metaflow"))
+    monkeypatch.setenv("METAFLOW_HOME", str(state / "metaflow-home"))
+    for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("USER", "tester")
+    return state
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(private_state) -> Iterator[None]:
+    """A test ends with the processes, threads, descriptors and signal handlers it began with."""
+    from nbrunner.launch.launcher import CHILDREN
+
+    CHILDREN.reap()
+    before = _inventory()
+    yield
+    processes = [each for each in _ours(private_state) if each.is_running()]
+    _gone, alive = psutil.wait_procs(processes, timeout=5)
+    CHILDREN.reap()
+    for process in alive:  # so that the next test does not suffer for this one
+        process.kill()
+    assert not alive, f"processes left behind: {alive}"
+    after = _inventory()
+    # Metaflow's Client may open what it keeps for the whole process when first imported.
+    for what in ("threads", "SIGINT handler", "SIGTERM handler", "cwd"):
+        assert after[what] == before[what], f"{what} changed by the test"
+    assert after["descriptors"] <= before["descriptors"] + 2, "descriptors left open"
+
+
+def _inventory() -> dict[str, object]:
+    return {
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "SIGINT handler": signal.getsignal(signal.SIGINT),
+        "SIGTERM handler": signal.getsignal(signal.SIGTERM),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "cwd": os.getcwd(),
+    }
+
+
+def _ours(state: Path) -> list[psutil.Process]:
+    """Return every process that was started with this test's state directory."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            if process.environ().get("NBRUNNER_STATE_DIR") == str(state):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture
+def write_flow(tmp_path) -> Callable[..., Path]:
+    """Write a flow file, by name of `support.flows` or with the text given."""
+
+    def write(name: str, text: str | None = None) -> Path:
+        file = tmp_path / (name if name.endswith(".py") else f"{name}.py")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(FLOWS[name] if text is None else text, encoding="utf-8")
+        return file
+
+    return write
