@@ -56,6 +56,13 @@ class FlowLoadError(BadRequest, RuntimeError):
 class FlowSyntaxError(FlowLoadError, SyntaxError):
     """The flow file, or a module that it imports, is not valid Python."""
 
+    def __init__(self, message: str) -> None:
+        # Python shows the msg of a SyntaxError; FlowLoadError alone would leave it empty.
+        SyntaxError.__init__(self, message)
+
+    def __str__(self) -> str:
+        return str(self.msg)
+
 
 class FlowImportError(FlowLoadError, ImportError):
     """The flow file imports something that cannot be imported."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadTypeError, FlowNotFoundError, RunStartError
+from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, RunStartError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
@@ -177,14 +178,19 @@ class Runner:
         Results stay where Metaflow keeps them. A run that is not over goes on; its record
         is deleted when it ends.
         """
-        for handle in self._started:
-            if handle.directory.exists():
-                handle.directory.mark(rundir.DISCARD)
-            if handle.status != "running":
-                handle.directory.delete()
-        self._started.clear()
+        for handle in list(self._started):
+            self._forget(handle)
 
     # -- inside -------------------------------------------------------------------------
+
+    def _forget(self, handle: ExecutingProcess) -> None:
+        """Delete the record of a run: now, or at its end if it goes on."""
+        if handle.directory.exists():
+            handle.directory.mark(rundir.DISCARD)
+        if handle.status != "running":
+            handle.directory.delete()
+        with contextlib.suppress(ValueError):  # cleanup() in another thread was faster
+            self._started.remove(handle)
 
     def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
         show = self.show_output
@@ -199,6 +205,8 @@ class Runner:
                     await handle.until_started(self.file_read_timeout)
                     await handle.until_over()
             except BaseExceptionGroup as errors:  # the first is what went wrong
+                if isinstance(errors.exceptions[0], RunStartError):
+                    self._forget(handle)  # its output is in the message, and nobody holds it
                 raise errors.exceptions[0] from None
             except asyncio.CancelledError:  # the caller was interrupted
                 await ending.end(handle.directory, handle, StopRequest())
@@ -212,9 +220,11 @@ class Runner:
         try:
             await handle.until_started(self.file_read_timeout)
         except RunStartError:
+            self._forget(handle)  # its output is in the message, and nobody holds it
             raise
         except BaseException:  # cancelled, or interrupted: nobody will know of this run
             await ending.end(handle.directory, handle, StopRequest())
+            self._forget(handle)
             raise
         return handle
 
@@ -305,6 +315,8 @@ def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
                 f"env: expected names and values of type str, got {name!r}: {value!r} of type "
                 f"{type(value).__name__}"
             )
+        if not name or "=" in name or "\0" in name + value:
+            raise BadValueError(f"env: the system cannot hold {name!r}: {value!r}")
     return dict(env or {})
 
 
