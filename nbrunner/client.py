@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from nbrunner.launch.launcher import unnamed_user, user_name
+from nbrunner.launch.environment import unnamed_user, user_name
 
 if TYPE_CHECKING:
     from metaflow import Flow, Run, Step, Task, namespace

@@ -18,7 +18,8 @@ from nbrunner.blocking import drive
 from nbrunner.errors import BadValueError, CleanedUpError, RunStartError
 from nbrunner.failure import Failure, failed_task, failure_of_run, failure_of_task
 from nbrunner.launch import ending
-from nbrunner.launch.launcher import ended, run_process_of, supervisor_of
+from nbrunner.launch.children import ended
+from nbrunner.launch.launcher import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.stopping import (
     INTERRUPT_GRACE_SECONDS,
@@ -94,6 +95,16 @@ class ExecutingProcess:
     def parameters(self) -> dict[str, Any]:
         """The keyword arguments of the run, as far as JSON can hold them."""
         return dict(self._record.get("arguments", {}))
+
+    @property
+    def warm(self) -> bool:
+        """Whether the run was forked from a warm interpreter."""
+        return (self.directory.read(rundir.START) or {}).get("way") == "warm"
+
+    @property
+    def cold_reason(self) -> str:
+        """Why the run was started cold, empty if it was not."""
+        return str((self.directory.read(rundir.START) or {}).get("why", ""))
 
     def __repr__(self) -> str:
         name = self.pathspec or self.directory.name

@@ -19,8 +19,9 @@ from nbrunner.flow.describe import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
-from nbrunner.launch.launcher import ColdLauncher, Launcher, run_environment
+from nbrunner.launch.environment import run_environment
 from nbrunner.launch.stopping import StopRequest
+from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir
 from nbrunner.record.rundir import Json
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from metaflow import Run
 
 _E = TypeVar("_E", bound=ExecutingProcess)
-
-launcher: Launcher = ColdLauncher()
 
 
 class Runner:
@@ -255,13 +254,14 @@ class Runner:
                 | {"command": command, "cwd": cwd, "started": time.time()},
             )
             environment[ending.MARKER] = str(directory.path)
-            supervisor = launcher.start(directory, environment)
+            started = await LAUNCHER.start_run(directory, environment, self.flow_file)
         except BaseException as error:
             directory.delete()
             if isinstance(error, OSError):
                 raise RunStartError(f"{flow.name} could not be started: {error}") from error
             raise
-        handle = kind(directory, self, supervisor)
+        directory.write(rundir.START, {"way": started.way, "why": started.why})
+        handle = kind(directory, self, started.process)
         self._started.append(handle)
         return handle
 

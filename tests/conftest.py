@@ -27,17 +27,21 @@ def private_state(tmp_path_factory, monkeypatch) -> Path:
     for name in ("METAFLOW_USER", "SUDO_USER", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("USER", "tester")
+    # The suite runs twice: with runs started cold, and warm.
+    monkeypatch.setenv("NBRUNNER_WARM", os.environ.get("NBRUNNER_TEST_WARM", "0"))
     return state
 
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(private_state) -> Iterator[None]:
     """A test ends with the processes, threads, descriptors and signal handlers it began with."""
-    from nbrunner.launch.launcher import CHILDREN
+    from nbrunner.launch.children import CHILDREN
+    from nbrunner.launch.warm import LAUNCHER
 
     CHILDREN.reap()
     before = _inventory()
     yield
+    LAUNCHER.close()
     processes = [each for each in _ours(private_state) if each.is_running()]
     _gone, alive = psutil.wait_procs(processes, timeout=5)
     CHILDREN.reap()

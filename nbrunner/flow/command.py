@@ -125,17 +125,31 @@ def _spelt(option: Option, value: Any) -> list[str]:
         return [word] if word else []
     if option.kind == "config":
         return _config_words(option, value)
-    if option.multiple or option.values > 1:
-        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
-            raise _wrong_type(option, value, "a list or tuple")
-        return [f"{option.flag}={_text(option, each)}" for each in value]
-    return [f"{option.flag}={_text(option, value)}"]
+    if not option.multiple:
+        return _occurrence(option, value)
+    return [word for each in _items(option, value) for word in _occurrence(option, each)]
+
+
+def _occurrence(option: Option, value: Any) -> list[str]:
+    """Spell one occurrence of an option: ``--flag=value``, or ``--flag value value``."""
+    if option.values == 1:
+        return [f"{option.flag}={_text(option, value)}"]
+    items = _items(option, value)
+    if len(items) != option.values:
+        raise BadValueError(f"{option.name}: expected {option.values} values, got {value!r}")
+    return [option.flag, *(_text(option, each) for each in items)]
+
+
+def _items(option: Option, value: Any) -> Sequence[Any]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise _wrong_type(option, value, "a list or tuple")
+    return value
 
 
 def _config_words(option: Option, value: Any) -> list[str]:
     """Spell ``config`` (name, path) or ``config_value`` (name, value) pairs."""
-    pairs = value.items() if isinstance(value, Mapping) else value
-    if isinstance(pairs, (str, bytes)) or not all(
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, (list, tuple)) or not all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
     ):
         raise _wrong_type(option, value, "pairs of a config's name and its value")
@@ -167,7 +181,7 @@ def _text(option: Option, value: Any) -> str:
         return _number(option, value)
     if kind == "choice":
         return _choice(option, value)
-    if kind == "file" and isinstance(value, os.PathLike):
+    if kind in ("str", "file") and isinstance(value, os.PathLike):  # many a str is a path
         value = os.fspath(value)
     if kind == "str" and option.flag.lstrip("-").startswith(("tag", "with")) and value == "":
         raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
@@ -239,6 +253,6 @@ def _check_step(flow: FlowDescription, step: Any) -> None:
     names = [each.name for each in flow.steps]
     if step not in names:
         raise BadValueError(
-            f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)} "
-            f"Its steps are: {', '.join(names)}"
+            f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)}"
+            f"\npossible are: {', '.join(names)}"
         )

@@ -24,7 +24,9 @@ from nbrunner.errors import (
 )
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.source import FlowSource, flow_source
-from nbrunner.launch.launcher import CHILDREN, ended, run_environment
+from nbrunner.launch.children import ended
+from nbrunner.launch.environment import run_environment
+from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import state_directory
 
@@ -105,12 +107,17 @@ def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path
 
 
 def _read_cached(path: Path) -> Json | None:
-    """Return a remembered answer whose imported files are as they were."""
+    """Return a remembered answer if every file that it came from is as it was."""
     try:
         answer: Json = json.loads(path.read_bytes())
-        for name, modified_ns, size in answer["imported"]:
-            facts = os.stat(name)
-            if (facts.st_mtime_ns, facts.st_size) != (modified_ns, size):
+        for name, modified_ns, size in answer["read"]:
+            try:
+                facts = os.stat(name)
+            except FileNotFoundError:
+                now = None, None
+            else:
+                now = facts.st_mtime_ns, facts.st_size
+            if now != (modified_ns, size):
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -135,14 +142,10 @@ async def _ask_child(
     with tempfile.TemporaryDirectory(prefix="describe-", dir=state_directory()) as folder:
         asked, answered, output = (Path(folder) / name for name in ("asked", "answered", "output"))
         asked.write_text(json.dumps(request), encoding="utf-8")
-        with open(output, "wb") as log:
-            child = CHILDREN.start(
-                # -P: this package's own folder is no place to import a flow's modules from.
-                [sys.executable, "-P", _CHILD, str(asked), str(answered)],
-                environment=environment,
-                cwd=cwd,
-                output=log.fileno(),
-            )
+        started = await LAUNCHER.start_script(
+            [_CHILD, str(asked), str(answered)], environment, cwd, output, request["file"]
+        )
+        child = started.process
         try:
             async with asyncio.timeout(timeout_seconds):
                 await ended(child)

@@ -28,10 +28,13 @@ class _Wrong(Exception):
 def main() -> None:
     """Answer the request in the file named first, in the file named second."""
     request_file, answer_file = sys.argv[1:3]
+    if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
+        del sys.path[0]  # no place to import a flow's modules from
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     sys.argv = [request["file"]]
+    files = _FilesRead()
     answer = answer_to(request)
-    answer["imported"] = _own_modules()
+    answer["read"] = files.facts()
     temporary = f"{answer_file}.part"
     Path(temporary).write_text(json.dumps(answer), encoding="utf-8")
     os.replace(temporary, answer_file)
@@ -162,7 +165,7 @@ def _describe(flow: Any, request: Json) -> Json:
         commands = {
             name: cli.start.get_command(context, name) for name in ("run", "resume", "spin")
         }
-        parameters = [p.name for _, p in flow._get_parameters() if not p.IS_CONFIG_PARAMETER]
+        parameters = _parameter_names(flow)
         return {
             "name": flow.__name__,
             "file": request["file"],
@@ -192,15 +195,26 @@ def _flow_decorators(flow: Any) -> list[str]:
     return [name for name in flow._flow_state[_flow_state_items().FLOW_DECORATORS]]
 
 
+def _parameter_names(flow: Any) -> list[str]:
+    """Return the names of the flow's parameters, in the order of their definition."""
+    attributes: dict[str, None] = {}
+    for base in reversed(flow.__mro__):
+        attributes |= dict.fromkeys(vars(base))
+    order = {name: place for place, name in enumerate(attributes)}
+    found = [(order[var], p.name) for var, p in flow._get_parameters() if not p.IS_CONFIG_PARAMETER]
+    return [name for _, name in sorted(found)]
+
+
 def _subcommands(commands: Json, parameter_names: list[str]) -> Json:
     """Split the options of ``run`` into the flow's parameters and Metaflow's own."""
-    flags = {f"--{name}" for name in parameter_names}
+    flags = [f"--{name}" for name in parameter_names]
     of_run = commands["run"].params
     # The parameters stand first; one may be named like an option of Metaflow's own.
     found = [each for each in of_run if each.opts[0] in flags][: len(flags)]
     if len(found) < len(flags):  # run_cmds was imported before the mutators added some
-        missing = flags - {each.opts[0] for each in found}
+        missing = set(flags) - {each.opts[0] for each in found}
         raise RuntimeError(f"parameters {sorted(missing)} did not reach Metaflow's command line")
+    found.sort(key=lambda each: flags.index(each.opts[0]))
     return {
         "parameters": [_option(each) for each in found],
         "run": [_option(each) for each in of_run if each not in found],
@@ -228,9 +242,15 @@ def _option(each: Any) -> Json:
         "positional": positional,
         "off_flag": off[0] if off else None,
         "values": each.nargs,
-        "choices": [str(choice) for choice in getattr(each.type, "choices", ())],
+        "choices": _choices(each),
         "help": str(getattr(each, "help", None) or ""),
     }
+
+
+def _choices(each: Any) -> list[str]:
+    choices = [str(choice) for choice in getattr(each.type, "choices", ())]
+    # Metaflow lists its own providers from a set, in another order in every process.
+    return sorted(choices) if each.name in ("metadata", "datastore", "environment") else choices
 
 
 def _kind(each: Any) -> str:
@@ -287,21 +307,47 @@ def _step(node: Any) -> Json:
     }
 
 
-def _own_modules() -> list[list[Any]]:
-    """Return [path, mtime in ns, size] of every imported file that a user may edit.
+class _FilesRead:
+    """Notes every file that this process reads from now on: modules, configs, data.
 
-    What is installed is left out: it changes with the environment, not with the flow.
+    A file that is not there counts too: the answer may be another one once it is. What is
+    installed is left out: it changes with the environment, not with the flow.
     """
-    installed = tuple({sys.prefix, sys.base_prefix, os.path.dirname(os.__file__)})
-    found = []
-    for module in list(sys.modules.values()):
-        path = getattr(module, "__file__", None)
-        if not path or not path.endswith(".py") or not os.path.exists(path):
-            continue
-        if not path.startswith(installed) and "site-packages" not in path:
-            facts = os.stat(path)
-            found.append([path, facts.st_mtime_ns, facts.st_size])
-    return found
+
+    def __init__(self) -> None:
+        self._opened: set[str] = set()
+        self._written: set[str] = set()
+        self._prefixes = tuple(
+            os.path.join(each, "")
+            for each in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
+        ) + ("/proc/", "/sys/", "/dev/")
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], (str, bytes)):
+            path = os.path.abspath(os.fsdecode(arguments[0]))
+            _, mode, flags = arguments
+            writes = any(letter in (mode or "") for letter in "wax+")
+            writes = writes or (mode is None and flags & (os.O_WRONLY | os.O_RDWR))
+            (self._written if writes else self._opened).add(path)
+
+    def facts(self) -> list[list[Any]]:
+        """Return [path, mtime in ns, size] of each; None for both where there is no file."""
+        # A module read from its cached bytecode was not opened itself.
+        modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        found: list[list[Any]] = []
+        for path in sorted(filter(None, modules | self._opened - self._written)):
+            if not path.startswith(self._prefixes) and not path.endswith(".pyc"):
+                found.append([path, *_stamp(path)])
+        return found
+
+
+def _stamp(path: str) -> tuple[int, int] | tuple[None, None]:
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None, None
+    return facts.st_mtime_ns, facts.st_size
 
 
 if __name__ == "__main__":

@@ -168,8 +168,7 @@ def start_process(directory: RunDirectory, record: Json) -> int:
     OSError
         The program, its working directory or a log cannot be opened.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    logs = [os.open(directory.log(stream), flags, 0o600) for stream in rundir.STREAMS]
+    logs = open_logs(directory)
     try:
         process = subprocess.Popen(
             record["command"],
@@ -186,6 +185,13 @@ def start_process(directory: RunDirectory, record: Json) -> int:
     return process.pid
 
 
+def open_logs(directory: RunDirectory) -> tuple[int, int]:
+    """Return descriptors to append to the logs of stdout and stderr."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    stdout, stderr = (os.open(directory.log(stream), flags, 0o600) for stream in rundir.STREAMS)
+    return stdout, stderr
+
+
 class SignalInbox:
     """Receives our signals, one after the other, instead of acting in a handler.
 
@@ -194,12 +200,16 @@ class SignalInbox:
     """
 
     def __init__(self) -> None:
-        self._reader, writer = os.pipe()
+        self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
-        os.set_blocking(writer, False)
-        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        os.set_blocking(self._writer, False)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         for signum in _SIGNALS:
             signal.signal(signum, lambda signum, frame: None)
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
 
     def wait(self, timeout_seconds: float | None) -> set[int]:
         """Return the signals that came since the last call; wait for one if none did."""
@@ -209,16 +219,21 @@ class SignalInbox:
         return set()
 
 
-def main() -> NoReturn:
-    """Supervise the run of the directory named on the command line."""
-    directory = RunDirectory(sys.argv[1])
-    Supervisor(directory).supervise()
+def finish(directory: RunDirectory) -> None:
+    """Do what is left to do once a run is over and recorded."""
     if directory.exists(rundir.DISCARD):
         directory.delete()
     else:
         from nbrunner.record.expiry import expire_if_due
 
         expire_if_due(directory.path.parent)
+
+
+def main() -> NoReturn:
+    """Supervise the run of the directory named on the command line."""
+    directory = RunDirectory(sys.argv[1])
+    Supervisor(directory).supervise()
+    finish(directory)
     sys.exit(0)
 
 

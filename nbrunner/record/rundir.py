@@ -3,6 +3,7 @@
 ::
 
     record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
+    start.json        whether it was started warm or cold, and why            (launcher)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
     stdout.log        written by the run process itself                       (run process)
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 RECORD = "record.json"
+START = "start.json"
 SUPERVISOR = "supervisor.json"
 ATTRIBUTES = "attributes.json"
 STOP = "stop.json"

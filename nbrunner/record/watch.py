@@ -14,11 +14,13 @@ import ctypes
 import os
 import struct
 import weakref
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from nbrunner.launch.processes import LINUX
+
+T = TypeVar("T")
 
 # ipykernel 7.4 delivers an interrupt to an awaiting cell only when its event loop wakes up
 # for another reason. Every wait of ours is therefore cut into pieces of this length.
@@ -30,6 +32,17 @@ _POLL_SECONDS = 0.01
 _IN_MODIFY, _IN_CLOSE_WRITE, _IN_MOVED_TO = 0x2, 0x8, 0x80
 _IN_NONBLOCK, _IN_CLOEXEC = 0x800, 0x80000
 _EVENT = struct.Struct("iIII")
+
+
+async def keep_waking(awaitable: Awaitable[T]) -> T:
+    """Await something with the loop waking up meanwhile; see `WAKE_SECONDS`."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        while not task.done():
+            await asyncio.wait((task,), timeout=WAKE_SECONDS)
+        return task.result()
+    finally:
+        task.cancel()
 
 
 class Changes:

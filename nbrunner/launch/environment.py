@@ -1,0 +1,43 @@
+"""The environment that a run starts with."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+
+
+def run_environment(
+    env: Mapping[str, str] | None = None, profile: str | None = None
+) -> dict[str, str]:
+    """Return the environment of a run: this process's, as of now, with the changes asked.
+
+    A container often has no USER, or root alone; Metaflow then cannot tell who runs the
+    flow, so the password database is asked instead, and root is called "superuser".
+    """
+    environment = {**os.environ, **(env or {})}
+    if profile:
+        environment["METAFLOW_PROFILE"] = profile
+    # Jupyter sets it for the kernel; a program that finds it believes to be one.
+    environment.pop("JPY_PARENT_PID", None)
+    if unnamed_user(environment):
+        environment["USER"] = user_name()
+    return environment
+
+
+def unnamed_user(environment: Mapping[str, str]) -> bool:
+    """Tell whether Metaflow would refuse to run: nobody, or root, is named.
+
+    The same names as in ``metaflow.util.get_username``, which does not take "root".
+    """
+    names = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
+    return all(environment.get(name) in (None, "", "root") for name in names)
+
+
+def user_name() -> str:
+    """Return who this process runs for, by the password database."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a user id without an entry, as some clusters give out
+        return f"uid{os.getuid()}"
+    return "superuser" if name == "root" else name

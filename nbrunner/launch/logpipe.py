@@ -1,0 +1,106 @@
+"""The output pipes of a run's tasks, read so that no line waits for the next one.
+
+Metaflow's runtime reads one line for each poll event of a pipe, through a buffer that
+poll knows nothing of: of two lines printed together the second shows up with the next
+output only. And it reads with a blocking ``readline``, so half a line holds up the whole
+run. Here what is buffered counts as readable, and half a line does not.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+_CHUNK_BYTES = 64 * 1024
+
+_pipes: weakref.WeakValueDictionary[int, PipeLines] = weakref.WeakValueDictionary()
+
+
+class PipeLines:
+    """The reading end of a pipe, with the few methods that Metaflow's runtime uses.
+
+    Parameters
+    ----------
+    descriptor : int
+        Taken over: closed when the runtime lets go of this object.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lines: deque[bytes] = deque()
+        self._partial: list[bytes] = []
+        os.set_blocking(descriptor, False)
+        _pipes[descriptor] = self
+        # Not at exit: the runtime may still be reading then, and the kernel closes it too.
+        self._closing = weakref.finalize(self, os.close, descriptor)
+        self._closing.atexit = False
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        self._closing()
+
+    def whole_lines(self) -> int:
+        """Return how many lines can be read without looking into the pipe."""
+        return len(self._lines)
+
+    def fill(self) -> bool:
+        """Take what the pipe holds, up to a chunk; return whether it held anything."""
+        try:
+            data = os.read(self._descriptor, _CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if b"\n" not in data:
+            self._partial.append(data)
+            return bool(data)
+        lines = data.split(b"\n")
+        lines[0] = b"".join([*self._partial, lines[0]])
+        self._partial = [lines[-1]] if lines[-1] else []
+        self._lines.extend(line + b"\n" for line in lines[:-1])
+        return True
+
+    def readline(self) -> bytes:
+        """Return the next line; of an empty pipe what stands there without a line end."""
+        while not self._lines and self.fill():
+            pass
+        if self._lines:
+            return self._lines.popleft()
+        rest = b"".join(self._partial)
+        self._partial = []
+        return rest
+
+
+class LinePoll:
+    """Stands in for ``metaflow.procpoll.LinuxProcPoll``: an event for every line there is."""
+
+    def __init__(self, event: type[Any]) -> None:
+        self._event = event
+        self._poll = select.poll()
+
+    def add(self, descriptor: int) -> None:
+        self._poll.register(descriptor, select.POLLIN | select.POLLERR | select.POLLHUP)
+
+    def remove(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+
+    def poll(self, timeout: float) -> Iterator[Any]:
+        """Yield events, each good for one ``readline``."""
+        for descriptor, events in self._poll.poll(timeout):
+            ended = bool(events & (select.POLLHUP | select.POLLERR))
+            pipe = _pipes.get(descriptor)
+            if pipe is None:
+                readable = bool(events & select.POLLIN)
+                yield self._event(descriptor, can_read=readable, is_terminated=ended)
+                continue
+            pipe.fill()
+            # Counted first: nobody reads the lines of a pipe that the runtime has let go.
+            for _ in range(pipe.whole_lines()):
+                yield self._event(descriptor, can_read=True)
+            if ended:
+                # The runtime reads on by itself until nothing is left.
+                yield self._event(descriptor, is_terminated=True)

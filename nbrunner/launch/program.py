@@ -1,0 +1,165 @@
+"""Turning a fork of the warm interpreter into an ordinary ``python -u flow.py``."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import io
+import os
+import signal
+import sys
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an ordinary interpreter would have been started with.
+
+    Attributes
+    ----------
+    arguments : sequence of str
+        The script and its arguments: ``sys.argv``.
+    environment : mapping of str to str
+    cwd : str
+    stdio : tuple of int
+        The descriptors that become 0, 1 and 2.
+    options : sequence of str
+        Options of the interpreter, before the script.
+    group : int or None
+        Process group to join; 0 for a new one, None to stay.
+    close : tuple of int
+        Descriptors of ours that the program must not have.
+    """
+
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    cwd: str
+    stdio: tuple[int, int, int]
+    options: Sequence[str] = ()
+    group: int | None = None
+    close: tuple[int, ...] = field(default=())
+
+    def become(self) -> None:
+        """Change this process, a fork that has done nothing else yet, into the program."""
+        restore_signals()
+        if self.group is not None:
+            os.setpgid(0, self.group)
+        self._take_descriptors()
+        os.chdir(self.cwd)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        _open_stdio()
+        script = self.arguments[0]
+        sys.argv = list(self.arguments)
+        sys.orig_argv = [sys.executable, *self.options, *self.arguments]
+        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
+        _dress_main(script)
+        _reseed()
+
+    def _take_descriptors(self) -> None:
+        for target, descriptor in enumerate(self.stdio):
+            os.dup2(descriptor, target, inheritable=True)
+        for descriptor in {*self.stdio, *self.close} - {0, 1, 2}:
+            os.close(descriptor)
+
+
+def restore_signals() -> None:
+    """Give a fork the signal handlers that a fresh interpreter has."""
+    signal.set_wakeup_fd(-1)
+    for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _open_stdio() -> None:
+    """Open sys.stdin, stdout and stderr as ``python -u`` does (``create_stdio``, CPython's
+    ``Python/pylifecycle.c``); encodings are those of the interpreter forked from.
+    """
+    old_in, old_out, old_err = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(  # type: ignore[misc]
+        _named(open(0, "rb", closefd=False), "<stdin>"),
+        encoding=old_in.encoding,
+        errors=old_in.errors,
+        newline=None,
+    )
+    sys.stdout = sys.__stdout__ = _unbuffered(1, "<stdout>", old_out)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _unbuffered(2, "<stderr>", old_err)  # type: ignore[misc]
+    for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")):
+        stream.mode = mode  # type: ignore[misc]
+
+
+def _unbuffered(descriptor: int, name: str, old: Any) -> io.TextIOWrapper:
+    raw = _named(open(descriptor, "wb", buffering=0, closefd=False), name)
+    return io.TextIOWrapper(
+        raw,
+        encoding=old.encoding,
+        errors=old.errors,
+        newline="\n",
+        line_buffering=os.isatty(descriptor),
+        write_through=True,
+    )
+
+
+def _named(stream: Any, name: str) -> Any:
+    getattr(stream, "raw", stream).name = name
+    return stream
+
+
+def _dress_main(script: str) -> None:
+    """Make ``__main__`` look as it does when a script is executed.
+
+    It stays the same module: ``import metaflow`` has left names in it that are pickled.
+    """
+    main = sys.modules["__main__"]
+    main.__file__ = script
+    main.__cached__ = None  # type: ignore[attr-defined]
+    main.__spec__ = None
+    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
+
+
+def _reseed() -> None:
+    """Give the fork random numbers of its own; Python's own ``random`` sees to itself."""
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()
+
+
+def execute(script: str, namespace: dict[str, Any]) -> None:
+    """Run a script in ``__main__``; an exception shows its own frames, not ours.
+
+    Raises
+    ------
+    SystemExit
+        The script has ended, by itself or by an exception that was shown.
+    """
+    try:
+        exec(_compiled(script), namespace)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        _fail()
+
+
+def _compiled(script: str) -> types.CodeType:
+    try:
+        with open(script, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        # The words of the interpreter itself.
+        print(  # noqa: T201
+            f"{sys.executable}: can't open file {os.path.abspath(script)!r}: "
+            f"[Errno {error.errno}] {error.strerror}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    return compile(source, script, "exec", dont_inherit=True)
+
+
+def _fail() -> NoReturn:
+    raise SystemExit(1) from None

@@ -1,0 +1,190 @@
+"""What a warm run process uses in place of ``subprocess`` for its step tasks.
+
+In the run process the name `subprocess` in metaflow.runtime is given a stand-in, whose
+Popen asks the task server for a fork. Any other command, and any task that would not be
+exact as a fork, goes to the real Popen.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nbrunner.launch.channel import send
+from nbrunner.launch.logpipe import LinePoll, PipeLines
+from nbrunner.launch.surroundings import task_difference
+
+
+def use_for_tasks(server: socket.socket, environment: Mapping[str, str]) -> None:
+    """Make Metaflow's runtime, in this process, start its tasks by the task server."""
+    import metaflow.procpoll
+    import metaflow.runtime
+
+    metaflow.runtime.subprocess = _Subprocess(server, environment)
+    metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll)
+
+
+class _ProcPoll:
+    """The module metaflow.procpoll, but for the poll that it makes."""
+
+    def __init__(self, module: Any) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+    def make_poll(self) -> LinePoll:
+        return LinePoll(self._module.ProcPollEvent)
+
+
+class _Subprocess:
+    """The module subprocess, but for how it starts a step task."""
+
+    def __init__(self, server: socket.socket, environment: Mapping[str, str]) -> None:
+        self._server: socket.socket | None = server
+        self._environment = dict(environment)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+    def Popen(self, args: Sequence[str], **options: Any) -> Any:
+        """Start a command: a step task as a fork, anything else as ever."""
+        if self._server is not None and self._is_exact(args, options):
+            task = self._fork(args, options["env"])
+            if task is not None:
+                return task
+        process = subprocess.Popen(args, **options)
+        for name in ("stdout", "stderr"):
+            pipe = getattr(process, name)
+            if pipe is not None:
+                setattr(process, name, PipeLines(os.dup(pipe.fileno())))
+                pipe.close()
+        return process
+
+    def _is_exact(self, args: Sequence[str], options: Mapping[str, Any]) -> bool:
+        """Tell whether a fork of this interpreter is what the command would start."""
+        ours = [sys.executable, sys.argv[0]]
+        piped = all(options.get(each) == subprocess.PIPE for each in ("stdin", "stdout", "stderr"))
+        env = options.get("env")
+        return (
+            list(args[:2]) == ours
+            and piped
+            and env is not None
+            and task_difference(self._environment, env) is None
+        )
+
+    def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:
+        """Ask for a fork; None if the server is gone or cannot fork."""
+        assert self._server is not None
+        pipes = [os.pipe() for _ in range(4)]
+        (in_child, in_ours), *from_child = pipes
+        theirs = [in_child, *(writing for _reading, writing in from_child)]
+        ours = [in_ours, *(reading for reading, _writing in from_child)]
+        try:
+            socket.send_fds(self._server, [b"t"], theirs)
+            send(
+                self._server,
+                {
+                    "arguments": list(args[1:]),
+                    "environment": dict(env),
+                    "cwd": os.getcwd(),
+                    "group": os.getpgid(0),
+                },
+            )
+        except OSError:
+            self._server = None
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        # The task itself tells its pid: without one there is no task.
+        pid = _read_number(ours[3]) if self._server is not None else None
+        if pid is None:
+            for descriptor in ours:
+                os.close(descriptor)
+            return None
+        return ForkedTask(list(args), pid, *ours)
+
+
+def _read_number(descriptor: int) -> int | None:
+    """Read a line that holds a number; None at the end of the pipe."""
+    text = b""
+    while not text.endswith(b"\n"):
+        byte = os.read(descriptor, 1)
+        if not byte:
+            return None
+        text += byte
+    return int(text)
+
+
+class ForkedTask:
+    """A step task that the task server has forked, as a Popen object would show it."""
+
+    def __init__(
+        self, args: list[str], pid: int, stdin: int, stdout: int, stderr: int, status: int
+    ) -> None:
+        self.args = args
+        self.pid = pid
+        self.stdin = open(stdin, "wb", buffering=0)
+        self.stdout = PipeLines(stdout)
+        self.stderr = PipeLines(stderr)
+        self.returncode: int | None = None
+        self._status = status
+        try:
+            self._pidfd: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._pidfd = None
+
+    def __del__(self) -> None:
+        for descriptor in (self._status, self._pidfd):
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while the task runs."""
+        if self.returncode is None and _readable(self._status, 0):
+            self._read_status()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the exit code."""
+        if self.returncode is None and not _readable(self._status, timeout):
+            assert timeout is not None
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        if self.returncode is None:
+            self._read_status()
+        assert self.returncode is not None
+        return self.returncode
+
+    def _read_status(self) -> None:
+        self.returncode = _read_number(self._status)
+        if self.returncode is None:
+            # The server is gone, and with it the one who could have told.
+            if self._pidfd is not None:
+                _readable(self._pidfd, None)
+            self.returncode = -signal.SIGKILL
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal, unless the task has ended."""
+        if self._pidfd is not None and self.poll() is None:
+            try:
+                signal.pidfd_send_signal(self._pidfd, signum)
+            except ProcessLookupError:
+                return
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _readable(descriptor: int, timeout_seconds: float | None) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(None if timeout_seconds is None else timeout_seconds * 1000))

@@ -1,0 +1,225 @@
+"""The warm interpreter: imports metaflow once and forks on request.
+
+::
+
+    zygote                 no flow, no threads; waits on a socket of its owner
+     └ supervisor          one a run, in a session of its own
+        ├ task server      pristine; forks the step tasks
+        └ run process      becomes ``python -u flow.py run``
+
+Each of these is a fork that goes on from where its parent stood, so each has a role whose
+``play`` returns, in a child, the role of that child. The last role is a `Program`: the
+loop of roles is left, and the interpreter runs the flow as its main program.
+
+The owner's end of the control socket closes when the owner ends, however it ends; the
+zygote then ends too. Runs need it no longer once they have been forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import signal
+import socket
+import sys
+from dataclasses import asdict
+from typing import Protocol
+
+from nbrunner.launch import processes
+from nbrunner.launch.channel import receive, send
+from nbrunner.launch.program import Program, execute, restore_signals
+from nbrunner.launch.supervisor import Supervisor, finish, open_logs
+from nbrunner.launch.surroundings import PRELOAD_VARIABLE
+from nbrunner.launch.tasks import use_for_tasks
+from nbrunner.launch.taskserver import TaskServer
+from nbrunner.record import rundir
+from nbrunner.record.rundir import Json, RunDirectory
+
+# All that a run and its tasks import, but for the modules that Metaflow changes, while
+# they are imported, to fit the flow at hand: metaflow.cli and what imports it.
+PRELOADED = (
+    "metaflow",
+    "metaflow.runtime",
+    "metaflow.datastore",
+    "metaflow.package",
+    "metaflow.lint",
+    "metaflow.task",
+    "metaflow.system",
+    "metaflow.client.core",
+    "metaflow.pylint_wrapper",
+    "metaflow.cli_components.utils",
+    "metaflow.plugins.cards.card_cli",
+)
+
+GO = b"g"
+
+
+class Role(Protocol):
+    """What one process of the family does."""
+
+    def play(self) -> Role | Program:
+        """Do it; return, in a child, what that child is to do. The process itself exits."""
+        ...
+
+
+def main() -> None:
+    """Serve; in a fork that is to run a flow, run it in ``__main__``."""
+    control = socket.socket(fileno=int(sys.argv.pop()))
+    control.set_inheritable(False)
+    del sys.path[0]  # put there by the bootstrap, for this package alone
+    preload()
+    role: Role | Program = Zygote(control)
+    while not isinstance(role, Program):
+        role = role.play()
+    role.become()
+    script = role.arguments[0]
+    del role
+    execute(script, vars(sys.modules["__main__"]))
+
+
+def preload() -> None:
+    """Import what every run needs, and what the user asked for."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    for name in os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split():
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # or the collector would write to, and so copy, every page shared with forks
+
+
+class Zygote:
+    """Forks a child for every request of its owner."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+
+    def play(self) -> Role:
+        # Children are reaped by the kernel; theirs is restored before they fork.
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while True:
+            message, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
+            if not message:
+                os._exit(0)  # the owner is gone
+            if not descriptors:
+                continue
+            try:
+                pid = os.fork()
+            except OSError:  # the owner sees the end of the channel, and starts cold
+                pid = -1
+            if pid == 0:
+                self._control.close()
+                restore_signals()
+                return _Requested(socket.socket(fileno=descriptors[0]))
+            os.close(descriptors[0])
+
+
+class _Requested:
+    """A fresh fork: reads what it is wanted for and waits for the word."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+
+    def play(self) -> Role | Program:
+        os.setsid()
+        request = receive(self._channel)
+        refused = _shadowed(request["script"])
+        if refused:
+            send(self._channel, {"refused": refused})
+            os._exit(0)
+        identity = processes.identify(os.getpid())
+        assert identity is not None
+        send(self._channel, asdict(identity))
+        # The owner may have stopped waiting; what it has given up must never start.
+        if self._channel.recv(1) != GO:
+            os._exit(0)
+        self._channel.close()
+        if request["kind"] == "script":
+            return _script(request)
+        return WarmSupervisor(RunDirectory(request["directory"]), request["environment"])
+
+
+def _shadowed(script: str) -> str | None:
+    """Tell which file beside the flow a cold start would have imported in our modules' place.
+
+    The flow's folder comes first on ``sys.path``, already while metaflow is imported.
+    """
+    loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.builtin_module_names)
+    folder = os.path.dirname(os.path.realpath(script))
+    own = os.path.basename(script)
+    for entry in os.scandir(folder):
+        stem, suffix = os.path.splitext(entry.name)
+        module = suffix in (".py", ".so") or entry.is_dir()
+        if module and stem in loaded and entry.name != own:
+            return f"{entry.path} stands in for a module that metaflow imports"
+        if entry.name == "metaflow_extensions":
+            return f"{entry.path} changes what metaflow imports"
+    return None
+
+
+def _script(request: Json) -> Program:
+    """Return the program for a script of this package that imports a flow."""
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return Program(
+        arguments=request["arguments"],
+        environment=request["environment"],
+        cwd=request["cwd"],
+        stdio=(os.open(os.devnull, os.O_RDONLY), output, output),
+    )
+
+
+class WarmSupervisor(Supervisor):
+    """Supervises a run whose processes are forks of this one."""
+
+    def __init__(self, directory: RunDirectory, environment: dict[str, str]) -> None:
+        super().__init__(directory)
+        self._environment = environment
+
+    def play(self) -> Role | Program:
+        """Fork the run's processes and see the run through."""
+        processes.adopt_orphans()
+        exit_file = rundir.ReservedFile(self.directory, rundir.EXIT)
+        for_run, for_server = socket.socketpair()
+        server = os.fork()
+        if server == 0:
+            for_run.close()
+            self._leave()
+            return TaskServer(for_server)
+        for_server.close()
+        self.run_pid = os.fork()
+        if self.run_pid == 0:
+            self._leave()
+            return self._program(for_run)
+        for_run.close()
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            # The child does so too: whoever comes first, a stop finds the group.
+            os.setpgid(self.run_pid, self.run_pid)
+        self.directory.write(rundir.SUPERVISOR, self._identities())
+        self._wait_for_run()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)  # it has nobody left to serve
+        self._clear_away()
+        exit_file.publish(self._exit_record(None))
+        finish(self.directory)
+        os._exit(0)
+
+    def _leave(self) -> None:
+        """Drop, in a child, what is the supervisor's own."""
+        restore_signals()
+        self.inbox.close()
+
+    def _program(self, server: socket.socket) -> Program:
+        """Return what the run process is to run."""
+        use_for_tasks(server, self._environment)
+        record = self.directory.read(rundir.RECORD) or {}
+        command = record["command"]
+        return Program(
+            arguments=command[command.index("-u") + 1 :],
+            environment=self._environment,
+            cwd=record["cwd"],
+            stdio=(os.open(os.devnull, os.O_RDONLY), *open_logs(self.directory)),
+            options=("-u",),
+            group=0,
+        )
