@@ -111,17 +111,20 @@ def _read_cached(path: Path) -> Json | None:
     try:
         answer: Json = json.loads(path.read_bytes())
         for name, modified_ns, size in answer["read"]:
-            try:
-                facts = os.stat(name)
-            except FileNotFoundError:
-                now = None, None
-            else:
-                now = facts.st_mtime_ns, facts.st_size
-            if now != (modified_ns, size):
+            if _stamp(name) != (modified_ns, size):
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return answer
+
+
+def _stamp(name: str) -> tuple[int, int] | tuple[None, None]:
+    """Return mtime in ns and size of a file, as the child does; None where there is none."""
+    try:
+        facts = os.stat(name)
+    except OSError:
+        return None, None
+    return facts.st_mtime_ns, facts.st_size
 
 
 def _write_cached(path: Path, answer: Json) -> None:

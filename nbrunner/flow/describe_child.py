@@ -171,7 +171,7 @@ def _describe(flow: Any, request: Json) -> Json:
             "file": request["file"],
             "doc": inspect.cleandoc(flow.__doc__ or "") if "__doc__" in vars(flow) else "",
             "decorators": _flow_decorators(flow),
-            "top_level": [_option(each) for each in cli.start.params],
+            "top_level": [_provider_option(each) for each in cli.start.params],
             **_subcommands(commands, parameters),
             "steps": _steps(flow),
         }
@@ -242,15 +242,15 @@ def _option(each: Any) -> Json:
         "positional": positional,
         "off_flag": off[0] if off else None,
         "values": each.nargs,
-        "choices": _choices(each),
+        "choices": [str(choice) for choice in getattr(each.type, "choices", ())],
         "help": str(getattr(each, "help", None) or ""),
     }
 
 
-def _choices(each: Any) -> list[str]:
-    choices = [str(choice) for choice in getattr(each.type, "choices", ())]
-    # Metaflow lists its own providers from a set, in another order in every process.
-    return sorted(choices) if each.name in ("metadata", "datastore", "environment") else choices
+def _provider_option(each: Any) -> Json:
+    """Describe a top-level option: Metaflow lists providers from a set, in no order."""
+    option = _option(each)
+    return {**option, "choices": sorted(option["choices"])}
 
 
 def _kind(each: Any) -> str:
@@ -317,10 +317,9 @@ class _FilesRead:
     def __init__(self) -> None:
         self._opened: set[str] = set()
         self._written: set[str] = set()
-        self._prefixes = tuple(
-            os.path.join(each, "")
-            for each in (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
-        ) + ("/proc/", "/sys/", "/dev/")
+        installed = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
+        system = ("/proc", "/sys", "/dev")
+        self._prefixes = tuple(os.path.join(each, "") for each in (*installed, *system))
         sys.addaudithook(self._note)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:

@@ -1,0 +1,299 @@
+"""What is told of a flow before it runs, and when it is asked anew."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import pytest
+from support.flows import FOREACHFLOW, SLOWFLOW
+
+from nbrunner import Runner, async_describe, describe
+from nbrunner.flow.description import FlowDescription, Option
+
+ALLFLOW = '''\
+from metaflow import (
+    Config, FlowSpec, IncludeFile, JSONType, Parameter, card, config_expr, project, retry, step,
+    timeout,
+)
+
+@project(name='allproject')
+class AllFlow(FlowSpec):
+    """Has one of each.
+
+    And a second paragraph.
+    """
+
+    conf = Config('conf', default_value={'times': 2})
+
+    number = Parameter('Number', default=1, help='a number')
+    ratio = Parameter('a-dash', type=float, required=True)
+    flag = Parameter('flag', default=False)
+    table = Parameter('table', type=JSONType, default='{"a": 1}')
+    text = IncludeFile('text', required=False)
+    computed = Parameter('computed', type=int, default=lambda context: 17)
+
+    @card
+    @step
+    def start(self):
+        """Choose."""
+        self.kind = 'left'
+        self.next({'left': self.left, 'right': self.right}, condition='kind')
+
+    @retry(times=config_expr('conf.times'))
+    @timeout(minutes=1)
+    @step
+    def left(self):
+        self.next(self.one, self.two)
+
+    @step
+    def one(self):
+        self.next(self.both)
+
+    @step
+    def two(self):
+        self.next(self.both)
+
+    @step
+    def both(self, inputs):
+        self.next(self.right)
+
+    @step
+    def right(self):
+        self.items = [1, 2]
+        self.next(self.work, foreach='items')
+
+    @step
+    def work(self):
+        self.next(self.gather)
+
+    @step
+    def gather(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    AllFlow()
+'''
+
+
+@pytest.fixture(scope="module")
+def allflow(tmp_path_factory) -> FlowDescription:
+    """The description of AllFlow, asked for once."""
+    folder = tmp_path_factory.mktemp("allflow")
+    (folder / "allflow.py").write_text(ALLFLOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NBRUNNER_STATE_DIR", str(folder / "state"))
+        patch.setenv("USER", "tester")
+        return describe(folder / "allflow.py")
+
+
+def test_name_docs_and_flow_decorators(allflow):
+    assert allflow.name == "AllFlow"
+    assert os.path.basename(allflow.file) == "allflow.py"
+    assert os.path.isabs(allflow.file)
+    assert allflow.doc == "Has one of each.\n\nAnd a second paragraph."
+    assert "project" in allflow.decorators
+
+
+def test_parameters_in_the_order_of_their_definition(allflow):
+    facts = [(each.name, each.flag, each.kind, each.default) for each in allflow.parameters]
+    assert facts == [
+        ("number", "--Number", "int", 1),
+        ("a_dash", "--a-dash", "float", None),
+        ("flag", "--flag", "bool", False),
+        ("table", "--table", "json", '{"a": 1}'),
+        ("text", "--text", "file", None),
+        ("computed", "--computed", "int", None),
+    ]
+    assert [each.name for each in allflow.parameters if each.required] == ["a_dash"]
+    assert [each.name for each in allflow.parameters if each.default_is_computed] == ["computed"]
+    assert allflow.parameters[0].help == "a number"
+
+
+def test_options_of_run_resume_and_spin(allflow):
+    def names(subcommand):
+        return {each.name for each in allflow.options(subcommand)}
+
+    assert {"tags", "max_workers", "decospecs", "run_id_file", "user_namespace"} <= names("run")
+    assert {"number", "a_dash"} <= names("run")
+    assert {"origin_run_id", "step_to_rerun", "clone_only", "tags"} <= names("resume")
+    assert "number" not in names("resume")
+    assert {"pathspec", "persist", "artifacts_module"} <= names("spin")
+    positional = [each.name for each in (*allflow.resume, *allflow.spin) if each.positional]
+    assert positional == ["step_to_rerun", "pathspec"]
+
+
+def test_top_level_options_with_those_that_decorators_and_configs_add(allflow):
+    options = {each.name: each for each in allflow.top_level}
+    assert options["pylint"].off_flag == "--no-pylint"
+    assert (options["decospecs"].flag, options["decospecs"].multiple) == ("--with", True)
+    assert {"local", "service"} <= set(options["metadata"].choices)
+    assert options["branch"].kind == "str", "of @project"
+    assert options["production"].is_flag, "of @project"
+    assert options["config"].kind == options["config_value"].kind == "config"
+
+
+def test_step_graph(allflow):
+    graph = {each.name: (each.type, each.next) for each in allflow.steps}
+    assert graph == {
+        "start": ("switch", ("left", "right")),
+        "left": ("split", ("one", "two")),
+        "one": ("linear", ("both",)),
+        "two": ("linear", ("both",)),
+        "both": ("join", ("right",)),
+        "right": ("foreach", ("work",)),
+        "work": ("linear", ("gather",)),
+        "gather": ("join", ("end",)),
+        "end": ("end", ()),
+    }
+    names = [each.name for each in allflow.steps]
+    assert (names[0], names[-1]) == ("start", "end")
+    assert allflow.following["left"] == ["one", "two"]
+
+
+def test_step_docs_decorators_and_lines(allflow):
+    start, left = allflow.step("start"), allflow.step("left")
+    assert (start.doc, start.decorators) == ("Choose.", ("card",))
+    assert sorted(left.decorators) == ["retry", "timeout"]
+    assert "def start" in "".join(ALLFLOW.splitlines()[start.line - 1 : start.line + 2])
+    assert allflow.step("nope") is None
+
+
+def test_description_survives_json(allflow):
+    assert FlowDescription.from_json(allflow.to_json()) == allflow
+    assert isinstance(allflow.parameters[0], Option)
+
+
+COUNTED = f"""\
+from pathlib import Path
+with Path(__file__).with_suffix('.imports').open('a') as imports:
+    imports.write('x')
+{SLOWFLOW}"""
+
+
+def imports_of(file) -> int:
+    """Return how often a counted flow file was imported."""
+    return len(file.with_suffix(".imports").read_text())
+
+
+def test_an_unchanged_flow_is_not_imported_again(write_flow):
+    file = write_flow("slowflow", COUNTED)
+    first = describe(file)
+    assert describe(file) == first
+    assert asyncio.run(async_describe(file)) == first
+    assert imports_of(file) == 1
+
+
+def test_an_edited_flow_is_seen(write_flow):
+    file = write_flow("slowflow", COUNTED)
+    assert [each.name for each in describe(file).parameters] == ["seconds"]
+    edited = COUNTED.replace("    secs =", "    more = Parameter('more', default='x')\n    secs =")
+    write_flow("slowflow", edited)
+    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    assert imports_of(file) == 2
+
+
+def test_an_edited_module_beside_the_flow_is_seen(write_flow):
+    write_flow("settings", "WIDTH = 3\n")
+    text = f"from settings import WIDTH\n{FOREACHFLOW}".replace("default=3", "default=WIDTH")
+    file = write_flow("foreachflow", text)
+    assert describe(file).parameters[0].default == 3
+    helper = write_flow("settings", "WIDTH = 4\n")
+    os.utime(helper, ns=(1, 1))  # so that the time differs on a file system of coarse times
+    assert describe(file).parameters[0].default == 4
+
+
+def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
+    file = write_flow(
+        "slowflow",
+        "from pathlib import Path\n"
+        "beside = Path(__file__).with_name('default.txt')\n"
+        "try:\n    default = int(beside.read_text())\n"
+        "except FileNotFoundError:\n    default = 0\n"
+        + SLOWFLOW.replace("default=3", "default=default"),
+    )
+    assert describe(file).parameters[0].default == 0
+    for value in ("7", "18"):
+        file.with_name("default.txt").write_text(value)
+        assert describe(file).parameters[0].default == int(value)
+
+
+def test_a_refused_flow_is_asked_again(write_flow):
+    file = write_flow("slowflow", SLOWFLOW.replace("class SlowFlow", "1 / 0\nclass SlowFlow"))
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        describe(file)
+    assert describe(write_flow("slowflow")).name == "SlowFlow"
+
+
+def test_configs_given_change_what_is_told(write_flow):
+    text = SLOWFLOW.replace("import FlowSpec", "import Config, FlowSpec").replace(
+        "    secs = Parameter('seconds', default=3)",
+        "    conf = Config('conf', default_value={'secs': 1})\n"
+        "    secs = Parameter('seconds', default=conf.secs)",
+    )
+    file = write_flow("slowflow", text)
+    assert describe(file).parameters[0].default == 1
+    given = describe(file, config_value=[("conf", {"secs": 2})])
+    assert given.parameters[0].default == 2
+    beside = file.with_name("conf.json")
+    beside.write_text('{"secs": 5}')
+    assert describe(file, config={"conf": beside}).parameters[0].default == 5
+    beside.write_text('{"secs": 6}')
+    assert describe(file, config={"conf": beside}).parameters[0].default == 6
+
+
+def test_a_decorator_that_a_mutator_adds_is_told(write_flow):
+    text = SLOWFLOW.replace(
+        "class SlowFlow",
+        "from metaflow import FlowMutator, retry\n\n"
+        "class Patient(FlowMutator):\n"
+        "    def pre_mutate(self, mutable_flow):\n"
+        "        mutable_flow.add_parameter('added', Parameter('added', default=5))\n"
+        "        for _, each in mutable_flow.steps:\n"
+        "            each.add_decorator(retry, deco_kwargs={'times': 1})\n\n"
+        "@Patient\nclass SlowFlow",
+    )
+    told = describe(write_flow("slowflow", text))
+    assert [each.name for each in told.parameters] == ["seconds", "added"]
+    assert [each.decorators for each in told.steps] == [("retry",), ("retry",)]
+
+
+def test_a_flow_that_prints_and_reads_its_arguments_is_described(write_flow):
+    file = write_flow(
+        "slowflow", f"import sys\nprint('hello', sys.argv[1:], flush=True)\n{SLOWFLOW}"
+    )
+    assert describe(file).name == "SlowFlow"
+
+
+def test_the_users_process_does_not_import_the_flow(write_flow):
+    file = write_flow("nowhere_else", SLOWFLOW)
+    Runner(file)
+    describe(file)
+    assert "nowhere_else" not in sys.modules
+    assert not any(
+        module and getattr(module, "__file__", "") == str(file)
+        for module in list(sys.modules.values())
+    )
+
+
+def test_a_base_class_is_no_second_flow(write_flow):
+    base = "class Base(FlowSpec):\n    word = Parameter('word', default='w')\n\n"
+    text = SLOWFLOW.replace("class SlowFlow(FlowSpec)", f"{base}class SlowFlow(Base)")
+    told = describe(write_flow("slowflow", text))
+    assert told.name == "SlowFlow"
+    assert [each.name for each in told.parameters] == ["word", "seconds"]
+
+
+def test_several_describe_one_flow_at_once(write_flow):
+    file = write_flow("slowflow")
+
+    async def main():
+        return await asyncio.gather(*(async_describe(file) for _ in range(3)))
+
+    first, *others = asyncio.run(main())
+    assert others == [first, first]
