@@ -65,7 +65,7 @@ def test_lines_end_with_line_feeds_alone(log):
 def test_every_position_continues_behind_its_line(log):
     log.write_bytes(AWKWARD)
     with LineReader(log) as reader:
-        pairs = drain(reader) + [reader.rest()]
+        pairs = [*drain(reader), reader.rest()]
     assert pairs[-1][0] == len(AWKWARD)
     for index, (position, _) in enumerate(pairs):
         with LineReader(log, position) as reader:
