@@ -25,6 +25,11 @@ from typing import Any
 from nbrunner.errors import BadValueError
 
 _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+# The flow file has these of its own; a class body reads __name__. What a script says of its
+# __file__ travels, so that data is found beside the script.
+_OF_EVERY_MODULE = frozenset(
+    "__name__ __doc__ __package__ __loader__ __spec__ __builtins__ __annotations__".split()
+)
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 
@@ -132,7 +137,7 @@ class _Collector:
         if bound:
             for statement in bound:
                 self.add_statement(cell, statement)
-        elif name in self._namespace and name not in self._names:
+        elif name in self._namespace and name not in self._names | _OF_EVERY_MODULE:
             self._names.add(name)
             self._add_value(name, self._namespace[name])
 

@@ -74,8 +74,15 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
 
         text, line_offset = flow_file_text(flow, vars(module) if module else {})
         file = write_flow_file(flow.__name__, text)
-        return FlowSource(file, flow.__name__, (cwd or os.getcwd(),), line_offset)
+        folders = dict.fromkeys((*_script_folder(module), cwd or os.getcwd()))
+        return FlowSource(file, flow.__name__, tuple(folders), line_offset)
     return _module_source(flow)
+
+
+def _script_folder(module: Any) -> tuple[str, ...]:
+    """Return where a script's own modules are; a notebook has no such folder."""
+    script = getattr(module, "__file__", None)
+    return (os.path.dirname(os.path.abspath(script)),) if script else ()
 
 
 def is_flow_class(flow: Any) -> bool:

@@ -88,6 +88,7 @@ def allflow(tmp_path_factory) -> FlowDescription:
     (folder / "allflow.py").write_text(ALLFLOW)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBRUNNER_STATE_DIR", str(folder / "state"))
+        patch.setenv("NBRUNNER_WARM", "0")
         patch.setenv("USER", "tester")
         return describe(folder / "allflow.py")
 
