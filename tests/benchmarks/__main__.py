@@ -1,0 +1,115 @@
+"""``python -m tests.benchmarks``: measure side by side and print the table as Markdown."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.benchmarks.measuring import (
+    OURS,
+    PEER,
+    Benchmark,
+    Figures,
+    Row,
+    measured_apart,
+    medians,
+)
+from tests.benchmarks.topics import BENCHMARKS
+
+_HEAD = (
+    "| what | metaflow's Runner | nbrunner | ours / theirs | goal | note |\n"
+    "|---|---|---|---|---|---|"
+)
+
+
+def main() -> None:
+    arguments = parse()
+    chosen = [each for each in BENCHMARKS.values() if each.name in (arguments.only or BENCHMARKS)]
+    print(f"{facts()}\n\n{_HEAD}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="nbrunner-bench-") as folder:
+        for benchmark in chosen:
+            found = measured(benchmark, arguments.rounds or benchmark.rounds, Path(folder))
+            for row in benchmark.rows:
+                print(line(row, found, arguments.rounds or benchmark.rounds), flush=True)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS)
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="measurements of each, in turn")
+    return parser.parse_args()
+
+
+def facts() -> str:
+    """Describe the machine, and how the figures come about."""
+    cores = len(os.sched_getaffinity(0))
+    versions = (
+        f"Python {platform.python_version()}, metaflow {importlib.metadata.version('metaflow')}"
+    )
+    return (
+        f"{platform.system()}, {cores} cores, {versions}, nbrunner "
+        f"{importlib.metadata.version('nbrunner')}. Medians of n measurements taken in turn, each\n"
+        "in a fresh process; bytecode cached (PYTHONDONTWRITEBYTECODE unset); local metadata and\n"
+        "datastore; `pylint=False`."
+    )
+
+
+def measured(benchmark: Benchmark, rounds: int, folder: Path) -> dict[str, Figures]:
+    """Measure each side in turn, so that the machine's moods reach all of them."""
+    found: dict[str, list[Figures]] = {whose: [] for whose in benchmark.whose}
+    for number in range(rounds):
+        for whose in benchmark.whose:
+            print(f"{benchmark.name} {number + 1}/{rounds} {whose}", end=" ... ", file=sys.stderr)
+            sys.stderr.flush()
+            place = folder / f"{benchmark.name}-{number}-{whose}"
+            figures = measured_apart(benchmark, whose, place)
+            shutil.rmtree(place, ignore_errors=True)
+            found[whose].append(figures)
+            print(", ".join(_figures(figures)), file=sys.stderr)
+    return {whose: medians(each) for whose, each in found.items()}
+
+
+def _figures(figures: Figures) -> Iterator[str]:
+    for key, value in figures.items():
+        yield f"{key} {value:.4g}"
+
+
+def line(row: Row, found: dict[str, Figures], rounds: int) -> str:
+    """Return a row of the table."""
+    theirs, ours = found[PEER][row.figure], found[OURS][row.figure]
+    note = row.note.format(**{whose: SimpleNamespace(**each) for whose, each in found.items()})
+    cells = [
+        row.what,
+        shown(theirs, row.unit),
+        shown(ours, row.unit),
+        ratio(ours, theirs),
+        row.goal,
+        "; ".join(part for part in (note, f"n={rounds}") if part),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def shown(value: float, unit: str) -> str:
+    digits = 0 if value == int(value) or abs(value) >= 100 else 2 if abs(value) < 10 else 1
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+def ratio(ours: float, theirs: float) -> str:
+    if theirs <= 0:
+        return "same" if ours == theirs else "-"
+    value = ours / theirs
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Following logs: how fast, how soon, and how far behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.benchmarks.flows import BURSTING, LOGGED, STAMPING
+from tests.benchmarks.measuring import (
+    ENGINE,
+    OURS,
+    PEER,
+    Benchmark,
+    Figures,
+    Row,
+    percentile,
+    runner_class,
+    write_flow,
+)
+
+# Metaflow's Runner sleeps 10 ms a line: what takes ours a second would take it hours.
+_FINISHED_LINES = {PEER: 500, OURS: 1_000_000}
+_BURST_LINES = {PEER: 1_000, OURS: 10_000}
+_STAMPS = 200
+
+_STAMP = re.compile(r"stamp (\d+\.\d+)$")
+
+
+def finished(whose: str) -> Figures:
+    """Read the log of a run that has ended."""
+    os.environ["BENCH_LINES"] = str(_FINISHED_LINES[whose])
+    runner = runner_class(whose)(write_flow(LOGGED), pylint=False)
+
+    async def main() -> Figures:
+        running = await runner.async_run()
+        await running.wait()
+        count = 0
+        began = time.perf_counter()
+        async for _ in running.stream_log("stdout"):
+            count += 1
+        seconds = time.perf_counter() - began
+        assert count >= _FINISHED_LINES[whose], f"only {count} lines"
+        return {"rate": count / seconds}
+
+    return asyncio.run(main())
+
+
+def latency(whose: str) -> Figures:
+    """Compare the moments of printing and of yielding, one line each 50 ms."""
+    os.environ["BENCH_LINES"] = str(_STAMPS)
+    flow = write_flow(STAMPING)
+    delays = _engine_delays(flow) if whose == ENGINE else asyncio.run(_delays(whose, flow))
+    assert len(delays) == _STAMPS, f"{len(delays)} lines"
+    return {
+        "p50": percentile(delays, 50) * 1e3,
+        "p99": percentile(delays, 99) * 1e3,
+    }
+
+
+async def _delays(whose: str, flow: str) -> list[float]:
+    running = await runner_class(whose)(flow, pylint=False).async_run()
+    delays = []
+    async for _, line in running.stream_log("stdout"):
+        if stamp := _STAMP.search(line):
+            delays.append(time.monotonic() - float(stamp[1]))
+    return delays
+
+
+def _engine_delays(flow: str) -> list[float]:
+    """Read the engine's own output through a pipe, as a shell would."""
+    command = [sys.executable, "-u", flow, "--no-pylint", "run"]
+    delays = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if stamp := _STAMP.search(line.decode().rstrip()):
+                delays.append(time.monotonic() - float(stamp[1]))
+    return delays
+
+
+def burst(whose: str) -> Figures:
+    """Tell how long after the run's end the last of many lines is yielded."""
+    os.environ["BENCH_LINES"] = str(_BURST_LINES[whose])
+    os.environ["BENCH_ENDED"] = os.path.abspath("ended")
+    runner = runner_class(whose)(write_flow(BURSTING), pylint=False)
+
+    async def main() -> Figures:
+        running = await runner.async_run()
+        count = 0
+        async for _, line in running.stream_log("stdout"):
+            if "] burst " in line:
+                count += 1
+                last = time.monotonic()
+        assert count == _BURST_LINES[whose], f"{count} lines"
+        await running.wait()
+        ended = float(Path("ended").read_text())
+        return {"behind": max(0.0, last - ended)}
+
+    return asyncio.run(main())
+
+
+BENCHMARKS = (
+    Benchmark(
+        "finished-log",
+        finished,
+        (
+            Row(
+                "`stream_log` over a finished log",
+                "rate",
+                "lines/s",
+                "500,000 lines/s or more",
+                f"{_FINISHED_LINES[PEER]:,} lines for metaflow's, "
+                f"{_FINISHED_LINES[OURS]:,} for ours",
+            ),
+        ),
+    ),
+    Benchmark(
+        "latency",
+        latency,
+        (
+            Row(
+                "line printed → yielded, one each 50 ms, p50",
+                "p50",
+                "ms",
+                note="the engine alone, through a pipe: {engine.p50:.1f} ms",
+            ),
+            Row(
+                "the same, p99",
+                "p99",
+                "ms",
+                "8 ms or less",
+                "the engine alone, through a pipe: {engine.p99:.1f} ms",
+            ),
+        ),
+        whose=(PEER, OURS, ENGINE),
+    ),
+    Benchmark(
+        "burst",
+        burst,
+        (
+            Row(
+                "lines printed at once: the last is yielded after the run's end",
+                "behind",
+                "s",
+                "0.1 s or less",
+                f"{_BURST_LINES[PEER]:,} lines for metaflow's, {_BURST_LINES[OURS]:,} for ours",
+            ),
+        ),
+    ),
+)

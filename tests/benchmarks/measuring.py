@@ -1,0 +1,141 @@
+"""What every benchmark needs: one process a measurement, medians, a ticking loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+Figures = dict[str, float]
+
+PEER, OURS, ENGINE = "metaflow", "nbrunner", "engine"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    what : str
+    figure : str
+        Which of the measured figures it shows.
+    unit : str
+        ``"s"``, ``"ms"``, ``"lines/s"``, ``"MB"`` or ``""``.
+    goal : str
+    note : str
+        May name other figures, as ``{nbrunner.files}``.
+    """
+
+    what: str
+    figure: str
+    unit: str
+    goal: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured, for whom, how often, and the rows that show it.
+
+    Attributes
+    ----------
+    name : str
+    measure : callable
+        Given whose Runner (or ``"engine"``), returns figures; called in a fresh process in
+        an empty folder.
+    rows : tuple of Row
+    rounds : int
+        Each figure is the median of so many measurements, taken in turn.
+    whose : tuple of str
+    """
+
+    name: str
+    measure: Callable[[str], Figures]
+    rows: tuple[Row, ...]
+    rounds: int = 3
+    whose: tuple[str, ...] = field(default=(PEER, OURS))
+
+
+def runner_class(whose: str) -> Any:
+    """Import and return one Runner or the other."""
+    if whose == PEER:
+        from metaflow import Runner
+    else:
+        from nbrunner import Runner
+    return Runner
+
+
+def write_flow(text: str) -> str:
+    Path("flow.py").write_text(text)
+    return "flow.py"
+
+
+def measured_apart(benchmark: Benchmark, whose: str, folder: Path) -> Figures:
+    """Measure once in a process and a folder of their own."""
+    for part in ("work", "tmp", "home", "state"):
+        (folder / part).mkdir(parents=True)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("METAFLOW", "NBRUNNER", "PYTHON", "XDG"))
+    } | {
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "USER": "bench",
+        "NBRUNNER_STATE_DIR": str(folder / "state"),
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder / "metaflow"),
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.child", benchmark.name, whose],
+        cwd=folder / "work",
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def medians(rounds: list[Figures]) -> Figures:
+    return {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """Return the value that so many percent of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
+
+
+async def longest_stall(work: Callable[[], Awaitable[Any]]) -> float:
+    """Do some work and return the longest time, in seconds, that the loop did not turn."""
+    longest = 0.0
+
+    async def tick() -> None:
+        nonlocal longest
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - before - 0.001)
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0.05)
+    longest = 0.0
+    try:
+        await work()
+        await asyncio.sleep(0.005)
+    finally:
+        ticking.cancel()
+    return longest
