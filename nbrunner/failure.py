@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import linecache
-import os
 import re
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nbrunner.progress import ProgressTracker, parse_line
+from nbrunner.userfiles import is_users
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
@@ -153,16 +151,9 @@ def user_lines(text: str) -> tuple[SourceLine, ...]:
     found = []
     for line in text.splitlines():
         match = _FRAME.match(line)
-        if match and _is_users(match["file"]):
+        if match and is_users(match["file"]):
             number = int(match["line"])
             linecache.checkcache(match["file"])
             source = linecache.getline(match["file"], number).strip()
             found.append(SourceLine(match["file"], number, match["function"], source))
     return tuple(found)
-
-
-def _is_users(file: str) -> bool:
-    if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file:
-        return False
-    library = Path(os.__file__).parent
-    return not file.startswith((str(library), sys.prefix + os.sep, sys.base_prefix + os.sep))

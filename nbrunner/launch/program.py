@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib.machinery
 import io
 import os
 import signal
 import sys
+import threading
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from nbrunner.userfiles import is_users
 
 
 @dataclass(frozen=True)
@@ -126,24 +131,36 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def execute(script: str, namespace: dict[str, Any]) -> None:
-    """Run a script in ``__main__``; an exception shows its own frames, not ours.
+def execute(script: str, namespace: dict[str, Any], shared: frozenset[str]) -> NoReturn:
+    """Run a script in ``__main__`` and end the process as the interpreter would.
 
-    Raises
-    ------
-    SystemExit
-        The script has ended, by itself or by an exception that was shown.
+    Parameters
+    ----------
+    script : str
+    namespace : dict
+        The globals of ``__main__``.
+    shared : frozenset of str
+        Names of the modules that were there before the fork; see `_leave`.
+    """
+    _leave(_outcome(script, namespace), namespace, shared)
+
+
+def _outcome(script: str, namespace: dict[str, Any]) -> int:
+    """Run the script; return its exit code, negative for the signal that it ends by.
+
+    An exception shows the script's own frames, not ours.
     """
     try:
         exec(_compiled(script), namespace)
-    except (SystemExit, KeyboardInterrupt):
-        raise
+    except SystemExit as exit_:
+        return _exit_code(exit_.code)
     except BaseException as error:
         trace = error.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
             trace = trace.tb_next
         sys.excepthook(type(error), error.with_traceback(trace), trace)
-        _fail()
+        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+    return 0
 
 
 def _compiled(script: str) -> types.CodeType:
@@ -161,5 +178,49 @@ def _compiled(script: str) -> types.CodeType:
     return compile(source, script, "exec", dont_inherit=True)
 
 
-def _fail() -> NoReturn:
-    raise SystemExit(1) from None
+def _exit_code(code: object) -> int:
+    """Return what a process ends with for the argument of ``sys.exit``."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)  # noqa: T201 - as the interpreter does
+    return 1
+
+
+def _leave(outcome: int, namespace: dict[str, Any], shared: frozenset[str]) -> NoReturn:
+    """End in the order of ``Py_FinalizeEx`` (CPython's ``Python/pylifecycle.c``).
+
+    Threads are waited for, exit functions run, the user's own objects and modules are let
+    go. What is installed is not taken apart: that would copy, for nothing, every page that
+    is shared with all other forks, and take longer (30 ms) than an empty step.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    _let_go(namespace, shared)
+    if not _flushed() and outcome == 0:
+        outcome = 120  # the interpreter's own code for this
+    if outcome < 0:
+        signal.signal(-outcome, signal.SIG_DFL)
+        os.kill(os.getpid(), -outcome)
+    os._exit(outcome)
+
+
+def _let_go(namespace: dict[str, Any], shared: frozenset[str]) -> None:
+    """Drop what the script and the user's own modules hold: open files are written then."""
+    for name, module in list(sys.modules.items()):
+        if name not in shared and is_users(getattr(module, "__file__", None) or "<none>"):
+            vars(module).clear()
+    for name in [name for name in namespace if name != "__builtins__"]:
+        namespace[name] = None
+    gc.collect()
+
+
+def _flushed() -> bool:
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and not stream.closed:
+                stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True

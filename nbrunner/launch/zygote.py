@@ -25,7 +25,7 @@ import signal
 import socket
 import sys
 from dataclasses import asdict
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from nbrunner.launch import processes
 from nbrunner.launch.channel import receive, send
@@ -64,7 +64,7 @@ class Role(Protocol):
         ...
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Serve; in a fork that is to run a flow, run it in ``__main__``."""
     control = socket.socket(fileno=int(sys.argv.pop()))
     control.set_inheritable(False)
@@ -73,10 +73,11 @@ def main() -> None:
     role: Role | Program = Zygote(control)
     while not isinstance(role, Program):
         role = role.play()
+    shared = frozenset(sys.modules)
     role.become()
     script = role.arguments[0]
     del role
-    execute(script, vars(sys.modules["__main__"]))
+    execute(script, vars(sys.modules["__main__"]), shared)
 
 
 def preload() -> None:
