@@ -28,7 +28,15 @@ _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 # The flow file has these of its own; a class body reads __name__. What a script says of its
 # __file__ travels, so that data is found beside the script.
 _OF_EVERY_MODULE = frozenset(
-    "__name__ __doc__ __package__ __loader__ __spec__ __builtins__ __annotations__".split()
+    [
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__builtins__",
+        "__annotations__",
+    ]
 )
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
