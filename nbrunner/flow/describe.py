@@ -23,7 +23,8 @@ from nbrunner.errors import (
     RunStartError,
 )
 from nbrunner.flow.description import FlowDescription
-from nbrunner.flow.source import FlowSource, flow_source
+from nbrunner.flow.skeleton import skeleton
+from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
 from nbrunner.launch.environment import run_environment
 from nbrunner.launch.warm import LAUNCHER
@@ -33,7 +34,7 @@ from nbrunner.record.registry import state_directory
 Json = dict[str, Any]
 
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
-_FORM = 1
+_FORM = 2
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 _MAX_CACHED = 500
@@ -87,10 +88,12 @@ async def describe_source(
     if answer is None:
         answer = await _ask_child(request, environment, cwd, timeout_seconds)
         if "description" in answer:
+            # The flow file itself is told by its skeleton.
+            answer["read"] = [each for each in answer["read"] if each[0] != request["file"]]
             _write_cached(cached, answer)
     if "error" in answer:
         raise _error(answer["error"], source)
-    return FlowDescription.from_json(answer["description"])
+    return FlowDescription.from_json({**answer["description"], "file": request["file"]})
 
 
 def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path:
@@ -100,9 +103,11 @@ def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path
         for name, value in environment.items()
         if name.startswith(("METAFLOW", "PYTHON", "USER")) or os.environ.get(name) != value
     }
-    key = [_FORM, request, sys.executable, own, cwd]
+    file = Path(request["file"])
+    asked = {**request, "file": file.name} if is_generated(file) else request
+    key = [_FORM, asked, sys.executable, own, cwd]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
-    digest.update(Path(request["file"]).read_bytes())
+    digest.update(skeleton(file.read_bytes()))
     return state_directory() / "descriptions" / f"{digest.hexdigest()[:32]}.json"
 
 

@@ -303,7 +303,6 @@ def _step(node: Any) -> Json:
         "next": list(node.out_funcs),
         "doc": inspect.cleandoc(node.doc or ""),
         "decorators": decorators,
-        "line": node.func_lineno,
     }
 
 

@@ -72,8 +72,6 @@ class Step:
     doc : str
     decorators : tuple of str
         Names, in the order in which they stand.
-    line : int
-        Where its function starts in its file.
     """
 
     name: str
@@ -81,7 +79,6 @@ class Step:
     next: tuple[str, ...] = ()
     doc: str = ""
     decorators: tuple[str, ...] = ()
-    line: int = 0
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Step:

@@ -152,6 +152,11 @@ def write_flow_file(name: str, text: str) -> Path:
     return file
 
 
+def is_generated(file: Path) -> bool:
+    """Tell whether a flow file was written by `write_flow_file`."""
+    return file.parents[1] == state_directory() / "flows"
+
+
 def _drop_oldest(folder: Path) -> None:
     kept = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)
     for old in kept[:-_MAX_WRITTEN]:
