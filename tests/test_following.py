@@ -1,0 +1,223 @@
+"""Following a run: its progress, what happens in it, and why it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from support.feature_flows import HARDYFLOW
+from support.flows import FAILFLOW, FOREACHFLOW
+
+from nbrunner import Failure, RunEvent, Runner, StepProgress
+
+pytestmark = pytest.mark.slow
+
+
+def quiet(flow) -> Runner:
+    return Runner(flow, show_output=False, pylint=False, cwd=flow.parent)
+
+
+def test_progress_while_the_run_goes_on(write_flow, tmp_path):
+    """The tasks wait for a file each, so every state is there to be looked at."""
+    text = FOREACHFLOW.replace(
+        "        self.square = ",
+        "        import time, pathlib\n"
+        f"        go = pathlib.Path({str(tmp_path)!r}) / f'go{{self.input}}'\n"
+        "        while not go.exists():\n"
+        "            time.sleep(0.02)\n"
+        "        self.square = ",
+    )
+
+    async def main():
+        running = await quiet(write_flow("foreachflow", text)).async_run(width=3, max_workers=2)
+        looks = []
+        async for event in running.events():
+            if event == RunEvent("foreach", "3", event.step, event.task_id, event.when):
+                looks.append(("foreach", running.progress.steps["work"].total))
+            if (event.step, event.state) == ("work", "running"):
+                started = sum(each[0] == "work" for each in looks)
+                looks.append(("work", running.progress.steps["work"]))
+                if started == 1:  # two of three are at work: let the first go
+                    looks.append(("pending", running.progress.steps["end"].pending))
+                    for number in range(3):
+                        (tmp_path / f"go{number}").touch()
+        return running, looks
+
+    running, looks = asyncio.run(main())
+    assert running.status == "successful"
+    assert looks[0] == ("foreach", 3), "known as soon as the foreach announces it"
+    of_work = [look for what, look in looks if what == "work"]
+    assert len(of_work) == 3
+    assert of_work[0].pending in (1, 2)
+    assert of_work[0].done == 0
+    assert [look.total for look in of_work] == [3, 3, 3]
+    assert ("pending", 1) in looks, "end is still to come"
+    assert running.progress.steps["work"] == StepProgress(done=3)
+    assert str(running.progress) == "start 1/1  work 3/3  join 1/1  end 1/1"
+
+
+def test_events_tell_the_whole_story_at_any_time(write_flow):
+    async def story(running):
+        return [(each.kind, each.state, each.step) async for each in running.events()]
+
+    async def main():
+        running = await quiet(write_flow("foreachflow")).async_run(width=2)
+        live = await story(running)
+        return live, await story(running)
+
+    live, afterwards = asyncio.run(main())
+    assert live == afterwards
+    assert live[:4] == [
+        ("task", "running", "start"),
+        ("foreach", "2", "start"),
+        ("task", "done", "start"),
+        ("task", "running", "work"),
+    ]
+    assert sorted(live[3:7]) == 2 * [("task", "done", "work")] + 2 * [("task", "running", "work")]
+    assert live[7:] == [
+        ("task", "running", "join"),
+        ("task", "done", "join"),
+        ("task", "running", "end"),
+        ("task", "done", "end"),
+        ("status", "successful", ""),
+    ]
+
+
+def test_events_of_tasks_that_are_tried_again(write_flow):
+    running = quiet(write_flow("hardy", HARDYFLOW)).run()
+
+    async def story():
+        return [each async for each in running.events()]
+
+    events = asyncio.run(story())
+    assert [each.state for each in events if each.step == "start"] == [
+        "running",
+        "failed",
+        "retrying",
+        "done",
+    ]
+    assert all(each.when and each.task_id for each in events[:-1])
+    assert [each.state for each in events if each.step == "careless"][-1] == "done"
+
+
+def failed(flow: Path, **arguments) -> tuple[Failure, object]:
+    running = quiet(flow).run(**arguments)
+    assert (running.status, running.returncode) == ("failed", 1)
+    failure = running.failure
+    assert failure is not None
+    return failure, running
+
+
+def test_failure_names_step_task_exception_and_the_users_own_line(write_flow):
+    file = write_flow("failflow")
+    failure, running = failed(file)
+    task = running.run["divide"].task
+    assert (failure.step, failure.task_id) == ("divide", task.id)
+    assert (failure.exception_type, failure.message) == ("ZeroDivisionError", "division by zero")
+    assert failure.traceback.startswith("Traceback (most recent call last):")
+    assert failure.traceback.endswith("ZeroDivisionError: division by zero")
+    (line,) = failure.source
+    number = 1 + [each.strip()[:11] for each in FAILFLOW.splitlines()].index("self.result")
+    assert (line.file, line.line, line.function) == (str(file), number, "divide")
+    assert line.text == "self.result = sum(self.numbers) / (0 if self.fail else 1)"
+    assert str(failure).startswith(f"step divide, task {task.id}: ZeroDivisionError: division")
+    assert running.progress.steps["divide"] == StepProgress(failed=1)
+    assert running.progress.steps["end"].total == 0
+
+
+def test_failure_in_a_module_of_the_user_shows_both_lines(write_flow):
+    helper = write_flow("arithmetic", "def divide(a, b):\n    return a / b\n")
+    text = FAILFLOW.replace(
+        "sum(self.numbers) / (0 if self.fail else 1)",
+        "__import__('arithmetic').divide(1, 0 if self.fail else 1)",
+    )
+    file = write_flow("failflow", text)
+    failure, _ = failed(file)
+    assert [Path(each.file) for each in failure.source] == [file, helper]
+    assert failure.source[-1].line == 2
+    assert failure.source[-1].text == "return a / b"
+
+
+def test_failure_of_an_exception_with_many_lines_and_a_cause(write_flow):
+    text = FAILFLOW.replace(
+        "        self.result = sum(self.numbers) / (0 if self.fail else 1)\n",
+        "        try:\n            {}['key']\n"
+        "        except KeyError as error:\n"
+        "            raise ValueError('first line\\n\\nlast: line') from error\n",
+    )
+    failure, _ = failed(write_flow("failflow", text))
+    assert failure.exception_type == "ValueError"
+    assert failure.message == "first line\n\nlast: line"
+    assert "KeyError: 'key'" in failure.traceback
+
+
+def test_failure_of_an_exception_class_of_the_user(write_flow):
+    text = FAILFLOW.replace("class Fail", "class OddError(Exception):\n    pass\n\nclass Fail")
+    text = text.replace("self.result = sum(self.numbers)", "raise OddError('odd'), 1")
+    text = text.replace(", 1 / (0 if self.fail else 1)", "")
+    failure, _ = failed(write_flow("failflow", text))
+    assert (failure.exception_type, failure.message) == ("OddError", "odd")
+
+
+@pytest.mark.parametrize("code", ["os.kill(os.getpid(), 9)", "os._exit(7)", "sys.exit(5)"])
+def test_failure_of_a_task_that_ends_without_an_exception(write_flow, code):
+    text = FAILFLOW.replace("self.result = sum(self.numbers)", f"import os, sys; {code}; x = 1")
+    failure, running = failed(write_flow("failflow", text))
+    assert failure.step == "divide"
+    assert failure.task_id == running.run["divide"].task.id
+    assert str(failure)
+
+
+def test_failure_of_the_one_among_many(write_flow):
+    text = FOREACHFLOW.replace("self.input ** 2", "1 // (self.input - 2)")
+    failure, running = failed(write_flow("foreachflow", text), width=4)
+    assert failure.step == "work"
+    assert running.run["work"][failure.task_id].index == 2
+    work = running.progress.steps["work"]
+    assert (work.failed >= 1, work.running, work.pending) == (True, 0, 0)
+
+
+def test_a_run_that_goes_on_or_went_well_has_no_failure(write_flow):
+    async def main():
+        running = await quiet(write_flow("slowflow")).async_run(seconds=1)
+        assert running.failure is None
+        await running
+        assert running.failure is None
+
+    asyncio.run(main())
+
+
+def test_resume_of_a_failed_run_after_an_edit(write_flow):
+    runner = quiet(write_flow("failflow"))
+    first = runner.run()
+    assert first.status == "failed"
+    write_flow("failflow", FAILFLOW.replace("0 if self.fail else 1", "2"))
+    again = runner.resume(origin_run_id=first.run.id)
+    assert again.status == "successful"
+    assert again.run.data.result == 3.0
+    assert dict(again.progress.steps) == {
+        "start": StepProgress(cloned=1),
+        "divide": StepProgress(done=1),
+        "end": StepProgress(done=1),
+    }
+
+    async def cloned():
+        return [each.step async for each in again.events() if each.state == "cloned"]
+
+    assert asyncio.run(cloned()) == ["start"]
+
+
+def test_resume_of_the_latest_run_and_from_a_step(write_flow):
+    runner = quiet(write_flow("foreachflow"))
+    first = runner.run(width=2)
+    again = runner.resume(step_to_rerun="join", tags=["resumed"])
+    assert again.status == "successful"
+    assert again.run.data.squares == first.run.data.squares == [0, 1]
+    assert "resumed" in again.run.user_tags
+    assert dict(again.progress.steps) == {
+        "start": StepProgress(cloned=1),
+        "work": StepProgress(cloned=2),
+        "join": StepProgress(done=1),
+        "end": StepProgress(done=1),
+    }
