@@ -7,7 +7,9 @@ The names below are the public API; each is imported when it is first used, so t
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+# Not taken from typing, whose import would be most of what this one costs.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
@@ -53,6 +55,8 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from nbrunner.client import Flow, Run, Step, Task, namespace
     from nbrunner.errors import (
         BadRequest,
