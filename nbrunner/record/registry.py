@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs  # here, as an import of some milliseconds would hold an event loop
+
 from nbrunner.errors import BadValueError, RunNotFoundError, StateError
 from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
@@ -31,8 +33,6 @@ def state_directory() -> Path:
     chosen = os.environ.get(STATE_VARIABLE)
     if chosen:
         return _private(Path(chosen).expanduser())
-    import platformdirs
-
     try:
         return _private(Path(platformdirs.user_state_dir("nbrunner")))
     except StateError:

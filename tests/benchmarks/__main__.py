@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -56,12 +57,24 @@ def facts() -> str:
     versions = (
         f"Python {platform.python_version()}, metaflow {importlib.metadata.version('metaflow')}"
     )
+    stalls = (
+        "Stalls: the measuring process, not its children, with real-time priority."
+        if measured_with_precedence()
+        else "Stalls: without real-time priority, so other load shows in all of them."
+    )
     return (
         f"{platform.system()}, {cores} cores, {versions}, nbrunner "
         f"{importlib.metadata.version('nbrunner')}. Medians of n measurements taken in turn, each\n"
         "in a fresh process; bytecode cached (PYTHONDONTWRITEBYTECODE unset); local metadata and\n"
-        "datastore; `pylint=False`."
+        f"datastore; `pylint=False`. {stalls}"
     )
+
+
+def measured_with_precedence() -> bool:
+    """Tell whether a process like those that measure may take precedence."""
+    command = "import sys; from tests.benchmarks.measuring import take_precedence as take; "
+    done = subprocess.run([sys.executable, "-c", f"{command} sys.exit(not take())"], check=False)
+    return done.returncode == 0
 
 
 def measured(benchmark: Benchmark, rounds: int, folder: Path) -> dict[str, Figures]:

@@ -65,21 +65,19 @@ def leftovers(whose: str) -> Figures:
 
 def _files() -> Figures:
     """Count the files and folders outside of Metaflow's datastore and our state folder."""
-    places = [os.environ["HOME"], os.environ["TMPDIR"], "."]
-    state = [
-        os.stat(os.path.join(folder, file)).st_size
-        for folder, _, files in os.walk(os.environ["NBRUNNER_STATE_DIR"])
-        for file in files
+    home = Path.home()
+    state = home / ".local" / "state" / "nbrunner"
+    places = (home, Path(os.environ["TMPDIR"]), Path())
+    outside = [
+        file
+        for place in places
+        for file in place.rglob("*")
+        if state not in (file, *file.parents)
+        and file not in state.parents
+        and "__pycache__" not in file.parts
     ]
-    return {
-        "files": sum(
-            len(files) + len(folders)
-            for place in places
-            for folder, folders, files in os.walk(place)
-            if "__pycache__" not in folder
-        ),
-        "state_kilobytes": sum(state) / 1e3,
-    }
+    inside = [file.stat().st_size for file in state.rglob("*") if file.is_file()]
+    return {"files": len(outside), "state_kilobytes": sum(inside) / 1e3}
 
 
 def _inside() -> Figures:
