@@ -7,12 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from nbrunner.progress import ProgressTracker, parse_line
+from nbrunner.progress import STATES, ProgressTracker, parse_line
 from nbrunner.userfiles import is_users
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 _TRACEBACK = "Traceback (most recent call last):"
+_NO_EXCEPTION = (
+    "the task's process ended without an exception: it was killed (out of memory?) or exited"
+)
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,11 @@ class Failure:
     step, task_id : str
         The task that failed; empty if it was the run itself.
     exception_type, message : str
-        The exception's class, and its text.
+        The exception's class, and its text. No class where none was raised: the process
+        was killed, say.
     traceback : str
-        As Python prints it; without indentation where the log alone is left to tell.
+        As Python prints it; without indentation where the log alone is left to tell. Without
+        an exception: what the task printed last.
     source : tuple of SourceLine
         The user's own lines in it, outermost first.
     """
@@ -60,7 +65,8 @@ class Failure:
 
     def __str__(self) -> str:
         where = f"step {self.step}, task {self.task_id}: " if self.step else ""
-        lines = [f"{where}{self.exception_type}: {self.message}".rstrip(": ")]
+        what = f"{self.exception_type}: {self.message}" if self.exception_type else self.message
+        lines = [f"{where}{what}".rstrip(": ")]
         lines += [
             f"  {each.file}:{each.line} in {each.function}\n    {each.text}" for each in self.source
         ]
@@ -91,7 +97,7 @@ def failure_of_task(step: str, task_id: str, stdout: str, task: Any | None) -> F
         kind, message, text = stored
     else:
         text = _logged_traceback(step, task_id, stdout)
-        kind, message = _last_exception(text)
+        kind, message = _last_exception(text) if _TRACEBACK in text else ("", _NO_EXCEPTION)
     return Failure(step, task_id, kind, message, text, user_lines(text))
 
 
@@ -127,8 +133,9 @@ def _logged_traceback(step: str, task_id: str, stdout: str) -> str:
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
             if parsed.text == _TRACEBACK:
                 lines = []
-            lines.append(parsed.text)
-    while lines and lines[-1] in ("", "Task failed."):
+            if parsed.text not in STATES:
+                lines.append(parsed.text)
+    while lines and not lines[-1]:
         lines.pop()
     return "\n".join(lines[-200:])
 
@@ -143,7 +150,7 @@ def _last_exception(text: str) -> tuple[str, str]:
         if match and not set(lines[index]) <= {"^", "~", " "}:
             rest = [match["message"] or "", *lines[index + 1 :]]
             return match["type"], "\n".join(rest).strip()
-    return "Task failed", lines[-1] if lines else ""
+    return "", lines[-1] if lines else ""
 
 
 def user_lines(text: str) -> tuple[SourceLine, ...]:

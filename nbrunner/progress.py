@@ -25,7 +25,7 @@ _LINE = re.compile(
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FOREACH = re.compile(r"^Foreach yields (\d+) child steps\.$")
 
-_STATES: Mapping[str, TaskState] = {
+STATES: Mapping[str, TaskState] = {
     "Task is starting.": "running",
     "Task is starting (retry).": "running",
     "Task fallback is starting to handle the failure.": "running",
@@ -184,7 +184,7 @@ class ProgressTracker:
         parsed = parse_line(line)
         if parsed is None:
             return None
-        state = _STATES.get(parsed.text)
+        state = STATES.get(parsed.text)
         if state is None and parsed.pid is None and parsed.text.startswith(_CLONED):
             state = "cloned"
         if state is not None:

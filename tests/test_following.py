@@ -162,11 +162,13 @@ def test_failure_of_an_exception_class_of_the_user(write_flow):
 
 @pytest.mark.parametrize("code", ["os.kill(os.getpid(), 9)", "os._exit(7)", "sys.exit(5)"])
 def test_failure_of_a_task_that_ends_without_an_exception(write_flow, code):
-    text = FAILFLOW.replace("self.result = sum(self.numbers)", f"import os, sys; {code}; x = 1")
+    last = f"print('my last words', flush=True); import os, sys; {code}; x = 1"
+    text = FAILFLOW.replace("self.result = sum(self.numbers)", last)
     failure, running = failed(write_flow("failflow", text))
     assert failure.step == "divide"
     assert failure.task_id == running.run["divide"].task.id
-    assert str(failure)
+    assert (failure.exception_type, failure.traceback) == ("", "my last words")
+    assert f"task {failure.task_id}: the task's process ended without an exc" in str(failure)
 
 
 def test_failure_of_the_one_among_many(write_flow):
