@@ -7,19 +7,16 @@ awaited from any, by several at once, and made anew from the directory alone.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner import client
 from nbrunner.blocking import drive
-from nbrunner.errors import BadValueError, CleanedUpError, RunStartError
+from nbrunner.errors import BadValueError, CleanedUpError
 from nbrunner.failure import Failure, failed_task, failure_of_run, failure_of_task
+from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
-from nbrunner.launch.children import ended
-from nbrunner.launch.launcher import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.stopping import (
     INTERRUPT_GRACE_SECONDS,
@@ -27,9 +24,10 @@ from nbrunner.launch.stopping import (
     StopReport,
     StopRequest,
 )
-from nbrunner.progress import Progress, ProgressTracker, RunEvent
+from nbrunner.launch.watched import WatchedRun
+from nbrunner.progress import Progress, RunEvent
 from nbrunner.record import registry, rundir
-from nbrunner.record.logfile import LineReader, read_text, tail
+from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.watch import changes_in
 
@@ -37,9 +35,6 @@ if TYPE_CHECKING:
     from metaflow import Run, Task
 
 _Self = TypeVar("_Self", bound="ExecutingProcess")
-
-# A run whose supervisor has not said who it is may just be starting.
-_STARTING_SECONDS = 30.0
 
 
 class ExecutingProcess:
@@ -65,10 +60,9 @@ class ExecutingProcess:
     ) -> None:
         self.runner = runner
         self.directory = directory
-        self._supervisor = supervisor
-        self._exit: Json | None = None
-        self._attributes: Json | None = None
-        self._record = directory.read(rundir.RECORD) or {}
+        #: For the modules of this package: the run behind the handle.
+        self.watched = WatchedRun(directory, supervisor)
+        self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record.get("flow", {}))
 
     # -- what it is ---------------------------------------------------------------------
@@ -82,9 +76,7 @@ class ExecutingProcess:
     @property
     def attributes(self) -> Json:
         """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
-        if self._attributes is None:
-            self._attributes = self.directory.read(rundir.ATTRIBUTES)
-        return self._attributes or {}
+        return self.watched.attributes
 
     @property
     def command(self) -> list[str]:
@@ -129,16 +121,7 @@ class ExecutingProcess:
         """One of ``"running"``, ``"successful"``, ``"failed"``, ``"timeout"``,
         ``"stopped"``, and ``"lost"``: it ended without anybody seeing how.
         """
-        exit_record = self._exit_record()
-        if exit_record is None:
-            if self._alive():
-                return "running"
-            exit_record = self._exit_record()  # it may have ended between the two looks
-        if exit_record is None:
-            return "lost"
-        if exit_record["returncode"] == 0:
-            return "successful"
-        return str(exit_record["stop"] or "failed")
+        return self.watched.status
 
     @property
     def returncode(self) -> int | None:
@@ -146,8 +129,7 @@ class ExecutingProcess:
 
         None while it runs, and where nobody saw it end.
         """
-        exit_record = self._exit_record()
-        return None if exit_record is None else exit_record["returncode"]
+        return self.watched.returncode
 
     @property
     def stdout(self) -> str:
@@ -208,7 +190,7 @@ class ExecutingProcess:
             async with asyncio.timeout(timeout):
                 await self._print_and_wait(stream)
         except TimeoutError:
-            await ending.end(self.directory, self, StopRequest("timeout"))
+            await ending.end(self.watched, StopRequest("timeout"))
         return self
 
     def __await__(self: _Self) -> Generator[Any, None, _Self]:
@@ -218,20 +200,7 @@ class ExecutingProcess:
         if stream is not None:
             async for _, line in self.stream_log(stream):
                 print(line)  # noqa: T201 - this is what was asked for
-        await self.until_over()
-
-    async def until_over(self) -> None:
-        """Wait until the run has ended, or is lost, and its supervisor is reaped."""
-        if not self._over():
-            with changes_in(self.directory.path) as changes:
-                while not self._over():
-                    await changes.wait()
-        supervisor = self._supervisor or supervisor_of(self.directory)
-        if supervisor is not None and self._exit is not None:
-            # It may still be clearing away old records; nothing of this run depends on it.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await ended(supervisor)
+        await self.watched.until_over()
 
     async def stream_log(
         self, stream: str, position: int | None = None
@@ -256,7 +225,7 @@ class ExecutingProcess:
             changed = False
             while True:
                 # Asked before reading: what was written before the end is then in the log.
-                over = self._over(look_for_process=not changed)
+                over = self.watched.is_over(look_for_process=not changed)
                 while (block := reader.read_block()) is not None:
                     for item in block:
                         yield item
@@ -275,7 +244,7 @@ class ExecutingProcess:
             event = tracker.feed(line)
             if event is not None:
                 yield event
-        await self.until_over()
+        await self.watched.until_over()
         yield RunEvent("status", self.status)
 
     # -- stopping -----------------------------------------------------------------------
@@ -300,7 +269,7 @@ class ExecutingProcess:
             What it took. A run that had ended already is reported as it is.
         """
         request = StopRequest("stopped", interrupt_grace_seconds, terminate_grace_seconds)
-        return await ending.end(self.directory, self, request)
+        return await ending.end(self.watched, request)
 
     def stop(
         self,
@@ -313,32 +282,6 @@ class ExecutingProcess:
         )
 
     # -- inside -------------------------------------------------------------------------
-
-    def _exit_record(self) -> Json | None:
-        if self._exit is None:
-            self._exit = self.directory.read(rundir.EXIT)
-        return self._exit
-
-    def exit_record(self) -> Json | None:
-        """Return what the supervisor wrote at the end; None before."""
-        return self._exit_record()
-
-    def _alive(self) -> bool:
-        """Tell whether the run goes on, supervised or not."""
-        supervisor = self._supervisor or supervisor_of(self.directory)
-        if supervisor is None:
-            return time.time() - float(self._record.get("started", 0)) < _STARTING_SECONDS
-        if supervisor.alive():
-            return True
-        run = run_process_of(self.directory)
-        return run is not None and run.alive()
-
-    def _over(self, look_for_process: bool = True) -> bool:
-        if self._exit_record() is not None:
-            return True
-        if not look_for_process or self._alive():
-            return False
-        return self._exit_record() is not None or not self._alive()
 
     def _check_there(self) -> None:
         if not self.directory.path.exists():
@@ -355,50 +298,6 @@ class ExecutingProcess:
 
     def _text(self, stream: str) -> str:
         return read_text(self._log(stream))
-
-    async def until_started(self, timeout_seconds: float) -> None:
-        """Wait until Metaflow has told who the run is.
-
-        Raises
-        ------
-        RunStartError
-            It ended before, or it takes longer than the time given; it is then ended.
-        """
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                with changes_in(self.directory.path) as changes:
-                    while not self.attributes and not self._over():
-                        await changes.wait()
-        except TimeoutError:
-            await ending.end(self.directory, self, StopRequest("timeout"))
-            what = f"had not started within {timeout_seconds:g} s (file_read_timeout) and was ended"
-            raise RunStartError(self._start_failure(what)) from None
-        if not self.attributes:
-            await self.until_over()
-            raise RunStartError(self._start_failure(self._how_it_ended()), self.returncode)
-
-    def _how_it_ended(self) -> str:
-        record = self._exit_record()
-        if record is None:
-            log = "\n".join(tail(self.directory.path / "supervisor.log", 5))
-            return f"was lost before it had started: its supervisor ended\n{log}".rstrip()
-        if record["error"]:
-            return f"could not be started: {record['error']}"
-        code = record["returncode"]
-        how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
-        hint = ""
-        if code == 0:
-            hint = ": does the file run its flow, under if __name__ == '__main__'?"
-        return f"ended {how} before Metaflow started the run{hint}"
-
-    def _start_failure(self, what: str) -> str:
-        flow = self._record.get("flow", {})
-        lines = [f"{flow.get('name', 'the flow')} {what}", f"command: {' '.join(self.command)}"]
-        for stream in rundir.STREAMS:
-            last = tail(self.directory.log(stream), 20)
-            if last:
-                lines += [f"{stream}:", *(f"  {line}" for line in last)]
-        return "\n".join(lines)
 
 
 class ExecutingRun(ExecutingProcess):
@@ -462,49 +361,3 @@ def attach(run: str) -> ExecutingRun | ExecutingTask:
 def _check_timeout(timeout: float | None) -> None:
     if timeout is not None and timeout < 0:
         raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")
-
-
-class ProgressFollower:
-    """Keeps the progress of a run up to date with its stdout, from look to look.
-
-    Parameters
-    ----------
-    log : Path
-    flow : dict
-        The flow's part of the record: the names of its steps and what follows each.
-    """
-
-    # What tells of progress stands behind a task's bracket; all else is not even decoded.
-    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"] Cloning ")
-
-    def __init__(self, log: Path, flow: Json) -> None:
-        self._log = log
-        self._flow = flow
-        self._read_to = 0
-        self._tracker = self.new_tracker()
-
-    def new_tracker(self) -> ProgressTracker:
-        return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
-
-    def snapshot(self, ended: bool) -> Progress:
-        """Read what is new in the log and return the counts."""
-        with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
-            file.seek(self._read_to)
-            while data := file.read(1 << 20):
-                whole = data.rfind(b"\n") + 1
-                if whole == 0:
-                    data += file.readline()
-                    whole = len(data)
-                self._feed(data[:whole])
-                self._read_to += whole
-                file.seek(self._read_to)
-                if whole < len(data) and len(data) < 1 << 20:
-                    break
-        return self._tracker.snapshot(ended)
-
-    def _feed(self, data: bytes) -> None:
-        if not any(needle in data for needle in self._NEEDLES):
-            return
-        for line in data.split(b"\n"):
-            if any(needle in line for needle in self._NEEDLES):
-                self._tracker.feed(line.decode("utf-8", "replace"))

@@ -20,6 +20,7 @@ from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
 from nbrunner.launch.environment import run_environment
+from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir
@@ -201,14 +202,14 @@ class Runner:
                     if show:
                         for stream in rundir.STREAMS:
                             group.create_task(_show(handle, stream, output))
-                    await handle.until_started(self.file_read_timeout)
-                    await handle.until_over()
+                    await until_started(handle.watched, self.file_read_timeout)
+                    await handle.watched.until_over()
             except BaseExceptionGroup as errors:  # the first is what went wrong
                 if isinstance(errors.exceptions[0], RunStartError):
                     self._forget(handle)  # its output is in the message, and nobody holds it
                 raise errors.exceptions[0] from None
             except asyncio.CancelledError:  # the caller was interrupted
-                await ending.end(handle.directory, handle, StopRequest())
+                await ending.end(handle.watched, StopRequest())
                 raise
             return handle
 
@@ -217,12 +218,12 @@ class Runner:
     async def _until_started(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
         handle = await self._launch(kind, subcommand, arguments)
         try:
-            await handle.until_started(self.file_read_timeout)
+            await until_started(handle.watched, self.file_read_timeout)
         except RunStartError:
             self._forget(handle)  # its output is in the message, and nobody holds it
             raise
         except BaseException:  # cancelled, or interrupted: nobody will know of this run
-            await ending.end(handle.directory, handle, StopRequest())
+            await ending.end(handle.watched, StopRequest())
             self._forget(handle)
             raise
         return handle

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
-from typing import Any, Protocol
 
 from nbrunner.launch.launcher import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity, descendants, marked
 from nbrunner.launch.stopping import StopReport, StopRequest
+from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
 
@@ -22,20 +23,9 @@ _LOOK_SECONDS = 0.05
 MARKER = "NBRUNNER_RUN_DIRECTORY"
 
 
-class Ending(Protocol):
-    """What is needed of a handle."""
-
-    @property
-    def status(self) -> str: ...
-    @property
-    def returncode(self) -> int | None: ...
-    def exit_record(self) -> dict[str, Any] | None: ...
-    async def until_over(self) -> None: ...
-
-
-async def end(directory: RunDirectory, handle: Ending, request: StopRequest) -> StopReport:
+async def end(run: WatchedRun, request: StopRequest) -> StopReport:
     """End a run; once begun this is not given up, even if the caller is cancelled."""
-    task = asyncio.ensure_future(_end(directory, handle, request))
+    task = asyncio.ensure_future(_end(run, request))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -43,24 +33,28 @@ async def end(directory: RunDirectory, handle: Ending, request: StopRequest) -> 
         raise
 
 
-async def _end(directory: RunDirectory, handle: Ending, request: StopRequest) -> StopReport:
+async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
+    directory = run.directory
     began = time.monotonic()
-    if handle.status != "running":
-        return _report(handle, 0.0)
+    # Of a lost run, that is one without an exit record, processes may be left.
+    if run.status != "running" and (run.exit_record or not _left(directory)):
+        return _report(run, 0.0)
     if not directory.exists(rundir.STOP):
-        directory.write(rundir.STOP, request.to_json())
+        # On a full disk the supervisor does without it: a signal alone means the defaults.
+        with contextlib.suppress(OSError):
+            directory.write(rundir.STOP, request.to_json())
     supervisor = supervisor_of(directory)
     # One that has not said who it is looks for the request before it waits for anything.
     if supervisor is None or supervisor.send(signal.SIGUSR1):
         grace = request.interrupt_grace_seconds + request.terminate_grace_seconds
         try:
             async with asyncio.timeout(grace + _SUPERVISOR_GRACE_SECONDS):
-                await handle.until_over()
+                await run.until_over()
         except TimeoutError:
             pass  # stopped itself, or hung: go on without it
-    if handle.exit_record() is None:
+    if run.exit_record is None:
         await _end_unsupervised(directory, request)
-    return _report(handle, time.monotonic() - began)
+    return _report(run, time.monotonic() - began)
 
 
 async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> None:
@@ -105,11 +99,11 @@ def _left(directory: RunDirectory) -> set[ProcessIdentity]:
     return found
 
 
-def _report(handle: Ending, seconds: float) -> StopReport:
-    record = handle.exit_record() or {}
+def _report(run: WatchedRun, seconds: float) -> StopReport:
+    record = run.exit_record or {}
     return StopReport(
-        status=handle.status,
-        returncode=handle.returncode,
+        status=run.status,
+        returncode=run.returncode,
         signals=tuple(record.get("signals", ())) if seconds else (),
         terminated=int(record.get("terminated", 0)) if seconds else 0,
         killed=int(record.get("killed", 0)) if seconds else 0,

@@ -22,6 +22,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -75,7 +76,8 @@ class RunDirectory:
 
     def write(self, name: str, content: Json) -> None:
         """Write a JSON file so that no reader ever sees a part of it."""
-        temporary = self.path / f".{name}.{os.getpid()}"
+        # Several threads may ask for the same thing, a stop say, at once.
+        temporary = self.path / f".{name}.{os.getpid()}.{threading.get_ident()}"
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
         temporary.replace(self.path / name)
 

@@ -1,0 +1,55 @@
+"""Keeping the progress of a run up to date with the log that it writes."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from nbrunner.progress import Progress, ProgressTracker
+from nbrunner.record.rundir import Json
+
+
+class ProgressFollower:
+    """Keeps the progress of a run up to date with its stdout, from look to look.
+
+    Parameters
+    ----------
+    log : Path
+    flow : dict
+        The flow's part of the record: the names of its steps and what follows each.
+    """
+
+    # What tells of progress stands behind a task's bracket; all else is not even decoded.
+    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"] Cloning ")
+
+    def __init__(self, log: Path, flow: Json) -> None:
+        self._log = log
+        self._flow = flow
+        self._read_to = 0
+        self._tracker = self.new_tracker()
+
+    def new_tracker(self) -> ProgressTracker:
+        return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
+
+    def snapshot(self, ended: bool) -> Progress:
+        """Read what is new in the log and return the counts."""
+        with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
+            file.seek(self._read_to)
+            while data := file.read(1 << 20):
+                whole = data.rfind(b"\n") + 1
+                if whole == 0:
+                    data += file.readline()
+                    whole = len(data)
+                self._feed(data[:whole])
+                self._read_to += whole
+                file.seek(self._read_to)
+                if whole < len(data) and len(data) < 1 << 20:
+                    break
+        return self._tracker.snapshot(ended)
+
+    def _feed(self, data: bytes) -> None:
+        if not any(needle in data for needle in self._NEEDLES):
+            return
+        for line in data.split(b"\n"):
+            if any(needle in line for needle in self._NEEDLES):
+                self._tracker.feed(line.decode("utf-8", "replace"))

@@ -1,0 +1,60 @@
+"""Waiting until a run has started, and telling why one did not."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nbrunner.errors import RunStartError
+from nbrunner.launch import ending
+from nbrunner.launch.launcher import SUPERVISOR_LOG
+from nbrunner.launch.stopping import StopRequest
+from nbrunner.launch.watched import WatchedRun
+from nbrunner.record import rundir
+from nbrunner.record.logfile import tail
+
+_SHOWN_LINES = 20
+
+
+async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
+    """Wait until Metaflow has told who the run is.
+
+    Raises
+    ------
+    RunStartError
+        It ended before, or it takes longer than the time given; it is then ended.
+    """
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await run.until_named()
+    except TimeoutError:
+        await ending.end(run, StopRequest("timeout"))
+        what = f"had not started within {timeout_seconds:g} s (file_read_timeout) and was ended"
+        raise RunStartError(_message(run, what)) from None
+    if not run.attributes:
+        raise RunStartError(_message(run, _how_it_ended(run)), run.returncode)
+
+
+def _how_it_ended(run: WatchedRun) -> str:
+    record = run.exit_record
+    if record is None:
+        log = "\n".join(tail(run.directory.path / SUPERVISOR_LOG, 5))
+        return f"was lost before it had started: its supervisor ended\n{log}".rstrip()
+    if record["error"]:
+        return f"could not be started: {record['error']}"
+    code = record["returncode"]
+    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    hint = ""
+    if code == 0:
+        hint = ": does the file run its flow, under if __name__ == '__main__'?"
+    return f"ended {how} before Metaflow started the run{hint}"
+
+
+def _message(run: WatchedRun, what: str) -> str:
+    flow = run.record.get("flow", {})
+    command = " ".join(run.record.get("command", []))
+    lines = [f"{flow.get('name', 'the flow')} {what}", f"command: {command}"]
+    for stream in rundir.STREAMS:
+        last = tail(run.directory.log(stream), _SHOWN_LINES)
+        if last:
+            lines += [f"{stream}:", *(f"  {line}" for line in last)]
+    return "\n".join(lines)

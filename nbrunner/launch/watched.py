@@ -1,0 +1,115 @@
+"""A run as its directory and its processes show it: who it is, how it stands, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from nbrunner.launch.children import ended
+from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.record import rundir
+from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record.watch import changes_in
+
+# A run whose supervisor has not said who it is may just be starting.
+_STARTING_SECONDS = 30.0
+
+
+class WatchedRun:
+    """Looks after one run, from any thread and event loop.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    supervisor : ProcessIdentity, optional
+        Known, to whoever has just started it, before it has written down who it is.
+    """
+
+    def __init__(self, directory: RunDirectory, supervisor: ProcessIdentity | None = None) -> None:
+        self.directory = directory
+        self.record: Json = directory.read(rundir.RECORD) or {}
+        self._supervisor = supervisor
+        self._exit: Json | None = None
+        self._attributes: Json | None = None
+
+    @property
+    def supervisor(self) -> ProcessIdentity | None:
+        """Who supervises the run, alive or not; None while nobody has said so."""
+        return self._supervisor or supervisor_of(self.directory)
+
+    @property
+    def attributes(self) -> Json:
+        """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
+        if self._attributes is None:
+            self._attributes = self.directory.read(rundir.ATTRIBUTES)
+        return self._attributes or {}
+
+    @property
+    def exit_record(self) -> Json | None:
+        """What the supervisor wrote at the end; None before."""
+        if self._exit is None:
+            self._exit = self.directory.read(rundir.EXIT)
+        return self._exit
+
+    @property
+    def status(self) -> str:
+        """See `nbrunner.executing.ExecutingProcess.status`."""
+        exit_record = self.exit_record
+        if exit_record is None:
+            if self._alive():
+                return "running"
+            exit_record = self.exit_record  # it may have ended between the two looks
+        if exit_record is None:
+            return "lost"
+        if exit_record["returncode"] == 0:
+            return "successful"
+        return str(exit_record["stop"] or "failed")
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code of the run process, negative for a signal; None if nobody saw it end."""
+        return self.exit_record["returncode"] if self.exit_record else None
+
+    def is_over(self, look_for_process: bool = True) -> bool:
+        """Tell whether the run has ended or is lost.
+
+        Looking for its process costs more than looking for its exit record.
+        """
+        if self.exit_record is not None:
+            return True
+        if not look_for_process or self._alive():
+            return False
+        return self.exit_record is not None or not self._alive()
+
+    def _alive(self) -> bool:
+        """Tell whether the run goes on, supervised or not."""
+        supervisor = self.supervisor
+        if supervisor is None:
+            return time.time() - float(self.record.get("started", 0)) < _STARTING_SECONDS
+        if supervisor.alive():
+            return True
+        run = run_process_of(self.directory)
+        return run is not None and run.alive()
+
+    async def until_over(self) -> None:
+        """Wait until the run has ended, or is lost, and its supervisor is reaped."""
+        if not self.is_over():
+            with changes_in(self.directory.path) as changes:
+                while not self.is_over():
+                    await changes.wait()
+        supervisor = self.supervisor
+        if supervisor is not None and self.exit_record is not None:
+            # It may still be clearing away old records; nothing of this run depends on it.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await ended(supervisor)
+
+    async def until_named(self) -> None:
+        """Wait until Metaflow has told who the run is, or the run is over without."""
+        with changes_in(self.directory.path) as changes:
+            while not self.attributes and not self.is_over():
+                await changes.wait()
+        if not self.attributes:
+            await self.until_over()
