@@ -61,3 +61,13 @@ def task_of(pathspec: str, metadata: str | None) -> Task:
 
     _name_the_namespace()
     return Task(pathspec, _namespace_check=False, _current_metadata=metadata)
+
+
+def task_if_reachable(pathspec: str, metadata: str | None) -> Task | None:
+    """Return what `task_of` does, or None where the task cannot be read from here."""
+    from metaflow.exception import MetaflowException
+
+    try:
+        return task_of(pathspec, metadata)
+    except (MetaflowException, OSError):
+        return None

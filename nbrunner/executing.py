@@ -159,12 +159,8 @@ class ExecutingProcess:
         return failure_of_task(*failed, stdout, self._stored_task(*failed))
 
     def _stored_task(self, step: str, task_id: str) -> Task | None:
-        from metaflow.exception import MetaflowException
-
-        try:
-            return client.task_of(f"{self.pathspec}/{step}/{task_id}", self.attributes["metadata"])
-        except (MetaflowException, OSError):  # not reachable from here: the log has to do
-            return None
+        pathspec = f"{self.pathspec}/{step}/{task_id}"
+        return client.task_if_reachable(pathspec, self.attributes.get("metadata"))
 
     # -- waiting ------------------------------------------------------------------------
 

@@ -13,12 +13,11 @@ import contextlib
 import ctypes
 import os
 import struct
+import sys
 import weakref
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import ClassVar, TypeVar
-
-from nbrunner.launch.processes import LINUX
 
 T = TypeVar("T")
 
@@ -163,7 +162,7 @@ def changes_in(directory: Path, log: Path | None = None) -> Iterator[Changes]:
 
 
 def _follow(directory: Path, log: Path | None, changes: Changes) -> _Inotify:
-    if not LINUX:
+    if not sys.platform.startswith("linux"):
         raise OSError("inotify is a part of Linux")
     inotify = _Inotify.of(asyncio.get_running_loop())
     inotify.add(directory, _IN_CLOSE_WRITE | _IN_MOVED_TO, changes)
