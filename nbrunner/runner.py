@@ -84,6 +84,7 @@ class Runner:
         self._profile = profile
         self._env = _checked_env(env)
         self._started: list[ExecutingProcess] = []
+        LAUNCHER.prepare(run_environment(self._env, self._profile))
 
     def __repr__(self) -> str:
         return f"Runner({self.flow_file!r})"
@@ -185,10 +186,7 @@ class Runner:
 
     def _forget(self, handle: ExecutingProcess) -> None:
         """Delete the record of a run: now, or at its end if it goes on."""
-        if handle.directory.exists():
-            handle.directory.mark(rundir.DISCARD)
-        if handle.status != "running":
-            handle.directory.delete()
+        handle.watched.discard()
         with contextlib.suppress(ValueError):  # cleanup() in another thread was faster
             self._started.remove(handle)
 
@@ -231,7 +229,6 @@ class Runner:
     async def _launch(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
         """Check the arguments and start the process, without waiting for its id."""
         environment = run_environment(self._env, self._profile)
-        _prepend_python_path(environment, self._source.python_path)
         cwd = self._cwd or os.getcwd()
         flow = await describe_source(
             self._source,
@@ -319,12 +316,6 @@ def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
         if not name or "=" in name or "\0" in name + value:
             raise BadValueError(f"env: the system cannot hold {name!r}: {value!r}")
     return dict(env or {})
-
-
-def _prepend_python_path(environment: dict[str, str], folders: tuple[str, ...]) -> None:
-    if folders:
-        present = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([*folders, *([present] if present else [])])
 
 
 class NBRunner:

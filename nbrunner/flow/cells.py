@@ -19,7 +19,7 @@ import dis
 import inspect
 import linecache
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nbrunner.errors import BadValueError
@@ -41,7 +41,9 @@ _OF_EVERY_MODULE = frozenset(
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 
-def flow_file_text(flow: type, namespace: Mapping[str, Any]) -> tuple[str, int]:
+def flow_file_text(
+    flow: type, namespace: Mapping[str, Any], folders: Sequence[str] = ()
+) -> tuple[str, int]:
     """Return the text of a flow file for a class, and the lines of its prelude.
 
     Parameters
@@ -49,6 +51,8 @@ def flow_file_text(flow: type, namespace: Mapping[str, Any]) -> tuple[str, int]:
     flow : FlowSpec class
     namespace : mapping
         The globals where the class was defined: a notebook's, or a script's.
+    folders : sequence of str
+        Where the flow file finds the modules that the class may import there.
 
     Raises
     ------
@@ -64,7 +68,7 @@ def flow_file_text(flow: type, namespace: Mapping[str, Any]) -> tuple[str, int]:
         )
     collector = _Collector(flow.__name__, namespace)
     collector.add_statement(cell, home)
-    prelude, body = collector.text(cell)
+    prelude, body = collector.text(cell, import_path_line(folders))
     main = f"\n\nif __name__ == '__main__':\n    {flow.__name__}()\n"
     return prelude + body + main, prelude.count("\n")
 
@@ -170,23 +174,40 @@ class _Collector:
                 "definition into the flow's cell"
             )
 
-    def text(self, home: _Cell) -> tuple[str, str]:
+    def text(self, home: _Cell, first_line: str) -> tuple[str, str]:
         """Return the prelude (whole lines) and the flow's own cell, blank where unused."""
         foreign = [
             each.source_of(statement)
             for each, statement in self._own
             if each.filename != home.filename
         ]
-        future = [line for line in foreign if line.startswith("from __future__ ")]
-        lines = [*future, *self._foreign, *(line for line in foreign if line not in future)]
+        future = [home.source_of(each) for each in home.statements if _is_future(each)]
+        lines = [*future, first_line, *self._foreign, *foreign]
         prelude = "".join(f"{line}\n" for line in lines)
         rows = [""] * len(home.text.splitlines())
-        own = [statement for each, statement in self._own if each.filename == home.filename]
+        own = [
+            statement
+            for each, statement in self._own
+            if each.filename == home.filename and not _is_future(statement)
+        ]
         for statement in sorted(own, key=lambda each: (each.lineno, each.col_offset)):
             first = _with_decorators(statement).lineno - 1
             for row, line in enumerate(home.source_of(statement).splitlines(), start=first):
                 rows[row] = f"{rows[row]}; {line}" if rows[row] else line
         return prelude, "\n".join(rows)
+
+
+def import_path_line(folders: Sequence[str]) -> str:
+    """Return a line that makes a flow file import from folders besides its own.
+
+    Told by the file itself and not by PYTHONPATH, which would also reach whatever the
+    flow starts, and bind no name.
+    """
+    return f"__import__('sys').path[1:1] = {list(folders)!r}"
+
+
+def _is_future(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def _with_decorators(statement: ast.stmt) -> ast.stmt:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
+from nbrunner.flow.cells import flow_file_text, import_path_line
 from nbrunner.record.registry import state_directory
 
 _MAX_WRITTEN = 500
@@ -29,15 +30,12 @@ class FlowSource:
         Absolute path of the file that Metaflow executes.
     flow_name : str or None
         The class that is meant; None: the only one in the file.
-    python_path : tuple of str
-        Folders to import from in addition to the file's own.
     line_offset : int
         Lines that stand in the file above the first line of the cell it was made from.
     """
 
     file: Path
     flow_name: str | None = None
-    python_path: tuple[str, ...] = ()
     line_offset: int = 0
 
 
@@ -70,12 +68,10 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
         )
     module = sys.modules.get(flow.__module__)
     if flow.__module__ == "__main__" or module is None:
-        from nbrunner.flow.cells import flow_file_text
-
-        text, line_offset = flow_file_text(flow, vars(module) if module else {})
+        folders = list(dict.fromkeys((*_script_folder(module), cwd or os.getcwd())))
+        text, line_offset = flow_file_text(flow, vars(module) if module else {}, folders)
         file = write_flow_file(flow.__name__, text)
-        folders = dict.fromkeys((*_script_folder(module), cwd or os.getcwd()))
-        return FlowSource(file, flow.__name__, tuple(folders), line_offset)
+        return FlowSource(file, flow.__name__, line_offset)
     return _module_source(flow)
 
 
@@ -119,8 +115,11 @@ def _module_source(flow: Any) -> FlowSource:
     if "." in name:
         raise BadValueError(f"{module}.{name} is not at the top of its module; a flow has to be")
     root = file.parents[len(module.split(".")) - (file.name != "__init__.py")]
-    text = f"from {module} import {name}\n\nif __name__ == '__main__':\n    {name}()\n"
-    return FlowSource(write_flow_file(name, text), name, (str(root),))
+    text = (
+        f"{import_path_line([str(root)])}\nfrom {module} import {name}\n\n"
+        f"if __name__ == '__main__':\n    {name}()\n"
+    )
+    return FlowSource(write_flow_file(name, text), name)
 
 
 def _runs(file: Path, name: str) -> bool:

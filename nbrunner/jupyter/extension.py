@@ -13,7 +13,11 @@ def load(shell: Any) -> None:
     """
     import nest_asyncio2
 
+    from nbrunner.launch.environment import run_environment
+    from nbrunner.launch.warm import LAUNCHER
+
     nest_asyncio2.apply()
+    LAUNCHER.prepare(run_environment())
 
 
 def unload(shell: Any) -> None:
