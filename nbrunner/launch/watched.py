@@ -32,6 +32,7 @@ class WatchedRun:
         self.record: Json = directory.read(rundir.RECORD) or {}
         self._supervisor = supervisor
         self._exit: Json | None = None
+        self._held_exit: rundir.HeldFile | None = None
         self._attributes: Json | None = None
 
     @property
@@ -51,6 +52,8 @@ class WatchedRun:
         """What the supervisor wrote at the end; None before."""
         if self._exit is None:
             self._exit = self.directory.read(rundir.EXIT)
+        if self._exit is None and self._held_exit is not None:
+            self._exit = self._held_exit.read()
         return self._exit
 
     @property
@@ -87,11 +90,22 @@ class WatchedRun:
         """Tell whether the run goes on, supervised or not."""
         supervisor = self.supervisor
         if supervisor is None:
-            return time.time() - float(self.record.get("started", 0)) < _STARTING_SECONDS
+            age = time.time() - float(self.record.get("started", 0))
+            return age < _STARTING_SECONDS and self.directory.path.exists()
         if supervisor.alive():
             return True
         run = run_process_of(self.directory)
         return run is not None and run.alive()
+
+    def discard(self) -> None:
+        """Delete the directory: now, or at the end of the run if it goes on."""
+        with contextlib.suppress(FileNotFoundError):
+            # Deleted by the supervisor, perhaps before anybody has seen how the run ended.
+            self._held_exit = rundir.HeldFile(self.directory, rundir.EXIT)
+        with contextlib.suppress(FileNotFoundError):
+            self.directory.mark(rundir.DISCARD)
+        if self.status != "running":
+            self.directory.delete()
 
     async def until_over(self) -> None:
         """Wait until the run has ended, or is lost, and its supervisor is reaped."""

@@ -23,6 +23,7 @@ import json
 import os
 import shutil
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -88,10 +89,37 @@ class RunDirectory:
         """Leave an empty marker file."""
         (self.path / name).touch()
 
+    def on_full_disk(self) -> bool:
+        """Tell whether the disk has no block left: then a log cannot tell why it ends."""
+        disk = os.statvfs(self.path)
+        return disk.f_blocks > 0 and disk.f_bavail == 0
+
     def delete(self) -> None:
         """Delete the directory and all in it; what is already gone is fine."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.path)
+
+
+class HeldFile:
+    """Reads a reserved file, also once its directory has been deleted."""
+
+    def __init__(self, directory: RunDirectory, name: str) -> None:
+        path = directory.path / _reserved(name)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, descriptor)
+        self._descriptor = descriptor
+
+    def read(self) -> Json | None:
+        """Return what was published, None before."""
+        try:
+            content: Json = json.loads(os.pread(self._descriptor, 1 << 20, 0))
+        except ValueError:
+            return None
+        return content
+
+
+def _reserved(name: str) -> str:
+    return f".{name}.reserved"
 
 
 class ReservedFile:
@@ -101,7 +129,7 @@ class ReservedFile:
     """
 
     def __init__(self, directory: RunDirectory, name: str, size_bytes: int = 4096) -> None:
-        self._temporary = directory.path / f".{name}.reserved"
+        self._temporary = directory.path / _reserved(name)
         self._final = directory.path / name
         self._temporary.write_bytes(b" " * size_bytes)
 
