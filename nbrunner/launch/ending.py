@@ -49,7 +49,7 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
         grace = request.interrupt_grace_seconds + request.terminate_grace_seconds
         try:
             async with asyncio.timeout(grace + _SUPERVISOR_GRACE_SECONDS):
-                await run.until_over()
+                await run.until_unsupervised()
         except TimeoutError:
             pass  # stopped itself, or hung: go on without it
     if run.exit_record is None:

@@ -120,6 +120,14 @@ class WatchedRun:
                 async with asyncio.timeout(1):
                     await ended(supervisor)
 
+    async def until_unsupervised(self) -> None:
+        """Wait until the run is over, or goes on though its supervisor is dead."""
+        with changes_in(self.directory.path) as changes:
+            while not self.is_over() and (self.supervisor is None or self.supervisor.alive()):
+                await changes.wait()
+        if self.is_over():
+            await self.until_over()
+
     async def until_named(self) -> None:
         """Wait until Metaflow has told who the run is, or the run is over without."""
         with changes_in(self.directory.path) as changes:

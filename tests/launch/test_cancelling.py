@@ -1,0 +1,166 @@
+"""What a cancelled task, or a caller gone away, means for runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import psutil
+import pytest
+from support.offspring import processes_of
+from support.waiting import async_until
+
+from nbrunner import Runner
+from nbrunner.record import registry
+
+# The run never gets its id: Metaflow does not even start.
+HANGFLOW = """\
+import os, signal, sys
+from metaflow import FlowSpec, step
+
+class HangFlow(FlowSpec):
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    signal.pause()
+"""
+
+
+def runs_alive():
+    """Return the processes of every run that the state directory records."""
+    return [each for directory in registry.directories() for each in processes_of(directory.path)]
+
+
+def children():
+    """Return this process's children, but for the warm interpreter, which is meant to stay."""
+    return [
+        each
+        for each in psutil.Process().children(recursive=True)
+        if each.status() != psutil.STATUS_ZOMBIE
+        and "nbrunner.launch.zygote" not in str(_words(each))
+    ]
+
+
+def _words(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def recorded():
+    return {directory.name for directory in registry.directories()}
+
+
+def test_a_start_that_takes_too_long_is_ended(write_flow):
+    runner = Runner(write_flow("hangflow.py", HANGFLOW), pylint=False)
+
+    async def main():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(runner.async_run(), 1.5)
+        return runs_alive()
+
+    assert asyncio.run(main()) == []
+
+
+def test_a_cancelled_start_is_ended_and_the_next_run_undisturbed(write_flow):
+    hang = Runner(write_flow("hangflow.py", HANGFLOW), pylint=False)
+    slow = Runner(write_flow("slowflow"), pylint=False)
+
+    async def main():
+        beside = await slow.async_run(seconds=2)
+        for _ in range(4):
+            before = recorded()
+            task = asyncio.ensure_future(hang.async_run())
+            await async_until(lambda before=before: recorded() > before, "the run directory")
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+            following = await slow.async_run(seconds=0)
+            assert (await following).status == "successful"
+            assert following.run.data.secs == 0
+        assert (await beside).status == "successful"
+        return beside.stdout.count("seconds passed"), runs_alive()
+
+    assert asyncio.run(main()) == (2, [])
+
+
+@pytest.mark.slow
+def test_cancelling_at_any_moment_of_a_start_leaves_nothing(write_flow):
+    runner = Runner(write_flow("slowflow"), pylint=False)
+
+    async def main():
+        stages = []
+        for moment in range(24):
+            task = asyncio.ensure_future(runner.async_run(seconds=300))
+            if moment < 12:  # while the flow is described and the process started
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+            else:
+                await asyncio.wait((task,), timeout=(moment - 12) * 0.05)
+            task.cancel()
+            await asyncio.wait((task,))
+            if not task.cancelled():  # it had its id already: then it is the caller's
+                await task.result().async_stop()
+            stages.append(task.cancelled())
+        return stages, runs_alive()
+
+    stages, alive = asyncio.run(main())
+    assert True in stages
+    assert alive == []
+    leftover = psutil.wait_procs(children(), timeout=5)[1]
+    assert leftover == []
+
+
+def test_cancelling_wait_leaves_the_run_alone(write_flow):
+    async def main():
+        running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=2)
+        for waiting in (running.wait(), running.wait(stream="stdout"), running.wait(timeout=60)):
+            task = asyncio.ensure_future(waiting)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+            assert running.status == "running"
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(running.wait(), 0.05)
+        return (await running).status
+
+    assert asyncio.run(main()) == "successful"
+
+
+def test_a_run_outlives_the_loop_and_the_thread_that_started_it(write_flow):
+    handles = []
+    runner = Runner(write_flow("slowflow"), pylint=False)
+    thread = threading.Thread(
+        target=lambda: handles.append(asyncio.run(runner.async_run(seconds=1)))
+    )
+    thread.start()
+    thread.join()
+    (running,) = handles
+    assert running.status == "running"
+
+    async def wait():
+        return (await running).status
+
+    assert asyncio.run(wait()) == "successful"
+
+
+def test_a_cancelled_stop_still_ends_the_run(write_flow):
+    async def main():
+        running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=300)
+        stopping = asyncio.ensure_future(running.async_stop())
+        await asyncio.sleep(0)
+        stopping.cancel()
+        await asyncio.wait((stopping,))
+        return running.status, processes_of(running.directory.path)
+
+    assert asyncio.run(main()) == ("stopped", [])

@@ -1,0 +1,219 @@
+"""Supervisor or run process killed with -9, and disks that are full: nobody hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+
+import psutil
+import pytest
+from support.flows import FLOWS
+from support.offspring import CHILDFLOW, Offspring, lives, processes_of
+from support.waiting import async_until, whole
+
+from nbrunner import Runner, RunStartError, attach
+from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.record import registry
+
+WAITFLOW = """\
+import os
+from metaflow import FlowSpec, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+class WaitFlow(FlowSpec):
+
+    @step
+    def start(self):
+        with open(f"{HERE}/task", "w") as file:
+            file.write(f"{os.getpid()}\\n")
+        open(f"{HERE}/gate").close()
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    WaitFlow()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, write_flow):
+    write_flow("waitflow.py", WAITFLOW)
+    os.mkfifo(tmp_path / "gate")
+    return tmp_path
+
+
+async def begin(folder):
+    """Start the flow and return its handle and its task's pid."""
+    running = await Runner(folder / "waitflow.py", pylint=False).async_run()
+    task = await async_until(lambda: whole(folder / "task"), "the task")
+    return running, int(task)
+
+
+def open_gate(folder):
+    os.close(os.open(folder / "gate", os.O_WRONLY))
+
+
+def kill(identity):
+    psutil.Process(identity.pid).kill()
+
+
+def test_without_its_supervisor_a_run_goes_on_and_is_then_lost(folder):
+    async def main():
+        running, _task = await begin(folder)
+        kill(supervisor_of(running.directory))
+        waiting = asyncio.ensure_future(running.wait())
+        reading = asyncio.ensure_future(_lines(running))
+        for _ in range(3):
+            assert running.status == attach(running.pathspec).status == "running"
+            await asyncio.sleep(0.05)
+        open_gate(folder)
+        await asyncio.wait_for(waiting, 60)
+        lines = await asyncio.wait_for(reading, 60)
+        return running, lines
+
+    running, lines = asyncio.run(main())
+    assert (running.status, running.returncode) == ("lost", None)
+    assert lines[-1].endswith("Done!")
+    assert running.run.successful
+    assert processes_of(running.directory.path) == []
+
+
+async def _lines(running):
+    return [line async for _, line in running.stream_log("stdout")]
+
+
+def test_without_its_supervisor_a_run_can_be_stopped(folder):
+    async def main():
+        running, task = await begin(folder)
+        kill(supervisor_of(running.directory))
+        report = await asyncio.wait_for(running.async_stop(), 60)
+        return running, task, report
+
+    running, task, report = asyncio.run(main())
+    assert not lives(task)
+    assert processes_of(running.directory.path) == []
+    assert (running.status, report.status) == ("stopped", "stopped")
+    assert report.signals[0] == "SIGINT"
+
+
+def test_stop_without_supervisor_ends_children_of_every_kind(tmp_path):
+    (tmp_path / "childflow.py").write_text(CHILDFLOW)
+    family = Offspring(tmp_path)
+
+    async def main():
+        runner = Runner(tmp_path / "childflow.py", pylint=False)
+        running = await runner.async_run(kind="plain,setsid,stubborn,daemon")
+        await async_until(family.ready, "the step's children")
+        kill(supervisor_of(running.directory))
+        await running.async_stop(interrupt_grace_seconds=1, terminate_grace_seconds=0.5)
+        return running.status, family.living()
+
+    try:
+        assert asyncio.run(main()) == ("stopped", set())
+    finally:
+        family.kill()
+
+
+def test_a_killed_run_process_is_a_failed_run_and_its_task_is_ended(folder):
+    async def main():
+        running, task = await begin(folder)
+        kill(run_process_of(running.directory))
+        await asyncio.wait_for(running.wait(), 60)
+        return running, task
+
+    running, task = asyncio.run(main())
+    assert (running.status, running.returncode) == ("failed", -9)
+    assert not lives(task)
+    assert "signal 9" in str(running.failure)
+    assert processes_of(running.directory.path) == []
+
+
+def test_with_supervisor_and_run_process_killed_stop_still_ends_the_task(folder):
+    async def main():
+        running, task = await begin(folder)
+        kill(supervisor_of(running.directory))
+        kill(run_process_of(running.directory))
+        await asyncio.wait_for(running.wait(), 60)
+        lost = running.status
+        await asyncio.wait_for(running.async_stop(), 60)
+        return lost, task
+
+    lost, task = asyncio.run(main())
+    assert lost == "lost"
+    assert not lives(task)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["supervisor", "run"])
+def test_killed_at_any_moment_of_its_start_nobody_hangs(write_flow, victim):
+    runner = Runner(write_flow("slowflow"), pylint=False)
+
+    async def main():
+        outcomes = set()
+        for moment in range(10):
+            before = set(registry.directories())
+            start = asyncio.ensure_future(runner.async_run(seconds=300))
+            directory = await async_until(lambda before=before: new_directory(before), "a record")
+            who = {"supervisor": supervisor_of, "run": run_process_of}[victim]
+            identity = await async_until(lambda who=who, at=directory: who(at), victim)
+            await asyncio.wait((start,), timeout=moment * 0.03)
+            kill(identity)
+            try:
+                running = await asyncio.wait_for(start, 60)
+            except RunStartError as error:
+                assert "lost" in str(error) or "signal 9" in str(error)
+                outcomes.add("not started")
+            else:
+                await asyncio.wait_for(running.async_stop(interrupt_grace_seconds=1), 60)
+                outcomes.add(running.status)
+            assert processes_of(directory.path) == []
+        return outcomes
+
+    outcomes = asyncio.run(main())
+    assert outcomes <= {"not started", "stopped", "lost" if victim == "supervisor" else "failed"}
+
+
+def new_directory(before):
+    names = {each.name for each in before}
+    return next((each for each in registry.directories() if each.name not in names), None)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB for the state directory."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a file system of its own needs the right to mount one")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_before_the_start_is_told(small_disk, monkeypatch, write_flow):
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
+    flood = "import os, sys\nif 'run' in sys.argv:\n    os.write(1, b'flood' * 1_000_000)\n"
+    flow = write_flow("slowflow.py", flood + FLOWS["slowflow"])
+    with pytest.raises(RunStartError, match=r"exit code 1 .*the disk of its logs, .*, is full"):
+        Runner(flow, pylint=False, show_output=False).run(seconds=0)
+
+
+def test_a_disk_that_fills_up_makes_a_failed_run(small_disk, monkeypatch, write_flow):
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
+    text = FLOWS["slowflow"].replace("i in range(self.secs)", "i in range(30_000)")
+    flow = write_flow("slowflow.py", text.replace("time.sleep(1)", "print('flood ' * 30)"))
+    running = Runner(flow, pylint=False, show_output=False).run()
+    assert running.status == "failed"
+    assert running.returncode != 0
+    assert "flood" in running.stdout
+    assert running.failure is not None
+    assert processes_of(running.directory.path) == []

@@ -1,0 +1,144 @@
+"""Ending runs: nothing of them is left, whatever their steps have started."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from support.offspring import CHILDFLOW, KINDS, Offspring, processes_of
+from support.ticking import ticking
+from support.waiting import async_until
+
+from nbrunner import Runner, attach
+
+
+@pytest.fixture
+def offspring(tmp_path):
+    (tmp_path / "childflow.py").write_text(CHILDFLOW)
+    family = Offspring(tmp_path)
+    yield family
+    family.kill()
+
+
+async def begin(offspring, kind):
+    """Start the flow and wait until the children of the kinds named are there."""
+    flow = offspring.folder / "childflow.py"
+    running = await Runner(flow, pylint=False).async_run(kind=kind)
+    await async_until(offspring.ready, "the step's children")
+    assert offspring.living() == {"task", *kind.split(",")}
+    return running
+
+
+def left(running, offspring):
+    return offspring.living(), processes_of(running.directory.path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stop_leaves_nothing(offspring, kind):
+    running = asyncio.run(begin(offspring, kind))
+    report = running.stop(terminate_grace_seconds=0.5)
+    assert left(running, offspring) == (set(), [])
+    assert (running.status, report.status) == ("stopped", "stopped")
+    assert report.returncode == running.returncode != 0
+    assert report.signals[0] == "SIGINT"
+    assert ("SIGTERM" in report.signals) == (report.terminated > 0)
+    assert report.killed == (kind == "stubborn")
+    assert ("SIGKILL" in report.signals) == (kind == "stubborn")
+    assert 0 < report.seconds < 60
+
+
+@pytest.mark.slow
+def test_async_stop_of_all_kinds_leaves_nothing_and_the_loop_free(offspring):
+    async def main():
+        running = await begin(offspring, ",".join(KINDS))
+        async with ticking() as ticks:
+            report = await running.async_stop(terminate_grace_seconds=1)
+            remaining = left(running, offspring)
+        return running.status, report, remaining, ticks.stood_still()
+
+    status, report, remaining, stood_still = asyncio.run(main())
+    assert status == "stopped"
+    assert remaining == (set(), [])
+    assert report.signals == ("SIGINT", "SIGTERM", "SIGKILL")
+    assert stood_still < 0.05
+
+
+@pytest.mark.slow
+def test_wait_with_timeout_leaves_nothing_prints_nothing_and_the_loop_free(offspring, capfd):
+    async def main():
+        running = await begin(offspring, ",".join(KINDS))
+        capfd.readouterr()
+        async with ticking() as ticks:
+            same = await running.wait(timeout=0.2)
+            remaining = left(running, offspring)
+        assert same is running
+        assert running.returncode is not None
+        return running.status, remaining, ticks.stood_still()
+
+    status, remaining, stood_still = asyncio.run(main())
+    assert (status, remaining) == ("timeout", (set(), []))
+    assert stood_still < 0.05
+    assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_a_run_process_that_ignores_sigint_is_terminated(offspring):
+    (offspring.folder / "deaf").touch()
+    running = asyncio.run(begin(offspring, "plain"))
+    report = running.stop(interrupt_grace_seconds=0.3)
+    assert left(running, offspring) == (set(), [])
+    assert report.signals[:2] == ("SIGINT", "SIGTERM")
+    assert report.terminated >= 1
+    assert running.returncode == report.returncode != 0
+
+
+def test_stopping_what_has_ended_reports_it_as_it_is(write_flow):
+    running = Runner(write_flow("slowflow"), pylint=False, show_output=False).run(seconds=0)
+    report = running.stop()
+    assert (report.status, report.returncode, report.signals) == ("successful", 0, ())
+    assert str(report) == "successful: had already ended"
+    assert running.status == "successful"
+
+
+def test_several_may_stop_a_run_at_once(offspring):
+    running = asyncio.run(begin(offspring, "plain"))
+    other = attach(running.pathspec)
+    reports = []
+    threads = [
+        threading.Thread(target=lambda handle=handle: reports.append(handle.stop()))
+        for handle in (running, running, other)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert left(running, offspring) == (set(), [])
+    assert {report.status for report in reports} == {"stopped"}
+
+
+def test_wait_with_enough_time_lets_the_run_end(write_flow):
+    async def main():
+        running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=0)
+        return await running.wait(timeout=60)
+
+    assert asyncio.run(main()).status == "successful"
+
+
+def test_a_failed_run_says_so_with_its_exit_code(write_flow):
+    running = Runner(write_flow("failflow"), pylint=False, show_output=False).run()
+    assert (running.status, running.returncode) == ("failed", 1)
+
+
+def test_a_daemon_of_a_successful_run_lives_on(offspring):
+    flow = offspring.folder / "childflow.py"
+    running = Runner(flow, pylint=False, show_output=False).run(kind="daemon", then="end")
+    assert running.status == "successful"
+    assert offspring.living() == {"daemon"}
+    offspring.kill()
+
+
+def test_what_a_failed_run_left_behind_is_ended(offspring):
+    flow = offspring.folder / "childflow.py"
+    running = Runner(flow, pylint=False, show_output=False).run(kind="daemon,setsid", then="fail")
+    assert running.status == "failed"
+    assert left(running, offspring) == (set(), [])

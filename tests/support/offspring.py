@@ -1,0 +1,120 @@
+"""A flow whose step leaves children of every kind, and a look at who of them lives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+# Each child writes its pid once it is what it is meant to be. `stubborn` ignores what can
+# be ignored, `daemon` is what a double fork in a new session makes.
+CHILDFLOW = """\
+import os, signal, subprocess, sys
+from metaflow import FlowSpec, Parameter, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+if os.path.exists(f"{HERE}/deaf"):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+CHILD = '''
+import os, signal, sys
+kind, here = sys.argv[1:]
+if kind == "stubborn":
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+if kind == "setsid":
+    os.setsid()
+if kind == "daemon":
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+with open(f"{here}/.pid", "w") as file:
+    file.write(f"{os.getpid()}\\\\n")
+os.rename(f"{here}/.pid", f"{here}/{kind}.pid")
+signal.pause()
+'''
+
+class ChildFlow(FlowSpec):
+
+    kind = Parameter('kind', default='plain')
+    then = Parameter('then', default='wait')
+
+    @step
+    def start(self):
+        for kind in self.kind.split(","):
+            out = open(os.devnull, "w")
+            subprocess.Popen([sys.executable, "-c", CHILD, kind, HERE], stdout=out, stderr=out)
+            while not os.path.exists(f"{HERE}/{kind}.pid"):
+                pass
+        with open(f"{HERE}/.task", "w") as file:
+            file.write(f"{os.getpid()}\\n")
+        os.rename(f"{HERE}/.task", f"{HERE}/task.pid")
+        if self.then == "wait":
+            signal.pause()
+        if self.then == "fail":
+            raise ValueError("on purpose")
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    ChildFlow()
+"""
+
+KINDS = ("plain", "setsid", "stubborn", "daemon")
+
+
+class Offspring:
+    """The processes that a run of the flow told of in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the flow file is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def ready(self) -> bool:
+        """Tell whether all children are there and the step is about to wait."""
+        return (self.folder / "task.pid").exists()
+
+    def pids(self) -> dict[str, int]:
+        return {file.stem: int(file.read_text()) for file in self.folder.glob("[!.]*.pid")}
+
+    def living(self) -> set[str]:
+        """Return the kinds that live now."""
+        return {kind for kind, pid in self.pids().items() if lives(pid)}
+
+    def kill(self) -> None:
+        """End what a test has left alive on purpose."""
+        for pid in self.pids().values():
+            if lives(pid):
+                psutil.Process(pid).kill()
+
+
+def lives(pid: int) -> bool:
+    """Tell whether a process runs; a zombie does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def processes_of(directory: Path) -> list[psutil.Process]:
+    """Return every living process that belongs to the run of a run directory."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.environ().get("NBRUNNER_RUN_DIRECTORY"), *process.cmdline()
+            if str(directory) in words and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
