@@ -183,24 +183,34 @@ class WarmSupervisor(Supervisor):
         processes.adopt_orphans()
         exit_file = rundir.ReservedFile(self.directory, rundir.EXIT)
         for_run, for_server = socket.socketpair()
-        server = os.fork()
+        server: int | None = None
+        try:
+            # The run first: it needs the server only when it has its first task.
+            self.run_pid = os.fork()
+            if self.run_pid == 0:
+                for_server.close()
+                self._leave()
+                return self._program(for_run)
+            server = os.fork()
+        except OSError as error:
+            if self.run_pid is None:
+                exit_file.publish(self._exit_record(f"{type(error).__name__}: {error}"))
+                os._exit(1)
+            # Without a server the run starts its tasks itself.
         if server == 0:
             for_run.close()
             self._leave()
             return TaskServer(for_server)
         for_server.close()
-        self.run_pid = os.fork()
-        if self.run_pid == 0:
-            self._leave()
-            return self._program(for_run)
         for_run.close()
         with contextlib.suppress(PermissionError, ProcessLookupError):
             # The child does so too: whoever comes first, a stop finds the group.
             os.setpgid(self.run_pid, self.run_pid)
         self.directory.write(rundir.SUPERVISOR, self._identities())
         self._wait_for_run()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(server, signal.SIGKILL)  # it has nobody left to serve
+        if server is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)  # it has nobody left to serve
         self._clear_away()
         exit_file.publish(self._exit_record(None))
         finish(self.directory)
