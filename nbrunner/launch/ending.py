@@ -8,7 +8,7 @@ import signal
 import time
 
 from nbrunner.launch.launcher import run_process_of, supervisor_of
-from nbrunner.launch.processes import ProcessIdentity, descendants, marked
+from nbrunner.launch.processes import ProcessIdentity, descendants, marked, session_of
 from nbrunner.launch.stopping import StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
@@ -93,7 +93,10 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
 def _left(directory: RunDirectory) -> set[ProcessIdentity]:
     """Return every living process of a run, its supervisor included."""
     found = set(marked(MARKER, str(directory.path)))
-    for known in (supervisor_of(directory), run_process_of(directory)):
+    supervisor = supervisor_of(directory)
+    if supervisor is not None:  # a fork of the warm interpreter shows the latter's variables
+        found |= set(session_of(supervisor))
+    for known in (supervisor, run_process_of(directory)):
         if known is not None and known.alive():
             found |= {known, *descendants(known.pid)}
     return found

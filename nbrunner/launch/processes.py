@@ -87,6 +87,23 @@ def descendants(pid: int) -> list[ProcessIdentity]:
     return [identity for child in found if (identity := identify(child))]
 
 
+def session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:
+    """Return every living process of the session that a process leads, or led.
+
+    Linux only. The system gives a pid to nobody while a session goes by it; a process that
+    has it all the same shows that the session is over, and another one begun.
+    """
+    if not LINUX:
+        return []
+    if identify(leader.pid) not in (None, leader):
+        return []
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := _stat_fields(name)) and int(fields[3]) == leader.pid:
+            found.append(identify(int(name)))
+    return [identity for identity in found if identity]
+
+
 def marked(variable: str, value: str) -> list[ProcessIdentity]:
     """Return every living process of ours that was started with a variable set so.
 

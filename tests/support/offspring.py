@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import psutil
@@ -108,13 +110,26 @@ def lives(pid: int) -> bool:
 
 
 def processes_of(directory: Path) -> list[psutil.Process]:
-    """Return every living process that belongs to the run of a run directory."""
+    """Return every living process that belongs to the run of a run directory.
+
+    By its variables, its words or its session: a warm run's processes, as forks, show those
+    of the interpreter they were forked from.
+    """
+    session = _session(directory)
     found = []
     for process in psutil.process_iter():
         try:
             words = process.environ().get("NBRUNNER_RUN_DIRECTORY"), *process.cmdline()
-            if str(directory) in words and process.status() != psutil.STATUS_ZOMBIE:
+            ours = str(directory) in words or os.getsid(process.pid) == session
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except psutil.Error:
+        except (psutil.Error, ProcessLookupError):
             continue
     return found
+
+
+def _session(directory: Path) -> int | None:
+    try:
+        return json.loads((directory / "supervisor.json").read_text())["supervisor"]["pid"]
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,144 @@
+"""Real kernels: started as Jupyter does, with cells executed as a front end does."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import Any
+
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+_DEADLINE_SECONDS = 90.0
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class CellResult:
+    """What a front end shows of one executed cell."""
+
+    status: str = ""
+    error: str = ""
+    message: str = ""
+    traceback: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    result: str = ""
+    seconds: float = 0.0
+    interrupted_after_seconds: float = field(default=0.0)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stdout.splitlines()
+
+    def checked(self) -> CellResult:
+        """Return this result of a cell that must not fail."""
+        assert self.status == "ok", f"{self.traceback}\n{self.stderr}"
+        return self
+
+
+class Kernel:
+    """One ipykernel and its client; use as a context manager.
+
+    Parameters
+    ----------
+    cwd : path-like
+    **environment : str
+        Variables beside those of the test.
+    """
+
+    def __init__(self, cwd: Any, environment: dict[str, str]) -> None:
+        self._cwd = str(cwd)
+        self._environment = environment
+        self.manager = KernelManager(kernel_name="python3")
+        self.client: BlockingKernelClient
+
+    def __enter__(self) -> Kernel:
+        self.manager.start_kernel(cwd=self._cwd, env=self._environment)
+        self._connect()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.client.stop_channels()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
+        self.client.context.destroy(linger=0)
+
+    def _connect(self) -> None:
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=_DEADLINE_SECONDS)
+
+    @property
+    def pid(self) -> int:
+        return self.manager.provisioner.pid
+
+    def restart(self, now: bool = False) -> None:
+        self.client.stop_channels()
+        self.manager.restart_kernel(now=now)
+        self._connect()
+
+    def interrupt(self) -> None:
+        """Do as the Interrupt button does: signal the kernel's whole process group."""
+        self.manager.interrupt_kernel()
+
+    def execute(
+        self,
+        code: str,
+        interrupt_when: Callable[[CellResult], object] | None = None,
+        store_history: bool = True,
+    ) -> CellResult:
+        """Execute a cell and return what it showed.
+
+        Parameters
+        ----------
+        code : str
+        interrupt_when : callable, optional
+            Asked again and again, with what has been shown so far; once it agrees, the
+            kernel is interrupted.
+        """
+        began = time.monotonic()
+        interrupted = None
+        result = CellResult()
+        message_id = self.client.execute(code, store_history=store_history)
+        while True:
+            assert time.monotonic() - began < _DEADLINE_SECONDS, f"{code}\ndoes not end: {result}"
+            if interrupted is None and interrupt_when is not None and interrupt_when(result):
+                self.interrupt()
+                interrupted = time.monotonic()
+            try:
+                message = self.client.get_iopub_msg(timeout=0.02 if interrupt_when else 1)
+            except Empty:
+                continue
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            if _take(result, message["msg_type"], message["content"]):
+                break
+        result.seconds = time.monotonic() - began
+        if interrupted is not None:
+            result.interrupted_after_seconds = time.monotonic() - interrupted
+        reply = self._reply(message_id)
+        result.status = reply["status"]
+        return result
+
+    def _reply(self, message_id: str) -> dict[str, Any]:
+        while True:
+            reply = self.client.get_shell_msg(timeout=_DEADLINE_SECONDS)
+            if reply["parent_header"].get("msg_id") == message_id:
+                return reply["content"]
+
+
+def _take(result: CellResult, kind: str, content: dict[str, Any]) -> bool:
+    """Add a message to the result; tell whether the cell is over."""
+    if kind == "stream":
+        setattr(result, content["name"], getattr(result, content["name"]) + content["text"])
+    elif kind in ("execute_result", "display_data"):
+        result.result += content["data"].get("text/plain", "")
+    elif kind == "error":
+        result.error, result.message = content["ename"], content["evalue"]
+        result.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
+    return kind == "status" and content["execution_state"] == "idle"
