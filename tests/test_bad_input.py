@@ -23,6 +23,7 @@ from nbrunner import (
     RunNotFoundError,
     RunStartError,
     attach,
+    describe,
 )
 
 PARAMETERS = """\
@@ -222,8 +223,12 @@ def test_a_flow_that_exits_before_metaflow_starts(write_flow, no_run_recorded, c
 
 @pytest.mark.parametrize("way", ["run", "async_run"])
 def test_a_run_that_never_gets_an_id_is_ended(write_flow, no_run_recorded, way):
-    waiting = "    import time; print('hanging', flush=True); time.sleep(300)\n    SlowFlow()"
-    file = write_flow("hanging", SLOWFLOW.replace("    SlowFlow()", waiting))
+    waiting = (
+        "import time\n"
+        "if __name__ == '__main__':\n    print('hanging', flush=True)\n    time.sleep(300)\n"
+    )
+    file = write_flow("hanging", waiting + SLOWFLOW)
+    describe(file)  # the time is then the run's alone
     runner = Runner(file, show_output=False, file_read_timeout=2)
     with pytest.raises(RunStartError, match=r"not started within 2 s") as refused:
         runner.run() if way == "run" else asyncio.run(runner.async_run())

@@ -146,7 +146,7 @@ def test_parameters_of_all_kinds_tags_namespace_project_and_run_id_file(given, t
     data = running.run["start"].task.data
     assert running.status == "successful"
     assert (data.table, data.text, data.added, data.size) == (table, "gegrüßt\nsei", 7, 1)
-    assert data.branch == "test.mine"
+    assert (data.branch, data.namespace) == ("test.mine", "user:somebody")
     assert (tmp_path / "run_id").read_text() == running.run.id
     assert running.run.user_tags >= {"one", "two words"}
     assert "project:givenproject" in running.run.system_tags

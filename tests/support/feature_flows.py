@@ -128,7 +128,7 @@ GIVENFLOW = """\
 import os
 from metaflow import (
     Config, FlowMutator, FlowSpec, IncludeFile, JSONType, Parameter, StepMutator, card,
-    config_expr, current, environment, project, retry, step,
+    config_expr, current, environment, get_namespace, project, retry, step,
 )
 
 class Patient(FlowMutator):
@@ -162,6 +162,7 @@ class GivenFlow(FlowSpec):
     def start(self):
         self.greeting = os.environ['GREETING']
         self.branch = current.branch_name
+        self.namespace = get_namespace()
         self.configured = self.conf.size, self.other.x
         self.next(self.end)
 
