@@ -152,7 +152,8 @@ def _shadowed(script: str) -> str | None:
     own = os.path.basename(script)
     for entry in os.scandir(folder):
         stem, suffix = os.path.splitext(entry.name)
-        module = suffix in (".py", ".so") or entry.is_dir()
+        # A folder without __init__.py gives way to any module of its name.
+        module = suffix in (".py", ".so") or os.path.exists(os.path.join(entry.path, "__init__.py"))
         if module and stem in loaded and entry.name != own:
             return f"{entry.path} stands in for a module that metaflow imports"
         if entry.name == "metaflow_extensions":
