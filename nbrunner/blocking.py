@@ -9,6 +9,7 @@ and Ctrl-C reaches plain Python code instead of the inside of an event loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import operator
 import queue
@@ -93,7 +94,8 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
         worker.join()
     except BaseException:  # an interrupt, or the caller's stdout is broken
         running = task.result()
-        running.get_loop().call_soon_threadsafe(running.cancel)
+        with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
+            running.get_loop().call_soon_threadsafe(running.cancel)
         worker.join()
         raise
     return result.result()

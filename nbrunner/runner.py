@@ -202,14 +202,16 @@ class Runner:
                             group.create_task(_show(handle, stream, output))
                     await until_started(handle.watched, self.file_read_timeout)
                     await handle.watched.until_over()
-            except BaseExceptionGroup as errors:  # the first is what went wrong
-                if isinstance(errors.exceptions[0], RunStartError):
-                    self._forget(handle)  # its output is in the message, and nobody holds it
-                raise errors.exceptions[0] from None
+                return handle
+            except BaseExceptionGroup as errors:
+                wrong = errors.exceptions[0]
             except asyncio.CancelledError:  # the caller was interrupted
                 await ending.end(handle.watched, StopRequest())
                 raise
-            return handle
+            if isinstance(wrong, RunStartError):
+                self._forget(handle)  # its output is in the message, and nobody holds it
+            # Out here, or the group is its context, and IPython formats no such traceback.
+            raise wrong
 
         return drive(start_and_wait)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.offspring import processes_of
+from support.offspring import lives, processes_of
 from support.waiting import until
 
 # A bound for noisy machines; without other load it is less than 0.2 s.
@@ -19,10 +19,6 @@ running = await Runner('slowflow.py', pylint=False, show_output=False).async_run
 @pytest.fixture(autouse=True)
 def _flow(write_flow):
     write_flow("slowflow")
-
-
-def directories(state):
-    return sorted(state.glob("runs/*/record.json"))
 
 
 def ended_well(kernel):
@@ -93,13 +89,19 @@ def test_of_a_waiting_cell_is_prompt_and_the_run_goes_on(kernel, waiting):
 
 def test_of_a_start_ends_what_was_started(kernel, private_state, write_flow):
     write_flow("hang.py", "import signal\n" + HANG)
+    seen = []
+
+    def something_runs(shown):
+        for record in private_state.glob("runs/*/supervisor.json"):
+            seen.extend(processes_of(record.parent))
+        return seen
+
     cell = kernel.execute(
         "from nbrunner import Runner\nawait Runner('hang.py', pylint=False).async_run()",
-        interrupt_when=lambda shown: directories(private_state),
+        interrupt_when=something_runs,
     )
     assert cell.status == "error"
-    for record in private_state.glob("runs/*"):
-        until(lambda at=record: not processes_of(at), "the end of the run's processes")
+    until(lambda: not any(lives(each.pid) for each in seen), "the end of the run's processes")
 
 
 HANG = """\
