@@ -58,9 +58,9 @@ def facts() -> str:
         f"Python {platform.python_version()}, metaflow {importlib.metadata.version('metaflow')}"
     )
     stalls = (
-        "Stalls: the measuring process, not its children, with real-time priority."
+        "Stalls and `to_thread`:\nthe measuring process, not its children, with real-time priority."
         if measured_with_precedence()
-        else "Stalls: without real-time priority, so other load shows in all of them."
+        else "Stalls and `to_thread`:\nwithout real-time priority, so other load shows in them."
     )
     return (
         f"{platform.system()}, {cores} cores, {versions}, nbrunner "

@@ -3,48 +3,82 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from asyncio.subprocess import DEVNULL
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.flows import QUIET
-from tests.benchmarks.measuring import Benchmark, Figures, Row, runner_class, write_flow
+from tests.benchmarks.measuring import (
+    ENGINE,
+    OURS,
+    PEER,
+    Benchmark,
+    Figures,
+    Row,
+    runner_class,
+    take_precedence,
+    write_flow,
+)
 
 _RUNS = 20
 
 
-def twenty(whose: str) -> Figures:
-    """Start all, beside a user's own ``asyncio.to_thread``; wait for all."""
-    Runner = runner_class(whose)
+def beside(whose: str) -> Figures:
+    """Start all at once, and meanwhile use the loop's default executor as a user would."""
     flow = write_flow(QUIET)
 
-    async def start() -> Any:
+    async def plainly() -> Any:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, flow, "--no-pylint", "run"), stdout=DEVNULL, stderr=DEVNULL
+        )
+
+    Runner = None if whose == ENGINE else runner_class(whose)
+
+    async def with_runner() -> Any:
         return await Runner(flow, pylint=False).async_run()
 
     async def main() -> Figures:
-        peak = _Peak()
-        await (await start()).wait()
-        await asyncio.to_thread(time.sleep, 0)  # the caller's own first thread
-        one = peak.take()
-        began = time.perf_counter()
+        take_precedence()
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(initializer=take_precedence))
+        start = plainly if whose == ENGINE else with_runner
         starting = asyncio.gather(*(start() for _ in range(_RUNS)))
         slowest = 0.0
         while not starting.done():
             asked = time.perf_counter()
             await asyncio.to_thread(time.sleep, 0)
             slowest = max(slowest, time.perf_counter() - asked)
-            peak.look()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.005)
         for running in await starting:
-            waiting = asyncio.ensure_future(running.wait())
-            while not waiting.done():
-                peak.look()
-                await asyncio.wait([waiting], timeout=0.05)
-            assert running.status == "successful", running.status
+            await running.wait()
+        return {"to_thread": slowest * 1e3}
+
+    return asyncio.run(main())
+
+
+def twenty(whose: str) -> Figures:
+    """Run all at once, and compare this process with how it was with one."""
+    Runner = runner_class(whose)
+    flow = write_flow(QUIET)
+
+    async def run() -> None:
+        running = await Runner(flow, pylint=False).async_run()
+        await running.wait()
+        assert running.status == "successful", running.status
+
+    async def main() -> Figures:
+        peak = _Peak()
+        await peak.during(run())
+        one = peak.take()
+        began = time.perf_counter()
+        await peak.during(asyncio.gather(*(run() for _ in range(_RUNS))))
         total = time.perf_counter() - began
         all_of_them = peak.take()
         return {
-            "to_thread": slowest * 1e3,
             "threads": all_of_them["Threads"] - one["Threads"],
             "megabytes": (all_of_them["VmRSS"] - one["VmRSS"]) / 1024,
             "seconds": total,
@@ -59,6 +93,14 @@ class _Peak:
     def __init__(self) -> None:
         self._most = {"Threads": 0, "VmRSS": 0}
 
+    async def during(self, work: Awaitable[Any]) -> None:
+        """Look again and again until some work is done."""
+        working = asyncio.ensure_future(work)
+        while not working.done():
+            self.look()
+            await asyncio.wait([working], timeout=0.02)
+        await working
+
     def look(self) -> None:
         for line in Path("/proc/self/status").read_text().splitlines():
             name, _, value = line.partition(":")
@@ -72,19 +114,26 @@ class _Peak:
 
 BENCHMARKS = (
     Benchmark(
-        "twenty",
-        twenty,
+        "beside",
+        beside,
         (
             Row(
                 f"a user's own `asyncio.to_thread` beside {_RUNS} starts, slowest",
                 "to_thread",
                 "ms",
                 "50 ms or less",
+                "plain asyncio subprocesses: {engine.to_thread:.0f} ms",
             ),
+        ),
+        whose=(PEER, OURS, ENGINE),
+    ),
+    Benchmark(
+        "twenty",
+        twenty,
+        (
             Row(f"{_RUNS} runs at once: threads more than with one", "threads", "", "0"),
             Row("the same: memory of the parent more", "megabytes", "MB", "5 MB or less"),
             Row("the same: until the last has ended", "seconds", "s"),
         ),
-        rounds=3,
     ),
 )

@@ -1,0 +1,265 @@
+"""``python -m tests.benchmarks.warm_starts``: what warm starts save, beside the command line.
+
+Each row is measured for ``python flow.py run``, metaflow's Runner and nbrunner, in turn,
+in fresh processes: once with cached bytecode, once without any (PYTHONDONTWRITEBYTECODE=1
+and an empty PYTHONPYCACHEPREFIX), as in many container images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbrunner import async_describe
+from tests.benchmarks.cpu import cpu_seconds
+from tests.benchmarks.flows import QUIET
+from tests.benchmarks.measuring import (
+    ENGINE,
+    OURS,
+    PEER,
+    ROOT,
+    Figures,
+    medians,
+    runner_class,
+    write_flow,
+)
+
+LINEAR = """\
+from metaflow import FlowSpec, step
+
+class LinearFlow(FlowSpec):
+    @step
+    def start(self):
+        self.next(self.a)
+    @step
+    def a(self):
+        self.next(self.b)
+    @step
+    def b(self):
+        self.next(self.c)
+    @step
+    def c(self):
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    LinearFlow()
+"""
+
+FOREACH = """\
+from metaflow import FlowSpec, step
+
+class WideFlow(FlowSpec):
+    @step
+    def start(self):
+        self.items = list(range(50))
+        self.next(self.work, foreach='items')
+    @step
+    def work(self):
+        self.next(self.join)
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    WideFlow()
+"""
+
+PANDAS = QUIET.replace("from metaflow", "import pandas\nfrom metaflow", 1)
+
+
+async def _one(whose: str, flow: str) -> tuple[float, float]:
+    """Run a flow; return the seconds until it had its id, and until it had ended."""
+    began = time.perf_counter()
+    if whose == ENGINE:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, flow, "--no-pylint", "run"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if await process.wait():
+            raise RuntimeError(f"{flow} failed")
+        return 0.0, time.perf_counter() - began
+    running = await runner_class(whose)(flow, pylint=False).async_run()
+    named = time.perf_counter() - began
+    await running.wait()
+    ended = time.perf_counter() - began
+    if running.status != "successful" or (whose == OURS and not running.warm):
+        raise RuntimeError(f"{running}: {running.stderr}")
+    return named, ended
+
+
+def one(text: str, first: bool = False) -> Callable[[str], Figures]:
+    """Measure one run: the first of its process, or one after another flow's."""
+
+    def measure(whose: str) -> Figures:
+        async def main() -> Figures:
+            with cpu_seconds() as used:
+                if not first and whose != ENGINE:
+                    await _one(whose, write_flow(QUIET))
+                flow = write_flow(text)
+                if not first and whose == OURS:
+                    await async_describe(flow)  # as of a flow that has run before
+                before = used() if used else 0.0
+                named, seconds = await _one(whose, flow)
+                cpu = used() - before if used else float("nan")
+            return {"seconds": seconds, "named": named, "cpu": cpu}
+
+        return asyncio.run(main())
+
+    return measure
+
+
+def crowd(whose: str) -> Figures:
+    """Run twenty flows at once."""
+    flow = write_flow(QUIET)
+
+    async def main() -> Figures:
+        await _one(whose, flow)
+        began = time.perf_counter()
+        await asyncio.gather(*(_one(whose, flow) for _ in range(20)))
+        return {"seconds": time.perf_counter() - began}
+
+    return asyncio.run(main())
+
+
+def preloaded(whose: str) -> Figures:
+    """A flow that imports pandas, with pandas preloaded in the warm interpreter."""
+    os.environ["NBRUNNER_PRELOAD"] = "pandas"
+    return one(PANDAS)(whose)
+
+
+def edited(whose: str) -> Figures:
+    """A flow that imports pandas, run again after an edit of a step."""
+    flow = write_flow(PANDAS)
+
+    async def main() -> Figures:
+        await _one(whose, flow)
+        Path(flow).write_text(PANDAS.replace("        pass\n", "        print('edited')\n"))
+        _named, seconds = await _one(whose, flow)
+        return {"seconds": seconds}
+
+    return asyncio.run(main())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measurement and its line, or lines, of the table: what, figure, goals."""
+
+    measure: Callable[[str], Figures]
+    lines: tuple[tuple[str, str, str, str], ...]
+
+
+COMPARISONS = {
+    "two": Comparison(
+        one(QUIET),
+        (
+            ("two steps, no work", "seconds", "0.13 (0.18)", "0.06 (0.10)"),
+            ("`async_run` returns", "named", "60 ms", "60 ms"),
+        ),
+    ),
+    "five": Comparison(one(LINEAR), (("5 steps linear", "seconds", "0.12 (0.16)", "0.06 (0.10)"),)),
+    "wide": Comparison(
+        one(FOREACH),
+        (
+            ("50-way foreach", "seconds", "0.08 (0.11)", "0.05 (0.07)"),
+            ("the same, CPU of all processes", "cpu", "0.10 (0.14)", "0.06 (0.09)"),
+        ),
+    ),
+    "first": Comparison(
+        one(QUIET, first=True), (("first run of a fresh process", "seconds", "0.7", "0.6"),)
+    ),
+    "crowd": Comparison(
+        crowd, (("20 concurrent two-step runs", "seconds", "0.13 (0.18)", "0.07 (0.10)"),)
+    ),
+    "pandas": Comparison(one(PANDAS), (("two steps that import pandas", "seconds", "", ""),)),
+    "edited": Comparison(edited, (("the same after an edit of a step", "seconds", "", ""),)),
+    "preloaded": Comparison(
+        preloaded, (("the same with `NBRUNNER_PRELOAD=pandas`", "seconds", "", ""),)
+    ),
+}
+
+
+def measured(name: str, whose: str, bytecode: bool) -> Figures:
+    """Measure once, in a process and a folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="nbrunner-bench-") as folder:
+        drop = ("METAFLOW", "NBRUNNER", "PYTHON", "XDG")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(drop)} | {
+            "HOME": folder,
+            "USER": "bench",
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": f"{folder}/metaflow",
+            "PYTHONPATH": str(ROOT),
+        }
+        if not bytecode:
+            environment |= {
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPYCACHEPREFIX": f"{folder}/none",
+            }
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.benchmarks.warm_starts", "--measure", name, whose],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def rows(name: str, bytecode: bool, rounds: int) -> Iterator[str]:
+    """Measure all sides in turn and give the lines of the table."""
+    sides = (ENGINE, PEER, OURS)
+    found: dict[str, list[Figures]] = {whose: [] for whose in sides}
+    for number in range(rounds):
+        for whose in sides:
+            found[whose].append(measured(name, whose, bytecode))
+            print(f"{name} {number + 1}/{rounds} {whose} {found[whose][-1]}", file=sys.stderr)
+    for what, figure, *goals in COMPARISONS[name].lines:
+        shell, peer, ours = (medians(found[whose])[figure] for whose in sides)
+        compared = f"{ours / shell:.3f}" if shell else ""
+        goal = goals[0] if bytecode else goals[1]
+        cells = (_seconds(shell), _seconds(peer), _seconds(ours), compared, goal, str(rounds))
+        yield f"| {what} | {' | '.join(cells)} |"
+
+
+def _seconds(figure: float) -> str:
+    return f"{figure:.3g} s" if figure else ""
+
+
+def main() -> None:
+    """Print the table, or measure once."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.warm_starts")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", action="append", choices=COMPARISONS)
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        name, whose = arguments.measure
+        print(json.dumps(COMPARISONS[name].measure(whose)))
+        return
+    for bytecode in (True, False):
+        print(f"\nBytecode {'cached' if bytecode else 'not cached'}:\n")
+        print("| what | `python flow.py run` | metaflow's Runner | nbrunner | ratio | goal | n |")
+        print("|---|---|---|---|---|---|---|")
+        for name in arguments.only or COMPARISONS:
+            for line in rows(name, bytecode, arguments.rounds):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
