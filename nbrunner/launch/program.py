@@ -6,6 +6,7 @@ import atexit
 import gc
 import importlib.machinery
 import io
+import itertools
 import os
 import signal
 import sys
@@ -131,7 +132,7 @@ def _reseed() -> None:
         numpy_random.seed()
 
 
-def execute(script: str, namespace: dict[str, Any], shared: frozenset[str]) -> NoReturn:
+def execute(script: str, namespace: dict[str, Any], last_shared: str) -> NoReturn:
     """Run a script in ``__main__`` and end the process as the interpreter would.
 
     Parameters
@@ -139,10 +140,10 @@ def execute(script: str, namespace: dict[str, Any], shared: frozenset[str]) -> N
     script : str
     namespace : dict
         The globals of ``__main__``.
-    shared : frozenset of str
-        Names of the modules that were there before the fork; see `_leave`.
+    last_shared : str
+        The last module that was imported before the fork; see `_let_go`.
     """
-    _leave(_outcome(script, namespace), namespace, shared)
+    _leave(_outcome(script, namespace), namespace, last_shared)
 
 
 def _outcome(script: str, namespace: dict[str, Any]) -> int:
@@ -188,7 +189,7 @@ def _exit_code(code: object) -> int:
     return 1
 
 
-def _leave(outcome: int, namespace: dict[str, Any], shared: frozenset[str]) -> NoReturn:
+def _leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn:
     """End in the order of ``Py_FinalizeEx`` (CPython's ``Python/pylifecycle.c``).
 
     Threads are waited for, exit functions run, the user's own objects and modules are let
@@ -197,7 +198,7 @@ def _leave(outcome: int, namespace: dict[str, Any], shared: frozenset[str]) -> N
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    _let_go(namespace, shared)
+    _let_go(namespace, last_shared)
     if not _flushed() and outcome == 0:
         outcome = 120  # the interpreter's own code for this
     if outcome < 0:
@@ -206,10 +207,15 @@ def _leave(outcome: int, namespace: dict[str, Any], shared: frozenset[str]) -> N
     os._exit(outcome)
 
 
-def _let_go(namespace: dict[str, Any], shared: frozenset[str]) -> None:
-    """Drop what the script and the user's own modules hold: open files are written then."""
-    for name, module in list(sys.modules.items()):
-        if name not in shared and is_users(getattr(module, "__file__", None) or "<none>"):
+def _let_go(namespace: dict[str, Any], last_shared: str) -> None:
+    """Drop what the script and the user's own modules hold: open files are written then.
+
+    From the youngest module back to those that all forks share: to look at these would
+    count references to them, and so copy three hundred pages.
+    """
+    own = itertools.takewhile(lambda name: name != last_shared, reversed(sys.modules))
+    for module in [sys.modules[name] for name in own]:
+        if is_users(getattr(module, "__file__", None) or "<none>"):
             vars(module).clear()
     for name in [name for name in namespace if name != "__builtins__"]:
         namespace[name] = None

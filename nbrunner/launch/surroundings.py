@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Read by the interpreter, the C library or metaflow while they start.
-_MATTERING_PREFIXES = ("PYTHON", "LD_", "METAFLOW_", "MALLOC_", "LC_", "GLIBC_", "OPENSSL_")
+_MATTERING_PREFIXES = ("PYTHON", "LD_", "METAFLOW_", "MALLOC_", "LC_", "GLIBC_", "OPENSSL_", "GIT_")
 _MATTERING_NAMES = frozenset({"LANG", "LANGUAGE", "HOME", "TZ", "DISABLE_TRACING", "CONDA_PREFIX"})
 
 # Numerical libraries read these while they are imported, so only if one is preloaded.

@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import os
 import signal
 import socket
@@ -73,11 +74,11 @@ def main() -> NoReturn:
     role: Role | Program = Zygote(control)
     while not isinstance(role, Program):
         role = role.play()
-    shared = frozenset(sys.modules)
+    last_shared = next(reversed(sys.modules))
     role.become()
     script = role.arguments[0]
     del role
-    execute(script, vars(sys.modules["__main__"]), shared)
+    execute(script, vars(sys.modules["__main__"]), last_shared)
 
 
 def preload() -> None:
@@ -86,8 +87,19 @@ def preload() -> None:
         importlib.import_module(name)
     for name in os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split():
         importlib.import_module(name)
+    _fill_caches()
     gc.collect()
     gc.freeze()  # or the collector would write to, and so copy, every page shared with forks
+
+
+def _fill_caches() -> None:
+    """Compute once what each process of each run would find out anew, with the same result.
+
+    The expressions with which Python reads source (of a flow's steps, for its graph) take
+    a seventh of an empty step to compile; the version of metaflow takes two calls of git.
+    """
+    inspect.getsource(_fill_caches)
+    sys.modules["metaflow.metaflow_version"].get_version()
 
 
 class Zygote:
