@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import inspect
 import os
 import signal
 import socket
@@ -31,6 +30,7 @@ from typing import NoReturn, Protocol
 from nbrunner.launch import processes
 from nbrunner.launch.channel import receive, send
 from nbrunner.launch.program import Program, execute, restore_signals
+from nbrunner.launch.shortcuts import take_shortcuts
 from nbrunner.launch.supervisor import Supervisor, finish, open_logs
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE
 from nbrunner.launch.tasks import use_for_tasks
@@ -87,19 +87,9 @@ def preload() -> None:
         importlib.import_module(name)
     for name in os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split():
         importlib.import_module(name)
-    _fill_caches()
+    take_shortcuts()
     gc.collect()
     gc.freeze()  # or the collector would write to, and so copy, every page shared with forks
-
-
-def _fill_caches() -> None:
-    """Compute once what each process of each run would find out anew, with the same result.
-
-    The expressions with which Python reads source (of a flow's steps, for its graph) take
-    a seventh of an empty step to compile; the version of metaflow takes two calls of git.
-    """
-    inspect.getsource(_fill_caches)
-    sys.modules["metaflow.metaflow_version"].get_version()
 
 
 class Zygote:
