@@ -73,7 +73,7 @@ def _look_before_asking_git() -> None:
     def look_first(path: Any) -> bool:
         return _may_be_in_repository(path) and ask(path)
 
-    module._is_in_git_repo = look_first
+    vars(module)["_is_in_git_repo"] = look_first
 
 
 def _may_be_in_repository(path: Any) -> bool:
