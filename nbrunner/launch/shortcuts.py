@@ -78,7 +78,7 @@ def _look_before_asking_git() -> None:
 
 def _may_be_in_repository(path: Any) -> bool:
     """Tell whether git could find a work tree at a path: it looks for ``.git`` upwards."""
-    if any(name.startswith("GIT_") for name in os.environ):
+    if os.environ.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:  # all else only narrows the search
         return True
     folder = os.path.realpath(path or os.curdir)
     while not os.path.lexists(os.path.join(folder, ".git")):
