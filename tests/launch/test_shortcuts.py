@@ -37,11 +37,9 @@ def test_a_link_into_a_repository_is_followed(repository, tmp_path):
     assert _may_be_in_repository(link)
 
 
-def test_outside_git_is_not_asked(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_outside_git_is_not_asked(tmp_path):
     assert not git_says(tmp_path)
     assert not _may_be_in_repository(tmp_path)
-    assert not _may_be_in_repository(None)
 
 
 def test_variables_of_git_can_name_a_repository_elsewhere(repository, tmp_path, monkeypatch):
