@@ -13,6 +13,7 @@
     │   │   └── FlowImportError     also an ImportError
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
+    ├── FlowFailedError         also a RuntimeError: the run of a cell failed
     └── StateError              also a RuntimeError: the state directory cannot be used
 """
 
@@ -84,6 +85,17 @@ class RunStartError(NbrunnerError, RuntimeError):
     def __init__(self, message: str, returncode: int | None = None) -> None:
         super().__init__(message)
         self.returncode = returncode
+
+
+class FlowFailedError(NbrunnerError, RuntimeError):
+    """The run that a cell has waited for did not succeed.
+
+    A notebook shows the message alone: the failing step, the exception and the user's own
+    lines; ``running.failure.traceback`` has the rest.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return f"{type(self).__name__}: {self}".splitlines()
 
 
 class StateError(NbrunnerError, RuntimeError):

@@ -7,6 +7,7 @@ awaited from any, by several at once, and made anew from the directory alone.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbrunner import client
 from nbrunner.blocking import drive
 from nbrunner.errors import BadValueError, CleanedUpError
-from nbrunner.failure import Failure, failed_task, failure_of_run, failure_of_task
+from nbrunner.failure import (
+    Failure,
+    failed_task,
+    failure_of_run,
+    failure_of_task,
+    in_cell,
+)
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
@@ -89,6 +96,11 @@ class ExecutingProcess:
         return dict(self._record.get("arguments", {}))
 
     @property
+    def record(self) -> Json:
+        """What was written down when the run was started: flow, arguments, directory, time."""
+        return dict(self._record)
+
+    @property
     def warm(self) -> bool:
         """Whether the run was forked from a warm interpreter."""
         return (self.directory.read(rundir.START) or {}).get("way") == "warm"
@@ -132,6 +144,15 @@ class ExecutingProcess:
         return self.watched.returncode
 
     @property
+    def elapsed_seconds(self) -> float | None:
+        """How long the run has taken so far, or has taken; None where nobody saw it end."""
+        started = float(self._record["started"])
+        if self.status == "running":
+            return max(0.0, time.time() - started)
+        ended = (self.watched.exit_record or {}).get("ended")
+        return None if ended is None else max(0.0, float(ended) - started)
+
+    @property
     def stdout(self) -> str:
         """What the run has written to stdout so far; all of it once it has ended."""
         return self._text("stdout")
@@ -155,8 +176,13 @@ class ExecutingProcess:
         stdout = self.stdout
         failed = failed_task(stdout)
         if failed is None:
-            return failure_of_run(self.stderr, self.returncode)
-        return failure_of_task(*failed, stdout, self._stored_task(*failed))
+            failure = failure_of_run(self.stderr, self.returncode)
+        else:
+            failure = failure_of_task(*failed, stdout, self._stored_task(*failed))
+        flow = self._record.get("flow", {})
+        if not flow.get("cell"):
+            return failure
+        return in_cell(failure, flow["file"], flow["cell"], flow["line_offset"])
 
     def _stored_task(self, step: str, task_id: str) -> Task | None:
         pathspec = f"{self.pathspec}/{step}/{task_id}"

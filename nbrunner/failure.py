@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nbrunner.progress import STATES, ProgressTracker, parse_line
@@ -37,6 +37,12 @@ class SourceLine:
     function: str
     text: str
 
+    @property
+    def place(self) -> str:
+        """Where it is: ``/flows/train.py:12``, ``Cell In[3], line 12``."""
+        separator = ", line " if self.file.startswith("Cell") else ":"
+        return f"{self.file}{separator}{self.line}"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -67,10 +73,25 @@ class Failure:
         where = f"step {self.step}, task {self.task_id}: " if self.step else ""
         what = f"{self.exception_type}: {self.message}" if self.exception_type else self.message
         lines = [f"{where}{what}".rstrip(": ")]
-        lines += [
-            f"  {each.file}:{each.line} in {each.function}\n    {each.text}" for each in self.source
-        ]
+        lines += [f"  {each.place}, in {each.function}\n    {each.text}" for each in self.source]
         return "\n".join(lines)
+
+
+def in_cell(failure: Failure, file: str, cell: str, line_offset: int = 0) -> Failure:
+    """Return the failure with the notebook's cell named in place of the file made from it."""
+
+    def named(match: re.Match[str]) -> str:
+        return f"{cell}, line {int(match['line']) - line_offset}"
+
+    place = re.compile(rf'File "{re.escape(file)}", line (?P<line>\d+)')
+    return replace(
+        failure,
+        traceback=place.sub(named, failure.traceback),
+        source=tuple(
+            replace(each, file=cell, line=each.line - line_offset) if each.file == file else each
+            for each in failure.source
+        ),
+    )
 
 
 def failed_task(stdout: str) -> tuple[str, str] | None:

@@ -150,7 +150,9 @@ class Progress:
 
     def __str__(self) -> str:
         return "  ".join(
-            f"{name} {step.done + step.cloned}/{step.total}" for name, step in self.steps.items()
+            f"{name} {step.done + step.cloned}/{step.total}"
+            for name, step in self.steps.items()
+            if step.total
         )
 
 

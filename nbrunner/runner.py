@@ -78,6 +78,8 @@ class Runner:
         self._cwd = None if cwd is None else _directory(cwd)
         self._source: FlowSource = flow_source(flow_file, self._cwd)
         self.flow_file = str(self._source.file)
+        #: The class's name, if the flow was given by its class.
+        self.flow_name = self._source.flow_name
         self.show_output = show_output
         self.file_read_timeout = file_read_timeout
         self.top_level_options = top_level_options
@@ -87,7 +89,7 @@ class Runner:
         LAUNCHER.prepare(run_environment(self._env, self._profile))
 
     def __repr__(self) -> str:
-        return f"Runner({self.flow_file!r})"
+        return f"Runner({self.flow_name or repr(self.flow_file)})"
 
     def __enter__(self) -> Runner:
         return self
@@ -171,6 +173,16 @@ class Runner:
         """
         return await self._until_started(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
+    async def async_describe(self) -> FlowDescription:
+        """Return what is known of the flow before it runs; see `nbrunner.describe`."""
+        return await self._describe(
+            run_environment(self._env, self._profile), self._cwd or os.getcwd()
+        )
+
+    def describe(self) -> FlowDescription:
+        """Do as `async_describe`, and wait for it."""
+        return drive(lambda output: self.async_describe())
+
     # -- what is left -------------------------------------------------------------------
 
     def cleanup(self) -> None:
@@ -228,17 +240,20 @@ class Runner:
             raise
         return handle
 
-    async def _launch(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
-        """Check the arguments and start the process, without waiting for its id."""
-        environment = run_environment(self._env, self._profile)
-        cwd = self._cwd or os.getcwd()
-        flow = await describe_source(
+    async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
+        return await describe_source(
             self._source,
             environment,
             cwd,
             top_level_words(None, self.top_level_options),
             self.file_read_timeout,
         )
+
+    async def _launch(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+        """Check the arguments and start the process, without waiting for its id."""
+        environment = run_environment(self._env, self._profile)
+        cwd = self._cwd or os.getcwd()
+        flow = await self._describe(environment, cwd)
         words = command_words(flow, self.top_level_options, subcommand, arguments)
         directory = registry.create()
         try:
@@ -283,8 +298,10 @@ def _record(
             "name": flow.name,
             "file": flow.file,
             "line_offset": source.line_offset,
+            "cell": source.cell,
             "steps": [step.name for step in flow.steps],
             "following": flow.following,
+            "types": {step.name: step.type for step in flow.steps},
         },
         "subcommand": subcommand,
         "arguments": {key: _plain(value) for key, value in arguments.items()},

@@ -31,6 +31,7 @@ def test_what_has_an_async_form():
         "ExecutingProcess.stop",
         "NBRunner.resume",
         "NBRunner.run",
+        "Runner.describe",
         "Runner.resume",
         "Runner.run",
         "Runner.spin",

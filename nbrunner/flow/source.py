@@ -32,11 +32,14 @@ class FlowSource:
         The class that is meant; None: the only one in the file.
     line_offset : int
         Lines that stand in the file above the first line of the cell it was made from.
+    cell : str
+        What tracebacks call that cell; empty for a file of the user's own.
     """
 
     file: Path
     flow_name: str | None = None
     line_offset: int = 0
+    cell: str = ""
 
 
 def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:

@@ -1,27 +1,48 @@
-"""Loading and unloading; the only place that changes anything outside of nbrunner."""
+"""Loading and unloading; the only place that registers anything on the shell."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from nbrunner.launch.environment import run_environment
+from nbrunner.launch.warm import LAUNCHER
+
 
 def load(shell: Any) -> None:
-    """Make ``asyncio.run(main())``, as scripts have it, work in a cell too.
+    """Register the magics, ``%config FlowRun`` and Tab completion; start warm starts.
 
-    A cell runs inside the kernel's event loop, where asyncio refuses to run another;
-    nest-asyncio2 lets it. Applying it twice is harmless.
+    ``asyncio.run(main())``, as scripts have it, works in a cell too: a cell runs inside the
+    kernel's event loop, where asyncio refuses to run another; nest-asyncio2 lets it. Loading
+    twice is harmless.
     """
-    import nest_asyncio2
+    from nbrunner.jupyter.completion import matcher
+    from nbrunner.jupyter.config import FlowRun
+    from nbrunner.jupyter.magics import FlowMagics
 
-    from nbrunner.launch.environment import run_environment
-    from nbrunner.launch.warm import LAUNCHER
+    unload(shell)
+    config = FlowRun.instance(parent=shell)
+    shell.configurables.append(config)
+    shell.register_magics(FlowMagics(shell, config))
+    shell.Completer.custom_matchers.append(matcher(shell.user_ns))
+    if config.nested_asyncio:
+        import nest_asyncio2
 
-    nest_asyncio2.apply()
+        nest_asyncio2.apply()
     LAUNCHER.prepare(run_environment())
 
 
 def unload(shell: Any) -> None:
-    """Undo what `load` has registered on the shell.
+    """Undo what `load` has registered on the shell; runs go on.
 
     nest-asyncio2 cannot be taken back; it changes nothing for code that does not nest.
     """
+    from nbrunner.jupyter.config import FlowRun
+
+    shell.configurables[:] = [each for each in shell.configurables if type(each) is not FlowRun]
+    FlowRun.clear_instance()
+    for kind in ("line", "cell"):
+        magics = shell.magics_manager.magics[kind]
+        for name in ("flowrun", "flowstop"):
+            magics.pop(name, None)
+    matchers = shell.Completer.custom_matchers
+    matchers[:] = [each for each in matchers if each.matcher_identifier != "nbrunner"]

@@ -17,7 +17,13 @@ from nbrunner.launch.channel import LENGTH, encode
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT, ColdLauncher, Launcher, Started
 from nbrunner.launch.processes import LINUX, ProcessIdentity
-from nbrunner.launch.surroundings import Surroundings, difference, never_warm, surroundings
+from nbrunner.launch.surroundings import (
+    PRELOAD_VARIABLE,
+    Surroundings,
+    difference,
+    never_warm,
+    surroundings,
+)
 from nbrunner.record.registry import state_directory
 from nbrunner.record.rundir import RunDirectory
 from nbrunner.record.watch import keep_waking
@@ -47,16 +53,25 @@ class WarmLauncher:
 
     One for each kind of surroundings that runs were started in lately; they are shared by
     all threads and loops of this process and end with it.
+
+    Attributes
+    ----------
+    enabled : bool
+        Whether runs may be started warm.
+    preload : tuple of str
+        Modules to import beside metaflow, if the environment names none.
     """
 
     def __init__(self) -> None:
+        self.enabled = True
+        self.preload: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._zygotes: list[_Zygote] = []
         self._hopeless: list[Surroundings] = []
 
     def prepare(self, environment: Mapping[str, str]) -> None:
         """Start an interpreter for runs to come, without waiting for it."""
-        if _cold_reason(environment) is None:
+        if self.enabled and _cold_reason(environment) is None:
             with contextlib.suppress(OSError):
                 self._zygote(environment)
 
@@ -108,7 +123,7 @@ class WarmLauncher:
         self, request: dict[str, Any], environment: Mapping[str, str]
     ) -> tuple[str, ProcessIdentity | None]:
         """Return the process that was forked, or why none was."""
-        why = _cold_reason(environment)
+        why = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
         if why is not None:
             return why, None
         for _attempt in (1, 2):  # one that has died since the last run is replaced
@@ -131,6 +146,8 @@ class WarmLauncher:
 
         None where one has been tried and did not come to serve anybody.
         """
+        if self.preload:
+            environment = {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
         now = surroundings(environment)
         with self._lock:
             self._zygotes = [each for each in self._zygotes if each.is_ours_and_alive()]

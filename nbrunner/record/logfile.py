@@ -8,7 +8,7 @@ line's end, any other one to the line. What is not UTF-8 is replaced, never an e
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
@@ -108,13 +108,39 @@ def read_text(path: Path) -> str:
     return data.replace(b"\r\n", b"\n").decode("utf-8", "replace")
 
 
-def tail(path: Path, lines: int) -> list[str]:
-    """Return the last lines of a log, reading no more than its last 64 KiB."""
+def tail(path: Path, lines: int, max_bytes: int = 64 * 1024) -> list[str]:
+    """Return the last lines of a log, reading no more than its last bytes."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 64 * 1024))
+            file.seek(max(0, size - max_bytes))
             data = file.read()
     except FileNotFoundError:
         return []
     return [decode(line) for line in data.rstrip().split(b"\n")[-lines:]] if data.strip() else []
+
+
+def last_lines(paths: Iterable[Path], lines: int) -> tuple[list[str], int]:
+    """Return the last lines of logs put one behind the other, and how many stand above.
+
+    Of each no more than its last 256 KiB are returned.
+    """
+    shown: list[str] = []
+    total = 0
+    for path in paths:
+        total += _count_lines(path)
+        shown += tail(path, lines, 256 * 1024) if lines else []
+    shown = shown[-lines:] if lines else []
+    return shown, max(0, total - len(shown))
+
+
+def _count_lines(path: Path) -> int:
+    count, last = 0, b"\n"
+    try:
+        with open(path, "rb") as file:
+            while data := file.read(1 << 20):
+                count += data.count(b"\n")
+                last = data[-1:]
+    except FileNotFoundError:
+        return 0
+    return count + (last != b"\n")

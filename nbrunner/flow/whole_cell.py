@@ -1,0 +1,149 @@
+"""A cell that is a flow file -> the flow file. It is never executed in the kernel."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nbrunner.errors import BadValueError, FlowSyntaxError
+from nbrunner.flow.cells import import_path_line
+from nbrunner.flow.source import FlowSource, write_flow_file
+
+
+@dataclass(frozen=True, repr=False)
+class CellFlow(FlowSource):
+    """A flow that is the text of a cell, standing in for its class in the notebook.
+
+    ``Runner``, ``NBRunner``, ``describe`` and the magics take it as they take the class.
+
+    Attributes
+    ----------
+    text : str
+        The cell, without the line of the magic.
+    """
+
+    text: str = ""
+
+    def __repr__(self) -> str:
+        return f"<flow {self.flow_name} of {self.cell or 'a cell'}>"
+
+
+def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
+    """Return the flow that a cell holds, its file written.
+
+    The file's lines are the cell's: the magic's own line holds the import path.
+
+    Parameters
+    ----------
+    text : str
+        What stands below the magic's line.
+    cell : str
+        What tracebacks call the cell, ``"Cell In[5]"``.
+    folders : sequence of str
+        Where the flow finds the modules that stand beside the notebook.
+
+    Raises
+    ------
+    FlowSyntaxError
+        The cell is not Python; magics and shell lines are named as such.
+    BadValueError
+        It holds no flow, or more than one.
+    """
+    tree = _parsed(text, cell)
+    name = _flow_name(tree, cell)
+    main = "" if _has_main(tree) else f"\n\nif __name__ == '__main__':\n    {name}()\n"
+    file = write_flow_file(name, _with_path(tree, text, import_path_line(folders)) + main)
+    return CellFlow(file, name, 0, cell, text)
+
+
+def _with_path(tree: ast.Module, text: str, path_line: str) -> str:
+    """Put the line for the import path in the magic's place, or behind ``__future__``."""
+    future = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+    ]
+    if not future:
+        return f"{path_line}\n{text}"
+    lines = text.splitlines(keepends=True)
+    last = (future[-1].end_lineno or future[-1].lineno) - 1
+    column = future[-1].end_col_offset or 0
+    line = lines[last].encode()
+    lines[last] = f"{line[:column].decode()}; {path_line}{line[column:].decode()}"
+    return "\n" + "".join(lines)
+
+
+def _parsed(text: str, cell: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        line = text.splitlines()[error.lineno - 1] if error.lineno else ""
+        number = (error.lineno or 0) + 1  # the magic's line is the first
+        if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?"):
+            message = (
+                f"{cell}, line {number}: {line.strip()!r} is not Python; the cell is the flow "
+                "file, so magics and shell lines belong into a cell of their own"
+            )
+        else:
+            message = f"{cell}, line {number}: {error.msg}\n    {line.strip()}"
+        raised = FlowSyntaxError(message)
+        raised.filename, raised.lineno = cell, number
+        raised.offset, raised.text = error.offset, line
+        raise raised from None
+
+
+def _has_main(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.If) and "'__name__'" in ast.dump(node.test) for node in tree.body
+    )
+
+
+def _flow_name(tree: ast.Module, cell: str) -> str:
+    """Return the name of the one class that is a flow, by its bases and its steps."""
+    classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    aliases = _flowspec_aliases(tree)
+
+    def is_flow(node: ast.ClassDef, seen: frozenset[str] = frozenset()) -> bool:
+        names = {_dotted(base) for base in node.bases}
+        if names & aliases or any(name.endswith(".FlowSpec") for name in names):
+            return True
+        within = names & classes.keys() - seen - {node.name}
+        return any(is_flow(classes[name], seen | {node.name}) for name in within)
+
+    flows = {name for name, node in classes.items() if is_flow(node)}
+    # A base from a module of the user's own shows by its steps alone.
+    flows = flows or {name for name, node in classes.items() if node.bases and _has_steps(node)}
+    flows -= {_dotted(base) for name in flows for base in classes[name].bases}
+    if len(flows) == 1:
+        return flows.pop()
+    if not flows:
+        raise BadValueError(
+            f"{cell} defines no flow: it needs a class derived from metaflow.FlowSpec, and the "
+            "import of it"
+        )
+    raise BadValueError(f"{cell} defines more than one flow: {', '.join(sorted(flows))}")
+
+
+def _flowspec_aliases(tree: ast.Module) -> set[str]:
+    """Return the names that FlowSpec goes by in the cell."""
+    found = {"FlowSpec"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {each.asname or "" for each in node.names if each.name == "FlowSpec"}
+        elif isinstance(node, ast.Assign) and _dotted(node.value).split(".")[-1] == "FlowSpec":
+            found |= {_dotted(target) for target in node.targets}
+    return found - {""}
+
+
+def _dotted(node: ast.expr) -> str:
+    return ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+
+
+def _has_steps(node: ast.ClassDef) -> bool:
+    return any(
+        _dotted(decorator).split(".")[-1] == "step"
+        for each in node.body
+        if isinstance(each, ast.FunctionDef)
+        for decorator in each.decorator_list
+    )

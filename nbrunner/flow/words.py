@@ -1,0 +1,212 @@
+"""Words of Metaflow's command line -> keyword arguments of Runner. Pure.
+
+The other way round from `nbrunner.flow.command`: what one types behind ``python flow.py``
+becomes what Runner and its methods take, so that it is checked in one place and can be
+shown as Python.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast, get_args
+
+from nbrunner.errors import BadValueError, did_you_mean
+from nbrunner.flow.description import FlowDescription, Option, Subcommand
+
+SUBCOMMANDS: tuple[Subcommand, ...] = get_args(Subcommand)
+
+_TRUE = frozenset({"true", "t", "1", "yes", "y", "on"})
+_FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word of a line.
+
+    Attributes
+    ----------
+    text : str
+    value : any
+        The Python object that stands behind a word, or behind its ``=``; only if
+        ``has_value``.
+    has_value : bool
+    """
+
+    text: str
+    value: Any = None
+    has_value: bool = False
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a command line asks for.
+
+    Attributes
+    ----------
+    top_level : dict
+        Keyword arguments of Runner.
+    subcommand : "run", "resume" or "spin"
+    arguments : dict
+        Keyword arguments of the method.
+    """
+
+    top_level: dict[str, Any] = field(default_factory=dict)
+    subcommand: Subcommand = "run"
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+def config_words(words: Sequence[Word]) -> dict[str, Any]:
+    """Return the options that change how the flow reads; needed before it is described."""
+    found: dict[str, list[list[str]]] = {}
+    for number, word in enumerate(words):
+        if word.text in ("--config", "--config-value"):
+            pair = [each.text for each in words[number + 1 : number + 3]]
+            found.setdefault(word.text[2:].replace("-", "_"), []).append(pair)
+    return {name: pairs for name, pairs in found.items() if all(len(each) == 2 for each in pairs)}
+
+
+def call_of(flow: FlowDescription, words: Sequence[Word]) -> Call:
+    """Return the call that the words behind ``python flow.py`` stand for.
+
+    ``run`` may be left out. An option that the subcommand does not know may stand behind
+    it all the same if it is one of the top level.
+
+    Raises
+    ------
+    BadValueError
+        An option that is not known, or without its value; a word too many.
+    """
+    subcommand, before, after = _split(flow, words)
+    reader = _Reader(flow, subcommand)
+    reader.read(before, top_level_first=True)
+    reader.read(after, top_level_first=False)
+    return Call(reader.top_level, subcommand, reader.arguments)
+
+
+def _split(
+    flow: FlowDescription, words: Sequence[Word]
+) -> tuple[Subcommand, Sequence[Word], Sequence[Word]]:
+    """Find the subcommand: the first word that is neither an option nor an option's value."""
+    named = next((word.text for word in words if word.text in SUBCOMMANDS), "run")
+    by_flag = _by_flag(flow.options(cast(Subcommand, named))) | _by_flag(flow.top_level)
+    number = 0
+    while number < len(words):
+        text = words[number].text
+        if not text.startswith("-"):
+            if text in SUBCOMMANDS:
+                return text, words[:number], words[number + 1 :]
+            raise BadValueError(
+                f"expected run, resume or spin, got {text!r}{did_you_mean(text, SUBCOMMANDS)}"
+            )
+        flag, equals, _ = text.partition("=")
+        option = by_flag.get(flag)
+        if option is None:
+            raise _unknown("run", flag, by_flag)
+        number += 1 if option.is_flag or equals else 1 + option.values
+    return "run", (), words
+
+
+def _by_flag(options: Iterable[Option]) -> dict[str, Option]:
+    found: dict[str, Option] = {}
+    for option in options:
+        if option.positional:
+            continue
+        found.setdefault(option.flag, option)
+        if option.off_flag:
+            found.setdefault(option.off_flag, option)
+    return found
+
+
+class _Reader:
+    """Reads words, one option after the other."""
+
+    def __init__(self, flow: FlowDescription, subcommand: Subcommand) -> None:
+        self.top_level: dict[str, Any] = {}
+        self.arguments: dict[str, Any] = {}
+        self._subcommand = subcommand
+        self._top = _by_flag(flow.top_level)
+        self._own = _by_flag(flow.options(subcommand))
+        self._positional = [each for each in flow.options(subcommand) if each.positional]
+
+    def read(self, words: Sequence[Word], top_level_first: bool) -> None:
+        rest = iter(words)
+        for word in rest:
+            if not word.text.startswith("-"):
+                self._take_positional(word)
+                continue
+            flag, equals, text = word.text.partition("=")
+            homes = [(self._top, self.top_level), (self._own, self.arguments)]
+            for options, given in homes if top_level_first else reversed(homes):
+                if flag in options:
+                    attached = Word(text, word.value, word.has_value) if equals else None
+                    _take(given, options[flag], flag, attached, rest)
+                    break
+            else:
+                raise _unknown(self._subcommand, flag, {**self._own, **self._top})
+
+    def _take_positional(self, word: Word) -> None:
+        if not self._positional:
+            raise BadValueError(f"{self._subcommand}: {word.text!r} belongs to no option")
+        option = self._positional.pop(0)
+        self.arguments[option.name] = _value(option, word)
+
+
+def _unknown(subcommand: str, flag: str, by_flag: Mapping[str, Option]) -> BadValueError:
+    return BadValueError(
+        f"{subcommand}: unknown option {flag}{did_you_mean(flag, by_flag)}"
+        f"\npossible are: {' '.join(by_flag)}"
+    )
+
+
+def _take(
+    given: dict[str, Any],
+    option: Option,
+    flag: str,
+    attached: Word | None,
+    rest: Iterator[Word],
+) -> None:
+    """Read the values of one option from the words behind it."""
+    if option.is_flag:
+        if attached is not None:
+            raise BadValueError(f"{flag} takes no value")
+        given[option.name] = flag == option.flag
+        return
+    values = [attached] if attached is not None else []
+    while len(values) < option.values:
+        word = next(rest, None)
+        if word is None:
+            raise BadValueError(f"{flag}: expected {_how_many(option)}, got {len(values)}")
+        values.append(word)
+    found = [_value(option, each) for each in values]
+    value = found[0] if option.values == 1 else found
+    if option.multiple or option.kind == "config":
+        given.setdefault(option.name, []).append(value)
+    else:
+        given[option.name] = value
+
+
+def _how_many(option: Option) -> str:
+    return "a value" if option.values == 1 else f"{option.values} values"
+
+
+def _value(option: Option, word: Word) -> Any:
+    """Return a word as the value that it spells; what does not fit is left to the check."""
+    if word.has_value:
+        return word.value
+    text = word.text
+    try:
+        if option.kind == "int":
+            return int(text)
+        if option.kind == "float":
+            return float(text)
+        if option.kind == "json":
+            return json.loads(text)
+    except ValueError:
+        if option.kind == "json":
+            raise BadValueError(f"{option.flag}: expected JSON, got {text!r}") from None
+        return text
+    if option.kind == "bool" and text.lower() in _TRUE | _FALSE:
+        return text.lower() in _TRUE
+    return text

@@ -1,0 +1,176 @@
+"""Our own options of ``%flowrun`` and ``%%flowrun``: one table for both, and for their help.
+
+They stand before the flow and before Metaflow's words; ``--`` ends them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nbrunner.errors import BadValueError
+from nbrunner.flow.words import Word
+from nbrunner.jupyter.config import FlowRun
+
+
+@dataclass(frozen=True)
+class OurOption:
+    """One option.
+
+    Attributes
+    ----------
+    spellings : tuple of str
+    target : str
+        The attribute of `Options` that it sets.
+    value : any
+        What a flag sets it to; None for an option that takes a value.
+    metavar : str
+        What the value is called; empty for a flag.
+    help : str
+    """
+
+    spellings: tuple[str, ...]
+    target: str
+    value: Any
+    metavar: str
+    help: str
+
+
+OPTIONS = (
+    OurOption(("-o", "--out"), "out", None, "NAME", "the metaflow.Run under this name, not 'run'"),
+    OurOption(("--bg", "-a", "--noblock"), "block", False, "", "return at once; the run goes on"),
+    OurOption(("-b", "--block"), "block", True, "", "wait for the run (default)"),
+    OurOption(
+        ("--no-raise-error",), "raise_error", False, "", "a failed flow does not fail the cell"
+    ),
+    OurOption(("--raise-error",), "raise_error", True, "", "a failed flow fails it (default)"),
+    OurOption(
+        ("--on-interrupt",),
+        "on_interrupt",
+        None,
+        "stop|detach",
+        "what Interrupt does to the run that a cell waits for (default stop)",
+    ),
+    OurOption(
+        ("-N", "--no-execute"),
+        "execute",
+        False,
+        "",
+        "show the command line and the same in Python, start nothing",
+    ),
+    OurOption(("-q", "--quiet", "--no-panel"), "panel", False, "", "no panel; plain lines"),
+    OurOption(("--panel",), "panel", True, "", "a panel, where the front end can show one"),
+    OurOption(("--profile",), "profile", None, "NAME", "Metaflow profile"),
+    OurOption(("--env",), "env", None, "K=V", "environment variable; may be repeated"),
+    OurOption(("--cwd",), "cwd", None, "DIR", "directory to run in"),
+    OurOption(("-h", "--help"), "help", True, "", "this table"),
+)
+
+_BY_SPELLING = {spelling: option for option in OPTIONS for spelling in option.spellings}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What our options ask for; each default is a trait of ``%config FlowRun``."""
+
+    out: str = "run"
+    block: bool = True
+    raise_error: bool = True
+    on_interrupt: str = "stop"
+    panel: bool = True
+    execute: bool = True
+    profile: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    help: bool = False
+
+    @classmethod
+    def configured(cls, config: FlowRun) -> Options:
+        """Return what applies where the line says nothing."""
+        return cls(
+            out=config.out,
+            block=config.block,
+            raise_error=config.raise_error,
+            on_interrupt=config.on_interrupt,
+            panel=config.panel,
+        )
+
+
+def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, list[Word]]:
+    """Take our options off the front of a line.
+
+    Returns
+    -------
+    (Options, list of Word)
+        What they ask for, and all that follows them.
+
+    Raises
+    ------
+    BadValueError
+        An option without its value, or a value that it cannot have.
+    """
+    options = defaults
+    rest = list(words)
+    while rest:
+        if rest[0].text == "--":
+            return options, rest[1:]
+        spelling, equals, text = rest[0].text.partition("=")
+        ours = _BY_SPELLING.get(spelling)
+        if ours is None:
+            break
+        rest.pop(0)
+        if not ours.metavar:
+            if equals:
+                raise BadValueError(f"{spelling} takes no value, got {text!r}")
+            options = replace(options, **{ours.target: ours.value})
+            continue
+        if not equals:
+            if not rest:
+                raise BadValueError(f"{spelling}: expected {ours.metavar}, got nothing")
+            text = rest.pop(0).text
+        options = replace(options, **{ours.target: _checked(ours, spelling, text, options)})
+    return options, rest
+
+
+def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any:
+    if ours.target == "env":
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadValueError(f"{spelling}: expected NAME=VALUE, got {text!r}")
+        return {**options.env, name: value}
+    if ours.target == "out" and not text.isidentifier():
+        raise BadValueError(f"{spelling}: expected a Python name, got {text!r}")
+    if ours.target == "on_interrupt" and text not in ("stop", "detach"):
+        raise BadValueError(f"{spelling}: expected stop or detach, got {text!r}")
+    return text
+
+
+def help_text() -> str:
+    """Return the usage and the table of our options, as ``--help`` and ``?`` show them."""
+    rows = [
+        (", ".join(each.spellings) + (f" {each.metavar}" if each.metavar else ""), each.help)
+        for each in OPTIONS
+    ]
+    width = max(len(left) for left, _ in rows) + 2
+    table = "\n".join(f"  {left:<{width}}{right}" for left, right in rows)
+    return _USAGE + "\nOur options:\n" + table + "\n"
+
+
+_USAGE = textwrap.dedent(
+    """\
+    %%flowrun [our options] [Metaflow's top-level options] [run|resume|spin] [its options and
+              the flow's parameters]
+    <source of the flow: the cell is the flow file>
+
+    %flowrun FLOW [the same]    FLOW: a .py file, or a flow of an earlier cell
+    %flowrun                    the panel of the latest run
+
+    The words after our options are those that one types behind `python flow.py`; `run` may
+    be left out. $name and {expression} are taken from the notebook; single quotes keep text
+    as it is. The metaflow.Run lands in the notebook as `run`, its handle as `running`.
+
+        %flowrun slowflow.py --no-pylint run --seconds 5 --with retry --tag nightly
+    """
+)

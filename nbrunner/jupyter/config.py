@@ -1,0 +1,67 @@
+"""``%config FlowRun``: what the magics do unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Enum, Int, List, TraitError, Unicode, validate
+from traitlets.config import SingletonConfigurable
+
+from nbrunner.launch.warm import LAUNCHER
+
+
+class FlowRun(SingletonConfigurable):
+    """Defaults of the magics, and how runs are started from this kernel."""
+
+    block = Bool(True, help="Wait for the run; False is --bg.").tag(config=True)
+    panel = Bool(True, help="Show a panel where the front end can; False is --no-panel.").tag(
+        config=True
+    )
+    raise_error = Bool(True, help="A failed flow fails its cell; False is --no-raise-error.").tag(
+        config=True
+    )
+    on_interrupt = Enum(
+        ["stop", "detach"], "stop", help="What Interrupt does to the run of a waiting cell."
+    ).tag(config=True)
+    out = Unicode("run", help="The name that the metaflow.Run gets in the notebook.").tag(
+        config=True
+    )
+    saved_log_lines = Int(
+        100, min=0, help="Last lines of the log that stay in the saved notebook."
+    ).tag(config=True)
+    plain_lines = Int(
+        1000, min=0, help="Lines that a headless notebook prints of a run; 0 is all."
+    ).tag(config=True)
+    warm_starts = Bool(True, help="Start runs from a warm interpreter where that is exact.").tag(
+        config=True
+    )
+    preload = List(
+        Unicode(), help="Modules that the warm interpreter imports beside metaflow."
+    ).tag(config=True)
+    nested_asyncio = Bool(
+        True, help="Make asyncio.run() work in a cell; read when the extension loads."
+    ).tag(config=True)
+
+    @validate("out")
+    def _valid_name(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if not name.isidentifier():
+            raise TraitError(f"FlowRun.out: expected a Python name, got {name!r}")
+        return name
+
+    @validate("preload")
+    def _valid_modules(self, proposal: Any) -> list[str]:
+        names: list[str] = proposal["value"]
+        for name in names:
+            if not all(part.isidentifier() for part in name.split(".")):
+                raise TraitError(f"FlowRun.preload: expected names of modules, got {name!r}")
+        return names
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.observe(self._apply, ["warm_starts", "preload"])
+        self._apply()
+
+    def _apply(self, _change: Any = None) -> None:
+        LAUNCHER.enabled = self.warm_starts
+        LAUNCHER.preload = tuple(self.preload)

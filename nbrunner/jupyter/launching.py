@@ -1,0 +1,211 @@
+"""From the words of a magic to a run: which flow, which call, and waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shlex
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from nbrunner.blocking import Output, drive
+from nbrunner.errors import BadValueError, FlowFailedError, did_you_mean
+from nbrunner.executing import ExecutingProcess, ExecutingRun
+from nbrunner.flow.command import command_words
+from nbrunner.flow.source import FlowSource, is_flow_class
+from nbrunner.flow.words import Call, Word, call_of, config_words
+from nbrunner.jupyter.arguments import Options
+from nbrunner.runner import Runner
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A run that a line asks for, checked and ready to start.
+
+    Attributes
+    ----------
+    runner : Runner
+    call : Call
+    options : Options
+    line : str
+        The equal ``%flowrun`` line.
+    words : list of str
+        What stands behind ``python flow.py``.
+    """
+
+    runner: Runner
+    call: Call
+    options: Options
+    line: str
+    words: list[str]
+
+    @property
+    def shell_line(self) -> str:
+        """The command line that does the same in a terminal."""
+        return shlex.join(["python", self.runner.flow_file, *self.words])
+
+    @property
+    def python(self) -> str:
+        """The Python that does the same."""
+        return python_code(self.runner, self.call)
+
+    async def start(self) -> ExecutingProcess:
+        """Start the run; return when it has its id."""
+        arguments = dict(self.call.arguments)
+        if self.call.subcommand == "spin":
+            return await self.runner.async_spin(arguments.pop("pathspec", None), **arguments)
+        if self.call.subcommand == "resume":
+            return await self.runner.async_resume(**arguments)
+        return await self.runner.async_run(**arguments)
+
+
+def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launch:
+    """Check a flow and the words behind it; nothing is started yet.
+
+    Raises
+    ------
+    NbrunnerError
+        Whatever is wrong with the flow, the options or the parameters.
+    """
+    runner = Runner(
+        flow,
+        show_output=False,
+        profile=options.profile,
+        env=options.env,
+        cwd=options.cwd,
+        **config_words(words),
+    )
+    description = runner.describe()
+    call = call_of(description, words)
+    runner.top_level_options = call.top_level
+    checked = command_words(description, call.top_level, call.subcommand, call.arguments)
+    return Launch(runner, call, options, line, checked)
+
+
+def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
+    """Return the flow that the first word of ``%flowrun`` names.
+
+    Raises
+    ------
+    BadValueError
+        It is neither a file nor a flow of the notebook.
+    """
+    if word.has_value and not isinstance(word.value, str):
+        return word.value
+    text = word.text
+    if text.endswith(".py") or "/" in text:
+        return text
+    found = namespace.get(text)
+    if is_flow_class(found) or isinstance(found, FlowSource):
+        return found
+    flows = [name for name, value in namespace.items() if is_flow(value)]
+    raise BadValueError(
+        f"{text!r} is neither a .py file nor a flow of this notebook{did_you_mean(text, flows)}"
+    )
+
+
+def is_flow(value: Any) -> bool:
+    """Tell whether a name of the notebook stands for a flow."""
+    return is_flow_class(value) or isinstance(value, FlowSource)
+
+
+def python_code(runner: Runner, call: Call) -> str:
+    """Return the Python that makes the same call."""
+    flow = runner.flow_name or runner.flow_file
+    first = [flow if runner.flow_name else repr(flow)]
+    first += [f"{name}={value!r}" for name, value in call.top_level.items()]
+    rest = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
+    return f"running = Runner({', '.join(first)}).{call.subcommand}({rest})"
+
+
+class Detach:
+    """Lets a waiting cell go on without its run, from any thread."""
+
+    def __init__(self) -> None:
+        self._asked: Future[None] = Future()
+
+    def ask(self) -> None:
+        """Have the cell end; the run goes on."""
+        with contextlib.suppress(Exception):  # asked already
+            self._asked.set_result(None)
+
+    async def asked(self) -> None:
+        await asyncio.wrap_future(self._asked)
+
+
+def wait_for(
+    running: ExecutingProcess,
+    detach: Detach,
+    on_interrupt: str,
+    show: Callable[[str, str], str | None] | None = None,
+) -> bool:
+    """Wait for a run, from a cell; return whether it has ended.
+
+    Parameters
+    ----------
+    detach : Detach
+        Ends the waiting when asked.
+    on_interrupt : "stop" or "detach"
+        What an interrupt does to the run.
+    show : callable, optional
+        Given stream and line, returns what to print of it.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+
+    async def wait(output: Output) -> bool:
+        printing = []
+        if show is not None:
+            printing = [_print(running, stream, show, output) for stream in ("stderr", "stdout")]
+        ended = asyncio.ensure_future(_all(running.watched.until_over(), *printing))
+        asked = asyncio.ensure_future(detach.asked())
+        try:
+            await asyncio.wait([ended, asked], return_when=asyncio.FIRST_COMPLETED)
+            return ended.done() and ended.result() is None
+        finally:
+            ended.cancel()
+            asked.cancel()
+            await asyncio.gather(ended, asked, return_exceptions=True)
+
+    try:
+        return drive(wait)
+    except KeyboardInterrupt:
+        if on_interrupt == "stop":
+            running.stop()
+        raise
+
+
+async def _all(*coroutines: Coroutine[Any, Any, object]) -> None:
+    await asyncio.gather(*coroutines)
+
+
+async def _print(
+    running: ExecutingProcess,
+    stream: str,
+    show: Callable[[str, str], str | None],
+    output: Output,
+) -> None:
+    async for _, line in running.stream_log(stream):
+        text = show(stream, line)
+        if text is not None:
+            output.write(stream, text)
+
+
+def result_of(running: ExecutingProcess) -> Any:
+    """Return what a run gives to the notebook: the ``metaflow.Run``, or the task of a spin."""
+    if isinstance(running, ExecutingRun):
+        return running.run
+    return getattr(running, "task", None) if running.status != "running" else None
+
+
+def failed(running: ExecutingProcess) -> FlowFailedError:
+    """Return the error that a cell ends with when its run did not succeed."""
+    failure = running.failure
+    name = running.pathspec or running.directory.name
+    if failure is None:
+        return FlowFailedError(f"{name}: {running.status}")
+    return FlowFailedError(f"{name} failed\n{failure}\n(all of it: running.failure.traceback)")

@@ -1,0 +1,188 @@
+"""The line behind a magic -> words, with what ``$name`` and ``{expression}`` stand for."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nbrunner.errors import BadValueError
+from nbrunner.flow.words import Word
+
+
+@dataclass
+class _Piece:
+    """Part of a word: text, or a Python object that stands in it."""
+
+    text: str
+    value: Any = None
+    is_value: bool = False
+
+
+def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
+    """Split a line as a shell does, and expand Python expressions in it.
+
+    Single quotes keep everything as it stands; double quotes and backslashes keep blanks.
+    ``$name`` and ``{expression}`` are replaced by their value; ``$$`` is a ``$``. Where such
+    a value is all of a word, or all behind its ``=``, it stays the object that it is. Text
+    in braces that is no Python expression is left alone.
+
+    Parameters
+    ----------
+    line : str
+    evaluate : callable
+        Returns the value of an expression in the notebook; raises what evaluating raises.
+
+    Raises
+    ------
+    BadValueError
+        A quote is not closed, or an expression cannot be evaluated.
+    """
+    return [_word(pieces) for pieces in _Splitter(line, evaluate).words()]
+
+
+def _word(pieces: list[_Piece]) -> Word:
+    text = "".join(each.text for each in pieces)
+    if pieces and pieces[-1].is_value:
+        before = "".join(each.text for each in pieces[:-1])
+        alone = not before
+        behind_equals = before.startswith("--") and before.find("=") == len(before) - 1
+        if (alone or behind_equals) and not any(each.is_value for each in pieces[:-1]):
+            return Word(text, pieces[-1].value, has_value=True)
+    return Word(text)
+
+
+class _Splitter:
+    """Walks over a line, character by character."""
+
+    def __init__(self, line: str, evaluate: Callable[[str], Any]) -> None:
+        self._line = line
+        self._at = 0
+        self._evaluate = evaluate
+
+    def words(self) -> list[list[_Piece]]:
+        found: list[list[_Piece]] = []
+        while self._at < len(self._line):
+            if self._line[self._at].isspace():
+                self._at += 1
+            else:
+                found.append(self._one_word())
+        return found
+
+    def _one_word(self) -> list[_Piece]:
+        pieces: list[_Piece] = []
+        while self._at < len(self._line) and not self._line[self._at].isspace():
+            character = self._line[self._at]
+            if character == "'":
+                pieces.append(_Piece(self._until_quote("'")))
+            elif character == '"':
+                pieces += self._double_quoted()
+            elif character == "\\" and self._at + 1 < len(self._line):
+                pieces.append(_Piece(self._line[self._at + 1]))
+                self._at += 2
+            else:
+                pieces.append(self._expanded())
+        return pieces
+
+    def _until_quote(self, quote: str) -> str:
+        end = self._line.find(quote, self._at + 1)
+        if end < 0:
+            raise BadValueError(f"no closing {quote} for: {self._line[self._at :]}")
+        text = self._line[self._at + 1 : end]
+        self._at = end + 1
+        return text
+
+    def _double_quoted(self) -> list[_Piece]:
+        opened = self._at
+        self._at += 1
+        pieces: list[_Piece] = [_Piece("")]
+        while self._at < len(self._line):
+            character = self._line[self._at]
+            if character == '"':
+                self._at += 1
+                # "{x}" asks for text.
+                return [_Piece(each.text) for each in pieces]
+            if character == "\\" and self._line[self._at + 1 : self._at + 2] in ('"', "\\", "$"):
+                pieces.append(_Piece(self._line[self._at + 1]))
+                self._at += 2
+            else:
+                pieces.append(self._expanded())
+        raise BadValueError(f'no closing " for: {self._line[opened:]}')
+
+    def _expanded(self) -> _Piece:
+        """Take one character, or one expression."""
+        character = self._line[self._at]
+        if character == "$":
+            return self._dollar()
+        if character == "{":
+            end = _closing_brace(self._line, self._at)
+            if end is not None:
+                expression = self._line[self._at + 1 : end].strip()
+                literal = self._line[self._at : end + 1]
+                piece = self._braces(expression, literal)
+                self._at = end + 1
+                return piece
+        self._at += 1
+        return _Piece(character)
+
+    def _dollar(self) -> _Piece:
+        if self._line.startswith("$$", self._at):
+            self._at += 2
+            return _Piece("$")
+        end = self._at + 1
+        while end < len(self._line) and (self._line[end].isalnum() or self._line[end] == "_"):
+            end += 1
+        name = self._line[self._at + 1 : end]
+        if not name.isidentifier():
+            self._at += 1
+            return _Piece("$")
+        self._at = end
+        return self._value(name, f"${name}")
+
+    def _braces(self, expression: str, literal: str) -> _Piece:
+        if _is_expression(expression):
+            return self._value(expression, literal)
+        with contextlib.suppress(ValueError):
+            return _Piece(literal, json.loads(literal), is_value=True)
+        if _is_expression(literal):  # a dict as Python spells it
+            return self._value(literal, literal)
+        return _Piece(literal)
+
+    def _value(self, expression: str, shown: str) -> _Piece:
+        try:
+            value = self._evaluate(expression)
+        except Exception as error:
+            raise BadValueError(
+                f"{shown}: {type(error).__name__}: {error}; single quotes keep it as text"
+            ) from error
+        return _Piece(str(value), value, is_value=True)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _closing_brace(line: str, opening: int) -> int | None:
+    """Return where the brace at a place is closed, braces in Python strings left out."""
+    depth = 0
+    quote = ""
+    for at in range(opening, len(line)):
+        character = line[at]
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            if depth == 0:
+                return at
+    return None

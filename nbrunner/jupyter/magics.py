@@ -1,0 +1,157 @@
+"""The magics: parse the line, call the runner, show the result; no other work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from IPython.core.error import UsageError
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+
+from nbrunner.blocking import drive
+from nbrunner.errors import BadRequest, BadValueError, FlowLoadError, NbrunnerError
+from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.flow.whole_cell import cell_flow
+from nbrunner.flow.words import Word
+from nbrunner.jupyter import launching, showing
+from nbrunner.jupyter.arguments import Options, help_text, take_options
+from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter.line import words_of
+from nbrunner.record import registry
+
+
+@magics_class
+class FlowMagics(Magics):
+    """``%flowrun``, ``%%flowrun`` and ``%flowstop``."""
+
+    def __init__(self, shell: Any, config: FlowRun) -> None:
+        super().__init__(shell)
+        self._config = config
+        self._latest: ExecutingProcess | None = None
+
+    @needs_local_scope
+    @no_var_expand
+    @line_cell_magic
+    def flowrun(
+        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+    ) -> None:
+        """Run a flow; see ``%flowrun --help``."""
+        with usage_errors():
+            words = self._words(line, local_ns)
+            options, rest = take_options(words, Options.configured(self._config))
+            if options.help:
+                print(help_text())  # noqa: T201 - this is what was asked for
+                return
+            if cell is None and not rest:
+                self._show_latest()
+                return
+            launch = self._prepared(line, cell, options, rest)
+        if options.execute:
+            self._run(launch)
+        else:
+            print(f"{launch.shell_line}\n{launch.python}")  # noqa: T201
+
+    @no_var_expand
+    @line_magic
+    def flowstop(self, line: str) -> None:
+        """Stop runs: ``%flowstop`` the latest of this notebook, ``%flowstop RUN``, or ``all``."""
+        with usage_errors():
+            chosen = self._to_stop([word.text for word in self._words(line, None)])
+        for running in chosen:
+            report = running.stop()
+            print(f"{showing.name_of(running)}: {report}")  # noqa: T201
+        if not chosen:
+            print("nothing runs")  # noqa: T201
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _words(self, line: str, local_ns: dict[str, Any] | None) -> list[Word]:
+        namespace = self.shell.user_ns if local_ns is None else {**self.shell.user_ns, **local_ns}
+        return words_of(line, lambda expression: eval(expression, namespace))
+
+    def _prepared(
+        self, line: str, cell: str | None, options: Options, rest: list[Word]
+    ) -> launching.Launch:
+        if cell is None:
+            flow = launching.flow_named(rest[0], self.shell.user_ns)
+            return launching.prepared(flow, rest[1:], options, f"%flowrun {line}")
+        folder = options.cwd or os.getcwd()
+        flow = cell_flow(cell, cell_name(self.shell), [folder])
+        self.shell.user_ns[flow.flow_name] = flow
+        return launching.prepared(flow, rest, options, f"%%flowrun {line}")
+
+    def _run(self, launch: launching.Launch) -> None:
+        options = launch.options
+        show = showing.shown(self.shell, self._config, launch)
+        try:
+            with usage_errors():
+                running = drive(lambda output: launch.start())
+        except BaseException:
+            show.withdraw()
+            raise
+        self._latest = running
+        self.shell.user_ns["running"] = running
+        show.follow(running)
+        if options.block:
+            over = show.wait(running)
+        else:
+            over = False
+            show.left_running(running)
+        result = launching.result_of(running)
+        if result is not None:
+            self.shell.user_ns[options.out] = result
+        if over:
+            show.ended(running)
+            if options.raise_error and running.status != "successful":
+                raise launching.failed(running)
+
+    def _show_latest(self) -> None:
+        running = self._latest
+        if running is None:
+            latest = next(iter(registry.directories()), None)
+            if latest is None:
+                raise BadValueError("no run yet; %flowrun FLOW starts one (%flowrun --help)")
+            running = attach(latest.name)
+        showing.show_run(self.shell, self._config, running)
+
+    def _to_stop(self, names: list[str]) -> list[ExecutingProcess]:
+        if len(names) > 1:
+            raise BadValueError(f"%flowstop: expected one run or all, got {' '.join(names)}")
+        if names == ["all"]:
+            every = [attach(directory.name) for directory in registry.directories()]
+            return [each for each in every if each.status == "running"]
+        if names:
+            return [attach(names[0])]
+        latest = self._latest
+        return [latest] if latest is not None and latest.status == "running" else []
+
+
+def cell_name(shell: Any) -> str:
+    """Return what tracebacks call the cell that is being executed.
+
+    By the inputs noted so far: the shell's own count is raised before or after, depending
+    on the version of IPython.
+    """
+    return f"Cell In[{len(shell.history_manager.input_hist_parsed) - 1}]"
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Show what was asked wrongly in one line, without a traceback of ours."""
+    try:
+        yield
+    except FlowLoadError as error:  # with the traceback of the user's own file
+        raise UsageError(str(error)) from None
+    except BadRequest as error:
+        raise UsageError(str(error).partition("\npossible are")[0]) from None
+    except NbrunnerError as error:
+        raise UsageError(str(error)) from None

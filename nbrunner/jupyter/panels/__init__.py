@@ -1,0 +1,1 @@
+"""Panels: containers of widgets, one kind a file."""

@@ -1,0 +1,38 @@
+"""Text of a run made safe to show: nothing in it moves the cursor or turns the reading order."""
+
+from __future__ import annotations
+
+import re
+
+# Colours and the like; hyperlinks and titles with their targets.
+_ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
+# Directions and invisible marks: what one reads would not be what stands there.
+_MISLEADING = re.compile(
+    "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """Return text as a terminal would leave it, in characters that all show.
+
+    Escape sequences are dropped, of a line with carriage returns the last state is kept,
+    control characters become their pictures (``U+2400`` on), and characters that turn the
+    direction or do not show become their code point.
+    """
+    text = _ESCAPES.sub("", text)
+    text = "\n".join(_last_state(line) for line in text.split("\n"))
+    text = _CONTROL.sub(_control_picture, text)
+    return _MISLEADING.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
+
+
+def _last_state(line: str) -> str:
+    parts = line.rstrip("\r").split("\r")
+    return parts[-1] if len(parts) > 1 else parts[0]
+
+
+def _control_picture(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"<U+{code:04X}>"

@@ -1,0 +1,158 @@
+"""A run as text and as HTML: what stays in a saved notebook, and what a terminal shows.
+
+The HTML has no script, no link and no style sheet, and every text in it is escaped; its
+colours are legible on light and on dark ground.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nbrunner.executing import ExecutingProcess
+from nbrunner.failure import Failure
+from nbrunner.jupyter.plain_text import visible
+from nbrunner.jupyter.step_picture import step_svg
+from nbrunner.record.logfile import last_lines
+from nbrunner.status import LABELS
+
+_COLOURS = {
+    "successful": "#2e7d32",
+    "failed": "#c62828",
+    "timeout": "#c62828",
+    "lost": "#c62828",
+    "stopped": "#8d6e00",
+    "running": "#1565c0",
+    "starting": "#1565c0",
+}
+_SHAPES = {"successful": "✓", "failed": "✗", "timeout": "⏱", "lost": "?", "stopped": "■"}
+_MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
+
+
+def picture(running: ExecutingProcess, log_lines: int) -> dict[str, str]:
+    """Return the MIME bundle of a run as it stands.
+
+    Parameters
+    ----------
+    log_lines : int
+        How many of the log's last lines to show.
+
+    Returns
+    -------
+    dict of str to str
+        ``text/plain`` and ``text/html``.
+    """
+    facts = Facts(running, log_lines)
+    return {"text/plain": as_text(facts), "text/html": as_html(facts)}
+
+
+class Facts:
+    """What a picture tells, read once."""
+
+    def __init__(self, running: ExecutingProcess, log_lines: int) -> None:
+        record = running.record
+        self.status = running.status
+        self.label = LABELS[self.status]
+        self.name = running.pathspec or running.directory.name
+        self.elapsed = duration(running.elapsed_seconds)
+        arguments = running.parameters
+        self.tags = [str(tag) for tag in arguments.get("tags") or ()]
+        self.parameters = {k: str(v) for k, v in arguments.items() if k != "tags"}
+        self.progress = running.progress
+        self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
+        self.types: Mapping[str, str] = record.get("flow", {}).get("types", {})
+        self.failure: Failure | None = running.failure
+        self.log, self.lines_above = last_lines(_logs(running), log_lines)
+        self.load = load_code(running)
+
+
+def _logs(running: ExecutingProcess) -> list[Path]:
+    return [running.directory.log(stream) for stream in ("stderr", "stdout")]
+
+
+def load_code(running: ExecutingProcess) -> str:
+    """Return the Python that gives the run again."""
+    if running.pathspec is None:
+        return ""
+    return f"metaflow.Run({running.pathspec!r})"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as people read it: ``0:42``, ``1:02:03``."""
+    if seconds is None:
+        return ""
+    whole = int(seconds)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def as_text(facts: Facts) -> str:
+    """Return a few lines of text."""
+    lines = [f"{facts.name}  {facts.label}  {facts.elapsed}".rstrip()]
+    said = [f"{name}={visible(value)}" for name, value in facts.parameters.items()]
+    if facts.tags:
+        said.append("tags: " + ", ".join(map(visible, facts.tags)))
+    if said:
+        lines.append("  ".join(said))
+    if facts.progress.steps:
+        lines.append(str(facts.progress))
+    if facts.failure is not None:
+        lines += str(facts.failure).splitlines()
+    if facts.log:
+        if facts.lines_above:
+            lines.append(f"+ {facts.lines_above:,} lines above")
+        lines += map(visible, facts.log)
+    if facts.load:
+        lines.append(f"load it with {facts.load}")
+    return "\n".join(lines)
+
+
+def as_html(facts: Facts) -> str:
+    """Return one element that stands by itself."""
+    colour = _COLOURS[facts.status]
+    badge = (
+        f'<span style="color:{colour};font-weight:600">'
+        f"{_SHAPES.get(facts.status, '●')} {_text(facts.label)}</span>"
+    )
+    parts = [
+        f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"
+        f'<span style="opacity:.75">{_text(facts.elapsed)}</span></div>'
+    ]
+    said = [f"{name}={value}" for name, value in facts.parameters.items()]
+    if facts.tags:
+        said.append(f"tags: {', '.join(facts.tags)}")
+    if said:
+        parts.append(f'<div style="opacity:.75;{_MONO}">{_text("  ".join(said))}</div>')
+    parts.append(step_svg(facts.graph, facts.types, facts.progress))
+    if facts.failure is not None:
+        parts.append(
+            f'<pre style="{_MONO};border-left:3px solid {_COLOURS["failed"]};margin:6px 0;'
+            f'padding:2px 8px;white-space:pre-wrap">{_text(str(facts.failure))}</pre>'
+        )
+    parts.append(_log_html(facts))
+    if facts.load:
+        parts.append(f'<div style="opacity:.75;{_MONO}">{_text(facts.load)}</div>')
+    return (
+        '<div style="border:1px solid rgba(128,128,128,.4);border-radius:3px;padding:8px 10px;'
+        f'max-width:100%;overflow:hidden">{"".join(parts)}</div>'
+    )
+
+
+def _log_html(facts: Facts) -> str:
+    if not facts.log:
+        return ""
+    above = ""
+    if facts.lines_above:
+        shown = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
+        above = f'<span style="opacity:.75">{shown}</span>\n'
+    text = "\n".join(_text(line) for line in facts.log)
+    return (
+        f'<pre style="{_MONO};max-height:24em;overflow:auto;margin:6px 0;'
+        f'white-space:pre-wrap">{above}{text}</pre>'
+    )
+
+
+def _text(text: str) -> str:
+    return html.escape(visible(text))
