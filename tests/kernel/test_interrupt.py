@@ -33,7 +33,7 @@ def test_in_a_blocking_run_stops_it_and_ends_the_cell(kernel, private_state):
         interrupt_when=lambda shown: "seconds passed" in shown.stdout,
     )
     assert (cell.status, cell.error) == ("error", "KeyboardInterrupt")
-    (record,) = directories(private_state)
+    (record,) = private_state.glob("runs/*/record.json")
     assert processes_of(record.parent) == []
     status = kernel.execute(
         f"import nbrunner\nfrom nbrunner.record.rundir import RunDirectory\n"

@@ -1,0 +1,111 @@
+"""A cell that is a flow file."""
+
+from __future__ import annotations
+
+import pytest
+
+from nbrunner import Runner, describe
+from nbrunner.errors import BadValueError, FlowSyntaxError
+from nbrunner.flow.whole_cell import cell_flow
+
+BODY = """
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+IMPORT = "from metaflow import FlowSpec, step\n"
+
+
+def made(text, folders=()):
+    return cell_flow(text, "Cell In[7]", list(folders))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (IMPORT + "class A(FlowSpec):" + BODY, "A"),
+        ("import metaflow\nfrom metaflow import step\nclass A(metaflow.FlowSpec):" + BODY, "A"),
+        (
+            "import metaflow as mf\nfrom metaflow import step\nclass A(mf.FlowSpec):" + BODY,
+            "A",
+        ),
+        ("from metaflow import FlowSpec as F, step\nclass A(F):" + BODY, "A"),
+        (IMPORT + "Base = FlowSpec\nclass A(Base):" + BODY, "A"),
+        (IMPORT + "class Base(FlowSpec):\n    x = 1\nclass A(Base):" + BODY, "A"),
+        (IMPORT + "class Helper:\n    pass\nclass A(FlowSpec):" + BODY, "A"),
+        (
+            IMPORT
+            + "# naïve ü\nclass A(FlowSpec):"
+            + BODY
+            + "if __name__ == '__main__':\n    A()\n",
+            "A",
+        ),
+        ("from __future__ import annotations\n" + IMPORT + "class A(FlowSpec):" + BODY, "A"),
+    ],
+)
+def test_the_flow_of_a_cell_is_found_and_can_be_described(text, name):
+    flow = made(text)
+    assert (flow.flow_name, flow.cell) == (name, "Cell In[7]")
+    assert describe(flow).name == name
+    lines = flow.file.read_text().splitlines()
+    for number, line in enumerate(text.splitlines(), start=2):  # the magic is line 1
+        assert lines[number - 1].startswith(line)
+
+
+def test_helpers_beside_the_notebook_can_be_imported(tmp_path):
+    (tmp_path / "beside.py").write_text("WORD = 'here'\n")
+    text = (
+        IMPORT
+        + "from beside import WORD\nclass A(FlowSpec):"
+        + BODY.replace("self.next(self.end)", "self.word = WORD\n        self.next(self.end)")
+    )
+    running = Runner(made(text, [str(tmp_path)]), show_output=False, pylint=False).run()
+    assert running.run.data.word == "here"
+
+
+def test_a_failure_names_the_cell_and_its_line():
+    text = IMPORT + "class A(FlowSpec):" + BODY.replace("pass", "1 / 0")
+    running = Runner(made(text), show_output=False, pylint=False).run()
+    failure = running.failure
+    line = 1 + 1 + text[: text.index("1 / 0")].count("\n")
+    assert [(each.place, each.text) for each in failure.source] == [
+        (f"Cell In[7], line {line}", "1 / 0")
+    ]
+    assert f"Cell In[7], line {line}, in end" in failure.traceback
+    assert str(running.record["flow"]["file"]) not in str(failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", "Cell In[7] defines no flow"),
+        (IMPORT, "defines no flow"),
+        (
+            IMPORT + "class A(FlowSpec):" + BODY + "class B(FlowSpec):" + BODY,
+            "more than one flow: A, B",
+        ),
+    ],
+)
+def test_a_cell_without_one_flow_is_refused(text, message):
+    with pytest.raises(BadValueError) as raised:
+        made(text)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("line", ["%matplotlib inline", "!pip list", "x = !ls", "A?", "%%time"])
+def test_a_line_for_the_notebook_is_named_with_its_number(line):
+    text = IMPORT + line + "\nclass A(FlowSpec):" + BODY
+    with pytest.raises(FlowSyntaxError) as raised:
+        made(text)
+    assert "Cell In[7], line 3" in str(raised.value)
+    assert raised.value.lineno == 3
+
+
+def test_a_mistake_in_python_is_named_with_its_line():
+    with pytest.raises(FlowSyntaxError) as raised:
+        made(IMPORT + "class A(FlowSpec)\n    pass\n")
+    assert "Cell In[7], line 3: expected ':'" in str(raised.value)

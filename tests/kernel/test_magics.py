@@ -1,0 +1,221 @@
+"""The magics in a real kernel, in plain lines."""
+
+from __future__ import annotations
+
+import pytest
+from support.offspring import processes_of
+
+TRAIN = """\
+from metaflow import FlowSpec, Parameter, JSONType, step
+
+class TrainFlow(FlowSpec):
+    n = Parameter('n', default=1)
+    table = Parameter('table', type=JSONType, default='{}')
+
+    @step
+    def start(self):
+        print('n is', self.n)
+        self.items = list(range(self.n))
+        self.next(self.work, foreach='items')
+
+    @step
+    def work(self):
+        self.x = self.input
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.total = sum(each.x for each in inputs)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('inverse', 1 / self.total)
+"""
+
+SLEEP = """\
+from metaflow import FlowSpec, step
+
+class SleepFlow(FlowSpec):
+    @step
+    def start(self):
+        import time
+        print('asleep', flush=True)
+        time.sleep(60)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.fixture
+def plain(kernel):
+    kernel.execute("%config FlowRun.panel = False").checked()
+    return kernel
+
+
+def cell(line, text=TRAIN):
+    return f"%%flowrun {line}\n{text}"
+
+
+def test_a_cell_runs_and_its_result_is_in_the_notebook(plain):
+    shown = plain.execute(cell("--no-pylint run --n 3")).checked()
+    assert "n is 3" in shown.stdout
+    assert "executing TrainFlow" in shown.stderr
+    assert "  successful  0:0" in shown.stdout
+    assert plain.execute("run.data.total, running.status").checked().result == "(3, 'successful')"
+    assert plain.execute("TrainFlow").checked().result == "<flow TrainFlow of Cell In[3]>"
+
+
+def test_the_flow_of_a_cell_is_a_flow_for_everything_else(plain):
+    plain.execute(cell("--no-pylint --n 2")).checked()
+    assert "n is 4" in plain.execute("%flowrun TrainFlow --no-pylint --n 4").checked().stdout
+    assert plain.execute("run.data.total").result == "6"
+    code = (
+        "from nbrunner import Runner, NBRunner, describe\n"
+        "first = Runner(TrainFlow, pylint=False, show_output=False).run(n=3)\n"
+        "second = NBRunner(TrainFlow, pylint=False, show_output=False).nbrun(n=5)\n"
+        "first.run.data.total, second.data.total, describe(TrainFlow).name"
+    )
+    assert plain.execute(code).checked().result == "(3, 10, 'TrainFlow')"
+
+
+def test_a_failed_run_fails_the_cell_in_short_and_the_fixed_cell_resumes_it(plain):
+    shown = plain.execute(cell("--no-pylint run --n 1"))
+    assert (shown.status, shown.error) == ("error", "FlowFailedError")
+    lines = shown.traceback.splitlines()
+    assert len(lines) < 8
+    assert "step end" in lines[1]
+    assert "ZeroDivisionError" in lines[1]
+    assert lines[2].strip() == "Cell In[3], line 26, in end"
+    assert lines[3].strip() == "print('inverse', 1 / self.total)"
+    assert plain.execute("'Traceback' in running.failure.traceback").result == "True"
+    fixed = TRAIN.replace("1 / self.total", "self.total")
+    plain.execute(cell("--no-pylint resume", fixed)).checked()
+    code = "running.status, running.progress.steps['start'].cloned"
+    assert plain.execute(code).result == "('successful', 1)"
+
+
+def test_no_raise_error_and_another_name_for_the_run(plain):
+    shown = plain.execute(cell("-o worst --no-raise-error --no-pylint --n 1")).checked()
+    assert "ZeroDivisionError" in shown.stdout
+    assert plain.execute("worst.successful, running.status").result == "(False, 'failed')"
+    assert plain.execute("'run' in dir()").result == "False"
+
+
+def test_values_of_the_notebook_reach_the_flow(plain):
+    plain.execute("k = 4; cfg = {'deep': [1, None]}").checked()
+    plain.execute(cell("--no-pylint run --n {k + 1} --table $cfg --tag 'two words'")).checked()
+    assert plain.execute("run.data.n, run.data.table").result == "(5, {'deep': [1, None]})"
+    assert plain.execute("'two words' in run.user_tags").result == "True"
+
+
+def test_show_the_command_and_start_nothing(plain, private_state):
+    shown = plain.execute(cell("-N --no-pylint run --n 3 --tag a")).checked()
+    command, code = shown.lines
+    assert command.endswith("TrainFlow.py --no-pylint run --n=3 --tag=a")
+    assert code == "running = Runner(TrainFlow, pylint=False).run(n=3, tags=['a'])"
+    assert list(private_state.glob("runs/*/record.json")) == []
+
+
+def test_in_the_background_and_stopped(plain):
+    shown = plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
+    assert "runs in the background" in shown.stdout
+    assert plain.execute("running.status, type(run).__name__").result == "('running', 'Run')"
+    assert "stopped after SIGINT" in plain.execute("%flowstop").checked().stdout
+    assert plain.execute("running.status").result == "'stopped'"
+    assert plain.execute("%flowstop").checked().stdout == "nothing runs\n"
+
+
+def test_stop_by_name_and_all(plain):
+    for _ in range(3):
+        plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
+    stopped = plain.execute("name = running.pathspec\n%flowstop $name").checked().stdout
+    assert stopped.startswith("SleepFlow/")
+    assert len(plain.execute("%flowstop all").checked().lines) == 2
+    assert "no record of a run" in plain.execute("%flowstop Nobody/1").stderr
+
+
+@pytest.mark.parametrize(("choice", "status"), [("stop", "'stopped'"), ("detach", "'running'")])
+def test_interrupt_of_a_waiting_cell(plain, choice, status, private_state):
+    shown = plain.execute(
+        cell(f"--on-interrupt {choice} --no-pylint", SLEEP),
+        interrupt_when=lambda shown: "asleep" in shown.stdout,
+    )
+    assert shown.error == "KeyboardInterrupt"
+    assert plain.execute("running.status").result == status
+    plain.execute("%flowstop").checked()
+    (record,) = private_state.glob("runs/*/record.json")
+    assert processes_of(record.parent) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("%flowrun nowhere.py", "no flow file at 'nowhere.py'"),
+        ("%flowrun Nothing", "'Nothing' is neither a .py file nor a flow of this notebook"),
+        ("%flowrun", "no run yet"),
+        (cell("--nn 3"), "unknown option --nn; did you mean '--n'"),
+        (cell("--n three"), "n: expected an int"),
+        (cell("--bgg"), "unknown option --bgg"),
+        (cell("--out 1a"), "expected a Python name"),
+        (cell("--n $missing"), "NameError: name 'missing' is not defined"),
+        (cell("", "%ls\n" + TRAIN), "Cell In[3], line 2: '%ls' is not Python"),
+        (cell("", "x = 1"), "defines no flow"),
+        (cell("--no-pylint", TRAIN.replace("self.join)", "self.jion)")), "jion"),
+    ],
+)
+def test_a_mistake_is_a_usage_error_and_nothing_is_started(plain, code, message, private_state):
+    shown = plain.execute(code)
+    assert shown.status == "error"
+    assert shown.stderr.startswith("UsageError: ")
+    assert message in shown.stderr
+    assert shown.traceback == ""
+    assert list(private_state.glob("runs/*/exit.json")) == []
+
+
+def test_help_and_configuration(plain):
+    assert "--on-interrupt stop|detach" in plain.execute("%flowrun --help").checked().stdout
+    assert plain.execute("%config FlowRun.block = False").checked()
+    plain.execute(cell("--no-pylint", SLEEP)).checked()
+    assert plain.execute("running.status").result == "'running'"
+    assert "stopped" in plain.execute("%flowstop").checked().stdout
+    assert "on_interrupt" in plain.execute("%config FlowRun.on_interrupt = 'x'").stderr
+
+
+def test_loading_twice_and_unloading(plain):
+    plain.execute("%reload_ext nbrunner\n%config FlowRun.panel = False").checked()
+    plain.execute(cell("--no-pylint --n 2")).checked()
+    plain.execute("%unload_ext nbrunner").checked()
+    assert "not found" in plain.execute("%flowrun --help").stderr
+    plain.execute("%load_ext nbrunner").checked()
+    plain.execute("%flowrun --help").checked()
+
+
+def completions(kernel, code):
+    message_id = kernel.client.complete(code)
+    content = kernel._reply(message_id)
+    types = content["metadata"]["_jupyter_types_experimental"]
+    return {each["text"]: each["type"] for each in types}
+
+
+def test_tab_completes_options_parameters_flows_runs_and_steps(plain):
+    plain.execute(cell("--no-pylint --n 2")).checked()
+    assert completions(plain, "%flowrun Tra") == {"TrainFlow": "flow"}
+    assert completions(plain, "%flowrun TrainFlow --n") == {
+        "--n": "int = 1",
+        "--namespace": "option",
+        "--not-quiet": "option",
+        "--no-force-rebuild-environments": "option",
+        "--no-pylint": "option",
+    }
+    assert completions(plain, "%flowrun TrainFlow run --n ") == {"1": "value"}
+    assert set(completions(plain, "%flowrun TrainFlow resume s")) == {"start"}
+    run_id = plain.execute("print(run.id)").stdout.strip()
+    assert list(completions(plain, "%flowrun TrainFlow resume --origin-run-id ")) == [run_id]
+    assert "--no-raise-error" in completions(plain, "%flowrun --no-r")
+    message_id = plain.client.complete(cell("--ta"), cursor_pos=len("%%flowrun --ta"))
+    matches = plain._reply(message_id)["matches"]
+    assert matches == ["--table", "--tag"]
