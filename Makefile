@@ -23,14 +23,17 @@ help:
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
 
+# Once with every run started cold, once with every run started warm.
 test: check
-	$(BIN)/python -m pytest
+	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest
+	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.warm_starts
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ ROWS = (
     ("nbrunner.flow", "nbrunner.client"),
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
     ("nbrunner.record", "nbrunner.progress", "nbrunner.blocking"),
-    ("nbrunner.errors", "nbrunner.userfiles"),
+    ("nbrunner.errors", "nbrunner.userfiles", "nbrunner.status"),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
 
