@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import importlib.machinery
 import io
-import itertools
 import os
 import signal
 import sys
-import threading
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from nbrunner.userfiles import is_users
+from nbrunner.launch.afresh import start_afresh
+from nbrunner.launch.leaving import leave
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,10 @@ class Program:
         script = self.arguments[0]
         sys.argv = list(self.arguments)
         sys.orig_argv = [sys.executable, *self.options, *self.arguments]
-        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
+        if not sys.flags.safe_path:
+            sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
         _dress_main(script)
-        _reseed()
+        start_afresh()
 
     def _take_descriptors(self) -> None:
         for target, descriptor in enumerate(self.stdio):
@@ -89,6 +87,7 @@ def _open_stdio() -> None:
         encoding=old_in.encoding,
         errors=old_in.errors,
         newline=None,
+        write_through=True,  # as there; it means nothing for reading
     )
     sys.stdout = sys.__stdout__ = _unbuffered(1, "<stdout>", old_out)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _unbuffered(2, "<stderr>", old_err)  # type: ignore[misc]
@@ -125,13 +124,6 @@ def _dress_main(script: str) -> None:
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
 
 
-def _reseed() -> None:
-    """Give the fork random numbers of its own; Python's own ``random`` sees to itself."""
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
-
-
 def execute(script: str, namespace: dict[str, Any], last_shared: str) -> NoReturn:
     """Run a script in ``__main__`` and end the process as the interpreter would.
 
@@ -141,9 +133,9 @@ def execute(script: str, namespace: dict[str, Any], last_shared: str) -> NoRetur
     namespace : dict
         The globals of ``__main__``.
     last_shared : str
-        The last module that was imported before the fork; see `_let_go`.
+        The last module that was imported before the fork.
     """
-    _leave(_outcome(script, namespace), namespace, last_shared)
+    leave(_outcome(script, namespace), namespace, last_shared)
 
 
 def _outcome(script: str, namespace: dict[str, Any]) -> int:
@@ -187,46 +179,3 @@ def _exit_code(code: object) -> int:
         return code & 0xFF
     print(code, file=sys.stderr)  # noqa: T201 - as the interpreter does
     return 1
-
-
-def _leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn:
-    """End in the order of ``Py_FinalizeEx`` (CPython's ``Python/pylifecycle.c``).
-
-    Threads are waited for, exit functions run, the user's own objects and modules are let
-    go. What is installed is not taken apart: that would copy, for nothing, every page that
-    is shared with all other forks, and take longer (30 ms) than an empty step.
-    """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    _let_go(namespace, last_shared)
-    if not _flushed() and outcome == 0:
-        outcome = 120  # the interpreter's own code for this
-    if outcome < 0:
-        signal.signal(-outcome, signal.SIG_DFL)
-        os.kill(os.getpid(), -outcome)
-    os._exit(outcome)
-
-
-def _let_go(namespace: dict[str, Any], last_shared: str) -> None:
-    """Drop what the script and the user's own modules hold: open files are written then.
-
-    From the youngest module back to those that all forks share: to look at these would
-    count references to them, and so copy three hundred pages.
-    """
-    own = itertools.takewhile(lambda name: name != last_shared, reversed(sys.modules))
-    for module in [sys.modules[name] for name in own]:
-        if is_users(getattr(module, "__file__", None) or "<none>"):
-            vars(module).clear()
-    for name in [name for name in namespace if name != "__builtins__"]:
-        namespace[name] = None
-    gc.collect()
-
-
-def _flushed() -> bool:
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
-    except (OSError, ValueError):
-        return False
-    return True

@@ -16,7 +16,9 @@ from pathlib import Path
 
 # Read by the interpreter, the C library or metaflow while they start.
 _MATTERING_PREFIXES = ("PYTHON", "LD_", "METAFLOW_", "MALLOC_", "LC_", "GLIBC_", "OPENSSL_", "GIT_")
-_MATTERING_NAMES = frozenset({"LANG", "LANGUAGE", "HOME", "TZ", "DISABLE_TRACING", "CONDA_PREFIX"})
+_MATTERING_NAMES = frozenset(
+    {"LANG", "LANGUAGE", "HOME", "TZ", "DISABLE_TRACING", "CONDA_PREFIX", "APPENGINE_RUNTIME"}
+)
 
 # Numerical libraries read these while they are imported, so only if one is preloaded.
 _MATTERING_WHEN_PRELOADED = ("OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "BLIS_", "CUDA_", "NPY_")

@@ -48,6 +48,10 @@ class _Refused(Exception):
     """The zygote tells why this start would not be exact."""
 
 
+class _Outdated(Exception):
+    """The zygote has imported files that were changed since; a new one would serve."""
+
+
 class WarmLauncher:
     """Keeps warm interpreters and has them fork what is to be started.
 
@@ -137,7 +141,7 @@ class WarmLauncher:
                 return "", await zygote.fork(request)
             except _Refused as refusal:
                 return str(refusal), None
-            except (OSError, EOFError, TimeoutError):
+            except (OSError, EOFError, TimeoutError, _Outdated):
                 self._drop(zygote)
         return "the warm interpreter did not answer", None
 
@@ -220,7 +224,7 @@ class _Zygote:
 
         Raises
         ------
-        _Refused
+        _Refused, _Outdated
             A fork would not be exact.
         OSError, EOFError, TimeoutError
             The zygote is dead, or cannot fork, or hangs. Nothing was started: a child that
@@ -235,7 +239,7 @@ class _Zygote:
                 answer = await keep_waking(_converse(channel, request))
             if "refused" in answer:
                 self.has_served = True
-                raise _Refused(answer["refused"])
+                raise (_Outdated if answer["outdated"] else _Refused)(answer["refused"])
             channel.send(b"g")
         self.has_served = True
         return ProcessIdentity(answer["pid"], answer["started"])

@@ -28,7 +28,10 @@ from dataclasses import asdict
 from typing import NoReturn, Protocol
 
 from nbrunner.launch import processes
+from nbrunner.launch.afresh import remember_directories
 from nbrunner.launch.channel import receive, send
+from nbrunner.launch.exactness import IMPORTED
+from nbrunner.launch.leaving import remember_libraries
 from nbrunner.launch.program import Program, execute, restore_signals
 from nbrunner.launch.shortcuts import take_shortcuts
 from nbrunner.launch.supervisor import Supervisor, finish, open_logs
@@ -70,6 +73,8 @@ def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv.pop()))
     control.set_inheritable(False)
     del sys.path[0]  # put there by the bootstrap, for this package alone
+    if not sys.flags.safe_path:
+        del sys.path[0]  # "", for -c; a script has its own folder there
     preload()
     role: Role | Program = Zygote(control)
     while not isinstance(role, Program):
@@ -83,12 +88,15 @@ def main() -> NoReturn:
 
 def preload() -> None:
     """Import what every run needs, and what the user asked for."""
-    for name in PRELOADED:
-        importlib.import_module(name)
-    for name in os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split():
-        importlib.import_module(name)
+    wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
+    with IMPORTED.noting():
+        for name in (*PRELOADED, *wanted):
+            importlib.import_module(name)
     take_shortcuts()
+    remember_directories()
+    remember_libraries()
     gc.collect()
+    gc.enable()
     gc.freeze()  # or the collector would write to, and so copy, every page shared with forks
 
 
@@ -128,10 +136,14 @@ class _Requested:
     def play(self) -> Role | Program:
         os.setsid()
         request = receive(self._channel)
-        refused = _shadowed(request["script"])
+        outdated = IMPORTED.outdated()
+        refused = outdated or IMPORTED.refusal(
+            request["script"], _cwd(request), request["environment"]
+        )
         if refused:
-            send(self._channel, {"refused": refused})
+            send(self._channel, {"refused": refused, "outdated": bool(outdated)})
             os._exit(0)
+        request["environment"] |= IMPORTED.added
         identity = processes.identify(os.getpid())
         assert identity is not None
         send(self._channel, asdict(identity))
@@ -144,23 +156,10 @@ class _Requested:
         return WarmSupervisor(RunDirectory(request["directory"]), request["environment"])
 
 
-def _shadowed(script: str) -> str | None:
-    """Tell which file beside the flow a cold start would have imported in our modules' place.
-
-    The flow's folder comes first on ``sys.path``, already while metaflow is imported.
-    """
-    loaded = {name.partition(".")[0] for name in sys.modules} - set(sys.builtin_module_names)
-    folder = os.path.dirname(os.path.realpath(script))
-    own = os.path.basename(script)
-    for entry in os.scandir(folder):
-        stem, suffix = os.path.splitext(entry.name)
-        # A folder without __init__.py gives way to any module of its name.
-        module = suffix in (".py", ".so") or os.path.exists(os.path.join(entry.path, "__init__.py"))
-        if module and stem in loaded and entry.name != own:
-            return f"{entry.path} stands in for a module that metaflow imports"
-        if entry.name == "metaflow_extensions":
-            return f"{entry.path} changes what metaflow imports"
-    return None
+def _cwd(request: Json) -> str:
+    if request["kind"] == "script":
+        return str(request["cwd"])
+    return str((RunDirectory(request["directory"]).read(rundir.RECORD) or {})["cwd"])
 
 
 def _script(request: Json) -> Program:

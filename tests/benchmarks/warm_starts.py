@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
+import functools
 import json
 import os
 import subprocess
@@ -195,30 +197,41 @@ COMPARISONS = {
 
 
 def measured(name: str, whose: str, bytecode: bool) -> Figures:
-    """Measure once, in a process and a folder of their own."""
-    with tempfile.TemporaryDirectory(prefix="nbrunner-bench-") as folder:
-        drop = ("METAFLOW", "NBRUNNER", "PYTHON", "XDG")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(drop)} | {
-            "HOME": folder,
-            "USER": "bench",
-            "METAFLOW_DATASTORE_SYSROOT_LOCAL": f"{folder}/metaflow",
-            "PYTHONPATH": str(ROOT),
+    """Measure once, in a process and a folder of their own.
+
+    The folders stay until all is measured: ext4 is slow to create files for some seconds
+    after many have been deleted.
+    """
+    folder = tempfile.mkdtemp(dir=_folders())
+    drop = ("METAFLOW", "NBRUNNER", "PYTHON", "XDG")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(drop)} | {
+        "HOME": folder,
+        "USER": "bench",
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": f"{folder}/metaflow",
+        "PYTHONPATH": str(ROOT),
+    }
+    if not bytecode:
+        environment |= {
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPYCACHEPREFIX": f"{folder}/none",
         }
-        if not bytecode:
-            environment |= {
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONPYCACHEPREFIX": f"{folder}/none",
-            }
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.warm_starts", "--measure", name, whose],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.warm_starts", "--measure", name, whose],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     return figures
+
+
+@functools.cache
+def _folders() -> str:
+    folders = tempfile.TemporaryDirectory(prefix="nbrunner-bench-")
+    atexit.register(folders.cleanup)
+    return folders.name
 
 
 def rows(name: str, bytecode: bool, rounds: int) -> Iterator[str]:

@@ -1,0 +1,179 @@
+"""Whether a fork of this very interpreter is what a fresh one would be, for one request.
+
+What the owner of the interpreter can compare, it has (`nbrunner.launch.surroundings`); here
+is what depends on the flow's folder, the directory, and on what has been imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.machinery
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from nbrunner.userfiles import is_users
+
+# Where metaflow, while it is imported, looks for a configuration: upwards from the
+# directory (``init_local_config`` in ``metaflow_config_funcs.py``).
+_LOCAL_FOLDER = ".metaflow"
+_LOCAL_CONFIG = "config.json"
+
+# Differs for every run, and nothing reads it while it is imported.
+_OURS = "NBRUNNER_"
+
+
+@dataclass
+class Imported:
+    """What the warm interpreter knows of its own start.
+
+    Attributes
+    ----------
+    environment : dict of str to str
+        The one it was started with.
+    read : set of str
+        The variables that were asked for, in Python, while modules were imported.
+    added : dict of str to str
+        Variables that the start of Python (a locale) or of metaflow sets.
+    sources : dict of str to int
+        When the user's own files among the imported were written.
+    """
+
+    environment: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    added: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note what matters of the imports that the block does."""
+        block = (
+            Path("/proc/self/environ")
+            .read_bytes()
+            .decode(sys.getfilesystemencoding(), "surrogateescape")
+        )
+        pairs = (entry.partition("=") for entry in block.split("\0") if entry)
+        self.environment = {name: value for name, _equals, value in pairs}
+        with _noting_reads(self.read):
+            yield
+        self.added = {
+            name: value for name, value in os.environ.items() if self.environment.get(name) != value
+        }
+        self.sources = dict(_own_sources(list(sys.modules.values())))
+
+    def outdated(self) -> str | None:
+        """Tell which file of the user's was changed since; None if none was."""
+        for file, written in self.sources.items():
+            if _written(file) != written:
+                return f"{file} has changed since it was preloaded"
+        return None
+
+    def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
+        """Tell why a fork would not be exact; None if it would."""
+        return (
+            shadowed(script, _loaded())
+            or local_config(cwd, os.getcwd())
+            or read_differently(self.read, self.environment, environment)
+            or own_customization(sys.modules)
+        )
+
+
+# Of the warm interpreter; its forks have it too.
+IMPORTED = Imported()
+
+
+def _loaded() -> set[str]:
+    names = {name.partition(".")[0] for name in sys.modules}
+    return names - set(sys.builtin_module_names)
+
+
+def shadowed(script: str, loaded: Collection[str]) -> str | None:
+    """Tell which file beside the flow a fresh interpreter would have imported instead.
+
+    The flow's folder comes first on ``sys.path``, already while metaflow is imported.
+    """
+    own = os.path.basename(script)
+    for entry in os.scandir(os.path.dirname(os.path.realpath(script))):
+        if entry.name == "metaflow_extensions":
+            return f"{entry.path} changes what metaflow imports"
+        if entry.name != own and _module_name(entry) in loaded:
+            return f"{entry.path} stands in for a module that metaflow imports"
+    return None
+
+
+def _module_name(entry: os.DirEntry[str]) -> str | None:
+    """Return the name that a file or folder can be imported by, if any."""
+    for suffix in importlib.machinery.all_suffixes():
+        if entry.name.endswith(suffix):
+            return entry.name.removesuffix(suffix)
+    # A folder without __init__.py gives way to any module of its name.
+    package = os.path.exists(os.path.join(entry.path, "__init__.py"))
+    return entry.name if package else None
+
+
+def local_config(cwd: str, ours: str) -> str | None:
+    """Tell which configuration of metaflow a process reads, by its directory or by ours."""
+    for folder in (cwd, ours):
+        path = Path(os.path.realpath(folder))
+        nearest = next(
+            (each for each in (path, *path.parents) if (each / _LOCAL_FOLDER).is_dir()), None
+        )
+        if nearest is not None and (nearest / _LOCAL_FOLDER / _LOCAL_CONFIG).exists():
+            return f"{nearest / _LOCAL_FOLDER / _LOCAL_CONFIG} holds for some directories only"
+    return None
+
+
+def read_differently(
+    names: Iterable[str], then: Mapping[str, str], now: Mapping[str, str]
+) -> str | None:
+    """Tell which variable an import has read, and would now read otherwise."""
+    differing = sorted(
+        name for name in names if not name.startswith(_OURS) and then.get(name) != now.get(name)
+    )
+    return f"{', '.join(f'${name}' for name in differing)} read by an import" if differing else None
+
+
+def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
+    """Tell which start-up file may do something else in each process.
+
+    That of a distribution, beside the standard library, serves all programs alike.
+    """
+    library = os.path.dirname(os.path.realpath(os.__file__))
+    for name in ("sitecustomize", "usercustomize"):
+        file = getattr(modules.get(name), "__file__", None)
+        if file and os.path.dirname(os.path.abspath(file)) != library:
+            return f"{file} may do something else in each process"
+    return None
+
+
+@contextlib.contextmanager
+def _noting_reads(names: set[str]) -> Iterator[None]:
+    kind = type(os.environ)
+    getitem = kind.__getitem__
+
+    def noting(self: os._Environ[str], name: str) -> str:
+        names.add(os.fsdecode(name))
+        return getitem(self, name)
+
+    kind.__getitem__ = noting  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        kind.__getitem__ = getitem  # type: ignore[method-assign]
+
+
+def _own_sources(modules: Iterable[ModuleType]) -> Iterator[tuple[str, int]]:
+    for module in modules:
+        file = getattr(module, "__file__", None)
+        if file and is_users(file) and (written := _written(file)):
+            yield file, written
+
+
+def _written(file: str) -> int:
+    try:
+        return os.stat(file).st_mtime_ns
+    except OSError:
+        return 0
