@@ -1,0 +1,44 @@
+// One row of the log.
+
+import { html } from "../shared/dom.ts";
+import { highlighted, pieces } from "./visible.ts";
+import type { Line } from "./window_cache.ts";
+
+export interface RowOptions {
+  query: string;
+  current: boolean;
+  whole: () => void;
+  signal: AbortSignal;
+}
+
+export function rowOf(line: Line | undefined, number: number, options: RowOptions): HTMLElement {
+  const row = html("div", { class: "nbr-log-row", "data-line": number });
+  if (!line) {
+    row.classList.add("nbr-log-loading");
+    row.append("…");
+    return row;
+  }
+  const [text, stream, cut, time, label] = line;
+  if (stream === 1) row.classList.add("nbr-log-stderr");
+  if (options.current) row.classList.add("nbr-log-current");
+  row.append(
+    html("span", { class: "nbr-log-time" }, time.slice(0, 8)),
+    html("span", { class: "nbr-log-label", title: label || null }, label),
+  );
+  const said = html("span", { class: "nbr-log-text" });
+  for (const piece of highlighted(pieces(text), options.query)) {
+    const attributes = { class: piece.classes || null };
+    said.append(piece.match ? html("mark", attributes, piece.text) : html("span", attributes, piece.text));
+  }
+  if (cut > 0) {
+    const more = html(
+      "button",
+      { type: "button", class: "nbr-log-more" },
+      `… ${cut.toLocaleString("en-US")} characters more`,
+    );
+    more.addEventListener("click", options.whole, { signal: options.signal });
+    said.append(more);
+  }
+  row.append(said);
+  return row;
+}

@@ -1,0 +1,38 @@
+// The state of a run as a word and a shape.
+
+import { html } from "../shared/dom.ts";
+import type { Component } from "../shared/adapter.ts";
+import type { State } from "../shared/wire.ts";
+import "./badge.css";
+
+export interface BadgeValues {
+  status: State;
+  detail: string;
+}
+
+const SHAPES: Record<State, string> = {
+  starting: "◌",
+  running: "●",
+  successful: "✓",
+  failed: "✗",
+  stopped: "■",
+  "timed out": "⏱",
+  lost: "?",
+};
+
+export function badge(): Component<BadgeValues> {
+  const shape = html("span", { class: "nbr-badge-shape", "aria-hidden": "true" });
+  const word = html("span", { role: "status", class: "nbr-badge-word" });
+  const detail = html("span", { class: "nbr-badge-detail" });
+  const element = html("span", { class: "nbr-badge" }, shape, word, detail);
+  return {
+    element,
+    update(values) {
+      element.dataset["state"] = values.status;
+      shape.textContent = SHAPES[values.status];
+      // A screen reader reads it again at each change only.
+      if (word.textContent !== values.status) word.textContent = values.status;
+      detail.textContent = values.detail;
+    },
+  };
+}

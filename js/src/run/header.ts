@@ -1,0 +1,140 @@
+// The first lines of a panel: state, name, time, what the run was given, and what one can do.
+
+import { copyText, html } from "../shared/dom.ts";
+import type { Component } from "../shared/adapter.ts";
+import type { State } from "../shared/wire.ts";
+import { badge } from "./badge.ts";
+import { duration } from "./duration.ts";
+import "./header.css";
+
+export interface Action {
+  name: string;
+  label: string;
+  disabled: boolean;
+  hint: string;
+}
+
+export interface HeaderValues {
+  label: string;
+  title: string;
+  status: State;
+  detail: string;
+  elapsed: number | null;
+  parameters: [string, string][];
+  tags: string[];
+  warning: string;
+  actions: Action[];
+  code: { magic: string; python: string };
+}
+
+const COPIED_MS = 1500;
+
+export function header(
+  act: (name: string) => void,
+  signal: AbortSignal,
+): Component<HeaderValues> {
+  const state = badge();
+  const title = html("span", { class: "nbr-title" });
+  const time = html("span", { class: "nbr-elapsed", title: "elapsed" });
+  const buttons = html("span", { class: "nbr-actions" });
+  const given = html("div", { class: "nbr-given" });
+  const warning = html("div", { class: "nbr-warning", role: "note" });
+  const element = html(
+    "div",
+    { class: "nbr nbr-header" },
+    html("div", { class: "nbr-headline" }, state.element, title, time, buttons),
+    given,
+    warning,
+  );
+  let code = { magic: "", python: "" };
+  const copy = html("button", { type: "button", class: "nbr-button" }, "Copy code");
+  copy.addEventListener(
+    "click",
+    async () => {
+      const copied = await copyText(`${code.magic}\n\n${code.python}\n`);
+      copy.textContent = copied ? "Copied" : "Not allowed to copy";
+      setTimeout(() => (copy.textContent = "Copy code"), COPIED_MS);
+    },
+    { signal },
+  );
+  let shown = "";
+  return {
+    element,
+    update(values) {
+      state.update(values);
+      title.textContent = values.title;
+      time.textContent = duration(values.elapsed);
+      code = values.code;
+      given.replaceChildren(...givenParts(values));
+      warning.textContent = values.warning;
+      const actions = JSON.stringify([values.actions, values.code]);
+      if (actions !== shown) {
+        shown = actions;
+        showActions(buttons, values, act, signal, copy);
+      }
+    },
+  };
+}
+
+function givenParts(values: HeaderValues): HTMLElement[] {
+  const parts = values.parameters.map(([name, text]) =>
+    html("span", { class: "nbr-parameter", title: `${name}=${text}` }, `${name}=${text}`),
+  );
+  if (values.tags.length) {
+    parts.push(html("span", { class: "nbr-tags" }, `tags: ${values.tags.join(", ")}`));
+  }
+  return parts;
+}
+
+/** Show the buttons anew; the one that had the focus keeps it. */
+function showActions(
+  buttons: HTMLElement,
+  values: HeaderValues,
+  act: (name: string) => void,
+  signal: AbortSignal,
+  copy: HTMLButtonElement,
+): void {
+  const focused = buttons.contains(document.activeElement)
+    ? (document.activeElement as HTMLElement).dataset["action"]
+    : undefined;
+  const made = values.actions.map((action) => {
+    const button = html(
+      "button",
+      {
+        type: "button",
+        class: "nbr-button",
+        "data-action": action.name,
+        title: action.hint || null,
+        disabled: action.disabled,
+      },
+      action.label,
+    );
+    button.addEventListener(
+      "click",
+      () => {
+        button.disabled = true; // until the kernel tells what became of it
+        act(action.name);
+      },
+      { signal },
+    );
+    return button;
+  });
+  if (values.code.magic) made.push(copy);
+  buttons.replaceChildren(...made);
+  made.find((button) => button.dataset["action"] === focused && !button.disabled)?.focus();
+}
+
+/** Name the panel that a header has been put into; it is attached some time after rendering. */
+export function nameRegion(element: HTMLElement, label: () => string, signal: AbortSignal): () => void {
+  const name = () => {
+    const panel = element.closest(".nbrunner-panel");
+    if (!panel) return false;
+    panel.setAttribute("role", "region");
+    panel.setAttribute("aria-label", label());
+    return true;
+  };
+  const observer = new MutationObserver(() => name() && observer.disconnect());
+  if (!name()) observer.observe(document.body, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => observer.disconnect());
+  return () => void name();
+}

@@ -1,0 +1,22 @@
+// Names on the wire; nbrunner/jupyter/wire.py has the same, and a test holds them together.
+
+export const STATES = [
+  "starting",
+  "running",
+  "successful",
+  "failed",
+  "stopped",
+  "timed out",
+  "lost",
+] as const;
+export type State = (typeof STATES)[number];
+
+export const ACTION = "action";
+export const ACTIONS = ["stop", "background", "resume"] as const;
+
+export const WINDOW = "window";
+export const TAIL = "tail";
+export const MATCH = "match";
+export const LINE = "line";
+export const DOWNLOAD = "download";
+export const COPY = "copy";

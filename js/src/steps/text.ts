@@ -1,0 +1,54 @@
+// What is said of a step, and in which state it is as a whole.
+
+export interface Counts {
+  pending: number;
+  running: number;
+  done: number;
+  failed: number;
+  cloned: number;
+}
+
+export interface Step {
+  name: string;
+  type: string;
+  next: string[];
+  doc: string;
+}
+
+export type StepState = "pending" | "running" | "done" | "failed" | "cloned";
+
+export const NONE: Counts = { pending: 0, running: 0, done: 0, failed: 0, cloned: 0 };
+
+export const total = (counts: Counts): number =>
+  counts.pending + counts.running + counts.done + counts.failed + counts.cloned;
+
+/** "train: 3 of 8 done, 1 running, 0 failed", and ", 2 cloned" if any. */
+export function stepText(name: string, counts: Counts): string {
+  const cloned = counts.cloned ? `, ${counts.cloned} cloned` : "";
+  return (
+    `${name}: ${counts.done} of ${total(counts)} done, ${counts.running} running, ` +
+    `${counts.failed} failed${cloned}`
+  );
+}
+
+/** The state that a step shows: the worst that concerns it now. */
+export function stepState(counts: Counts): StepState {
+  if (counts.failed) return "failed";
+  if (counts.running) return "running";
+  if (counts.pending || !total(counts)) return counts.done || counts.cloned ? "running" : "pending";
+  return counts.done ? "done" : "cloned";
+}
+
+export const SHAPES: Record<StepState, string> = {
+  pending: "○",
+  running: "◐",
+  done: "✓",
+  failed: "✗",
+  cloned: "⧉",
+};
+
+/** "3/8" where a step has, or will have, more than one task. */
+export function tally(counts: Counts, isForeach: boolean): string {
+  const all = total(counts);
+  return isForeach || all > 1 ? `${counts.done + counts.cloned}/${all || "?"}` : "";
+}

@@ -1,0 +1,6 @@
+import { failureBox, type FailureValues } from "../run/failure.ts";
+import { renderer } from "../shared/adapter.ts";
+
+export default {
+  render: renderer<FailureValues>(["failure"], () => failureBox()),
+};

@@ -1,0 +1,11 @@
+import { renderer } from "../shared/adapter.ts";
+import { stepGraph, type StepValues } from "../steps/component.ts";
+
+export default {
+  render: renderer<StepValues>(["steps", "progress", "selected"], (model, signal) =>
+    stepGraph((name) => {
+      model.set("selected", name);
+      model.save_changes();
+    }, signal),
+  ),
+};
