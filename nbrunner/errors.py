@@ -14,6 +14,7 @@
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
     ├── FlowFailedError         also a RuntimeError: the run of a cell failed
+    ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
     └── StateError              also a RuntimeError: the state directory cannot be used
 """
 
@@ -96,6 +97,10 @@ class FlowFailedError(NbrunnerError, RuntimeError):
 
     def _render_traceback_(self) -> list[str]:
         return f"{type(self).__name__}: {self}".splitlines()
+
+
+class BundleMissingError(NbrunnerError, RuntimeError):
+    """The scripts of the widgets are missing from this installation."""
 
 
 class StateError(NbrunnerError, RuntimeError):

@@ -24,11 +24,27 @@ def load(shell: Any) -> None:
     shell.configurables.append(config)
     shell.register_magics(FlowMagics(shell, config))
     shell.Completer.custom_matchers.append(matcher(shell.user_ns))
+    _show_handles_as_panels(shell, config)
     if config.nested_asyncio:
         import nest_asyncio2
 
         nest_asyncio2.apply()
     LAUNCHER.prepare(run_environment())
+
+
+def _show_handles_as_panels(shell: Any, config: Any) -> None:
+    """Have a handle as a cell's last expression shown as the run's panel."""
+    from nbrunner.executing import ExecutingProcess
+    from nbrunner.jupyter.front_end import front_end
+    from nbrunner.jupyter.showing import show_run
+
+    def show(running: ExecutingProcess) -> None:
+        if config.panel and front_end(shell) == "notebook":
+            show_run(shell, config, running)
+        else:
+            raise NotImplementedError  # IPython then shows its repr
+
+    shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
 
 
 def unload(shell: Any) -> None:
@@ -44,5 +60,9 @@ def unload(shell: Any) -> None:
         magics = shell.magics_manager.magics[kind]
         for name in ("flowrun", "flowstop"):
             magics.pop(name, None)
+    from nbrunner.executing import ExecutingProcess
+
+    formatter = shell.display_formatter.ipython_display_formatter
+    formatter.pop(ExecutingProcess, None)
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if each.matcher_identifier != "nbrunner"]

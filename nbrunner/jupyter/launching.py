@@ -131,6 +131,9 @@ class Detach:
         with contextlib.suppress(Exception):  # asked already
             self._asked.set_result(None)
 
+    def is_asked(self) -> bool:
+        return self._asked.done()
+
     async def asked(self) -> None:
         await asyncio.wrap_future(self._asked)
 

@@ -17,7 +17,7 @@ def start_afresh() -> None:
     _set_native_id()
     _resettle_multiprocessing(cwd)
     _resettle_metaflow(cwd)
-    tempfile = sys.modules.get("tempfile")
+    tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # looked for again, by the variables of this process
     # Python's own random numbers see to themselves.

@@ -36,33 +36,46 @@ class Imported:
         The one it was started with.
     read : set of str
         The variables that were asked for, in Python, while modules were imported.
+    set_by_python : dict of str to str
+        Variables that Python sets when it starts: a locale.
     added : dict of str to str
-        Variables that the start of Python (a locale) or of metaflow sets.
+        Those, and what imports have set.
     sources : dict of str to int
         When the user's own files among the imported were written.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    set_by_python: dict[str, str] = field(default_factory=dict)
     added: dict[str, str] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
 
-    @contextlib.contextmanager
-    def noting(self) -> Iterator[None]:
-        """Note what matters of the imports that the block does."""
-        block = (
-            Path("/proc/self/environ")
-            .read_bytes()
-            .decode(sys.getfilesystemencoding(), "surrogateescape")
-        )
-        pairs = (entry.partition("=") for entry in block.split("\0") if entry)
+    def note_start(self, set_by_python: Collection[str]) -> None:
+        """Note what the environment of this process was, and what Python has made of it.
+
+        Parameters
+        ----------
+        set_by_python : collection of str
+            Variables that an earlier start has found to be set by Python itself.
+        """
+        block = Path("/proc/self/environ").read_bytes()
+        pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0") if entry)
         self.environment = {name: value for name, _equals, value in pairs}
+        self.set_by_python = {name: os.environ[name] for name in set_by_python}
+        self.added = self._changes()
+
+    @contextlib.contextmanager
+    def noting_imports(self) -> Iterator[None]:
+        """Note what matters of the imports that the block does."""
         with _noting_reads(self.read):
             yield
-        self.added = {
+        self.added = self.set_by_python | self._changes()
+        self.sources = dict(_own_sources(list(sys.modules.values())))
+
+    def _changes(self) -> dict[str, str]:
+        return {
             name: value for name, value in os.environ.items() if self.environment.get(name) != value
         }
-        self.sources = dict(_own_sources(list(sys.modules.values())))
 
     def outdated(self) -> str | None:
         """Tell which file of the user's was changed since; None if none was."""
@@ -76,7 +89,7 @@ class Imported:
         return (
             shadowed(script, _loaded())
             or local_config(cwd, os.getcwd())
-            or read_differently(self.read, self.environment, environment)
+            or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
         )
 

@@ -38,14 +38,16 @@ class _LibraryInfo(ctypes.Structure):
     )
 
 
-@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_LibraryInfo), ctypes.c_size_t, ctypes.c_void_p)
-def _adds(info: Any, _size: int, _data: Any) -> int:
-    return int(info.contents.adds)  # anything but 0 ends the iteration
+_Look = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(_LibraryInfo), ctypes.c_size_t, ctypes.c_void_p
+)
 
 
 def _libraries_loaded() -> int:
     """Return how many shared libraries this process has loaded so far."""
-    return int(ctypes.pythonapi.dl_iterate_phdr(_adds, None))
+    # What is not 0 ends the iteration and is its result.
+    first = _Look(lambda info, _size, _data: int(info.contents.adds))
+    return int(ctypes.pythonapi.dl_iterate_phdr(first, None))
 
 
 def leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn:
@@ -53,13 +55,13 @@ def leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn
 
     Threads are waited for, exit functions run, the user's own objects and modules are let
     go. What is installed is not taken apart: that would copy, for nothing, every page that
-    is shared with all other forks, and take longer (30 ms) than an empty step. So are the
-    exit functions of C libraries (4 ms), but for those that came with the flow.
+    is shared with all other forks, and take longer (30 ms) than an empty step. Nor do the
+    exit functions of C libraries run (4 ms) if the flow has brought none of its own.
     """
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     _let_go(namespace, last_shared)
-    _close_what_is_open()
+    _write_what_is_buffered()
     if not _flushed() and outcome == 0:
         outcome = 120  # the interpreter's own code for this
     if outcome < 0:
@@ -88,21 +90,34 @@ def _let_go(namespace: dict[str, Any], last_shared: str) -> None:
     gc.collect()
 
 
-def _close_what_is_open() -> None:
-    """Write what stands in the buffers of files that something else still holds.
+def _write_what_is_buffered() -> None:
+    """Write out the files that something else still holds.
 
-    Compressed and other files made of Python come first, as they write to those below.
+    Compressed and other files made of Python are closed, before those that they write to;
+    but not under the hands of a daemon thread. One that writes to a file for ever is waited
+    for as long as the interpreter would.
     """
-    found: tuple[list[Any], ...] = ([], [], [])
+    if threading.active_count() == 1:
+        _flush_files(close=True)
+        return
+    flushing = threading.Thread(target=_flush_files, args=(False,), daemon=True)
+    flushing.start()
+    flushing.join(1)
+
+
+def _flush_files(close: bool) -> None:
+    of_python, text, binary = [], [], []
     for each in gc.get_objects():
         kind = type(each)
         if issubclass(kind, io.IOBase) and each not in (sys.stdin, sys.stdout, sys.stderr):
-            layer = 1 if kind is io.TextIOWrapper else 2 if kind.__module__ == "_io" else 0
-            found[layer].append(each)
-    for layer, files in enumerate(found):
-        for file in files:
-            with contextlib.suppress(Exception):  # nobody is left to be told
-                file.flush() if layer else file.close()
+            if kind.__module__ != "_io":
+                of_python.append(each)
+            else:
+                (text if kind is io.TextIOWrapper else binary).append(each)
+    finish = [each.close for each in of_python] if close else []
+    for write in (*finish, *(each.flush for each in (*text, *binary))):
+        with contextlib.suppress(Exception):  # nobody is left to be told
+            write()
 
 
 def _flushed() -> bool:

@@ -11,7 +11,7 @@ import os
 import resource
 import site
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 # Read by the interpreter, the C library or metaflow while they start.
@@ -25,6 +25,28 @@ _MATTERING_WHEN_PRELOADED = ("OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "BLIS_", "
 
 # Metaflow's runtime sets these for each task; they are read when used, not while importing.
 _SET_FOR_TASKS = ("METAFLOW_RUN_ID", "METAFLOW_CODE_", "METAFLOW_RUNTIME_", "PYTHONUNBUFFERED")
+
+# The directory would decide what they mean, already while the interpreter starts.
+_PATHS = (
+    "PYTHONPATH",
+    "PYTHONUSERBASE",
+    "PYTHONPYCACHEPREFIX",
+    "METAFLOW_HOME",
+    "METAFLOW_EXTENSIONS_SEARCH_DIRS",
+)
+
+# What they ask for is done when an interpreter starts, or ends.
+_FOR_EACH_PROCESS = {
+    "PYTHONINSPECT": "asks for a prompt at the end",
+    "PYTHONPROFILEIMPORTTIME": "asks for the times of each import",
+    "PYTHONDUMPREFS": "asks for a list at the end",
+    "PYTHONVERBOSE": "asks for a line with each import",
+    "COVERAGE_PROCESS_START": "asks each process to measure itself",
+    "COVERAGE_PROCESS_CONFIG": "asks each process to measure itself",
+}
+
+# The commands by which remote decorators run a step.
+_REMOTE = frozenset({"batch", "kubernetes", "slurm", "snowpark", "nvidia", "nvct"})
 
 PRELOAD_VARIABLE = "NBRUNNER_PRELOAD"
 
@@ -44,7 +66,7 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     found["preload"] = environment.get(PRELOAD_VARIABLE, "")
     found["installed packages"] = _stamps(map(Path, _site_folders(environment)))
     found["metaflow config"] = _stamps([_metaflow_config(environment)])
-    found["umask"] = _umask()
+    found["process"] = _inherited()
     found["resource limits"] = str([resource.getrlimit(each) for each in _LIMITS])
     found["cpu affinity"] = str(sorted(os.sched_getaffinity(0)))
     found["priority"] = str(os.getpriority(os.PRIO_PROCESS, 0))
@@ -79,42 +101,97 @@ def difference(then: Surroundings, now: Surroundings) -> str | None:
 
 def never_warm(environment: Mapping[str, str]) -> str | None:
     """Tell why no warm interpreter can be exact in this environment; None if one can."""
-    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
-    if environment.get("PYTHONPATH") and not all(map(os.path.isabs, folders)):
-        return "PYTHONPATH holds a relative path, which depends on the directory"
-    if environment.get("PYTHONINSPECT"):
-        return "PYTHONINSPECT asks for a prompt at the end"
+    for name in _PATHS:
+        value = environment.get(name)
+        if value and not all(map(_is_everywhere_the_same, value.split(os.pathsep))):
+            return f"{name} holds a relative path, which depends on the directory"
+    for name, what in _FOR_EACH_PROCESS.items():
+        if environment.get(name):
+            return f"{name} {what}"
     return None
 
 
-def task_difference(run: Mapping[str, str], task: Mapping[str, str]) -> str | None:
+def _is_everywhere_the_same(path: str) -> bool:
+    return os.path.isabs(os.path.expanduser(path))
+
+
+def task_cold_reason(
+    command: Sequence[str],
+    script: str,
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    read: Collection[str] = (),
+) -> str | None:
+    """Tell why a command of Metaflow's runtime must not be a fork; None for a step task.
+
+    Parameters
+    ----------
+    command : sequence of str
+    script : str
+        The flow file of the run, ``sys.argv[0]``.
+    before, after : mapping of str to str
+        The environment of the run, and of the command.
+    read : collection of str
+        Variables that have been read, beside those that always are, by imports.
+    """
+    if command[0] != sys.executable:  # @conda, @pypi
+        return f"the interpreter is {command[0]}"
+    if command[1:2] != [script]:
+        return "it does not run the flow file"
+    if not _is_local_step(command):
+        return "it is not a local step"
+    return task_difference(before, after, read)
+
+
+def _is_local_step(command: Sequence[str]) -> bool:
+    """Tell whether "step" follows the top-level options at once.
+
+    Remote decorators put a word of their own between ("kubernetes step ...").
+    """
+    if "step" not in command:
+        return False
+    *_, third, second, last = ("", "", *command[: command.index("step")])
+    if last in _REMOTE:
+        return False
+    an_option_ends = last.startswith("--") or second.startswith("--") or third == "--config-value"
+    return an_option_ends or command.index("step") == 2  # or there are none
+
+
+def task_difference(
+    before: Mapping[str, str], after: Mapping[str, str], read: Collection[str] = ()
+) -> str | None:
     """Tell what a task's environment differs in from its run's, as far as it matters."""
-    before, after = (
-        {
-            name: value
-            for name, value in mattering_variables(each, preloaded=True).items()
-            if not name.startswith(_SET_FOR_TASKS)
-        }
-        for each in (run, task)
-    )
-    return difference(before, after)
+    return difference(_mattering_for_task(before, read), _mattering_for_task(after, read))
+
+
+def _mattering_for_task(environment: Mapping[str, str], read: Collection[str]) -> Surroundings:
+    mattering = mattering_variables(environment, preloaded=True)
+    return {
+        f"${name}": value
+        for name, value in environment.items()
+        if (name in mattering or name in read) and not name.startswith(_SET_FOR_TASKS)
+    }
 
 
 def _site_folders(environment: Mapping[str, str]) -> list[str]:
     """Return where packages are installed: installing one changes the folder."""
-    folders = [*site.getsitepackages(), *environment.get("PYTHONPATH", "").split(os.pathsep)]
-    if site.ENABLE_USER_SITE:
-        folders.append(site.getusersitepackages())
+    folders = [
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+        *environment.get("PYTHONPATH", "").split(os.pathsep),
+        *environment.get("METAFLOW_EXTENSIONS_SEARCH_DIRS", "").split(os.pathsep),
+    ]
     return [folder for folder in folders if folder]
 
 
 def _metaflow_config(environment: Mapping[str, str]) -> Path:
     """Return the file that ``metaflow/metaflow_config_funcs.py`` would read."""
-    home = environment.get("METAFLOW_HOME") or os.path.join(
-        environment.get("HOME", "~"), ".metaflowconfig"
-    )
+    own = environment.get("HOME") or os.path.expanduser("~")
+    home = environment.get("METAFLOW_HOME", "~/.metaflowconfig")
+    if home == "~" or home.startswith("~/"):
+        home = own + home[1:]
     profile = environment.get("METAFLOW_PROFILE")
-    return Path(home) / (f"config_{profile}.json" if profile else "config.json")
+    return Path(os.path.expanduser(home)) / (f"config_{profile}.json" if profile else "config.json")
 
 
 def _stamps(paths: Iterable[Path]) -> str:
@@ -129,7 +206,15 @@ def _stamps(paths: Iterable[Path]) -> str:
     return "; ".join(stamps)
 
 
-def _umask() -> str:
+# As /proc/<pid>/status names what a process has of the one that started it.
+_INHERITED = ("Umask", "SigBlk", "SigIgn", "Cap", "NoNewPrivs", "Seccomp", "Mems_allowed")
+
+
+def _inherited() -> str:
     # os.umask() can only be read by setting it, which other threads would notice.
-    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        return next((line.split()[1] for line in file if line.startswith("Umask:")), "")
+    with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
+        facts = [line.rstrip() for line in file if line.startswith(_INHERITED)]
+    for name in ("cgroup", "oom_score_adj"):
+        with open(f"/proc/self/{name}", encoding="utf-8", errors="replace") as file:
+            facts.append(file.read())
+    return "; ".join(facts)

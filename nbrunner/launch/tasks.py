@@ -17,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbrunner.launch.channel import send
+from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.logpipe import LinePoll, PipeLines
-from nbrunner.launch.surroundings import task_difference
+from nbrunner.launch.surroundings import task_cold_reason
 
 
 def use_for_tasks(server: socket.socket, environment: Mapping[str, str]) -> None:
@@ -69,14 +70,12 @@ class _Subprocess:
 
     def _is_exact(self, args: Sequence[str], options: Mapping[str, Any]) -> bool:
         """Tell whether a fork of this interpreter is what the command would start."""
-        ours = [sys.executable, sys.argv[0]]
         piped = all(options.get(each) == subprocess.PIPE for each in ("stdin", "stdout", "stderr"))
         env = options.get("env")
         return (
-            list(args[:2]) == ours
-            and piped
+            piped
             and env is not None
-            and task_difference(self._environment, env) is None
+            and task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read) is None
         )
 
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:

@@ -70,7 +70,13 @@ class Role(Protocol):
 
 def main() -> NoReturn:
     """Serve; in a fork that is to run a flow, run it in ``__main__``."""
-    control = socket.socket(fileno=int(sys.argv.pop()))
+    descriptor = sys.argv.pop()
+    IMPORTED.note_start(set_by_python=sys.argv[1:])
+    if IMPORTED.added:
+        # No locale was named, so Python has chosen one, and would be told so when it is
+        # started by another Python, as a cold run is by its supervisor.
+        os.execv(sys.executable, [*sys.orig_argv[:-1], *IMPORTED.added, descriptor])
+    control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
     del sys.path[0]  # put there by the bootstrap, for this package alone
     if not sys.flags.safe_path:
@@ -89,7 +95,7 @@ def main() -> NoReturn:
 def preload() -> None:
     """Import what every run needs, and what the user asked for."""
     wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
-    with IMPORTED.noting():
+    with IMPORTED.noting_imports():
         for name in (*PRELOADED, *wanted):
             importlib.import_module(name)
     take_shortcuts()

@@ -15,7 +15,7 @@ import os
 import struct
 import sys
 import weakref
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -134,14 +134,14 @@ def _watches(events: bytes) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def changes_in(directory: Path, log: Path | None = None) -> Iterator[Changes]:
-    """Follow, on the running loop, what appears in a directory and grows in a log.
+def changes_in(directory: Path, *logs: Path) -> Iterator[Changes]:
+    """Follow, on the running loop, what appears in a directory and grows in logs.
 
     Without a log the follower sleeps through everything that a run prints.
     """
     changes = Changes(polls=False)
     try:
-        inotify = _follow(directory, log, changes)
+        inotify = _follow(directory, logs, changes)
     except OSError:
         yield Changes(polls=True)
         return
@@ -151,11 +151,11 @@ def changes_in(directory: Path, log: Path | None = None) -> Iterator[Changes]:
         inotify.remove(changes)
 
 
-def _follow(directory: Path, log: Path | None, changes: Changes) -> _Inotify:
+def _follow(directory: Path, logs: Iterable[Path], changes: Changes) -> _Inotify:
     if not sys.platform.startswith("linux"):
         raise OSError("inotify is a part of Linux")
     inotify = _Inotify.of(asyncio.get_running_loop())
     inotify.add(directory, _IN_CLOSE_WRITE | _IN_MOVED_TO, changes)
-    if log is not None:
+    for log in logs:
         inotify.add(log, _IN_MODIFY, changes)
     return inotify

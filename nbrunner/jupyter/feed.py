@@ -1,0 +1,110 @@
+"""One thread with a loop of its own: follows runs, and feeds widgets in paced batches.
+
+Tasks on the kernel's own loop stand still while a cell computes; this one does not. All
+that widgets read from disk is read here, and all that they show is set from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.record.watch import changes_in
+
+# Panels change at most this often, however much a run prints.
+PACE_SECONDS = 0.1
+
+# And at least so often while a run lives: the elapsed time.
+_TICK_SECONDS = 1.0
+
+
+class Shows(Protocol):
+    """What can be fed: a panel, or a widget by itself."""
+
+    def show(self, over: bool) -> bool:
+        """Show the run as it stands; return whether there is more to do at once."""
+        ...
+
+
+class Feed:
+    """The thread, started when first needed; there is one a kernel."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._following: dict[int, Future[None]] = {}
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have a function called in the feed's thread, after those submitted before."""
+        self._started().call_soon_threadsafe(work)
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+        """Run a coroutine on the feed's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+
+    def follow(self, running: ExecutingProcess, panel: Shows) -> Future[None]:
+        """Feed a panel until the run has ended; the future is done when that is shown."""
+        future: Future[None] = self.start(_follow(running, panel))
+        self._following[id(panel)] = future
+        future.add_done_callback(lambda _: self._following.pop(id(panel), None))
+        return future
+
+    def leave(self, panel: Shows) -> None:
+        """Feed a panel no longer."""
+        future = self._following.pop(id(panel), None)
+        if future is not None:
+            future.cancel()
+
+    def close(self) -> None:
+        """End the thread; runs go on, panels stand still."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                thread = threading.Thread(
+                    target=no_cells_context().run,
+                    args=(_serve, self._loop),
+                    name="nbrunner-feed",
+                    daemon=True,
+                )
+                thread.start()
+            return self._loop
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        pending = asyncio.all_tasks(loop)
+        for task in pending:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+    finally:
+        loop.close()
+
+
+async def _follow(running: ExecutingProcess, panel: Shows) -> None:
+    logs = [running.directory.log(stream) for stream in ("stdout", "stderr")]
+    with changes_in(running.directory.path, *logs) as changes:
+        while True:
+            # Asked before looking: what was written before the end is then shown.
+            over = running.status != "running"
+            more = panel.show(over)
+            if over and not more:
+                return
+            await asyncio.sleep(PACE_SECONDS)
+            if not more:
+                await changes.wait(_TICK_SECONDS - PACE_SECONDS)
+
+
+FEED = Feed()

@@ -1,0 +1,257 @@
+"""RunPanel: one run, live."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from concurrent.futures import Future
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from nbrunner.errors import NbrunnerError
+from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.launching import Detach, Launch, wait_for
+from nbrunner.jupyter.static_view import picture
+from nbrunner.jupyter.widgets import FailureBox, LogView, RunHeader, StepGraph
+from nbrunner.jupyter.widgets.step_graph import steps_of
+from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
+from nbrunner.record.logindex import MergedLog
+from nbrunner.runner import Runner
+from nbrunner.status import LABELS
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+_SHOWN_LAST_SECONDS = 10.0
+
+
+class RunPanel(ipywidgets.VBox):
+    """One run: state, steps, failure and log, with buttons to stop and to resume it.
+
+    Parameters
+    ----------
+    running : ExecutingRun or ExecutingTask
+    code : dict of str to str, optional
+        ``magic`` and ``python`` that start the same run.
+    detach : Detach, optional
+        Asked when a waiting cell is to end without its run.
+    saved_log_lines : int
+        Last lines of the log in the picture that stays in a saved notebook.
+    """
+
+    def __init__(
+        self,
+        running: ExecutingProcess,
+        code: dict[str, str] | None = None,
+        detach: Detach | None = None,
+        saved_log_lines: int = 100,
+    ) -> None:
+        self.running = running
+        self._detach = detach
+        self._saved_log_lines = saved_log_lines
+        self._stopping: Future[Any] | None = None
+        self._error = ""
+        self._display: Any = None
+        flow = running.record.get("flow", {})
+        name = running.pathspec or running.directory.name
+        self._log = MergedLog(
+            running.directory.log("stdout"),
+            running.directory.log("stderr"),
+            ended=running.status != "running",
+        )
+        self.header = RunHeader(
+            on_action=self._act,
+            label=f"Run {name}",
+            title=name,
+            parameters=_parameters(running),
+            tags=[str(tag) for tag in running.parameters.get("tags") or ()],
+            code=code or {"magic": "", "python": ""},
+        )
+        self.graph = StepGraph(steps=steps_of(flow))
+        self.failure = FailureBox()
+        self.log_view = LogView(
+            self._log,
+            FEED.submit,
+            file_name=f"{name.replace('/', '-')}.log",
+            rename=_cell_named(flow),
+            steps=list(flow.get("steps", ())),
+        )
+        # A click on a step filters the log by it, and the other way round.
+        ipywidgets.link((self.graph, "selected"), (self.log_view, "step"))
+        self._below = ipywidgets.VBox()  # panels of the runs that resumed this one
+        super().__init__([self.header, self.graph, self.failure, self.log_view, self._below])
+        self.add_class("nbrunner-panel")
+        self._shown: Future[None] = FEED.follow(running, self)
+
+    # -- fed, in the feed's thread -------------------------------------------------------
+
+    def show(self, over: bool) -> bool:
+        """Show the run as it stands; see `nbrunner.jupyter.feed.Shows`."""
+        running = self.running
+        status = running.status
+        header = self.header
+        with header.hold_sync():
+            header.status = LABELS[status]
+            header.elapsed = running.elapsed_seconds
+            header.actions = self._actions(status)
+            header.warning = self._error
+            if over:
+                header.detail = ""
+        self.graph.show(running.progress)
+        more = self.log_view.refresh(over)
+        if over and not more:
+            self.failure.show(running.failure)
+            self._log.close()
+            self._refresh_picture()
+        return more
+
+    def _actions(self, status: str) -> list[dict[str, Any]]:
+        found = []
+        if status == "running":
+            if self._detach is not None and not self._detach.is_asked():
+                found.append(_action("background", "Continue in background"))
+            found.append(_action("stop", "Stop", disabled=self._stopping is not None))
+        elif status in ("failed", "stopped", "timeout", "lost") and self.running.pathspec:
+            found.append(_action("resume", "Resume", disabled=self._stopping is not None))
+        return found
+
+    def _refresh_picture(self) -> None:
+        if self._display is not None:
+            self._display.update(self.bundle(), raw=True)
+
+    def bundle(self) -> dict[str, Any]:
+        """Return the MIME bundle: the live view, and the picture where none can be shown."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {_WIDGET_VIEW: view, **picture(self.running, self._saved_log_lines)}
+
+    # -- asked for by whoever looks at it --------------------------------------------------
+
+    def _ipython_display_(self) -> None:
+        self._display = display(self.bundle(), raw=True, display_id=True)
+
+    def wait_until_shown(self) -> None:
+        """Wait until the end of the run is shown."""
+        with contextlib.suppress(TimeoutError):
+            self._shown.result(_SHOWN_LAST_SECONDS)
+
+    def close(self) -> None:
+        """Close the panel and all its widgets; the run goes on."""
+        FEED.leave(self)
+        for child in self.children:
+            child.close()
+        super().close()
+
+    def _act(self, name: str) -> None:
+        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        if name == "background" and self._detach is not None:
+            self._detach.ask()
+            FEED.submit(lambda: self._show_actions())
+        elif name == "stop" and self._stopping is None:
+            self._stopping = FEED.start(self._stop())
+        elif name == "resume" and self.running.status != "running":
+            self._stopping = FEED.start(self._resume())
+
+    def _show_actions(self) -> None:
+        self.header.actions = self._actions(self.running.status)
+
+    async def _stop(self) -> None:
+        """Stop the run, and tell how far the ladder has been climbed."""
+        stopping = asyncio.ensure_future(self.running.async_stop())
+        for detail, seconds in (
+            ("asked to stop", INTERRUPT_GRACE_SECONDS),
+            ("terminating", TERMINATE_GRACE_SECONDS),
+            ("killed", None),
+        ):
+            self.header.detail = detail
+            done, _ = await asyncio.wait([stopping], timeout=seconds)
+            if done:
+                break
+        self._stopping = None
+        self._tell(stopping.exception())
+
+    async def _resume(self) -> None:
+        """Resume the run, and show the new one below."""
+        try:
+            handle = await _resumed(self.running)
+        except NbrunnerError as error:
+            self._stopping = None
+            self._tell(error)
+            return
+        panel = RunPanel(handle, saved_log_lines=self._saved_log_lines)
+        self._below.children = (*self._below.children, panel)
+
+    def _tell(self, error: BaseException | None) -> None:
+        self._error = "" if error is None else f"{type(error).__name__}: {error}"
+        with self.header.hold_sync():
+            self.header.warning = self._error
+            self.header.actions = self._actions(self.running.status)
+
+
+async def _resumed(running: ExecutingProcess) -> ExecutingProcess:
+    """Start to resume a run, with the flow and the options that it was started with."""
+    runner = running.runner
+    if runner is None:
+        record = running.record
+        runner = Runner(record["flow"]["file"], cwd=record["cwd"], show_output=False)
+        runner.top_level_options = record.get("top_level_options", {})
+    handle: ExecutingProcess = await runner.async_resume(origin_run_id=running.attributes["run_id"])
+    return handle
+
+
+def _action(name: str, label: str, disabled: bool = False, hint: str = "") -> dict[str, Any]:
+    return {"name": name, "label": label, "disabled": disabled, "hint": hint}
+
+
+def _parameters(running: ExecutingProcess) -> list[list[str]]:
+    return [[name, str(value)] for name, value in running.parameters.items() if name != "tags"]
+
+
+def _cell_named(flow: dict[str, Any]) -> Any:
+    """Return what puts the notebook's cell in the place of the file made from it."""
+    file, cell = flow.get("file", ""), flow.get("cell", "")
+    if not cell:
+        return str
+    return lambda text: text.replace(f'File "{file}"', cell)
+
+
+def show_panel(running: ExecutingProcess, config: FlowRun) -> None:
+    """Show the panel of a run that was started before."""
+    panel = no_cells_context().run(RunPanel, running, saved_log_lines=config.saved_log_lines)
+    panel._ipython_display_()
+
+
+class PanelShown:
+    """The output of a cell whose front end can show a panel."""
+
+    def __init__(self, config: FlowRun, launch: Launch) -> None:
+        self._config = config
+        self._launch = launch
+        self._detach = Detach() if launch.options.block else None
+        self._panel: RunPanel | None = None
+
+    def follow(self, running: ExecutingProcess) -> None:
+        self._panel = no_cells_context().run(
+            RunPanel,
+            running,
+            code={"magic": self._launch.line, "python": self._launch.python},
+            detach=self._detach,
+            saved_log_lines=self._config.saved_log_lines,
+        )
+        self._panel._ipython_display_()
+
+    def wait(self, running: ExecutingProcess) -> bool:
+        assert self._detach is not None
+        return wait_for(running, self._detach, self._launch.options.on_interrupt)
+
+    def left_running(self, running: ExecutingProcess) -> None:
+        pass
+
+    def ended(self, running: ExecutingProcess) -> None:
+        if self._panel is not None:
+            self._panel.wait_until_shown()
+
+    def withdraw(self) -> None:
+        pass

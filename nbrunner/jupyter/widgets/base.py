@@ -1,0 +1,42 @@
+"""What all widgets have in common: where their bundle is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+
+from nbrunner.errors import BundleMissingError
+
+STATIC = Path(__file__).parents[2] / "static"
+
+
+class Widget(anywidget.AnyWidget):
+    """A widget whose bundle has the name of its module.
+
+    Raises
+    ------
+    BundleMissingError
+        The package was installed from source without building the bundles.
+    """
+
+    _bundle = ""
+
+    def __init_subclass__(cls, bundle: str = "", **arguments: Any) -> None:
+        if bundle:  # not of the classes that traitlets derives when a trait is added
+            cls._bundle = bundle
+            script, style = STATIC / f"{bundle}.js", STATIC / f"{bundle}.css"
+            cls._esm = script if script.exists() else "export default {}"
+            if style.exists():
+                cls._css = style
+        super().__init_subclass__(**arguments)
+
+    def __init__(self, **traits: Any) -> None:
+        if not (STATIC / f"{self._bundle}.js").exists():
+            raise BundleMissingError(
+                f"{STATIC / self._bundle}.js is missing: this installation was made from source "
+                "without Node. Install Node 18 or newer and run `npm ci && npm run build` in "
+                "js/, or install nbrunner's wheel; %flowrun --no-panel works without"
+            )
+        super().__init__(**traits)

@@ -1,0 +1,40 @@
+"""Why a run failed, the user's own lines first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Dict
+
+from nbrunner.failure import Failure
+from nbrunner.jupyter.widgets.base import Widget
+
+
+class FailureBox(Widget, bundle="failure_box"):
+    """Why a run failed; empty while it has not.
+
+    Attributes
+    ----------
+    failure : dict or None
+        ``step``, ``task``, ``exception``, ``message``, ``source``, ``traceback``.
+    """
+
+    failure: Any = Dict(None, allow_none=True).tag(sync=True)
+
+    def show(self, failure: Failure | None) -> None:
+        """Show a failure, or none."""
+        self.failure = (
+            None
+            if failure is None
+            else {
+                "step": failure.step,
+                "task": failure.task_id,
+                "exception": failure.exception_type,
+                "message": failure.message,
+                "source": [
+                    {"place": each.place, "function": each.function, "text": each.text}
+                    for each in failure.source
+                ],
+                "traceback": failure.traceback,
+            }
+        )

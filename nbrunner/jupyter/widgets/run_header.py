@@ -1,0 +1,60 @@
+"""The first lines of a panel: state, name, time, what was given, and what one can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from traitlets import Dict, Enum, Float, List, Unicode
+
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.widgets.base import Widget
+
+
+class RunHeader(Widget, bundle="run_header"):
+    """The headline of a run's panel.
+
+    Parameters
+    ----------
+    on_action : callable, optional
+        Called with the name of the action that was clicked, in whichever thread the front
+        end's message arrives.
+
+    Attributes
+    ----------
+    label : str
+        Accessible name of the panel that the header stands in.
+    title : str
+    status, detail : str
+        As of `StatusBadge`.
+    elapsed : float or None
+        Seconds.
+    parameters : list of [name, text]
+    tags : list of str
+    warning : str
+    actions : list of dict
+        ``name``, ``label``, ``disabled``, ``hint`` of each button.
+    code : dict
+        ``magic`` and ``python``: what the button "Copy code" gives.
+    """
+
+    label = Unicode().tag(sync=True)
+    title = Unicode().tag(sync=True)
+    status = Enum(wire.STATES, "starting").tag(sync=True)
+    detail = Unicode().tag(sync=True)
+    elapsed = Float(None, allow_none=True).tag(sync=True)
+    parameters = List(List(Unicode())).tag(sync=True)
+    tags = List(Unicode()).tag(sync=True)
+    warning = Unicode().tag(sync=True)
+    actions = List(Dict()).tag(sync=True)
+    code = Dict({"magic": "", "python": ""}).tag(sync=True)
+
+    def __init__(self, on_action: Callable[[str], None] | None = None, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_action = on_action
+        self.on_msg(self._message)
+
+    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        name = content.get("name")
+        if content.get("kind") == wire.ACTION and name in wire.ACTIONS and self._on_action:
+            self._on_action(name)

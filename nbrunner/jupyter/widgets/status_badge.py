@@ -1,0 +1,23 @@
+"""The state of a run as a word and a shape."""
+
+from __future__ import annotations
+
+from traitlets import Enum, Unicode
+
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.widgets.base import Widget
+
+
+class StatusBadge(Widget, bundle="status_badge"):
+    """The state of a run.
+
+    Attributes
+    ----------
+    status : str
+        One of ``nbrunner.jupyter.wire.STATES``.
+    detail : str
+        What is being done about it: ``"SIGINT sent"``.
+    """
+
+    status = Enum(wire.STATES, "starting").tag(sync=True)
+    detail = Unicode().tag(sync=True)

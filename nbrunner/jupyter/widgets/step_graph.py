@@ -1,0 +1,42 @@
+"""The steps of a flow as a drawing, with what became of each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from traitlets import Dict, List, Unicode
+
+from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.progress import Progress
+
+
+class StepGraph(Widget, bundle="step_graph"):
+    """The graph of a flow.
+
+    Attributes
+    ----------
+    steps : list of dict
+        ``name``, ``type``, ``next`` and ``doc`` of each step.
+    progress : dict
+        For each step how many of its tasks are pending, running, done, failed, cloned.
+    selected : str
+        The step that was clicked; empty for none.
+    """
+
+    steps = List(Dict()).tag(sync=True)
+    progress = Dict().tag(sync=True)
+    selected = Unicode().tag(sync=True)
+
+    def show(self, progress: Progress) -> None:
+        """Show what became of the steps so far."""
+        self.progress = {name: asdict(counts) for name, counts in progress.steps.items()}
+
+
+def steps_of(flow: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps of a run's record as the graph takes them."""
+    types = flow.get("types", {})
+    return [
+        {"name": name, "type": types.get(name, ""), "next": list(behind), "doc": ""}
+        for name, behind in flow.get("following", {}).items()
+    ]

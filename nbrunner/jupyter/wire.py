@@ -1,0 +1,15 @@
+"""Names on the wire; ``js/src/shared/wire.ts`` has the same, and a test holds them together."""
+
+from __future__ import annotations
+
+STATES = ("starting", "running", "successful", "failed", "stopped", "timed out", "lost")
+
+ACTION = "action"
+ACTIONS = ("stop", "background", "resume")
+
+WINDOW = "window"
+TAIL = "tail"
+MATCH = "match"
+LINE = "line"
+DOWNLOAD = "download"
+COPY = "copy"
