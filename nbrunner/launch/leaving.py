@@ -106,7 +106,9 @@ def _write_what_is_buffered() -> None:
 
 
 def _flush_files(close: bool) -> None:
-    of_python, text, binary = [], [], []
+    of_python: list[Any] = []
+    text: list[Any] = []
+    binary: list[Any] = []
     for each in gc.get_objects():
         kind = type(each)
         if issubclass(kind, io.IOBase) and each not in (sys.stdin, sys.stdout, sys.stderr):

@@ -3,149 +3,115 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
-from support.both_ways import both_ways, masked
-
-# name: an expression, evaluated by the run process and by a task.
-PROBES = {
-    "argv": "sys.argv",
-    "orig_argv": "sys.orig_argv",
-    "main": "[__name__, __file__, __spec__, __cached__, __doc__, __package__]",
-    "loader": "[type(__loader__).__name__, __loader__.name, __loader__.path]",
-    "names in main": "sorted(vars(sys.modules['__main__']))",
-    "names in builtins": "sorted(vars(__import__('builtins')))",
-    "path": "sys.path",
-    "cwd": "os.getcwd()",
-    "environ": "dict(os.environ)",
-    "order of environ": "list(os.environ)",
-    "environ of children": "subprocess.check_output(['env', '-0']).decode().split(chr(0))",
-    "stdin": "stream(sys.stdin)",
-    "stdout": "stream(sys.stdout)",
-    "stderr": "stream(sys.stderr)",
-    "originals": "[getattr(sys, n) is getattr(sys, f'__{n}__') for n in ('stdin', 'stdout')]",
-    "what stdin is": "os.readlink('/proc/self/fd/0').split(':')[0]",
-    "descriptors": "sorted(map(int, os.listdir('/proc/self/fd')))",
-    "descriptors of children": "subprocess.check_output(['ls', '/proc/self/fd']).split()",
-    "locale": "[locale.setlocale(locale.LC_ALL), locale.getpreferredencoding(False)]",
-    "encodings": "[sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()]",
-    "umask": "[os.umask(0o22) for _ in range(2)][0]",
-    "limits": "[resource.getrlimit(n) for n in range(10)]",
-    "nice": "os.nice(0)",
-    "affinity": "sorted(os.sched_getaffinity(0))",
-    "user": "[os.getresuid(), os.getresgid(), os.getgroups()]",
-    "flags": "[sys.flags, sys.warnoptions, sys._xoptions, sys.dont_write_bytecode]",
-    "warnings": "warnings.filters",
-    "gc": "[gc.isenabled(), gc.get_threshold(), gc.get_debug()]",
-    "signals": "{n: str(signal.getsignal(n)) for n in range(1, 32) if n not in (9, 19)}",
-    "signal mask": "signal.pthread_sigmask(signal.SIG_BLOCK, [])",
-    "wakeup": "signal.set_wakeup_fd(-1)",
-    "alarm": "signal.getitimer(signal.ITIMER_REAL)",
-    "threads": "[t.name for t in threading.enumerate()]",
-    "main thread": "[threading.current_thread() is threading.main_thread(), "
-    "threading.main_thread().native_id == os.getpid(), "
-    "threading.main_thread().ident == threading.get_ident()]",
-    "group": "[os.getpgid(0) == os.getpid(), os.getsid(0) == os.getpid()]",
-    "logging": "[logging.root.handlers, logging.root.level, logging.raiseExceptions]",
-    "hooks": "[sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__, "
-    "threading.excepthook is threading.__excepthook__, sys.gettrace(), sys.getprofile()]",
-    "limits of python": "[sys.getrecursionlimit(), sys.getswitchinterval()]",
-    "interpreter": "[sys.executable, sys.prefix, sys.base_prefix, sys.version, sys.platform]",
-    "names of programs": "[multiprocessing.current_process().name, "
-    "multiprocessing.get_start_method(), multiprocessing.parent_process()]",
-    "temporary files": "tempfile.gettempdir()",
-    "time zone": "[time.tzname, time.timezone]",
-    "exit functions": "atexit._ncallbacks()",
-    "loops": "[type(asyncio.get_event_loop_policy()).__name__, asyncio._get_running_loop()]",
-    "stack": "[f.f_code.co_name for f, _ in traceback.walk_stack(None)][-1]",
-    "zombies": "subprocess.run(['true']).returncode",
-}
+from support import probe
+from support.both_ways import both_ways, listing
 
 PROBEFLOW = """\
-import asyncio, atexit, gc, json, locale, logging, multiprocessing, os, resource, signal
-import subprocess, sys, tempfile, threading, time, traceback, warnings
+import sys
 from metaflow import FlowSpec, step
+import probe
 
-PROBES = {probes!r}
-
-def stream(file):
-    return [
-        file.fileno(), file.name, file.mode, file.encoding, file.errors, file.newlines,
-        file.line_buffering, file.write_through, file.isatty(), file.closed,
-        type(file.buffer).__name__, file.buffer.name, file.buffer.mode,
-    ]
-
-def found():
-    answers = {{}}
-    for name, expression in PROBES.items():
-        try:
-            answers[name] = repr(eval(expression))
-        except Exception as error:
-            answers[name] = repr(error)
-    answers["modules"] = sorted(sys.modules)
-    return answers
+STEPS = ('start', 'work', 'join', 'end')
+WHO = next((f'{name} before' for name in STEPS if name in sys.argv), 'run')
+INDEX = sys.argv[sys.argv.index('--split-index') + 1] if '--split-index' in sys.argv else ''
+probe.note(WHO + INDEX)
 
 class ProbeFlow(FlowSpec):
+    'As it sees itself.'
 
     @step
     def start(self):
-        self.found = found()
+        probe.note('start')
+        self.items = [1, 2]
+        self.next(self.work, foreach='items')
+
+    @step
+    def work(self):
+        probe.note(f'work {self.index}')
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        probe.note('join')
         self.next(self.end)
 
     @step
     def end(self):
-        pass
+        probe.note('end')
 
 if __name__ == '__main__':
-    if 'step' not in sys.argv:
-        with open('run.json', 'w') as file:
-            json.dump(found(), file)
     ProbeFlow()
 """
 
+PLACES = ["run", "start before", "start", "work before0", "work 0", "work 1", "join", "end"]
 
-@pytest.fixture(scope="module")
-def probed(tmp_path_factory):
-    """{process: (cold, warm)}, each a dict of what every probe found."""
+# name: variables to set, None to remove. FOLDER is the flow's.
+SURROUNDINGS = {
+    "as it is": {},
+    "no locale": {"LANG": None, "LC_ALL": None, "LC_CTYPE": None},
+    "many switches": {
+        "LC_ALL": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONFAULTHANDLER": "1",
+        "PYTHONHASHSEED": "5",
+        "PYTHONIOENCODING": "latin-1:replace",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONOPTIMIZE": "1",
+        "PYTHONPATH": "FOLDER",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONWARNINGS": "default",
+        "TZ": "Asia/Kolkata",
+    },
+}
+
+
+@pytest.fixture(scope="module", params=SURROUNDINGS)
+def probed(request, tmp_path_factory):
+    """Return what came of a cold and of a warm run, both of which have noted what they see."""
     folder = tmp_path_factory.mktemp("probed")
     state = tmp_path_factory.mktemp("probed-state")
+    shutil.copy(probe.__file__, folder)
     flow = folder / "probeflow.py"
-    flow.write_text(PROBEFLOW.format(probes=PROBES))
-    (folder / "numpy").mkdir()  # stands for nothing: it has no __init__.py
-    found = {"run": [], "task": []}
+    flow.write_text(PROBEFLOW)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NBRUNNER_STATE_DIR", str(state))
         patch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(state / "metaflow"))
         patch.setenv("METAFLOW_USER", "tester")
-        for each in both_ways(flow, patch):
-            assert each.status == "successful", each.stderr
-            found["task"].append(each.running.run["start"].task.data.found)
-            run = json.loads((folder / "run.json").read_text())
-            found["run"].append(run)
+        for name, value in SURROUNDINGS[request.param].items():
+            if value is None:
+                patch.delenv(name, raising=False)
+            else:
+                patch.setenv(name, value.replace("FOLDER", str(folder)))
+        outcomes = both_ways(flow, patch)
+        for each in outcomes:
+            assert each.status == "successful", each.stdout + each.stderr
         from nbrunner.launch.warm import LAUNCHER
 
         LAUNCHER.close()
-    return found
+    return outcomes
 
 
-def test_the_run_process_of_both_was_asked(probed):
-    cold, warm = probed["run"]
-    assert cold["argv"] != warm["argv"]  # each has a directory of its own
+def noted(outcome, place):
+    file = Path(outcome.running.directory.path, "facts", f"{place}.json")
+    return json.loads(outcome.masked(file.read_text()))
 
 
-@pytest.mark.parametrize("process", ["run", "task"])
-@pytest.mark.parametrize("probe", PROBES)
-def test_it_sees_the_same(probed, process, probe):
-    cold, warm = (masked(each[probe]) for each in probed[process])
-    assert warm == cold
-    assert "Error" not in cold, cold
-
-
-@pytest.mark.parametrize("process", ["run", "task"])
-def test_no_module_is_missing(probed, process):
-    cold, warm = (set(each["modules"]) for each in probed[process])
-    # Imported by the start of any interpreter, before and for the script.
-    assert cold - warm <= {"sitecustomize", "usercustomize"}
+@pytest.mark.parametrize("place", PLACES)
+def test_it_sees_the_same(probed, place):
+    cold, warm = (noted(each, place) for each in probed)
+    assert set(cold.pop("modules")) <= set(warm.pop("modules"))  # none is missing
+    # Gives metaflow's own commands at once; see `nbrunner.launch.shortcuts`.
+    warm["meta path"] = [each for each in warm["meta path"] if "_CompiledFinder" not in each]
+    if place == "run":  # the line to the task server; no child has it
+        sockets = [fd for fd, kind in warm["descriptors"].items() if kind == "socket"]
+        assert len(sockets) == 1
+        del warm["descriptors"][sockets[0]]
+    assert {key: [cold[key], warm[key]] for key in cold if cold[key] != warm[key]} == {}
 
 
 HEAD = "import os, sys, signal, threading, time\nfrom metaflow import FlowSpec, step\n"
@@ -272,7 +238,11 @@ CASES = {
         "warnings.warn('careful'); warnings.warn('old', DeprecationWarning)",
         "pass",
     ),
-    "reading stdin": ("", "print(repr(sys.stdin.read()))", "pass"),
+    "nothing on stdin, and no end of it": (
+        "import select\n",
+        "print(select.select([sys.stdin], [], [], 0.01)[0], sys.stdin.isatty())",
+        "pass",
+    ),
     "a broken import": ("", "import no_such_module", "pass"),
     "logging": (
         "import logging\n",
@@ -291,11 +261,12 @@ def test_it_comes_to_the_same(case, write_flow, monkeypatch):
     assert (warm.status, warm.returncode) == (cold.status, cold.returncode)
     assert said(warm.stdout) == said(cold.stdout)
     assert said(warm.stderr) == said(cold.stderr)
+    assert listing(warm.cwd) == listing(cold.cwd)
 
 
-def said(lines: list[str]) -> list[str]:
+def said(text: str) -> list[str]:
     """Return the lines in an order that does not hang on which pipe was read first."""
-    return sorted(lines)
+    return sorted(text.splitlines())
 
 
 REPEATING = (

@@ -1,7 +1,8 @@
-"""One flow, run cold and run warm, and what is the same in both put out of the way."""
+"""One flow run cold and run warm at the same time, each in a directory of its own."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import dataclass
@@ -9,16 +10,45 @@ from pathlib import Path
 from typing import Any
 
 from nbrunner import Runner
+from nbrunner.errors import RunStartError
+from nbrunner.executing import ExecutingRun
 from nbrunner.launch.warm import WARM_VARIABLE
 
 # What differs between any two runs of one flow.
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"), "TIME"),
     (re.compile(r"\b\d{16}\b"), "RUN"),
-    (re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), "DIRECTORY"),
+    (re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), "RECORD"),
     (re.compile(r"pid \d+"), "pid PID"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
 )
+
+
+@dataclass
+class Outcome:
+    """What a run came to, seen from outside, without what names this very run.
+
+    Attributes
+    ----------
+    status : str
+        ``"not started"`` if it ended before it had an id.
+    returncode : int or None
+    stdout, stderr : str
+        The message of the error, and nothing, for one that has not started.
+    cwd : Path
+    running : ExecutingRun or None
+    """
+
+    status: str
+    returncode: int | None
+    stdout: str
+    stderr: str
+    cwd: Path
+    running: ExecutingRun | None
+
+    def masked(self, text: str) -> str:
+        """Return a text without what names this very run."""
+        return masked(text.replace(str(self.cwd), "CWD"))
 
 
 def masked(text: str) -> str:
@@ -27,39 +57,64 @@ def masked(text: str) -> str:
     return text
 
 
-@dataclass
-class Outcome:
-    """What can be seen of a run from outside."""
-
-    status: str
-    returncode: int | None
-    stdout: list[str]
-    stderr: list[str]
-    running: Any
-
-
-def outcome(flow: Path, monkeypatch: Any, warm: bool, **arguments: Any) -> Outcome:
-    """Run a flow; a run that is to be warm must be."""
+async def _start(
+    flow: Path, monkeypatch: Any, warm: bool, options: dict[str, Any]
+) -> tuple[Path, ExecutingRun | RunStartError]:
+    cwd = flow.parent / ("warm" if warm else "cold")
+    cwd.mkdir(exist_ok=True)
     monkeypatch.setenv(WARM_VARIABLE, "1" if warm else "0")
-    running = Runner(flow, pylint=False, show_output=False).run(**arguments)
-    assert running.warm == warm, running.cold_reason
-    return Outcome(
-        running.status,
-        running.returncode,
-        masked(running.stdout).splitlines(),
-        masked(running.stderr).splitlines(),
-        running,
-    )
-
-
-def both_ways(flow: Path, monkeypatch: Any, **arguments: Any) -> tuple[Outcome, Outcome]:
-    """Return what a cold and a warm run of a flow come to, from the same directory."""
-    here = os.getcwd()
+    # A run would see the variable; as such it is of no interest to it.
+    env = {**options.get("env", {}), WARM_VARIABLE: "hidden"}
+    runner = Runner(flow, **{"pylint": False, "cwd": cwd, **options, "env": env})
     try:
-        os.chdir(flow.parent)
-        return (
-            outcome(flow, monkeypatch, warm=False, **arguments),
-            outcome(flow, monkeypatch, warm=True, **arguments),
-        )
-    finally:
-        os.chdir(here)
+        running = await runner.async_run()
+    except RunStartError as error:
+        return cwd, error
+    assert running.warm == warm, running.cold_reason
+    return cwd, running
+
+
+async def _end(cwd: Path, running: ExecutingRun | RunStartError) -> Outcome:
+    if isinstance(running, RunStartError):
+        found = Outcome("not started", running.returncode, str(running), "", cwd, None)
+    else:
+        await running
+        status, code = running.status, running.returncode
+        found = Outcome(status, code, running.stdout, running.stderr, cwd, running)
+    found.stdout, found.stderr = found.masked(found.stdout), found.masked(found.stderr)
+    return found
+
+
+def both_ways(flow: Path, monkeypatch: Any, **options: Any) -> tuple[Outcome, Outcome]:
+    """Return what a cold and a warm run of a flow come to; the warm one must be warm.
+
+    Parameters
+    ----------
+    **options
+        Of `Runner`.
+    """
+
+    async def main() -> tuple[Outcome, Outcome]:
+        cold = await _start(flow, monkeypatch, False, options)
+        warm = await _start(flow, monkeypatch, True, options)
+        return await _end(*cold), await _end(*warm)
+
+    return asyncio.run(main())
+
+
+def warmly(flow: Path, monkeypatch: Any, **options: Any) -> Outcome:
+    """Return what a warm run comes to."""
+
+    async def main() -> Outcome:
+        return await _end(*await _start(flow, monkeypatch, True, options))
+
+    return asyncio.run(main())
+
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return the files in a folder and what is in them."""
+    return {
+        os.path.relpath(file, folder): file.read_text(errors="replace")
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }

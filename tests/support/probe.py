@@ -1,5 +1,8 @@
 """What a process can see of itself. Copied beside a flow, and imported by it."""
 
+import asyncio
+import atexit
+import builtins
 import gc
 import io
 import json
@@ -11,10 +14,12 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 from pathlib import Path
 
@@ -24,9 +29,12 @@ def note(place):
     record = os.environ.get("NBRUNNER_RUN_DIRECTORY")
     if record is None:  # imported to be described
         return
+    if place == "run":
+        leaders = {"run": os.getpid(), "session": os.getsid(0)}
+        Path(record, "leaders.json").write_text(json.dumps(leaders))
+    facts = {name: look() for name, look in LOOKS.items()}
     folder = Path(record, "facts")
     folder.mkdir(exist_ok=True)
-    facts = {name: look() for name, look in LOOKS.items()}
     (folder / f"{place}.json").write_text(json.dumps(facts, default=repr), encoding="utf-8")
 
 
@@ -39,6 +47,10 @@ def open_descriptors():
         except FileNotFoundError:
             continue
     return found
+
+
+def output(*words):
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def stream_facts(stream):
@@ -74,9 +86,9 @@ def main_facts():
 
 
 def kin():
-    """Return who leads this process, told by whether it is the process or its parent."""
-    run = json.loads(Path(os.environ["NBRUNNER_RUN_DIRECTORY"], "run.json").read_text())
-    names = {os.getpid(): "itself", run["run"]: "the run", run["session"]: "the supervisor"}
+    """Return who leads this process, told by the run's own record of itself."""
+    run = json.loads(Path(os.environ["NBRUNNER_RUN_DIRECTORY"], "leaders.json").read_text())
+    names = {pid: name for name, pid in run.items()} | {os.getpid(): "this"}
     return {"group": names.get(os.getpgid(0)), "session": names.get(os.getsid(0))}
 
 
@@ -110,10 +122,13 @@ LOOKS = {
         getattr(sys, "tracebacklimit", "unlimited"),
     ],
     "main": main_facts,
+    "names in builtins": lambda: sorted(vars(builtins)),
     "modules": lambda: list(sys.modules),
     "cwd": os.getcwd,
     "environ": lambda: list(os.environ.items()),
-    "environ as inherited": lambda: os.popen("env -0").read(),
+    "environ of children": lambda: output("env", "-0").split("\0"),
+    "descriptors of children": lambda: output("ls", "/proc/self/fd").split(),
+    "zombies": lambda: subprocess.run(["true"], check=False).returncode,
     "umask": lambda: os.umask(os.umask(0o77)),
     "umask again": lambda: os.umask(os.umask(0o22)),
     "stdin": lambda: stream_facts(sys.stdin),
@@ -164,6 +179,12 @@ LOOKS = {
         [each.name, each.daemon, each.ident == threading.get_native_id() or type(each).__name__]
         for each in threading.enumerate()
     ],
+    "exit functions": lambda: atexit._ncallbacks(),
+    "event loops": lambda: [type(asyncio.get_event_loop_policy()), asyncio._get_running_loop()],
+    "bottom of the stack": lambda: [
+        frame.f_code.co_name for frame, _ in traceback.walk_stack(None)
+    ][-1],
+    "hashes": lambda: os.environ.get("PYTHONHASHSEED") and hash("word"),
     "main thread": lambda: [
         threading.current_thread() is threading.main_thread(),
         threading.main_thread().native_id == os.getpid(),
