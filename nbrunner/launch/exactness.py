@@ -109,11 +109,12 @@ def shadowed(script: str, loaded: Collection[str]) -> str | None:
     The flow's folder comes first on ``sys.path``, already while metaflow is imported.
     """
     own = os.path.basename(script)
-    for entry in os.scandir(os.path.dirname(os.path.realpath(script))):
-        if entry.name == "metaflow_extensions":
-            return f"{entry.path} changes what metaflow imports"
-        if entry.name != own and _module_name(entry) in loaded:
-            return f"{entry.path} stands in for a module that metaflow imports"
+    with os.scandir(os.path.dirname(os.path.realpath(script))) as entries:
+        for entry in entries:
+            if entry.name == "metaflow_extensions":
+                return f"{entry.path} changes what metaflow imports"
+            if entry.name != own and _module_name(entry) in loaded:
+                return f"{entry.path} stands in for a module that metaflow imports"
     return None
 
 

@@ -1,23 +1,33 @@
-"""When a run may be started warm: the rules, one by one."""
+"""When a run may be started warm: the rules, one by one, without a run."""
 
 from __future__ import annotations
 
-import json
+import os
+import sys
+import sysconfig
+from types import ModuleType
 
 import pytest
-from support.both_ways import outcome
+from support.scripts import run_script
 
-from nbrunner import Runner
+from nbrunner.launch.exactness import (
+    Imported,
+    local_config,
+    own_customization,
+    read_differently,
+    shadowed,
+)
 from nbrunner.launch.surroundings import (
     difference,
     mattering_variables,
     never_warm,
     surroundings,
-    task_difference,
+    task_cold_reason,
 )
-from nbrunner.launch.warm import LAUNCHER
 
 BASE = {"PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "METAFLOW_PROFILE": "dev"}
+
+# -- what the owner of a warm interpreter compares -----------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -48,10 +58,10 @@ BASE = {"PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "METAFLOW_PROFILE
 )
 @pytest.mark.parametrize("change", ["set", "unset"])
 def test_a_variable_that_matters_makes_another_interpreter(name, change):
-    now = BASE | {name: "/other"}
-    before = {key: value for key, value in BASE.items() if key != name}
-    then, now = (before, now) if change == "set" else (now, before)
-    assert difference(surroundings(then), surroundings(now)) == f"${name} differs"
+    given = BASE | {name: "/other"}
+    without = {key: value for key, value in BASE.items() if key != name}
+    then, now = (without, given) if change == "set" else (given, without)
+    assert f"${name}" in difference(surroundings(then), surroundings(now))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +86,9 @@ def test_several_differences_are_all_named():
     assert difference(surroundings(BASE), now) == "$LC_ALL, $TZ differ"
 
 
-def test_a_package_installed_meanwhile_makes_another_interpreter(tmp_path):
-    environment = BASE | {"PYTHONPATH": str(tmp_path)}
+@pytest.mark.parametrize("name", ["PYTHONPATH", "METAFLOW_EXTENSIONS_SEARCH_DIRS"])
+def test_a_package_installed_meanwhile_makes_another_interpreter(name, tmp_path):
+    environment = BASE | {name: str(tmp_path)}
     then = surroundings(environment)
     (tmp_path / "new_package.py").touch()
     assert difference(then, surroundings(environment)) == "installed packages differs"
@@ -86,17 +97,49 @@ def test_a_package_installed_meanwhile_makes_another_interpreter(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "file"),
     [
-        ({"METAFLOW_HOME": "{home}"}, "config.json"),
+        ({"METAFLOW_HOME": "{home}", "METAFLOW_PROFILE": ""}, "config.json"),
         ({"METAFLOW_HOME": "{home}", "METAFLOW_PROFILE": "prod"}, "config_prod.json"),
+        ({"METAFLOW_HOME": "~", "HOME": "{home}", "METAFLOW_PROFILE": ""}, "config.json"),
+        ({"HOME": "{home}", "METAFLOW_PROFILE": ""}, ".metaflowconfig/config.json"),
     ],
 )
 def test_another_metaflow_configuration_makes_another_interpreter(variables, file, tmp_path):
     environment = BASE | {key: value.format(home=tmp_path) for key, value in variables.items()}
+    (tmp_path / ".metaflowconfig").mkdir()
     then = surroundings(environment)
+    (tmp_path / "config_other.json").write_text("{}")
+    assert difference(then, surroundings(environment)) is None
     (tmp_path / file).write_text("{}")
     assert difference(then, surroundings(environment)) == "metaflow config differs"
-    (tmp_path / "config_other.json").write_text("{}")
-    assert difference(then, surroundings(environment)) == "metaflow config differs"
+
+
+HANDING_DOWN = """\
+import os, resource, signal
+from nbrunner.launch.surroundings import difference, surroundings
+then = surroundings({{}})
+{code}
+print(difference(then, surroundings({{}})))
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("os.umask(0o27)", "process differs"),
+        ("signal.signal(signal.SIGQUIT, signal.SIG_IGN)", "process differs"),
+        ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])", "process differs"),
+        ("open('/proc/self/oom_score_adj', 'w').write('999')", "process differs"),
+        ("os.nice(1)", "priority differs"),
+        ("resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))", "resource limits differs"),
+        ("os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1])", "cpu affinity differs"),
+        ("os.chdir('/')", "None"),
+        ("os.environ['SET_LATER'] = '1'", "None"),
+    ],
+)
+def test_what_a_process_hands_down_makes_another_interpreter(code, found, tmp_path):
+    if "affinity" in code and len(os.sched_getaffinity(0)) == 1:
+        pytest.skip("one CPU cannot be narrowed down further")
+    assert run_script(tmp_path, HANDING_DOWN.format(code=code)) == [found]
 
 
 @pytest.mark.parametrize(
@@ -104,14 +147,160 @@ def test_another_metaflow_configuration_makes_another_interpreter(variables, fil
     [
         ({}, None),
         ({"PYTHONPATH": "/a:/b"}, None),
+        ({"PYTHONPATH": ""}, None),
         ({"PYTHONPATH": "a:/b"}, "PYTHONPATH holds a relative path"),
         ({"PYTHONPATH": "/a:"}, "PYTHONPATH holds a relative path"),
+        ({"PYTHONPYCACHEPREFIX": "cache"}, "PYTHONPYCACHEPREFIX holds a relative path"),
+        ({"METAFLOW_HOME": "config"}, "METAFLOW_HOME holds a relative path"),
+        ({"METAFLOW_HOME": "~/config"}, None),
         ({"PYTHONINSPECT": "1"}, "PYTHONINSPECT asks for a prompt"),
+        ({"PYTHONVERBOSE": "1"}, "PYTHONVERBOSE asks for a line with each import"),
+        ({"COVERAGE_PROCESS_START": "/c"}, "COVERAGE_PROCESS_START asks each process"),
     ],
 )
 def test_what_no_warm_interpreter_can_do(variables, reason):
     found = never_warm(BASE | variables)
     assert found is None if reason is None else found.startswith(reason)
+
+
+# -- what the warm interpreter looks at ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("beside", "counts"),
+    [
+        ("click.py", True),
+        ("json.pyc", True),
+        ("numpy.so", True),
+        ("requests/__init__.py", True),
+        ("metaflow_extensions/anything.py", True),
+        ("click/data.csv", False),  # gives way to any module of its name
+        ("json.old.py", False),
+        ("json.txt", False),
+        ("flow.py", False),  # the flow itself
+        ("helper.py", False),
+    ],
+)
+def test_what_stands_beside_the_flow(beside, counts, tmp_path):
+    (tmp_path / "flow.py").touch()
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).touch()
+    loaded = {"click", "json", "numpy", "requests", "flow"}
+    found = shadowed(str(tmp_path / "flow.py"), loaded)
+    assert (found is not None and str(tmp_path / beside.split("/")[0]) in found) == counts
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        ([], None),
+        ([".metaflow/"], None),
+        ([".metaflow/config.json"], ".metaflow/config.json holds for some directories only"),
+        (["deep/.metaflow/", ".metaflow/config.json"], None),  # the nearest counts
+        (["deep/.metaflow/config.json"], "deep/.metaflow/config.json holds for some"),
+    ],
+)
+def test_a_metaflow_configuration_of_a_directory(made, reason, tmp_path):
+    for name in made:
+        path = tmp_path / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.write_text("{}")
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    found = local_config(str(tmp_path / "deep" / "er"), "/")
+    assert found is None if reason is None else reason in found
+    assert local_config("/", str(tmp_path / "deep" / "er")) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "then", "now", "reason"),
+    [
+        ([], {"A": "1"}, {}, None),
+        (["A"], {"A": "1"}, {"A": "1"}, None),
+        (["A"], {"A": "1"}, {"A": "2"}, "$A read by an import"),
+        (["A", "B"], {}, {"A": "", "B": ""}, "$A, $B read by an import"),
+        (["NBRUNNER_RUN_DIRECTORY"], {}, {"NBRUNNER_RUN_DIRECTORY": "/r"}, None),
+    ],
+)
+def test_variables_that_an_import_has_read(names, then, now, reason):
+    assert read_differently(names, then, now) == reason
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        (None, None),
+        ("{library}/sitecustomize.py", None),  # a distribution's
+        ("{packages}/sitecustomize.py", "may do something else in each process"),
+    ],
+)
+def test_start_up_files(file, reason):
+    paths = sysconfig.get_paths()
+    module = ModuleType("sitecustomize")
+    if file:
+        module.__file__ = file.format(library=paths["stdlib"], packages=paths["purelib"])
+    found = own_customization({"sitecustomize": module} if file else {})
+    assert found is None if reason is None else found.endswith(reason)
+
+
+def test_own_files_that_have_changed(tmp_path):
+    file = tmp_path / "preloaded.py"
+    file.write_text("x = 1\n")
+    imported = Imported(sources={str(file): file.stat().st_mtime_ns})
+    assert imported.outdated() is None
+    file.write_text("x = 2\n")
+    assert str(file) in imported.outdated()
+    file.unlink()
+    assert str(file) in imported.outdated()
+
+
+READING = """\
+import importlib
+from nbrunner.launch.exactness import IMPORTED
+from nbrunner.launch.surroundings import mattering_variables
+from nbrunner.launch.zygote import PRELOADED
+with IMPORTED.noting_imports():
+    for name in PRELOADED:
+        importlib.import_module(name)
+read = dict.fromkeys(IMPORTED.read, "")
+assert "METAFLOW_PROFILE" in read
+print(*sorted(read.keys() - mattering_variables(read).keys()))
+"""
+
+
+def test_what_metaflow_reads_while_it_is_imported_is_compared(tmp_path):
+    (rest,) = run_script(tmp_path, READING)
+    # These are compared too, if only by the warm interpreter itself.
+    assert set(rest.split()) <= {"TEST_S3_RETRY", "_PYTHON_PROJECT_BASE"}
+
+
+# -- tasks ---------------------------------------------------------------------------------
+
+FLOW = "/f/flow.py"
+STEP = [sys.executable, FLOW, "--quiet", "--metadata", "local", "step", "start", "--run-id", "1"]
+CONFIGURED = [sys.executable, FLOW, "--config-value", "c", "kv.c", "step", "start"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (STEP, None),
+        (CONFIGURED, None),
+        ([sys.executable, FLOW, "--quiet", "step", "start"], None),
+        ([sys.executable, FLOW, "step", "start"], None),
+        (["/conda/envs/x/bin/python", *STEP[1:]], "the interpreter is /conda/envs/x/bin/python"),
+        ([sys.executable, "-m", "mpi", *STEP[1:]], "it does not run the flow file"),
+        (["bash", "-c", "step"], "the interpreter is bash"),
+        ([*STEP[:5], "kubernetes", *STEP[5:]], "it is not a local step"),
+        ([*STEP[:5], "batch", *STEP[5:]], "it is not a local step"),
+        ([*STEP[:5], "an_extension", *STEP[5:]], "it is not a local step"),
+        ([*STEP[:3], "kubernetes", *STEP[5:]], "it is not a local step"),
+        ([*CONFIGURED[:5], "slurm", *CONFIGURED[5:]], "it is not a local step"),
+        ([*STEP[:5], "card", "create"], "it is not a local step"),
+    ],
+)
+def test_which_commands_are_forked(command, reason):
+    assert task_cold_reason(command, FLOW, BASE, BASE) == reason
 
 
 @pytest.mark.parametrize(
@@ -121,102 +310,16 @@ def test_what_no_warm_interpreter_can_do(variables, reason):
         # Metaflow's runtime sets these for every task.
         ({"METAFLOW_RUN_ID": "1", "PYTHONUNBUFFERED": "x"}, None),
         ({"METAFLOW_RUNTIME_ENVIRONMENT": "local"}, None),
+        ({"METAFLOW_CODE_SHA": "1", "METAFLOW_CODE_URL": "s3://"}, None),
         ({"MY_OWN": "1", "AWS_PROFILE": "x"}, None),
-        # @environment(vars=...) may set anything; @conda and @pypi set the path.
+        # @environment(vars=...) may set anything.
         ({"PYTHONPATH": "/env"}, "$PYTHONPATH differs"),
         ({"LD_LIBRARY_PATH": "/env/lib"}, "$LD_LIBRARY_PATH differs"),
         ({"METAFLOW_DEFAULT_DATASTORE": "s3"}, "$METAFLOW_DEFAULT_DATASTORE differs"),
         ({"OMP_NUM_THREADS": "1"}, "$OMP_NUM_THREADS differs"),
         ({"TZ": "UTC"}, "$TZ differs"),
+        ({"READ": "1"}, "$READ differs"),
     ],
 )
-def test_which_tasks_are_forked(changes, reason):
-    assert task_difference(BASE, BASE | changes) == reason
-
-
-# -- end to end ----------------------------------------------------------------------------
-
-TELLING = """\
-import os, sys
-from metaflow import FlowSpec, environment, step
-
-class TellingFlow(FlowSpec):
-
-    @step
-    def start(self):
-        self.first = os.environ.get('OMP_NUM_THREADS')
-        self.next(self.middle)
-
-    @environment(vars={'OMP_NUM_THREADS': '3', 'PYTHONPATH': os.environ['EXTRA']})
-    @step
-    def middle(self):
-        import only_there
-        self.word = only_there.WORD, os.environ['OMP_NUM_THREADS']
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-if __name__ == '__main__':
-    TellingFlow()
-"""
-
-
-def test_a_task_whose_environment_differs_is_a_fresh_interpreter(write_flow, tmp_path, monkeypatch):
-    (tmp_path / "extra").mkdir()
-    (tmp_path / "extra" / "only_there.py").write_text("WORD = 'found'\n")
-    monkeypatch.setenv("EXTRA", str(tmp_path / "extra"))
-    ended = outcome(write_flow("tellingflow.py", TELLING), monkeypatch, warm=True)
-    assert ended.status == "successful", ended.stdout
-    assert ended.running.run.data.word == ("found", "3")
-
-
-def way(running):
-    return json.loads((running.directory.path / "start.json").read_text())
-
-
-def test_the_way_is_on_the_handle_and_in_the_record(write_flow, monkeypatch):
-    flow = write_flow("slowflow")
-    monkeypatch.setenv("NBRUNNER_WARM", "1")
-    warm = Runner(flow, show_output=False, pylint=False).run(seconds=0)
-    assert (warm.warm, warm.cold_reason) == (True, "")
-    assert way(warm) == {"way": "warm", "why": ""}
-    relative = Runner(flow, show_output=False, pylint=False, env={"PYTHONPATH": "."})
-    cold = relative.run(seconds=0)
-    assert (cold.status, cold.warm) == ("successful", False)
-    assert "PYTHONPATH" in cold.cold_reason
-    assert way(cold) == {"way": "cold", "why": cold.cold_reason}
-
-
-def test_the_variable_turns_warm_starts_off(write_flow, monkeypatch):
-    monkeypatch.setenv("NBRUNNER_WARM", "0")
-    running = Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
-    assert not running.warm
-    assert running.cold_reason == "turned off by $NBRUNNER_WARM"
-
-
-def test_the_trait_turns_warm_starts_off(write_flow, monkeypatch):
-    monkeypatch.setenv("NBRUNNER_WARM", "1")
-    monkeypatch.setattr(LAUNCHER, "enabled", False)
-    running = Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
-    assert not running.warm
-    assert running.cold_reason == "turned off by warm_starts"
-
-
-@pytest.mark.parametrize("beside", ["click.py", "json.py", "metaflow_extensions/__init__.py"])
-def test_a_module_beside_the_flow_that_metaflow_would_import_makes_the_start_cold(
-    beside, write_flow, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("NBRUNNER_WARM", "1")
-    (tmp_path / beside).parent.mkdir(exist_ok=True)
-    text = "from _json_real import *\n" if beside == "json.py" else ""
-    (tmp_path / beside).write_text(text)
-    runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
-    if beside == "json.py":  # as `python flow.py` does: it imports that one
-        with pytest.raises(Exception, match="_json_real"):
-            runner.run(seconds=0)
-        return
-    running = runner.run(seconds=0)
-    assert not running.warm
-    assert str(tmp_path) in running.cold_reason
+def test_with_which_environment_tasks_are_forked(changes, reason):
+    assert task_cold_reason(STEP, FLOW, BASE, BASE | changes, read={"READ"}) == reason
