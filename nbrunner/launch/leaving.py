@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import types
 from typing import Any, NoReturn
 
 from nbrunner.userfiles import is_users
@@ -76,50 +77,51 @@ def leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn
 
 
 def _let_go(namespace: dict[str, Any], last_shared: str) -> None:
-    """Drop what the script and the user's own modules hold: open files are written then.
+    """Drop what the script and the user's own modules hold: objects, then code, then modules.
 
-    From the youngest module back to those that all forks share: to look at these would
+    So what runs while an object is let go still finds all that it calls. The modules are
+    those from the youngest back to the last that all forks share: to look at these would
     count references to them, and so copy three hundred pages.
     """
     own = itertools.takewhile(lambda name: name != last_shared, reversed(sys.modules))
-    for module in [sys.modules[name] for name in own]:
-        if is_users(getattr(module, "__file__", None) or "<none>"):
-            vars(module).clear()
-    for name in [name for name in namespace if name != "__builtins__"]:
-        namespace[name] = None
+    modules = [sys.modules[name] for name in own]
+    spaces = [namespace] + [
+        vars(module)
+        for module in modules
+        if is_users(getattr(module, "__file__", None) or "<none>")
+    ]
+    code = (types.FunctionType, type)
+    for kept in ((*code, types.ModuleType), (types.ModuleType,), ()):
+        for space in spaces:
+            for name in [name for name in space if name != "__builtins__"]:
+                if not isinstance(space[name], kept):
+                    space[name] = None
     gc.collect()
 
 
 def _write_what_is_buffered() -> None:
     """Write out the files that something else still holds.
 
-    Compressed and other files made of Python are closed, before those that they write to;
-    but not under the hands of a daemon thread. One that writes to a file for ever is waited
-    for as long as the interpreter would.
+    A daemon thread may be writing to one of them for ever: it is waited for as long as the
+    interpreter would.
     """
     if threading.active_count() == 1:
-        _flush_files(close=True)
+        _flush_files()
         return
-    flushing = threading.Thread(target=_flush_files, args=(False,), daemon=True)
+    flushing = threading.Thread(target=_flush_files, daemon=True)
     flushing.start()
     flushing.join(1)
 
 
-def _flush_files(close: bool) -> None:
-    of_python: list[Any] = []
-    text: list[Any] = []
-    binary: list[Any] = []
-    for each in gc.get_objects():
-        kind = type(each)
-        if issubclass(kind, io.IOBase) and each not in (sys.stdin, sys.stdout, sys.stderr):
-            if kind.__module__ != "_io":
-                of_python.append(each)
-            else:
-                (text if kind is io.TextIOWrapper else binary).append(each)
-    finish = [each.close for each in of_python] if close else []
-    for write in (*finish, *(each.flush for each in (*text, *binary))):
+def _flush_files() -> None:
+    files = [each for each in gc.get_objects() if issubclass(type(each), _BUFFERED)]
+    # Text goes to binary files, so these come last.
+    for each in sorted(files, key=lambda each: not isinstance(each, io.TextIOWrapper)):
         with contextlib.suppress(Exception):  # nobody is left to be told
-            write()
+            each.flush()
+
+
+_BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
 def _flushed() -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import probe
-from support.both_ways import both_ways, listing
+from support.both_ways import both_ways, listing, warmly
 
 PROBEFLOW = """\
 import sys
@@ -164,6 +164,64 @@ CASES = {
         "self.file = 'kept.txt'; f = open('kept.txt', 'w'); f.write('all'); globals().update(f=f)",
         "print(open('kept.txt').read())",
     ),
+    "files that others keep": (
+        "import ctypes, string\n",
+        "sys.kept = open('sys.txt', 'w'); sys.kept.write('by sys'); "
+        "string.kept = open('string.bin', 'wb'); string.kept.write(b'by a library'); "
+        "libc = ctypes.CDLL(None); libc.fopen.restype = ctypes.c_void_p; "
+        "file = libc.fopen(b'c.txt', b'w'); libc.fputs(b'by C', ctypes.c_void_p(file))",
+        "pass",
+    ),
+    "a file under a daemon thread": (
+        "def write(file):\n    while True:\n        file.write('x' * 65536)\n",
+        "reader, writer = os.pipe(); self.reader = 'blocked'; "
+        "threading.Thread(target=write, args=(os.fdopen(writer, 'w'),), daemon=True).start(); "
+        "time.sleep(0.05)",
+        "pass",
+    ),
+    "objects let go at the end": (
+        "class Last:\n    def __del__(self, write=os.write):\n        write(1, b'gone\\n')\n"
+        "kept = Last()\n",
+        "pass",
+        "pass",
+    ),
+    "exit of the run process": (
+        "if 'run' in sys.argv:\n    print('before'); sys.exit('no run today')\n",
+        "pass",
+        "pass",
+    ),
+    "exception of the run process": (
+        "def deep():\n    raise ValueError('ü')\nif 'run' in sys.argv:\n    deep()\n",
+        "pass",
+        "pass",
+    ),
+    "interrupt of the run process": (
+        "if 'run' in sys.argv:\n    raise KeyboardInterrupt\n",
+        "pass",
+        "pass",
+    ),
+    "kill of the run process": (
+        "if 'run' in sys.argv:\n    os.kill(os.getpid(), signal.SIGKILL)\n",
+        "pass",
+        "pass",
+    ),
+    "exit functions of the run process": (
+        "import atexit\nif 'run' in sys.argv:\n"
+        "    for word in ('last', 'first'):\n        atexit.register(print, word)\n",
+        "pass",
+        "pass",
+    ),
+    "stdout closed": ("", "sys.stdout.close(); os.close(1)", "pass"),
+    "deep recursion": (
+        "def down(n):\n    return n and down(n - 1)\n",
+        "print(down(900))",
+        "pass",
+    ),
+    "a fork that goes on": (
+        "",
+        "pid = os.fork(); os.write(1, b'both\\n'); pid and os.waitpid(pid, 0); pid or os._exit(0)",
+        "pass",
+    ),
     "a thread that goes on": (
         "def later():\n    time.sleep(0.2)\n    print('later', flush=True)\n",
         "threading.Thread(target=later).start(); print('started')",
@@ -225,7 +283,7 @@ CASES = {
     ),
     "an executor of processes": (
         "from concurrent.futures import ProcessPoolExecutor\ndef square(x):\n    return x * x\n",
-        "print(list(ProcessPoolExecutor(2).map(square, range(5))))",
+        "with ProcessPoolExecutor(2) as pool: print(list(pool.map(square, range(5))))",
         "pass",
     ),
     "asyncio": (
@@ -313,7 +371,6 @@ def test_random_numbers_repeat_neither_between_tasks_nor_between_runs(write_flow
     flow = write_flow("randomflow.py", REPEATING)
     drawn = []
     for _ in range(2):
-        _cold, warm = both_ways(flow, monkeypatch)
-        drawn += warm.running.run.data.drawn
+        drawn += warmly(flow, monkeypatch).running.run.data.drawn
     for column in zip(*drawn, strict=True):
         assert len(set(column)) == len(drawn) == 8
