@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import crowd, leavings, logs, loop, starting
+from tests.benchmarks import crowd, leavings, logs, loop, memory, starting
 
 BENCHMARKS = {
     benchmark.name: benchmark
-    for topic in (logs, loop, leavings, starting, crowd)
+    for topic in (logs, loop, leavings, starting, memory, crowd)
     for benchmark in topic.BENCHMARKS
 }

@@ -1,0 +1,131 @@
+"""What a step task holds in memory: of its own, and together with other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.measuring import PEER, Benchmark, Figures, Row, runner_class, write_flow
+
+_TASKS = 4
+
+# Each task says that it is there, and stays until it is told to end.
+WAITING = f"""\
+import os, time
+from pathlib import Path
+from metaflow import FlowSpec, step
+
+class WaitingFlow(FlowSpec):
+    @step
+    def start(self):
+        self.items = list(range({_TASKS}))
+        self.next(self.work, foreach='items')
+    @step
+    def work(self):
+        Path(f'task-{{os.getpid()}}').touch()
+        while not os.path.exists('end'):
+            time.sleep(0.02)
+        self.next(self.join)
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    WaitingFlow()
+"""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a process has in memory.
+
+    Attributes
+    ----------
+    private_bytes : int
+        Pages that no other process has: the unique set size, freed when it ends.
+    shared_bytes : int
+        Pages that others have as well.
+    """
+
+    private_bytes: int
+    shared_bytes: int
+
+
+def memory(pid: int) -> Memory:
+    """Return the memory of a living process (Linux: ``/proc/<pid>/smaps_rollup``).
+
+    Raises
+    ------
+    FileNotFoundError, ProcessLookupError
+        There is no such process, or it has just ended.
+    """
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(size) for name, size, _unit in map(str.split, lines)}
+    return Memory(
+        private_bytes=1024 * (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]),
+        shared_bytes=1024 * (kilobytes["Shared_Clean:"] + kilobytes["Shared_Dirty:"]),
+    )
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+def _pids() -> list[int]:
+    return [int(file.name.removeprefix("task-")) for file in Path().glob("task-*")]
+
+
+def waiting_tasks(whose: str) -> Figures:
+    """Measure the tasks of one step while all of them are there."""
+    flow = write_flow(WAITING)
+
+    async def main() -> list[Memory]:
+        running = await runner_class(whose)(flow, pylint=False).async_run()
+        try:
+            async with asyncio.timeout(120):
+                await _until(lambda: len(_pids()) == _TASKS)
+            return [memory(pid) for pid in _pids()]
+        finally:
+            Path("end").touch()
+            await running.wait()
+
+    found = asyncio.run(main())
+    return {
+        "private": statistics.median(each.private_bytes for each in found) / 1e6,
+        "shared": statistics.median(each.shared_bytes for each in found) / 1e6,
+        "tasks": len(found),
+        "zygote": _zygote_megabytes() if whose != PEER else 0.0,
+    }
+
+
+def _zygote_megabytes() -> float:
+    """Return what the warm interpreter, the only child of this process, holds."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    (zygote,) = (memory(int(pid)) for pid in children)
+    return (zygote.private_bytes + zygote.shared_bytes) / 1e6
+
+
+BENCHMARKS = (
+    Benchmark(
+        "memory",
+        waiting_tasks,
+        (
+            Row("memory of a step task beside three others, its own", "private", "MB"),
+            Row(
+                "the same, shared with other processes",
+                "shared",
+                "MB",
+                "",
+                "the warm interpreter: {nbrunner.zygote:.0f} MB, once",
+            ),
+        ),
+    ),
+)
