@@ -13,6 +13,16 @@ loop of roles is left, and the interpreter runs the flow as its main program.
 
 The owner's end of the control socket closes when the owner ends, however it ends; the
 zygote then ends too. Runs need it no longer once they have been forked.
+
+What a flow can tell, all the same, from a cold start:
+
+- a task's parent is the task server, and ``/proc/<pid>/cmdline`` and ``environ`` are the
+  zygote's; the run process has one more descriptor, closed on exec
+- four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion
+- more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
+- strings hash alike in all forks of one zygote, and addresses are alike
+- at the end, what installed modules still hold is flushed but not let go, and exit functions
+  of C libraries that were loaded before the fork are not run
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ import asyncio
 import os
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.measuring import PEER, Benchmark, Figures, Row, runner_class, write_flow
+from tests.support.memory import Memory, memory
 
 _TASKS = 4
 
@@ -40,38 +40,6 @@ class WaitingFlow(FlowSpec):
 if __name__ == '__main__':
     WaitingFlow()
 """
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What a process has in memory.
-
-    Attributes
-    ----------
-    private_bytes : int
-        Pages that no other process has: the unique set size, freed when it ends.
-    shared_bytes : int
-        Pages that others have as well.
-    """
-
-    private_bytes: int
-    shared_bytes: int
-
-
-def memory(pid: int) -> Memory:
-    """Return the memory of a living process (Linux: ``/proc/<pid>/smaps_rollup``).
-
-    Raises
-    ------
-    FileNotFoundError, ProcessLookupError
-        There is no such process, or it has just ended.
-    """
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    kilobytes = {name: int(size) for name, size, _unit in map(str.split, lines)}
-    return Memory(
-        private_bytes=1024 * (kilobytes["Private_Clean:"] + kilobytes["Private_Dirty:"]),
-        shared_bytes=1024 * (kilobytes["Shared_Clean:"] + kilobytes["Shared_Dirty:"]),
-    )
 
 
 async def _until(condition: Callable[[], bool]) -> None:
