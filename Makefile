@@ -5,15 +5,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+MODULES := js/node_modules/.ready
+BUNDLES := nbrunner/static/log_view.js
+CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 
 # Nobody is there to answer pip.
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast bench check clean
+.PHONY: help demo lab test test-fast bench check clean
 
 help:
 	@echo "make demo       run flows on real data: follow one live, see one fail, resume it"
+	@echo "make lab        JupyterLab in the folder of the example notebooks"
 	@echo "make test       everything: check, then every test"
 	@echo "make test-fast  the tests that need less than a minute together"
 	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
@@ -24,24 +28,28 @@ demo: $(READY)
 	$(BIN)/python notebooks/demo.py
 
 # Once with every run started cold, once with every run started warm.
-test: check
+test: check $(CHROMIUM)
 	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest
 	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest
 
-test-fast: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+test-fast: $(READY) $(BUNDLES)
+	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "not slow"
+
+lab: $(READY) $(BUNDLES)
+	$(BIN)/jupyter-lab notebooks
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.warm_starts
 
-check: $(READY)
+check: $(READY) $(BUNDLES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd js && npm run --silent check && npm test --silent
 
 # Debian's python3 comes without ensurepip, which venv needs.
-$(READY): pyproject.toml
+$(READY): pyproject.toml hatch_build.py | $(BUNDLES)
 	$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ apt-get update -q && apt-get install -q -y --no-install-recommends python3-venv; }
 	$(PYTHON) -m venv $(VENV)
@@ -49,6 +57,19 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
 
+# Node's packages, anew only when their lock has changed.
+$(MODULES): js/package-lock.json
+	cd js && npm ci --silent --no-fund --no-audit
+	touch $@
+
+$(BUNDLES): $(MODULES) $(shell find js/src -type f) js/build.mjs
+	cd js && npm run --silent build
+
+# A front end's tests need a browser: Debian's own.
+$(CHROMIUM):
+	apt-get update -q
+	apt-get install -q -y --no-install-recommends chromium fonts-dejavu-core
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf js/node_modules nbrunner/static $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from pathlib import Path
 
 from nbrunner.progress import Progress, ProgressTracker
@@ -26,26 +27,31 @@ class ProgressFollower:
         self._log = log
         self._flow = flow
         self._read_to = 0
+        self._lock = threading.Lock()
         self._tracker = self.new_tracker()
 
     def new_tracker(self) -> ProgressTracker:
         return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
 
     def snapshot(self, ended: bool) -> Progress:
-        """Read what is new in the log and return the counts."""
+        """Read what is new in the log and return the counts; from any thread."""
+        with self._lock:
+            self._read()
+            return self._tracker.snapshot(ended)
+
+    def _read(self) -> None:
         with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
             file.seek(self._read_to)
             while data := file.read(1 << 20):
                 whole = data.rfind(b"\n") + 1
-                if whole == 0:
-                    data += file.readline()
-                    whole = len(data)
+                if whole == 0 and len(data) < 1 << 20:
+                    break  # the beginning of a line, which may tell of progress when it is whole
+                whole = whole or len(data)  # so long a line does not
                 self._feed(data[:whole])
                 self._read_to += whole
                 file.seek(self._read_to)
                 if whole < len(data) and len(data) < 1 << 20:
                     break
-        return self._tracker.snapshot(ended)
 
     def _feed(self, data: bytes) -> None:
         if not any(needle in data for needle in self._NEEDLES):

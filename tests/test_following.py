@@ -10,6 +10,7 @@ from support.feature_flows import HARDYFLOW
 from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
+from nbrunner.following import ProgressFollower
 
 pytestmark = pytest.mark.slow
 
@@ -223,3 +224,20 @@ def test_resume_of_the_latest_run_and_from_a_step(write_flow):
         "join": StepProgress(done=1),
         "end": StepProgress(done=1),
     }
+
+
+def test_progress_is_exact_wherever_the_log_is_cut_when_it_is_read(tmp_path):
+    """Metaflow writes a line in pieces: the time, the task, the text."""
+    log = tmp_path / "stdout.log"
+    prefix = "2026-11-23 00:02:53.890 [17/{}/{} (pid 9)] "
+    lines = [prefix.format("start", 1) + "Task is starting.", "x" * 50, ""]
+    lines += [prefix.format("start", 1) + "Task finished successfully."]
+    data = ("\n".join(lines) + "\n").encode()
+    for step in (1, 7, 40):
+        log.write_bytes(b"")
+        follower = ProgressFollower(log, {"steps": ["start"], "following": {}})
+        with open(log, "ab", buffering=0) as file:
+            for at in range(0, len(data), step):
+                file.write(data[at : at + step])
+                follower.snapshot(ended=False)
+        assert follower.snapshot(ended=True).steps["start"].done == 1

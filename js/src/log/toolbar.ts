@@ -47,11 +47,15 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   const previous = button("Previous match", "‹");
   const next = button("Next match", "›");
   const toggle = (label: string) =>
-    html("button", { type: "button", role: "switch", class: "nbr-button nbr-switch" }, label);
+    html(
+      "button",
+      { type: "button", role: "switch", class: "nbr-button nbr-switch", "aria-label": label },
+      label,
+    );
   const follow = toggle("Follow");
   const wrap = toggle("Wrap lines");
-  const download = button("Download log", "⤓");
-  const copy = button("Copy log", "⧉");
+  const download = button("Download log", "Download");
+  const copy = button("Copy log", "Copy");
   const count = html("span", { class: "nbr-log-count" });
   const element = html(
     "div",
@@ -107,8 +111,8 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     target.textContent = await done.catch(() => "✗");
     setTimeout(() => (target.textContent = text), TOLD_MS);
   };
-  listen(download, "click", () => void tell(download, "⤓", actions.download().then(() => "✓")));
-  listen(copy, "click", () => void tell(copy, "⧉", actions.copy().then((done) => (done ? "✓" : "✗"))));
+  listen(download, "click", () => void tell(download, "Download", actions.download().then(() => "✓")));
+  listen(copy, "click", () => void tell(copy, "Copy", actions.copy().then((done) => (done ? "✓" : "✗"))));
 
   return {
     element,

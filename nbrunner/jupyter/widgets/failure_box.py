@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from traitlets import Dict
+from traitlets import Instance
 
 from nbrunner.failure import Failure
 from nbrunner.jupyter.widgets.base import Widget
@@ -19,7 +19,7 @@ class FailureBox(Widget, bundle="failure_box"):
         ``step``, ``task``, ``exception``, ``message``, ``source``, ``traceback``.
     """
 
-    failure: Any = Dict(None, allow_none=True).tag(sync=True)
+    failure: Any = Instance(dict, allow_none=True).tag(sync=True)
 
     def show(self, failure: Failure | None) -> None:
         """Show a failure, or none."""

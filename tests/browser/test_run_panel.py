@@ -1,0 +1,196 @@
+"""The run panel in JupyterLab, in Chromium, as people use it."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.slow
+
+LOAD = "%load_ext nbrunner"
+
+TICKING = """\
+%%flowrun --no-pylint
+from metaflow import FlowSpec, step
+
+class TickFlow(FlowSpec):
+
+    @step
+    def start(self):
+        import time
+        for number in range(600):
+            print('tick', number, flush=True)
+            time.sleep(0.1)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+BRANCHES = """\
+%%flowrun --no-pylint run --n 3 --tag nightly
+from metaflow import FlowSpec, Parameter, step
+
+class WideFlow(FlowSpec):
+    n = Parameter('n', default=1)
+
+    @step
+    def start(self):
+        self.items = list(range(self.n))
+        self.next(self.work, foreach='items')
+
+    @step
+    def work(self):
+        print('<script>document.title = "broken"</script>', '\\u202eturned', self.input)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        raise ValueError('<img src=x onerror="document.title = 1">')
+"""
+
+# With room for a noisy machine; without other load it takes 0.2 s.
+ANSWERED_SECONDS = 3.0
+
+
+def begin(lab, cell=TICKING):
+    lab.execute(0, LOAD)
+    lab.execute(1, cell, wait=False)
+    panel = lab.panel()
+    panel.until_status("running")
+    return panel
+
+
+def test_a_run_is_live_while_its_cell_waits_and_stop_answers(lab):
+    panel = begin(lab)
+    assert panel.name.startswith("Run TickFlow/")
+    before = panel.lines
+    lab.until(lambda: panel.lines > before + 5, "more lines")
+    panel.button("Stop").click()
+    assert panel.until_status("stopped") < ANSWERED_SECONDS
+    lab.until(lambda: "*" not in lab.prompt(1), "the end of the cell")
+    assert panel.button("Resume").is_visible()
+
+
+def test_continue_in_background_ends_the_cell_and_the_run_lives_on_beside_other_cells(lab):
+    panel = begin(lab)
+    panel.button("Continue in background").click()
+    lab.until(lambda: "*" not in lab.prompt(1), "the end of the cell", ANSWERED_SECONDS)
+    assert panel.status == "running"
+    lab.execute(2, "import time; time.sleep(60)", wait=False)
+    lab.until(lambda: "*" in lab.prompt(2), "the busy kernel")
+    before = panel.lines
+    lab.until(lambda: panel.lines > before + 5, "more lines while the kernel sleeps")
+    panel.locator.get_by_role("searchbox", name="Search log").fill("tick 1")
+    lab.until(lambda: panel.locator.get_by_text("matches").count(), "an answer to a search")
+    panel.button("Stop").click()
+    assert panel.until_status("stopped") < ANSWERED_SECONDS
+    assert "*" in lab.prompt(2), "the kernel was busy all the time"
+
+
+def test_a_failed_run_tells_why_in_text_alone(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, BRANCHES)
+    panel = lab.panel()
+    panel.until_status("failed")
+    steps = panel.locator.get_by_role("list", name="Steps").get_by_role("button")
+    assert [steps.nth(n).get_attribute("aria-label") for n in range(4)] == [
+        "start: 1 of 1 done, 0 running, 0 failed",
+        "work: 3 of 3 done, 0 running, 0 failed",
+        "join: 1 of 1 done, 0 running, 0 failed",
+        "end: 0 of 1 done, 0 running, 1 failed",
+    ]
+    alert = panel.locator.get_by_role("alert").inner_text()
+    assert 'ValueError: <img src=x onerror="document.title = 1">' in alert
+    line = BRANCHES[: BRANCHES.index("raise")].count("\n") + 1
+    assert f"Cell In[2], line {line}, in end" in alert
+    steps.nth(1).click()  # a click on a step filters the log by it
+    log = panel.locator.get_by_role("log", name="Log")
+    lab.until(lambda: "work/" in log.inner_text() and "end/" not in log.inner_text(), "the filter")
+    shown = log.inner_text()
+    assert '<script>document.title = "broken"</script> <U+202E>turned' in shown
+    assert "broken" not in lab.page.title()
+    assert panel.locator.locator("script, img").count() == 0
+    assert "tags: nightly" in panel.locator.inner_text()
+
+
+def test_controls_have_the_names_and_roles_that_people_find_them_by(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, BRANCHES)
+    panel = lab.panel().locator
+    for role, name in (
+        ("combobox", "Step"),
+        ("combobox", "Stream"),
+        ("searchbox", "Search log"),
+        ("switch", "Follow"),
+        ("switch", "Wrap lines"),
+        ("button", "Download log"),
+        ("button", "Copy log"),
+        ("button", "Copy code"),
+        ("button", "Resume"),
+        ("log", "Log"),
+    ):
+        assert panel.get_by_role(role, name=name, exact=True).count() == 1, (role, name)
+
+
+def test_following_does_not_steal_the_scroll(lab):
+    panel = begin(lab)
+    lab.until(lambda: panel.lines > 40, "enough lines to scroll")
+    log = panel.locator.get_by_role("log")
+    follow = panel.locator.get_by_role("switch", name="Follow")
+    assert follow.get_attribute("aria-checked") == "true"
+    log.focus()
+    lab.page.keyboard.press("Home")
+    lab.until(lambda: follow.get_attribute("aria-checked") == "false", "following to end")
+    first = log.locator(".nbr-log-row").first.get_attribute("data-line")
+    before = panel.lines
+    lab.until(lambda: panel.lines > before + 5, "more lines")
+    assert log.locator(".nbr-log-row").first.get_attribute("data-line") == first == "0"
+    lab.page.keyboard.press("End")
+    lab.until(lambda: follow.get_attribute("aria-checked") == "true", "following again")
+    panel.button("Stop").click()
+    panel.until_status("stopped")
+
+
+def test_resume_from_the_panel_runs_what_had_failed(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, BRANCHES.replace("raise ValueError", "import os\n        if not "
+        "os.path.exists('there'): open('there', 'w'); raise ValueError"))  # fmt: skip
+    panel = lab.panel()
+    panel.until_status("failed")
+    panel.button("Resume").click()
+    resumed = lab.panel(1)
+    lab.until(lambda: resumed.locator.count() and resumed.status == "successful", "the new run")
+    steps = resumed.locator.get_by_role("list", name="Steps").get_by_role("button")
+    assert "3 cloned" in steps.nth(1).get_attribute("aria-label")
+
+
+def test_what_stays_in_the_file_tells_how_it_ended(lab, tmp_path):
+    lab.execute(0, LOAD)
+    lab.execute(1, BRANCHES)
+    lab.panel().until_status("failed")
+    lab.save()
+
+    def saved():
+        notebook = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
+        outputs = [o for cell in notebook.cells for o in cell["outputs"] if "data" in o]
+        return outputs[0]["data"] if outputs else None
+
+    data = lab.until(saved, "the saved notebook")
+    assert "failed" in data["text/plain"]
+    assert "WideFlow/" in data["text/plain"]
+    page = data["text/html"]
+    assert "<svg" in page
+    assert "&lt;img src=x onerror=" in page
+    assert "<script" not in page and "<img" not in page
+    # Opened again beside a kernel that knows nothing of it.
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    lab.page.goto("about:blank")
+    reopened = lab.open()
+    reopened.page.wait_for_selector("text=ValueError")
+    assert reopened.page.locator(".jp-OutputArea svg[role=img]").count() == 1

@@ -1,0 +1,172 @@
+"""A real JupyterLab and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_DEADLINE_SECONDS = 60.0
+
+
+@contextlib.contextmanager
+def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Serve a folder with JupyterLab or Notebook; yields the address."""
+    log = folder / ".server.log"
+    command = [
+        *(sys.executable, "-m", application, "--no-browser", "--allow-root"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
+        *("--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.news_url="),
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    with (
+        open(log, "wb") as output,
+        subprocess.Popen(
+            command,
+            env=environment | {"JUPYTER_CONFIG_DIR": str(folder / ".config")},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        ) as server,
+    ):
+        try:
+            yield _address(log, server)
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
+    began = time.monotonic()
+    while time.monotonic() - began < _DEADLINE_SECONDS:
+        assert server.poll() is None, log.read_text()
+        found = re.search(r"(http://127\.0\.0\.1:\d+)/", log.read_text())
+        if found:
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{found[1]}/api", timeout=5).close()
+                return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"Jupyter did not start:\n{log.read_text()}")
+
+
+def write_notebook(path: Path, *cells: str) -> None:
+    """Write a notebook of code cells; one without a kernel's name opens a dialog."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata={"kernelspec": kernel}
+    )
+    nbformat.write(notebook, path)
+
+
+class NotebookPage:
+    """One notebook open in a browser's page."""
+
+    def __init__(self, page: Any, address: str, name: str) -> None:
+        self.page = page
+        self._url = f"{address}/{name}"
+
+    def open(self) -> NotebookPage:
+        self.page.goto(self._url)
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
+        self.until(self._is_idle, "the kernel")
+        return self
+
+    def reload(self) -> None:
+        self.page.reload()
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
+
+    def _is_idle(self) -> bool:
+        return bool(
+            self.page.evaluate(
+                "() => { const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext"
+                "?.session?.kernel;"
+                " return kernel?.connectionStatus === 'connected' && kernel.status === 'idle' }"
+            )
+        )
+
+    def execute(self, cell: int, text: str | None = None, wait: bool = True) -> None:
+        """Execute a cell by JupyterLab's own command; with a text, put that into it first."""
+        self.page.evaluate(
+            "([cell, text]) => { const app = window.jupyterapp;"
+            " const notebook = app.shell.currentWidget.content;"
+            " notebook.activeCellIndex = cell;"
+            " if (text !== null) notebook.widgets[cell].model.sharedModel.setSource(text);"
+            " void app.commands.execute('notebook:run-cell') }",
+            [cell, text],
+        )
+        if wait:
+            self.until(lambda: "*" not in self.prompt(cell) and self.prompt(cell), f"cell {cell}")
+
+    def prompt(self, cell: int) -> str:
+        text = self.page.locator(".jp-CodeCell .jp-InputPrompt").nth(cell).inner_text()
+        return text if re.search(r"[\d*]", text) else ""
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def panel(self, number: int = 0) -> Panel:
+        return Panel(self.page.locator(".nbrunner-panel").nth(number), self)
+
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+        """Wait for a condition; return its value."""
+        began = time.monotonic()
+        while not (value := condition()):
+            assert time.monotonic() - began < seconds, f"{what} did not come"
+            self.page.wait_for_timeout(20)
+        return value
+
+
+class Panel:
+    """A run's panel, found as people and screen readers find it: by roles and names."""
+
+    def __init__(self, locator: Any, notebook: NotebookPage) -> None:
+        self.locator = locator
+        self._notebook = notebook
+
+    @property
+    def name(self) -> str:
+        assert self.locator.get_attribute("role") == "region"
+        return str(self.locator.get_attribute("aria-label"))
+
+    @property
+    def status(self) -> str:
+        status = self.locator.get_by_role("status")
+        return str(status.first.inner_text()) if status.count() else ""
+
+    @property
+    def lines(self) -> int:
+        text = self.locator.locator(".nbr-log-count").first.inner_text()
+        return int(text.split()[0].replace(",", ""))
+
+    def button(self, name: str) -> Any:
+        return self.locator.get_by_role("button", name=name, exact=True).first
+
+    def until_status(self, status: str, seconds: float = 60.0) -> float:
+        """Wait for a state; return how many seconds it took."""
+        began = time.monotonic()
+        self._notebook.until(lambda: self.status == status, status, seconds)
+        return time.monotonic() - began
+
+
+def browser_environment(state: Path) -> dict[str, str]:
+    return dict(os.environ) | {"NBRUNNER_STATE_DIR": str(state), "HOME": str(state)}
