@@ -60,7 +60,6 @@ SURROUNDINGS = {
         "PYTHONHASHSEED": "5",
         "PYTHONIOENCODING": "latin-1:replace",
         "PYTHONNOUSERSITE": "1",
-        "PYTHONOPTIMIZE": "1",
         "PYTHONPATH": "FOLDER",
         "PYTHONSAFEPATH": "1",
         "PYTHONUTF8": "1",
