@@ -91,10 +91,6 @@ class NotebookPage:
         self.until(self._is_idle, "the kernel")
         return self
 
-    def reload(self) -> None:
-        self.page.reload()
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-
     def _is_idle(self) -> bool:
         return bool(
             self.page.evaluate(
