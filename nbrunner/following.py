@@ -21,7 +21,7 @@ class ProgressFollower:
     """
 
     # What tells of progress stands behind a task's bracket; all else is not even decoded.
-    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"] Cloning ")
+    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ")
 
     def __init__(self, log: Path, flow: Json) -> None:
         self._log = log

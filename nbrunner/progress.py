@@ -32,7 +32,13 @@ STATES: Mapping[str, TaskState] = {
     "Task finished successfully.": "done",
     "Task failed.": "failed",
 }
-_CLONED = ("Cloning previously run task ", "Cloning results of a previously run task ")
+_WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
+
+# Tasks are cloned by several threads, and their lines may run into each other: what is
+# cloned is told behind these words, wherever they stand.
+_CLONED = re.compile(
+    r"Cloning (?:results of a )?previously run task [^/\s]+/(?P<step>[^/\s]+)/(?P<task>[^/\s]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ class RunEvent:
         For a task ``"running"``, ``"retrying"``, ``"done"``, ``"failed"`` or ``"cloned"``;
         for a foreach the number of tasks; for a status the status.
     step, task_id : str
-        Empty for a status.
+        Empty for a status; for a cloned task the one that it was cloned from.
     when : str
         Local time of the run process, empty for a status.
     """
@@ -181,14 +187,14 @@ class ProgressTracker:
 
     def feed(self, line: str) -> RunEvent | None:
         """Take in one line; return what it tells, if anything."""
+        if "Cloning " in line and "(pid " not in line:  # by Metaflow, not by a task
+            return self._clone_event(line)
         if "] " not in line:
             return None
         parsed = parse_line(line)
         if parsed is None:
             return None
         state = STATES.get(parsed.text)
-        if state is None and parsed.pid is None and parsed.text.startswith(_CLONED):
-            state = "cloned"
         if state is not None:
             return self._task_event(parsed, state)
         if count := _FOREACH.match(parsed.text):
@@ -198,9 +204,21 @@ class ProgressTracker:
     def _task_event(self, line: LogLine, state: TaskState) -> RunEvent:
         tasks = self._tasks.setdefault(line.step, {})
         again = state == "running" and tasks.get(line.task_id) == "failed"
-        # The number in a cloned task's line counts the clones; a task may have it as well.
-        tasks[line.text if state == "cloned" else line.task_id] = state
+        tasks[line.task_id] = state
         return RunEvent("task", "retrying" if again else state, line.step, line.task_id, line.when)
+
+    def _clone_event(self, line: str) -> RunEvent | None:
+        """Note the tasks that a line says are cloned; return the last of them."""
+        event = None
+        when = _WHEN.search(line)
+        for clone in _CLONED.finditer(line):
+            # Not by its new number, which counts the clones; a task may have it as well.
+            name = f"clone of {clone['task']}"
+            self._tasks.setdefault(clone["step"], {})[name] = "cloned"
+            event = RunEvent(
+                "task", "cloned", clone["step"], clone["task"], when[0] if when else ""
+            )
+        return event
 
     def _foreach_event(self, line: LogLine, count: int) -> RunEvent:
         for name in self._following.get(line.step, []):

@@ -11,6 +11,7 @@ from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
 from nbrunner.following import ProgressFollower
+from nbrunner.progress import ProgressTracker
 
 pytestmark = pytest.mark.slow
 
@@ -241,3 +242,29 @@ def test_progress_is_exact_wherever_the_log_is_cut_when_it_is_read(tmp_path):
                 file.write(data[at : at + step])
                 follower.snapshot(ended=False)
         assert follower.snapshot(ended=True).steps["start"].done == 1
+
+
+CLONING = "Cloning previously run task 16/"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"T [17/a/1] {CLONING}a/2", f"T [17/b/2] {CLONING}b/3"],
+        [f"T T [17/a/1] [17/b/2] {CLONING}a/2", f"{CLONING}b/3"],
+        [f"T [17/a/1] {CLONING}a/2T [17/b/2] {CLONING}b/3"],
+        ["T [17/a/1] Cloning results of a previously run task 16/b/3", f"{CLONING}a/2"],
+    ],
+)
+def test_clones_count_however_their_lines_run_into_each_other(lines):
+    tracker = ProgressTracker(["a", "b"])
+    for line in lines:
+        tracker.feed(line.replace("T", "2026-11-23 00:02:53.890"))
+    steps = tracker.snapshot(ended=True).steps
+    assert (steps["a"].cloned, steps["b"].cloned) == (1, 1)
+
+
+def test_a_task_that_speaks_of_clones_is_not_believed():
+    tracker = ProgressTracker(["a"])
+    tracker.feed("2026-11-23 00:02:53.890 [17/a/1 (pid 9)] Cloning previously run task 16/a/2")
+    assert tracker.snapshot(ended=True).steps["a"].cloned == 0

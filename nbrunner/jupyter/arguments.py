@@ -134,6 +134,11 @@ def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, lis
     return options, rest
 
 
+def is_ours(spelling: str) -> bool:
+    """Tell whether a word is one of our options."""
+    return spelling in _BY_SPELLING
+
+
 def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any:
     if ours.target == "env":
         name, equals, value = text.partition("=")

@@ -16,7 +16,7 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import Call, Word, call_of, config_words
-from nbrunner.jupyter.arguments import Options
+from nbrunner.jupyter.arguments import Options, is_ours
 from nbrunner.runner import Runner
 
 
@@ -78,7 +78,15 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
         **config_words(words),
     )
     description = runner.describe()
-    call = call_of(description, words)
+    try:
+        call = call_of(description, words)
+    except BadValueError as error:
+        for word in words:
+            if is_ours(word.text) and f"unknown option {word.text}" in str(error):
+                raise BadValueError(
+                    f"{word.text} is an option of %flowrun itself: it stands before Metaflow's"
+                ) from error
+        raise
     runner.top_level_options = call.top_level
     checked = command_words(description, call.top_level, call.subcommand, call.arguments)
     return Launch(runner, call, options, line, checked)

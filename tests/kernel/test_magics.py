@@ -160,6 +160,7 @@ def test_interrupt_of_a_waiting_cell(plain, choice, status, private_state):
         (cell("--nn 3"), "unknown option --nn; did you mean '--n'"),
         (cell("--n three"), "n: expected an int"),
         (cell("--bgg"), "unknown option --bgg"),
+        (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself: it stands before"),
         (cell("--out 1a"), "expected a Python name"),
         (cell("--n $missing"), "NameError: name 'missing' is not defined"),
         (cell("", "%ls\n" + TRAIN), "Cell In[3], line 2: '%ls' is not Python"),

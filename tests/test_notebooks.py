@@ -1,0 +1,56 @@
+"""Every example notebook, executed without a front end: nothing hangs, the text is right."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.scripts import run_script
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+EXECUTE = """
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+notebook = nbformat.read({name!r}, as_version=4)
+NotebookClient(notebook, timeout=120, resources={{"metadata": {{"path": "."}}}}).execute()
+for cell in notebook.cells:
+    for output in cell.get("outputs", []):
+        text = output.get("text") or output.get("data", dict()).get("text/plain", "")
+        print(text)
+page, _ = HTMLExporter().from_notebook_node(notebook)
+print("HTML", "<svg" in page, "text/plain" in page)
+"""
+
+EXPECTED = {
+    "quickstart.ipynb": [
+        "successful [3.47, 3.12, 3.01]",
+        "start 1/1  fit 3/3  join 1/1  end 1/1",
+        "step end, task 2: ZeroDivisionError: division by zero",
+        "successful [1.0, 3.0] cloned: 1",
+        "HTML True",
+    ],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
+    shutil.copy(notebook, tmp_path)
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    printed = "\n".join(run_script(tmp_path, EXECUTE.format(name=notebook.name), timeout=170))
+    for text in EXPECTED[notebook.name]:
+        assert text in printed, f"{text!r} not in:\n{printed}"
+
+
+def test_no_notebook_is_saved_with_outputs():
+    import nbformat
+
+    assert NOTEBOOKS
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            assert not cell.get("outputs"), f"{path.name} has outputs"
