@@ -16,7 +16,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: help demo lab test test-fast bench check clean
 
 help:
-	@echo "make demo       run flows on real data: follow one live, see one fail, resume it"
+	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
+	@echo "                execute the quickstart notebook into build/quickstart.html"
 	@echo "make lab        JupyterLab in the folder of the example notebooks"
 	@echo "make test       everything: check, then every test"
 	@echo "make test-fast  the tests that need less than a minute together"
@@ -26,6 +27,10 @@ help:
 
 demo: $(READY)
 	$(BIN)/python notebooks/demo.py
+	NBRUNNER_STATE_DIR=$(CURDIR)/build/demo METAFLOW_DATASTORE_SYSROOT_LOCAL=$(CURDIR)/build/demo \
+		$(BIN)/jupyter-nbconvert --log-level WARN --execute --to html --output-dir build \
+		notebooks/quickstart.ipynb
+	@echo "the quickstart notebook, executed: build/quickstart.html"
 
 # Once with every run started cold, once with every run started warm.
 test: check $(CHROMIUM)
