@@ -34,8 +34,8 @@ demo: $(READY)
 
 # Once with every run started cold, once with every run started warm.
 test: check $(CHROMIUM)
-	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest
-	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest
+	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest --ignore=tests/browser
+	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "not once"
 
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "not slow"

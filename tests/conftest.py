@@ -17,6 +17,59 @@ sys.path.insert(0, str(Path(__file__).parent))
 from support.flows import FLOWS
 
 
+TESTS = Path(__file__).parent
+
+# Folders and files most of whose tests start processes or kernels that take their time.
+SLOW = (
+    "browser",
+    "kernel",
+    "launch/test_cancelling.py",
+    "launch/test_killing.py",
+    "launch/test_stopping.py",
+    "launch/test_warm.py",
+    "launch/test_warm_equals_cold.py",
+    "launch/test_warm_faults.py",
+    "launch/test_which_way.py",
+    "test_attach.py",
+    "test_bad_input.py",
+    "test_demo.py",
+    "test_following.py",
+    "test_package.py",
+    "test_real_flows.py",
+    "test_seed_snippets.py",
+    "flow/test_source.py",
+)
+
+# Those whose runs, if they start any, do not depend on how this pass starts runs.
+ONCE = (
+    "flow/test_command.py",
+    "flow/test_skeleton.py",
+    "flow/test_words.py",
+    "jupyter",
+    "launch/test_logpipe.py",
+    "launch/test_shortcuts.py",
+    "launch/test_surroundings.py",
+    "launch/test_warm.py",
+    "launch/test_warm_equals_cold.py",
+    "launch/test_warm_faults.py",
+    "launch/test_which_way.py",
+    "record",
+    "test_api.py",
+    "test_blocking.py",
+    "test_layers.py",
+    "test_package.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by where they are."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        for marker, places in (("slow", SLOW), ("once", ONCE)):
+            if any(place == each or place.startswith(f"{each}/") for each in places):
+                item.add_marker(marker)
+
+
 @pytest.fixture(autouse=True)
 def private_state(tmp_path_factory, monkeypatch) -> Path:
     """Records, Metaflow's datastore and temporary files of a test are its own."""

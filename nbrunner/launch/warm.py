@@ -154,7 +154,9 @@ class WarmLauncher:
             environment = {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
         now = surroundings(environment)
         with self._lock:
-            self._zygotes = [each for each in self._zygotes if each.is_ours_and_alive()]
+            for each in [each for each in self._zygotes if not each.is_ours_and_alive()]:
+                self._zygotes.remove(each)
+                each.close()
             for index, zygote in enumerate(self._zygotes):
                 if difference(zygote.surroundings, now) is None:
                     self._zygotes.append(self._zygotes.pop(index))  # used last

@@ -2,8 +2,8 @@
 
 import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
-import { CHUNK, WindowCache, type Line } from "./window_cache.ts";
-import { rowOf } from "./row.ts";
+import { WindowCache, type Line } from "./window_cache.ts";
+import { MORE, rowOf } from "./row.ts";
 import { ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import "./log.css";
@@ -82,6 +82,7 @@ class LogPane implements LogComponent {
     this.element = html("div", { class: "nbr nbr-log" }, this.bar.element, this.pane);
     this.pane.addEventListener("scroll", () => this.scrolled(), { signal, passive: true });
     this.pane.addEventListener("wheel", (event) => this.wheeled(event), { signal });
+    this.rows.addEventListener("click", (event) => this.clicked(event), { signal });
     this.element.addEventListener("keydown", (event) => this.pressed(event), { signal });
     const resizes = new ResizeObserver(() => this.soon());
     resizes.observe(this.pane);
@@ -152,8 +153,6 @@ class LogPane implements LogComponent {
         rowOf(this.cache.get(number), number, {
           query: this.values?.query ?? "",
           current: number === this.matchLine,
-          whole: () => void this.showWhole(number),
-          signal: this.signal,
         }),
       );
     }
@@ -205,6 +204,12 @@ class LogPane implements LogComponent {
     this.soon();
   }
 
+  private clicked(event: MouseEvent): void {
+    const more = event.target instanceof Element ? event.target.closest(`.${MORE}`) : null;
+    const row = more?.closest<HTMLElement>("[data-line]");
+    if (row) void this.showWhole(Number(row.dataset["line"]));
+  }
+
   private pressed(event: KeyboardEvent): void {
     if ((event.key === "f" && (event.ctrlKey || event.metaKey)) || event.key === "/") {
       if (event.target instanceof HTMLInputElement) return;
@@ -250,5 +255,3 @@ class LogPane implements LogComponent {
     this.soon();
   }
 }
-
-export { CHUNK };

@@ -7,9 +7,10 @@ import type { Line } from "./window_cache.ts";
 export interface RowOptions {
   query: string;
   current: boolean;
-  whole: () => void;
-  signal: AbortSignal;
 }
+
+/** The class of the button behind a line that was cut; the log listens for all of them. */
+export const MORE = "nbr-log-more";
 
 export function rowOf(line: Line | undefined, number: number, options: RowOptions): HTMLElement {
   const row = html("div", { class: "nbr-log-row", "data-line": number });
@@ -31,13 +32,8 @@ export function rowOf(line: Line | undefined, number: number, options: RowOption
     said.append(piece.match ? html("mark", attributes, piece.text) : html("span", attributes, piece.text));
   }
   if (cut > 0) {
-    const more = html(
-      "button",
-      { type: "button", class: "nbr-log-more" },
-      `… ${cut.toLocaleString("en-US")} characters more`,
-    );
-    more.addEventListener("click", options.whole, { signal: options.signal });
-    said.append(more);
+    const text = `… ${cut.toLocaleString("en-US")} characters more`;
+    said.append(html("button", { type: "button", class: MORE }, text));
   }
   row.append(said);
   return row;

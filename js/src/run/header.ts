@@ -57,6 +57,17 @@ export function header(
     },
     { signal },
   );
+  buttons.addEventListener(
+    "click",
+    (event) => {
+      const target = event.target instanceof Element ? event.target : null;
+      const button = target?.closest<HTMLButtonElement>("[data-action]");
+      if (!button) return;
+      button.disabled = true; // until the kernel tells what became of it
+      act(button.dataset["action"] ?? "");
+    },
+    { signal },
+  );
   let shown = "";
   return {
     element,
@@ -70,7 +81,7 @@ export function header(
       const actions = JSON.stringify([values.actions, values.code]);
       if (actions !== shown) {
         shown = actions;
-        showActions(buttons, values, act, signal, copy);
+        showActions(buttons, values, copy);
       }
     },
   };
@@ -90,15 +101,13 @@ function givenParts(values: HeaderValues): HTMLElement[] {
 function showActions(
   buttons: HTMLElement,
   values: HeaderValues,
-  act: (name: string) => void,
-  signal: AbortSignal,
   copy: HTMLButtonElement,
 ): void {
   const focused = buttons.contains(document.activeElement)
     ? (document.activeElement as HTMLElement).dataset["action"]
     : undefined;
-  const made = values.actions.map((action) => {
-    const button = html(
+  const made = values.actions.map((action) =>
+    html(
       "button",
       {
         type: "button",
@@ -108,17 +117,8 @@ function showActions(
         disabled: action.disabled,
       },
       action.label,
-    );
-    button.addEventListener(
-      "click",
-      () => {
-        button.disabled = true; // until the kernel tells what became of it
-        act(action.name);
-      },
-      { signal },
-    );
-    return button;
-  });
+    ),
+  );
   if (values.code.magic) made.push(copy);
   buttons.replaceChildren(...made);
   made.find((button) => button.dataset["action"] === focused && !button.disabled)?.focus();

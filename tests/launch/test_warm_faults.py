@@ -1,0 +1,271 @@
+"""Warm starts when something breaks: nobody hangs, nothing is left, the next run is fine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from support.offspring import lives, processes_of
+from support.waiting import async_until, until, whole
+
+from nbrunner import Runner, attach
+from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.warm import LAUNCHER
+
+pytestmark = pytest.mark.slow
+
+GATED = """\
+import os
+from metaflow import FlowSpec, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+class GatedFlow(FlowSpec):
+
+    @step
+    def start(self):
+        with open(f"{HERE}/task", "w") as file:
+            file.write(f"{os.getpid()}\\n")
+        open(f"{HERE}/gate").close()
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    GatedFlow()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _warm(monkeypatch):
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+
+
+@pytest.fixture
+def folder(tmp_path, write_flow):
+    write_flow("gatedflow.py", GATED)
+    write_flow("slowflow")
+    os.mkfifo(tmp_path / "gate")
+    return tmp_path
+
+
+def runner(folder, name="gatedflow.py", **options):
+    return Runner(folder / name, pylint=False, show_output=False, **options)
+
+
+def open_gate(folder):
+    os.close(os.open(folder / "gate", os.O_WRONLY))
+
+
+def next_is_fine(folder, warm=True):
+    running = runner(folder, "slowflow.py").run(seconds=0)
+    assert (running.status, running.warm) == ("successful", warm), running.cold_reason
+
+
+async def begun(folder):
+    running = await runner(folder).async_run()
+    assert running.warm, running.cold_reason
+    task = await async_until(lambda: whole(folder / "task"), "the task")
+    return running, int(task)
+
+
+def task_server(running) -> psutil.Process:
+    """Return the child of the supervisor that is not the run process."""
+    children = psutil.Process(supervisor_of(running.directory).pid).children()
+    (server,) = (each for each in children if each.pid != run_process_of(running.directory).pid)
+    return server
+
+
+@pytest.mark.parametrize("when", ["before any run", "between runs"])
+def test_zygote_killed(folder, when):
+    ready = runner(folder, "slowflow.py")
+    if when == "between runs":
+        assert ready.run(seconds=0).warm
+    LAUNCHER._zygotes[0].process.send(signal.SIGKILL)
+    next_is_fine(folder)
+
+
+def test_zygote_killed_while_a_run_goes_on(folder):
+    async def main():
+        running, _task = await begun(folder)
+        LAUNCHER._zygotes[0].process.send(signal.SIGKILL)
+        open_gate(folder)
+        return await asyncio.wait_for(running.wait(), 60)
+
+    assert asyncio.run(main()).status == "successful"
+    next_is_fine(folder)
+
+
+def test_task_server_killed_while_a_task_runs(folder):
+    async def main():
+        running, _task = await begun(folder)
+        task_server(running).kill()
+        open_gate(folder)
+        return await asyncio.wait_for(running.wait(), 60)
+
+    running = asyncio.run(main())
+    # Nobody is left who could tell how the task has ended: it counts as killed.
+    assert running.status == "failed"
+    assert processes_of(running.directory.path) == []
+    next_is_fine(folder)
+
+
+@pytest.mark.parametrize("whom", ["run process", "task", "supervisor"])
+def test_a_process_of_the_run_killed(folder, whom):
+    async def main():
+        running, task = await begun(folder)
+        pid = {
+            "run process": run_process_of(running.directory).pid,
+            "task": task,
+            "supervisor": supervisor_of(running.directory).pid,
+        }[whom]
+        os.kill(pid, signal.SIGKILL)
+        if whom == "supervisor":
+            open_gate(folder)
+        return await asyncio.wait_for(running.wait(), 60)
+
+    running = asyncio.run(main())
+    expected = {
+        "run process": ("failed", -signal.SIGKILL),
+        "task": ("failed", 1),
+        "supervisor": ("lost", None),
+    }
+    assert (running.status, running.returncode) == expected[whom]
+    until(lambda: not processes_of(running.directory.path), "the end of all processes")
+    next_is_fine(folder)
+
+
+OWNER = """\
+import asyncio, sys
+from nbrunner import Runner
+
+async def main():
+    running = await Runner("gatedflow.py", pylint=False).async_run()
+    print(running.warm, running.pathspec, flush=True)
+    await running.wait()
+
+asyncio.run(main())
+"""
+
+
+def test_owner_killed_the_run_goes_on(folder):
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        warm, pathspec = owner.stdout.readline().split()
+        owner.kill()
+    assert warm == "True"
+    running = attach(pathspec)
+    assert running.status == "running"
+    until(lambda: whole(folder / "task"), "the task")
+    open_gate(folder)
+    assert asyncio.run(asyncio.wait_for(running.wait(), 60)).status == "successful"
+
+
+def test_zygote_that_hangs_while_it_imports(folder, monkeypatch):
+    (folder / "hanging.py").write_text("import time\ntime.sleep(3600)\n")
+    monkeypatch.setattr("nbrunner.launch.warm._PATIENCE_SECONDS", 1.0)
+    hanging = runner(
+        folder,
+        "slowflow.py",
+        env={"NBRUNNER_PRELOAD": "hanging", "PYTHONPATH": str(folder)},
+    )
+    running = hanging.run(seconds=0)
+    assert (running.status, running.warm) == ("successful", False)
+    assert "warm interpreter" in running.cold_reason
+    next_is_fine(folder)
+
+
+ENDING = """\
+import os, signal, subprocess, sys, time
+from metaflow import FlowSpec, step
+
+class EndingFlow(FlowSpec):
+
+    @step
+    def start(self):
+        {body}
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    EndingFlow()
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "returncode"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "failed", 1),
+        ("os._exit(137)", "failed", 1),
+        ("os.close(1); os.close(2); time.sleep(0.2)", "successful", 0),
+        ("[print('x' * 999) for _ in range(100_000)]", "successful", 0),
+    ],
+    ids=["signal", "137", "closes its output", "100 MB"],
+)
+def test_a_task_that_ends_or_prints_as_none_should(write_flow, folder, body, status, returncode):
+    write_flow("endingflow.py", ENDING.format(body=body))
+    running = runner(folder, "endingflow.py").run()
+    assert running.warm, running.cold_reason
+    assert (running.status, running.returncode) == (status, returncode)
+    if "999" in body:
+        assert running.directory.log("stdout").stat().st_size > 100_000_000
+    next_is_fine(folder)
+
+
+def test_a_child_that_outlives_its_failed_task_is_ended(write_flow, folder):
+    body = (
+        "child = subprocess.Popen(['sleep', '300'], start_new_session=True, "
+        "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+        "print('child', child.pid, flush=True); sys.exit(1)"
+    )
+    write_flow("endingflow.py", ENDING.format(body=body))
+    running = runner(folder, "endingflow.py").run()
+    (line,) = (line for line in running.stdout.splitlines() if " child " in line)
+    assert running.status == "failed"
+    assert not lives(int(line.split()[-1]))
+
+
+def test_fork_that_fails_is_a_cold_start(folder, monkeypatch):
+    """A hook: root, whom the suite runs as, is not bound by a limit of processes."""
+    assert runner(folder, "slowflow.py").run(seconds=0).warm
+    LAUNCHER.close()
+    failing = (
+        "import os\n"
+        "def fork():\n    raise BlockingIOError(11, 'Resource temporarily unavailable')\n"
+        "os.fork = fork\n"
+    )
+    (folder / "no_forks.py").write_text(failing)
+    running = runner(
+        folder,
+        "slowflow.py",
+        env={"NBRUNNER_PRELOAD": "no_forks", "PYTHONPATH": str(folder)},
+    ).run(seconds=0)
+    assert (running.status, running.warm) == ("successful", False)
+    next_is_fine(folder)
+
+
+def test_a_state_directory_with_a_very_long_path(folder, monkeypatch, tmp_path):
+    deep = tmp_path.joinpath(*["a" * 40] * 8)
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(deep))
+    next_is_fine(folder)
+
+
+def test_a_home_that_cannot_be_written(folder, monkeypatch, tmp_path):
+    (tmp_path / "home").write_text("a file, which root cannot write into either")
+    monkeypatch.delenv("NBRUNNER_STATE_DIR")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    next_is_fine(folder)
