@@ -16,7 +16,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.flows import FLOWS
 
-
 TESTS = Path(__file__).parent
 
 # Folders and files most of whose tests start processes or kernels that take their time.
