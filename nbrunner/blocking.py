@@ -73,10 +73,14 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
     task: Future[asyncio.Task[T]] = Future()
     result: Future[T] = Future()
 
+    interrupted = threading.Event()
+
     async def main() -> T:
         current = asyncio.current_task()
         assert current is not None
         task.set_result(current)
+        if interrupted.is_set():  # before it had begun
+            raise asyncio.CancelledError
         return await make(output)
 
     def work() -> None:
@@ -88,14 +92,16 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
             output.close()
 
     worker = threading.Thread(target=work, name="nbrunner-blocking", daemon=True)
-    worker.start()
     try:
+        worker.start()  # in here, as an interrupt may come while the thread is starting
         output.pump()
         worker.join()
     except BaseException:  # an interrupt, or the caller's stdout is broken
-        running = task.result()
-        with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
-            running.get_loop().call_soon_threadsafe(running.cancel)
-        worker.join()
+        interrupted.set()
+        if task.done():
+            running = task.result()
+            with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
+                running.get_loop().call_soon_threadsafe(running.cancel)
+            worker.join()
         raise
     return result.result()
