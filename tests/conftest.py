@@ -16,6 +16,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.flows import FLOWS
 
+# A shell starts what runs in its background with SIGINT ignored, and so may whoever runs
+# these tests; many of them interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TESTS = Path(__file__).parent
 
 # Folders and files most of whose tests start processes or kernels that take their time.
