@@ -13,3 +13,7 @@ MATCH = "match"
 LINE = "line"
 DOWNLOAD = "download"
 COPY = "copy"
+ERROR = "error"
+
+VALUE = "value"
+CARD = "card"

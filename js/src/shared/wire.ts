@@ -20,3 +20,7 @@ export const MATCH = "match";
 export const LINE = "line";
 export const DOWNLOAD = "download";
 export const COPY = "copy";
+export const ERROR = "error";
+
+export const VALUE = "value";
+export const CARD = "card";

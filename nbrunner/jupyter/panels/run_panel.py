@@ -57,11 +57,7 @@ class RunPanel(ipywidgets.VBox):
         self._display: Any = None
         flow = running.record.get("flow", {})
         name = running.pathspec or running.directory.name
-        self._log = MergedLog(
-            running.directory.log("stdout"),
-            running.directory.log("stderr"),
-            ended=running.status != "running",
-        )
+        self._log = MergedLog(running.directory.log("stdout"), running.directory.log("stderr"))
         self.header = RunHeader(
             on_action=self._act,
             label=f"Run {name}",

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from traitlets import Bool, Int, List, Unicode
 
 from nbrunner.jupyter import wire
+from nbrunner.jupyter.log_wire import Rename, WireLine, newest_lines, window_lines
+from nbrunner.jupyter.submitting import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.record.logindex import LineView, MergedLog, ShownLine
+from nbrunner.record.logindex import LogSearch, MergedLog
 
-Submit = Callable[[Callable[[], None]], None]
+# How often a view is told of new lines, at most.
+PACE_SECONDS = 0.1
 
-# The newest lines go along with the news that there are any.
-_TAIL_LINES = 200
 _MAX_WINDOW = 2000
-_COPIED_BYTES = 5_000_000
+_COPIED_CHARACTERS = 1_000_000
+_COPIED_AT_ONCE = 1000
 
-# How much is counted or searched before other requests have their turn.
-_SLICE_BYTES = 8 << 20
+# How much is counted or searched before other requests have their turn: some milliseconds.
+_SLICE_BYTES = 1 << 20
+
+# A front end that is slower than the disk drops what it cannot take: 40 MB a second at most.
+_CHUNK_SECONDS = 0.025
 
 
 class LogView(Widget, bundle="log_view"):
     """The log of a run, of any length.
 
-    Every read is done by whoever ``submit`` hands it to, never by the thread in which the
-    front end's message arrives.
+    A message of the front end is only handed over, to ``submit``: all reading is done there.
 
     Parameters
     ----------
@@ -35,6 +40,10 @@ class LogView(Widget, bundle="log_view"):
     submit : callable, optional
         Takes a function and calls it, one after the other, in the thread that `refresh` is
         called from. Default: at once.
+    file_name : str
+        Of a downloaded log.
+    rename : callable, optional
+        What lines are given to before they are shown.
 
     Attributes
     ----------
@@ -44,7 +53,11 @@ class LogView(Widget, bundle="log_view"):
         Lines of the log, and of them those that the filter lets through.
     matches, current : int
         Lines with the query in them, -1 without a query; which of them was gone to.
+    counting : bool
+        Whether the search is still going on.
     follow, wrap : bool
+    revision : int
+        Grows with every change of the filter.
     """
 
     name = Unicode("Log").tag(sync=True)
@@ -65,125 +78,178 @@ class LogView(Widget, bundle="log_view"):
     def __init__(
         self,
         log: MergedLog,
-        submit: Submit = lambda work: work(),
+        submit: Submit | None = None,
         file_name: str = "run.log",
-        rename: Callable[[str], str] = lambda text: text,
+        rename: Rename | None = None,
         **traits: Any,
     ) -> None:
         super().__init__(**traits)
         self._log = log
-        self._submit = submit
+        self._search = LogSearch(log)
+        self._submit = submit or InTurn()
         self._file_name = file_name
         self._rename = rename
-        self._all = self._shown = LineView(log)
-        self._found: LineView | None = None
-        self._told = 0
-        self._news: tuple[int, str] | None = None
-        self.on_msg(self._message)
-        self.observe(lambda _: self._submit(self._filter), ["step", "stream"])
-        self.observe(lambda _: self._submit(self._search), ["query"])
+        self._working = False
+        self._told_at = 0.0
+        self._sent_at = 0.0
+        self._sent = (-1, 0, 0)  # version of the log, lines with an end, revision
+        self._newest: tuple[int, list[WireLine]] = (0, [])
+        self.on_msg(self._asked)
+        self.observe(lambda _: self._submit(self._choose), ["step", "stream", "query"])
+        self._search.choose(self.step, self.stream, self.query)
+
+    def close(self) -> None:
+        """Close the view, and the log's files."""
+        super().close()
+        self._submit(self._log.close)
 
     # -- called by whoever follows the run -------------------------------------------------
 
     def refresh(self, ended: bool = False) -> bool:
-        """Take in what was written; return whether there is more to count or to search."""
-        self._log.refresh()
-        more = not self._all.advance(_SLICE_BYTES)
-        if self._shown is not self._all:
-            more |= not self._shown.advance(_SLICE_BYTES)
-        searching = self._found is not None and not self._found.advance(_SLICE_BYTES)
+        """Take in what was written, and tell; return whether to call again soon.
+
+        What takes long goes on by itself, piece by piece, through ``submit``.
+        """
+        more = self._work()
+        self.ended = ended
+        return more or self._search.log.version != self._sent[0]
+
+    def _work(self) -> bool:
+        more = self._search.work(_SLICE_BYTES)
+        if more and not self._working and self.comm is not None:
+            self._working = True
+            self._submit(self._work_on)
+        now = time.monotonic()
+        if not more or now - self._told_at >= PACE_SECONDS:
+            self._told_at = now
+            self._tell()
+        if not more:
+            self._tell_tail(now)
+        return more
+
+    def _work_on(self) -> None:
+        self._working = False
+        self._work()
+        self._rest()
+
+    def _tell(self) -> None:
+        found = self._search.found
         with self.hold_sync():
-            self.total = self._all.lines
-            self.lines = self._shown.lines
-            self.ended = ended
-            self.counting = searching
-            self.matches = -1 if self._found is None else self._found.lines
-        self._tell_tail()
-        return more or searching
+            self.total = self._search.every.lines
+            self.lines = self._search.shown.lines
+            self.counting = self._search.searching
+            self.matches = -1 if found is None else found.lines
 
-    def _tell_tail(self) -> None:
-        """Send the newest lines; the last one may have changed without being a new one."""
-        lines = self._shown.lines
-        start = max(0, lines - _TAIL_LINES, self._told - 1)
-        if lines:
-            found = self._shown.window(start, lines)
-            content = {"kind": wire.TAIL, "start": start, "lines": self._on_wire(found)}
-            news = (lines, found[-1].text if found else "")
-            if news != self._news:
-                self._news = news
-                self.send({**content, "revision": self.revision})
-        self._told = lines
+    def _tell_tail(self, now: float) -> None:
+        """Send the newest lines: those without an end may have changed, others are new."""
+        version, ended_lines, revision = self._sent
+        log, shown = self._search.log, self._search.shown
+        if version == log.version or now - self._sent_at < PACE_SECONDS:
+            return
+        if revision == self.revision and shown.lines:
+            newest = newest_lines(shown, ended_lines, self._rename)
+            if newest != self._newest:
+                start, lines = self._newest = newest
+                content = {"start": start, "lines": lines, "total": self.total}
+                self.send({"kind": wire.TAIL, **content, "revision": self.revision})
+                self._sent_at = now
+        # After a change of the filter a front end asks for what it shows.
+        self._sent = (log.version, shown.ended_lines, self.revision)
 
-    def _filter(self) -> None:
-        self._shown = (
-            LineView(self._log, self.step, self.stream) if self.step or self.stream else self._all
-        )
-        self._told = 0
-        with self.hold_sync():
-            self.revision += 1
-            self.current = -1
-        self._search()
+    def _choose(self) -> None:
+        new_filter, new_query = self._search.choose(self.step, self.stream, self.query)
+        if new_filter or new_query:
+            with self.hold_sync():
+                self.revision += new_filter
+                self.current = -1
+                self._tell()
+            self._work()
+        self._rest()
 
-    def _search(self) -> None:
-        query = self.query
-        self._found = LineView(self._log, self.step, self.stream, query) if query else None
-        while self.refresh(self.ended):
-            if self.query != query:
-                return  # typed on meanwhile: that search is under way
-        self._news = None
+    def _rest(self) -> None:
+        """Hold no file open for a run that has ended."""
+        if self.ended and not self._working:
+            self._log.close()
 
     # -- called by the front end -----------------------------------------------------------
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        answers = {
+    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        answer = {
             wire.WINDOW: self._answer_window,
             wire.MATCH: self._answer_match,
             wire.LINE: self._answer_line,
             wire.DOWNLOAD: self._answer_download,
             wire.COPY: self._answer_copy,
-        }
-        answer = answers.get(str(content.get("kind")))
+        }.get(str(content.get("kind")))
         if answer is not None:
-            self._submit(lambda: answer(content))
+            self._submit(lambda: self._try(answer, content))
+
+    def _try(self, answer: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
+        try:
+            answer(asked)
+        except Exception as error:  # shown where it was asked for
+            text = f"{type(error).__name__}: {error}"
+            self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": text})
+        self._rest()
 
     def _answer_window(self, asked: dict[str, Any]) -> None:
         start = max(0, int(asked["start"]))
         stop = min(int(asked["stop"]), start + _MAX_WINDOW)
-        lines = self._on_wire(self._shown.window(start, stop))
+        lines = window_lines(self._search.shown, start, stop, self._rename)
         self._answer(asked, start=start, lines=lines, revision=self.revision)
 
     def _answer_match(self, asked: dict[str, Any]) -> None:
-        index = int(asked["index"])
-        line = -1 if self._found is None else self._shown.number_of(index, self._found)
+        index, found = int(asked["index"]), self._search.found
+        line = -1 if found is None else self._search.shown.number_of(index, found)
         self._answer(asked, index=index, line=line, revision=self.revision)
 
     def _answer_line(self, asked: dict[str, Any]) -> None:
         number = int(asked["number"])
-        self._answer(asked, number=number, text=self._shown.whole_line(number))
-
-    def _answer_download(self, asked: dict[str, Any]) -> None:
-        for stream in (1, 0):
-            for chunk in self._log.raw(stream):
-                self._answer(asked, [chunk], name=self._file_name, done=False)
-                time.sleep(0)  # let the kernel's other threads have their turn
-        self._answer(asked, name=self._file_name, done=True)
+        line = self._search.shown.whole_line(number)
+        text = "" if line is None else line.text
+        self._answer(asked, number=number, text=self._rename(text) if self._rename else text)
 
     def _answer_copy(self, asked: dict[str, Any]) -> None:
-        text, number = [], 0
-        size = 0
-        while size < _COPIED_BYTES and (lines := self._shown.window(number, number + 1000)):
-            number += len(lines)
-            text += [f"{line.time[:8]} {line.label} {line.text}".strip() for line in lines]
-            size += sum(len(line.text) for line in lines)
-        self._answer(asked, text="\n".join(text), cut=number < self._shown.lines)
+        """Answer with lines as plain text; of too many the last ones, and how many are not."""
+        shown = self._search.shown
+        start = max(0, int(asked.get("start") or 0))
+        stop = min(int(asked.get("stop") or shown.lines), shown.lines)
+        texts: list[str] = []
+        size, number = 0, stop
+        while number > start and size < _COPIED_CHARACTERS:
+            first = max(start, number - _COPIED_AT_ONCE)
+            found = [line.plain for line in shown.window(first, number, _COPIED_CHARACTERS)]
+            while found and (not texts or size + len(found[-1]) < _COPIED_CHARACTERS):
+                texts.append(found.pop())
+                size += len(texts[-1]) + 1
+                number -= 1
+            if found or number > first:
+                break
+        text = "\n".join(reversed(texts))
+        text = self._rename(text) if self._rename else text
+        self._answer(asked, text=text, cut=max(0, number - start))
+
+    def _answer_download(self, asked: dict[str, Any]) -> None:
+        self._send_chunks(asked, self._log.chunks())
+
+    def _send_chunks(self, asked: dict[str, Any], chunks: Iterator[bytes]) -> None:
+        """Send a chunk, and the next one later: others are answered in between."""
+        while self.comm is not None:
+            chunk = next(chunks, None)
+            buffers = [] if chunk is None else [chunk]
+            self._answer(asked, buffers, name=self._file_name, done=chunk is None)
+            if chunk is None:
+                break
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # a thread of its own, where nobody else waits
+                time.sleep(_CHUNK_SECONDS)
+            else:
+                loop.call_later(_CHUNK_SECONDS, self._send_chunks, asked, chunks)
+                return
+        self._rest()
 
     def _answer(
         self, asked: dict[str, Any], buffers: list[bytes] | None = None, **content: Any
     ) -> None:
         self.send({"kind": asked["kind"], "id": asked.get("id"), **content}, buffers)
-
-    def _on_wire(self, lines: list[ShownLine]) -> list[list[Any]]:
-        return [
-            [self._rename(each.text), each.stream, each.cut, each.time, each.label]
-            for each in lines
-        ]

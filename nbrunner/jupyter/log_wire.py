@@ -1,0 +1,60 @@
+"""Lines of a log as they go to a front end, and never too much of them at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from nbrunner.record.logindex import LineView
+from nbrunner.record.logline import ShownLine
+
+#: [text, stream (0 stdout, 1 stderr), characters not sent, time, step/task]
+WireLine = list[Any]
+Rename = Callable[[str], str]
+
+LINE_CHARACTERS = 8000
+
+# The newest lines go along with the news that there are any, ten times a second.
+_TAIL_LINES = 200
+_TAIL_BYTES = 64_000
+
+# A window of long lines has less of each.
+_WINDOW_CHARACTERS = 1_000_000
+_LEAST_CHARACTERS = 200
+
+_GONE: WireLine = ["(no longer there: the run's files have been deleted)", 1, 0, "", ""]
+
+
+def window_lines(view: LineView, start: int, stop: int, rename: Rename | None) -> list[WireLine]:
+    """Return the lines of a window, each at most 8,000 characters of it."""
+    found = view.window(start, stop, LINE_CHARACTERS)
+    if sum(len(line.text) for line in found) > _WINDOW_CHARACTERS:
+        length = max(_LEAST_CHARACTERS, _WINDOW_CHARACTERS // len(found))
+        lines = [_on_wire(line, rename, length) for line in found]
+    else:
+        lines = [_on_wire(line, rename) for line in found]
+    missing = min(stop, view.lines) - start - len(lines)
+    return lines + [_GONE] * missing
+
+
+def newest_lines(view: LineView, start: int, rename: Rename | None) -> tuple[int, list[WireLine]]:
+    """Return the last lines, from ``start`` at most, and the number of the first of them."""
+    stop = view.lines
+    start = max(min(start, stop - 1), stop - _TAIL_LINES, 0)
+    lines: list[WireLine] = []
+    left = _TAIL_BYTES
+    for line in reversed(view.window(start, stop, LINE_CHARACTERS)):
+        packed = _on_wire(line, rename)
+        left -= len(json.dumps(packed))
+        if left < 0 and lines:
+            break
+        lines.insert(0, packed)
+    return stop - len(lines), lines
+
+
+def _on_wire(line: ShownLine, rename: Rename | None, length: int = LINE_CHARACTERS) -> WireLine:
+    text, cut = line.text, line.cut
+    if len(text) > length:
+        text, cut = text[:length], cut + len(text) - length
+    return [rename(text) if rename else text, line.stream, cut, line.time, line.label]

@@ -1,0 +1,76 @@
+"""Who does the work that a message of the front end asks for, and in which turn."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from nbrunner.jupyter.front_end import no_cells_context
+
+Work = Callable[[], None]
+Submit = Callable[[Work], None]
+
+
+class InTurn:
+    """Call what is submitted at once, in the order of submission and never two at a time.
+
+    What comes while something is being done, from another thread or from the work itself,
+    is done by whoever is at it.
+    """
+
+    def __init__(self) -> None:
+        self._works: deque[Work] = deque()
+        self._at_it = threading.Lock()
+
+    def __call__(self, work: Work) -> None:
+        self._works.append(work)
+        # Asked again after letting go: work may have come in between.
+        while self._works and self._at_it.acquire(blocking=False):
+            try:
+                while self._works:
+                    self._works.popleft()()
+            finally:
+                self._at_it.release()
+
+
+class Aside:
+    """Call what is submitted one after the other in a thread, there only while it is needed.
+
+    For what may take long, as Metaflow's Client does: neither the kernel's main thread nor
+    the feed waits for it. The thread is a daemon, so nothing waits for it at exit either.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, name: str = "nbrunner-aside") -> None:
+        self._name = name
+        self._works: deque[Work] = deque()
+        self._lock = threading.Lock()
+        self._busy = False
+
+    def __call__(self, work: Work) -> None:
+        with self._lock:
+            self._works.append(work)
+            if self._busy:
+                return
+            self._busy = True
+        target = no_cells_context().run
+        threading.Thread(target=target, args=(self._serve,), name=self._name, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                if not self._works:
+                    self._busy = False
+                    return
+                work = self._works.popleft()
+            try:
+                work()
+            except BaseException:
+                with self._lock:
+                    self._busy = False
+                raise

@@ -1,0 +1,254 @@
+"""Both logs of a run in one order, as blocks of some 64 KiB; the logs stay on disk.
+
+Order: the two logs have no common clock. What was there when they are first looked at
+stands by a rule that gives the same for every reader: Metaflow's words on stderr from
+before the run begins, then stdout, then what else there is of stderr. What is written
+afterwards stands as it arrives, and of what arrives in between two looks the log that was
+written to last stands last. Lines that have no end yet stand behind all others.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
+
+BLOCK_BYTES = 64 * 1024
+
+# Of a longer line this much is read: nobody looks at more of it, and it fits into memory.
+LONGEST_LINE_BYTES = 8 << 20
+
+CHUNK_BYTES = 1 << 20
+
+# The last of what Metaflow says on stderr before a run begins (metaflow/cli.py).
+_BEGINNINGS = (b"The graph looks good!", b"Pylint is happy!", b"Pylint couldn't be run")
+
+
+class Block(NamedTuple):
+    """A stretch of one log, from the first byte of a line to the end of a line.
+
+    It is longer than `BLOCK_BYTES` only if it is one line.
+    """
+
+    stream: int
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
+class Piece(NamedTuple):
+    """Lines that were read.
+
+    Attributes
+    ----------
+    stream : int
+    data : bytes
+        Each line ends with ``\\n``.
+    left_out : int
+        How many bytes of it, a very long line then, were not read.
+    """
+
+    stream: int
+    data: bytes
+    left_out: int
+
+
+class MergedLog:
+    """The logs of a run, which may grow, as blocks of lines in one order.
+
+    Not thread-safe: all calls from one thread, or one event loop.
+
+    Parameters
+    ----------
+    stdout, stderr : Path
+        They need not exist yet.
+
+    Attributes
+    ----------
+    version : int
+        Grows whenever there is something new.
+    """
+
+    def __init__(self, stdout: Path, stderr: Path) -> None:
+        self._paths = (stdout, stderr)
+        self._files: list[int | None] = [None, None]
+        self._ends = [0, 0]  # of the last whole line
+        self._seen = [0, 0]  # looked through for line ends
+        self._wanted: list[tuple[int, int]] | None = None
+        self._streams = bytearray()
+        self._starts = array("q")
+        self._block_ends = array("q")
+        self.version = 0
+        weakref.finalize(self, _close, self._files)
+
+    def close(self) -> None:
+        """Let go of the files; they are opened again when they are needed."""
+        _close(self._files)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are. Those but the last will never change."""
+        return len(self._streams)
+
+    @property
+    def final(self) -> int:
+        """How many blocks, from the first, will never change."""
+        return max(0, len(self._streams) - 1)
+
+    def block(self, number: int) -> Block:
+        return Block(self._streams[number], self._starts[number], self._block_ends[number])
+
+    def refresh(self, max_bytes: int | None = None) -> bool:
+        """Take in what has been written, through so many bytes at most.
+
+        Returns whether there is more of it.
+        """
+        before = [*self._ends, *self._seen]
+        left = self._take_in(max_bytes) if self._wanted else max_bytes
+        if not self._wanted and (left is None or left > 0):
+            self._wanted = self._grown()
+            self._take_in(left)
+        if [*self._ends, *self._seen] != before:
+            self.version += 1
+        return bool(self._wanted)
+
+    def read(self, block: Block) -> Piece:
+        """Return the lines of a block."""
+        if block.size <= LONGEST_LINE_BYTES:
+            return Piece(block.stream, self._read_at(block.stream, block.start, block.size), 0)
+        line, left_out = self._long_line(block.stream, block.start, block.end - 1)
+        return Piece(block.stream, line + b"\n", left_out)
+
+    def open_lines(self) -> list[Piece]:
+        """Return the lines that have no end yet."""
+        found = []
+        for stream in (STDERR, STDOUT):
+            start, end = self._ends[stream], self._seen[stream]
+            if end > start:
+                line, left_out = self._long_line(stream, start, end)
+                found.append(Piece(stream, line + b"\n", left_out))
+        return found
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield all there is now, byte by byte as it was written, a megabyte at a time."""
+        parts, size = [], 0
+        blocks = [self.block(number) for number in range(self.blocks)]
+        rest = [Block(each, self._ends[each], self._seen[each]) for each in (STDERR, STDOUT)]
+        for stream, start, end in (*blocks, *rest):
+            while start < end:
+                data = self._read_at(stream, start, min(end - start, CHUNK_BYTES - size))
+                if not data:
+                    break
+                parts.append(data)
+                size += len(data)
+                start += len(data)
+                if size == CHUNK_BYTES:
+                    yield b"".join(parts)
+                    parts, size = [], 0
+        if parts:
+            yield b"".join(parts)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _grown(self) -> list[tuple[int, int]]:
+        """Return up to where to look through which log, in the order of the lines."""
+        written, sizes = [0, 0], [0, 0]
+        for stream in (STDOUT, STDERR):
+            descriptor = self._descriptor(stream)
+            if descriptor is not None:
+                status = os.fstat(descriptor)
+                written[stream], sizes[stream] = status.st_mtime_ns, status.st_size
+        if self._wanted is None:  # the first look
+            beginning = min(self._beginning(), sizes[STDERR])
+            order = [(STDERR, beginning), (STDOUT, sizes[STDOUT]), (STDERR, sizes[STDERR])]
+        else:
+            last = STDERR if written[STDERR] > written[STDOUT] else STDOUT
+            order = [(1 - last, sizes[1 - last]), (last, sizes[last])]
+        return [(stream, size) for stream, size in order if size > self._seen[stream]]
+
+    def _take_in(self, max_bytes: int | None) -> int | None:
+        """Look through what is wanted; return how many bytes more it might have been."""
+        while self._wanted and (max_bytes is None or max_bytes > 0):
+            stream, size = self._wanted[0]
+            seen = self._seen[stream]
+            limit = size if max_bytes is None else min(size, seen + max_bytes)
+            self._look_through(stream, limit)
+            if self._seen[stream] < limit:  # cut short by somebody
+                self._wanted.clear()
+            elif limit == size:
+                self._wanted.pop(0)
+            if max_bytes is not None:
+                # What is looked at counts, also a last line without an end.
+                max_bytes -= max(1, self._seen[stream] - seen)
+        return max_bytes
+
+    def _beginning(self) -> int:
+        head = self._read_at(STDERR, 0, BLOCK_BYTES)
+        last = max(head.rfind(words) for words in _BEGINNINGS)
+        return head.find(b"\n", last) + 1 if last >= 0 else 0
+
+    def _look_through(self, stream: int, limit: int) -> None:
+        while self._seen[stream] < limit:
+            seen, start = self._seen[stream], self._ends[stream]
+            data = self._read_at(stream, seen, min(BLOCK_BYTES, limit - seen))
+            if not data:
+                return
+            # A line that is longer than what is read at once becomes a block by itself.
+            found = data.rfind(b"\n") if seen == start else data.find(b"\n")
+            if found < 0:
+                self._seen[stream] += len(data)
+                continue
+            end = seen + found + 1
+            self._append(Block(stream, start, end))
+            self._ends[stream] = self._seen[stream] = end
+
+    def _append(self, block: Block) -> None:
+        grows = (
+            bool(self._streams)
+            and self._streams[-1] == block.stream
+            and block.end - self._starts[-1] <= BLOCK_BYTES
+        )
+        if grows:
+            self._block_ends[-1] = block.end
+            return
+        self._streams.append(block.stream)
+        self._starts.append(block.start)
+        self._block_ends.append(block.end)
+
+    def _long_line(self, stream: int, start: int, end: int) -> tuple[bytes, int]:
+        """Return a line without its end, and how many bytes of it are left out."""
+        beginning = self._read_at(stream, start, min(end - start, LONGEST_LINE_BYTES))
+        left_out = end - start - len(beginning)
+        if left_out:
+            size = min(left_out, LONGEST_LINE_BYTES)
+            line = beginning_and_end(beginning, self._read_at(stream, end - size, size))
+            if line is not None:
+                return line, 0
+        return beginning, left_out
+
+    def _read_at(self, stream: int, offset: int, size: int) -> bytes:
+        descriptor = self._descriptor(stream)
+        return b"" if descriptor is None else os.pread(descriptor, size, offset)
+
+    def _descriptor(self, stream: int) -> int | None:
+        if self._files[stream] is None:
+            try:
+                self._files[stream] = os.open(self._paths[stream], os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return None
+        return self._files[stream]
+
+
+def _close(files: list[int | None]) -> None:
+    for stream, descriptor in enumerate(files):
+        if descriptor is not None:
+            os.close(descriptor)
+            files[stream] = None
