@@ -13,7 +13,7 @@ import ast
 def skeleton(source: bytes) -> bytes:
     """Return something that is equal for two flow files only if their descriptions are.
 
-    Of a step there remain name, arguments, decorators, docstring and the last statement,
+    Of a step there remain name, arguments, decorators, docstring and a last statement
     ``self.next(...)``, which is all that Metaflow takes from it (``metaflow/graph.py``).
     That holds for decorators of Metaflow's own; one of the user's may read the function,
     and then it stays whole. What is not valid Python is returned as it is.
@@ -66,7 +66,13 @@ def _root(decorator: ast.expr) -> list[str]:
 
 
 def _declared(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Return docstring and last statement of a step."""
-    first = body[0]
+    """Return docstring and transition of a step: ``self.next(...)``, if that stands last."""
+    first, last = body[0], body[-1]
     has_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    return [first, body[-1]] if has_doc else [body[-1]]
+    moves_on = (
+        isinstance(last, ast.Expr)
+        and isinstance(last.value, ast.Call)
+        and isinstance(last.value.func, ast.Attribute)
+        and last.value.func.attr == "next"
+    )
+    return [*([first] if has_doc else []), *([last] if moves_on else [])]

@@ -37,6 +37,7 @@ class F(FlowSpec):
         ("x = 1", "x = sum(range(100))"),
         ("x = 1", "x = 1\n        y = x + 1"),
         ("        print(1)\n", ""),
+        ('print("done")', 'x = "done"'),
         ("import metaflow\n", "import metaflow  # as it is\n\n\n"),
     ],
 )
