@@ -29,6 +29,12 @@ _HOME = {
     "describe": "nbrunner.flow.describe",
     "async_describe": "nbrunner.flow.describe",
     "FlowDescription": "nbrunner.flow.description",
+    "TaskSpan": "nbrunner.timeline",
+    # many runs of one flow
+    "sweep": "nbrunner.sweeping",
+    "async_sweep": "nbrunner.sweeping",
+    "attach_sweep": "nbrunner.sweeping",
+    "Sweep": "nbrunner.sweeping",
     # find runs of this or an earlier process
     "attach": "nbrunner.executing",
     # results, through Metaflow's Client
@@ -79,6 +85,8 @@ if TYPE_CHECKING:
     from nbrunner.launch.stopping import StopReport
     from nbrunner.progress import Progress, RunEvent, StepProgress
     from nbrunner.runner import NBRunner, Runner
+    from nbrunner.sweeping import Sweep, async_sweep, attach_sweep, sweep
+    from nbrunner.timeline import TaskSpan
 
 
 def __getattr__(name: str) -> Any:

@@ -7,12 +7,15 @@ a second and is not needed to start, follow or stop a run.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nbrunner.launch.environment import unnamed_user, user_name
 
 if TYPE_CHECKING:
     from metaflow import Flow, Run, Step, Task, namespace
+    from metaflow.plugins.cards.card_client import Card
 
 __all__ = ["Flow", "Run", "Step", "Task", "namespace"]
 
@@ -71,3 +74,219 @@ def task_if_reachable(pathspec: str, metadata: str | None) -> Task | None:
         return task_of(pathspec, metadata)
     except (MetaflowException, OSError):
         return None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What is known of an artifact without loading it.
+
+    Attributes
+    ----------
+    name : str
+    type : str
+        Of the value, as ``"pandas.core.frame.DataFrame"``; empty where it was not noted.
+    size : int or None
+        Bytes of the pickled value.
+    """
+
+    name: str
+    type: str
+    size: int | None
+
+
+def task_ids(run: Run, step: str, at_most: int) -> list[str]:
+    """Return ids of a step's tasks, oldest first; of more than so many the newest."""
+    # Metaflow gives the newest first.
+    return [task.id for task in islice(run[step], at_most)][::-1]
+
+
+def artifacts_of(task: Task) -> list[Artifact]:
+    """Return the artifacts of a task, sorted by name; Metaflow's own are left out."""
+    infos = _artifact_infos(task)
+    found = []
+    for artifact in task:
+        info = infos.get(artifact.id, {})
+        type_name = str(info.get("type") or "").removeprefix("<class '").removesuffix("'>")
+        found.append(Artifact(artifact.id, type_name, info.get("size")))
+    return sorted(found, key=lambda each: each.name)
+
+
+def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
+    """Return what the datastore has noted of each artifact, in one read."""
+    from metaflow.datastore import FlowDataStore
+    from metaflow.plugins import DATASTORES
+
+    facts = task.metadata_dict
+    storage = next((each for each in DATASTORES if facts.get("ds-type") == each.TYPE), None)
+    if storage is None:  # written by a task of an older Metaflow
+        return {}
+    flow, run, step, name = task.path_components
+    flow_store = FlowDataStore(flow, storage_impl=storage, ds_root=facts.get("ds-root"))
+    store = flow_store.get_task_datastore(run, step, name, attempt=task.current_attempt)
+    return dict(store.ds_metadata["info"])
+
+
+def cards_of(task: Task, metadata: str | None) -> list[Card]:
+    """Return the cards of a task; of a cloned one those of the task that it is a clone of."""
+    from metaflow.cards import get_cards
+    from metaflow.plugins.cards.exception import CardNotPresentException
+
+    # Metaflow would look for the origin in the caller's own namespace and metadata.
+    while origin := _origin_of(task):
+        task = task_of(origin, metadata)
+    try:
+        return list(get_cards(task, follow_resumed=False))
+    except CardNotPresentException:
+        return []
+
+
+def _origin_of(task: Task) -> str:
+    facts = task.metadata_dict
+    run, name = facts.get("origin-run-id"), facts.get("origin-task-id")
+    flow, _, step, _ = task.path_components
+    return f"{flow}/{run}/{step}/{name}" if run and name else ""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What Metaflow has stored of a run.
+
+    Attributes
+    ----------
+    pathspec : str
+    created : float
+        Seconds since the epoch.
+    seconds : float or None
+        How long it took; None where it has not finished.
+    status : str
+        ``"successful"``, ``"failed"``, or ``"unfinished"``: it runs, or was ended without a
+        word; Metaflow's Client does not tell which.
+    tags : tuple of str
+    user : str
+    parameters : dict
+        Small values alone.
+    """
+
+    pathspec: str
+    created: float
+    seconds: float | None
+    status: str
+    tags: tuple[str, ...]
+    user: str
+    parameters: dict[str, Any]
+
+
+# What Metaflow itself puts beside the parameters.
+_NOT_PARAMETERS = frozenset({"name", "script_name"})
+_SMALL_BYTES = 2048
+
+
+def current_namespace() -> str | None:
+    """Return the namespace that Metaflow's Client looks in; None for all."""
+    from metaflow import get_namespace
+
+    _name_the_namespace()
+    found: str | None = get_namespace()
+    return found
+
+
+def run_ids(flow: str) -> list[str]:
+    """Return the ids of all runs of a flow, the newest first, whatever their namespace.
+
+    Runs of a local datastore are listed by their directories: reading each of thousands
+    takes the Client seconds.
+    """
+    from metaflow import Flow, get_metadata
+    from metaflow.exception import MetaflowNotFound
+
+    if get_metadata().startswith("local"):
+        return _local_run_ids(flow)
+    try:
+        return [run.id for run in Flow(flow, _namespace_check=False)]
+    except MetaflowNotFound:
+        return []
+
+
+def _local_run_ids(flow: str) -> list[str]:
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    root = LocalStorage.get_datastore_root_from_config(lambda *_: None, create_on_absent=False)
+    try:
+        with os.scandir(os.path.join(root or "", flow)) as entries:
+            names = [each.name for each in entries if each.name[0] not in "_." and each.is_dir()]
+    except FileNotFoundError:
+        return []
+    # An id is the time of its start in microseconds, unless somebody chose another.
+    names = [name for name in names if name != "data"]
+    return sorted(names, key=lambda name: (name.isdigit(), int(name) if name.isdigit() else 0))[
+        ::-1
+    ]
+
+
+def tags_of(pathspec: str) -> frozenset[str]:
+    """Return all tags of a run, Metaflow's own among them; the namespaces it is in."""
+    return frozenset(run_of(pathspec, None).tags)
+
+
+def stored_run(pathspec: str) -> StoredRun:
+    """Return what Metaflow has stored of a run, whatever its namespace."""
+    run = run_of(pathspec, None)
+    created = run.created_at.timestamp()
+    finished = run.finished_at
+    user = next((tag[5:] for tag in run.system_tags if tag.startswith("user:")), "")
+    return StoredRun(
+        pathspec,
+        created,
+        None if finished is None else finished.timestamp() - created,
+        _status(run),
+        tuple(sorted(run.user_tags)),
+        user,
+        _parameters(run),
+    )
+
+
+def _status(run: Run) -> str:
+    if run.finished:
+        return "successful" if run.successful else "failed"
+    latest = next(iter(run), None)
+    task = None if latest is None else latest.task
+    ended = task is not None and task.finished_at is not None and not task.successful
+    return "failed" if ended else "unfinished"
+
+
+def _parameters(run: Run) -> dict[str, Any]:
+    from metaflow.exception import MetaflowNotFound
+
+    try:
+        task = run["_parameters"].task
+    except (KeyError, MetaflowNotFound):  # it has just begun
+        return {}
+    if task is None:
+        return {}
+    small = {
+        each.name
+        for each in artifacts_of(task)
+        if each.name not in _NOT_PARAMETERS and (each.size or 0) <= _SMALL_BYTES
+    }
+    return {artifact.id: artifact.data for artifact in task if artifact.id in small}
+
+
+def step_names(pathspec: str) -> list[str]:
+    """Return the steps of a run that have begun, in the order in which they did."""
+    return [step.id for step in run_of(pathspec, None)][::-1]
+
+
+def task_counts(run: Run) -> dict[str, tuple[int, int, int]]:
+    """Return for each step how many of its tasks are done, failed, and unfinished."""
+    found = {}
+    for step in list(run)[::-1]:
+        done = failed = unfinished = 0
+        for task in step:
+            if task.successful:
+                done += 1
+            elif task.finished_at is not None:
+                failed += 1
+            else:
+                unfinished += 1
+        found[step.id] = (done, failed, unfinished)
+    return found

@@ -37,6 +37,7 @@ from nbrunner.record import registry, rundir
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.watch import changes_in
+from nbrunner.timeline import TaskSpan
 
 if TYPE_CHECKING:
     from metaflow import Run, Task
@@ -70,7 +71,7 @@ class ExecutingProcess:
         #: For the modules of this package: the run behind the handle.
         self.watched = WatchedRun(directory, supervisor)
         self._record = self.watched.record
-        self._progress = ProgressFollower(directory.log("stdout"), self._record.get("flow", {}))
+        self._progress = ProgressFollower(directory.log("stdout"), self._record)
 
     # -- what it is ---------------------------------------------------------------------
 
@@ -167,6 +168,12 @@ class ExecutingProcess:
         """What became of the steps and tasks so far, by the run's own output."""
         self._check_there()
         return self._progress.snapshot(ended=self.status != "running")
+
+    @property
+    def timeline(self) -> list[TaskSpan]:
+        """When each task was at work so far, a span for each attempt, by the same output."""
+        self._check_there()
+        return self._progress.spans(ended=self.status != "running")
 
     @property
     def failure(self) -> Failure | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbrunner.progress import Progress, ProgressTracker
 from nbrunner.record.rundir import Json
+from nbrunner.timeline import TaskSpan, Timeline
 
 
 class ProgressFollower:
@@ -16,19 +17,21 @@ class ProgressFollower:
     Parameters
     ----------
     log : Path
-    flow : dict
-        The flow's part of the record: the names of its steps and what follows each.
+    record : dict
+        What was written down at the run's start: of the flow the names of its steps and
+        what follows each, and when it was started.
     """
 
     # What tells of progress stands behind a task's bracket; all else is not even decoded.
     _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ")
 
-    def __init__(self, log: Path, flow: Json) -> None:
+    def __init__(self, log: Path, record: Json) -> None:
         self._log = log
-        self._flow = flow
+        self._flow = record.get("flow", {})
         self._read_to = 0
         self._lock = threading.Lock()
         self._tracker = self.new_tracker()
+        self._timeline = Timeline(float(record.get("started", 0)))
 
     def new_tracker(self) -> ProgressTracker:
         return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
@@ -38,6 +41,12 @@ class ProgressFollower:
         with self._lock:
             self._read()
             return self._tracker.snapshot(ended)
+
+    def spans(self, ended: bool) -> list[TaskSpan]:
+        """Read what is new in the log and return when tasks were at work."""
+        with self._lock:
+            self._read()
+            return self._timeline.spans(ended)
 
     def _read(self) -> None:
         with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
@@ -58,4 +67,6 @@ class ProgressFollower:
             return
         for line in data.split(b"\n"):
             if any(needle in line for needle in self._NEEDLES):
-                self._tracker.feed(line.decode("utf-8", "replace"))
+                event = self._tracker.feed(line.decode("utf-8", "replace"))
+                if event is not None:
+                    self._timeline.feed(event)

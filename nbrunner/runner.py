@@ -17,13 +17,15 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
-from nbrunner.launch.environment import run_environment
+from nbrunner.launch.environment import run_environment, user_of
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir
+from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json
 
 if TYPE_CHECKING:
@@ -196,6 +198,12 @@ class Runner:
 
     # -- inside -------------------------------------------------------------------------
 
+    @property
+    def settings(self) -> Json:
+        """For the modules of this package: what a Runner like this one needs, but secrets."""
+        cwd = self._cwd or os.getcwd()
+        return {"cwd": cwd, "profile": self._profile, "env": sorted(self._env)}
+
     def _forget(self, handle: ExecutingProcess) -> None:
         """Delete the record of a run: now, or at its end if it goes on."""
         handle.watched.discard()
@@ -227,8 +235,10 @@ class Runner:
 
         return drive(start_and_wait)
 
-    async def _until_started(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
-        handle = await self._launch(kind, subcommand, arguments)
+    async def _until_started(
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+    ) -> _E:
+        handle = await self._launch(kind, subcommand, arguments, note)
         try:
             await until_started(handle.watched, self.file_read_timeout)
         except RunStartError:
@@ -249,7 +259,9 @@ class Runner:
             self.file_read_timeout,
         )
 
-    async def _launch(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+    async def _launch(
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+    ) -> _E:
         """Check the arguments and start the process, without waiting for its id."""
         environment = run_environment(self._env, self._profile)
         cwd = self._cwd or os.getcwd()
@@ -265,8 +277,10 @@ class Runner:
             )
             directory.write(
                 rundir.RECORD,
-                _record(flow, self._source, subcommand, arguments, self.top_level_options)
-                | {"command": command, "cwd": cwd, "started": time.time()},
+                recorded(flow, self._source, subcommand, arguments, self.top_level_options)
+                | (note or {})
+                | {"command": command, "cwd": cwd, "user": user_of(environment)}
+                | {"started": time.time(), "keep": KEEP.note()},
             )
             environment[ending.MARKER] = str(directory.path)
             started = await LAUNCHER.start_run(directory, environment, self.flow_file)
@@ -286,36 +300,9 @@ async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
         output.write(stream, f"{line}\n")
 
 
-def _record(
-    flow: FlowDescription,
-    source: FlowSource,
-    subcommand: Subcommand,
-    arguments: Mapping[str, Any],
-    top_level: Mapping[str, Any],
-) -> Json:
-    return {
-        "flow": {
-            "name": flow.name,
-            "file": flow.file,
-            "line_offset": source.line_offset,
-            "cell": source.cell,
-            "steps": [step.name for step in flow.steps],
-            "following": flow.following,
-            "types": {step.name: step.type for step in flow.steps},
-        },
-        "subcommand": subcommand,
-        "arguments": {key: _plain(value) for key, value in arguments.items()},
-        "top_level_options": {key: _plain(value) for key, value in top_level.items()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: for people to read, not to run again."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:
+    """Do as `Runner.async_run`, and write a note into the run's record."""
+    return await runner._until_started(ExecutingRun, "run", arguments, note)
 
 
 def _directory(given: str | os.PathLike[str]) -> str:

@@ -23,11 +23,13 @@ FILES = {
 # From the top to the bottom; a part imports from its own row and from those below.
 ROWS = (
     ("nbrunner.jupyter",),
+    ("nbrunner.sweeping", "nbrunner.history"),
     ("nbrunner.runner",),
     ("nbrunner.executing",),
     ("nbrunner.flow", "nbrunner.client"),
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
-    ("nbrunner.record", "nbrunner.progress", "nbrunner.blocking"),
+    ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
+    ("nbrunner.progress", "nbrunner.parameters"),
     ("nbrunner.errors", "nbrunner.userfiles", "nbrunner.status"),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}

@@ -34,7 +34,7 @@ from nbrunner.record.registry import state_directory
 Json = dict[str, Any]
 
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
-_FORM = 2
+_FORM = 3
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 _MAX_CACHED = 500

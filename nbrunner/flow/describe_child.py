@@ -173,6 +173,7 @@ def _describe(flow: Any, request: Json) -> Json:
             "decorators": _flow_decorators(flow),
             "top_level": [_provider_option(each) for each in cli.start.params],
             **_subcommands(commands, parameters),
+            "configs": [_config(p) for _, p in flow._get_parameters() if p.IS_CONFIG_PARAMETER],
             "steps": _steps(flow),
         }
 
@@ -244,6 +245,23 @@ def _option(each: Any) -> Json:
         "values": each.nargs,
         "choices": [str(choice) for choice in getattr(each.type, "choices", ())],
         "help": str(getattr(each, "help", None) or ""),
+    }
+
+
+def _config(each: Any) -> Json:
+    """Describe a Config: its default is a value, or the path of a file."""
+    default = each.kwargs.get("default")
+    computed = callable(default)
+    return {
+        "name": each.name,
+        "flag": "--config" if each._default_is_file else "--config-value",
+        "kind": "config",
+        "default": None if computed else _plain(default),
+        "default_is_computed": computed,
+        "required": bool(each.kwargs.get("required")) and default is None,
+        "values": 2,
+        "choices": [],
+        "help": str(each.kwargs.get("help") or ""),
     }
 
 

@@ -105,6 +105,8 @@ class FlowDescription:
         What stands before the subcommand.
     run, resume, spin : tuple of Option
         The options of each subcommand, without the parameters.
+    configs : tuple of Option
+        The flow's Configs: the flag of one whose default is a file is ``"--config"``.
     steps : tuple of Step
         Sorted along the graph, ``start`` first.
     """
@@ -118,6 +120,7 @@ class FlowDescription:
     run: tuple[Option, ...] = ()
     resume: tuple[Option, ...] = ()
     spin: tuple[Option, ...] = ()
+    configs: tuple[Option, ...] = ()
     steps: tuple[Step, ...] = field(default=())
 
     def options(self, subcommand: Subcommand) -> tuple[Option, ...]:
@@ -151,5 +154,6 @@ class FlowDescription:
             run=options("run"),
             resume=options("resume"),
             spin=options("spin"),
+            configs=options("configs"),
             steps=tuple(Step.from_json(each) for each in content["steps"]),
         )

@@ -6,6 +6,8 @@ import os
 import pwd
 from collections.abc import Mapping
 
+_USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
+
 
 def run_environment(
     env: Mapping[str, str] | None = None, profile: str | None = None
@@ -30,8 +32,13 @@ def unnamed_user(environment: Mapping[str, str]) -> bool:
 
     The same names as in ``metaflow.util.get_username``, which does not take "root".
     """
-    names = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
-    return all(environment.get(name) in (None, "", "root") for name in names)
+    return all(environment.get(name) in (None, "", "root") for name in _USER_VARIABLES)
+
+
+def user_of(environment: Mapping[str, str]) -> str:
+    """Return who Metaflow says a run is of, that starts with this environment."""
+    named = (environment.get(name) for name in _USER_VARIABLES)
+    return next((name for name in named if name not in (None, "", "root")), "") or user_name()
 
 
 def user_name() -> str:

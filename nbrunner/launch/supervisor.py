@@ -226,7 +226,8 @@ def finish(directory: RunDirectory) -> None:
     else:
         from nbrunner.record.expiry import expire_if_due
 
-        expire_if_due(directory.path.parent)
+        keep = (directory.read(rundir.RECORD) or {}).get("keep", {})
+        expire_if_due(directory.path.parent, keep)
 
 
 def main() -> NoReturn:

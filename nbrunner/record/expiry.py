@@ -8,22 +8,49 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
 
-MAX_AGE_SECONDS = 30 * 24 * 3600.0
+DAY_SECONDS = 24 * 3600.0
+MAX_AGE_SECONDS = 30 * DAY_SECONDS
 MAX_TOTAL_BYTES = 2 * 1024**3
 INTERVAL_SECONDS = 600.0
 
 _STAMP = ".expired"
 
 # A run without an exit record is alive or was lost; only time tells them apart here.
-_LOST_AFTER_SECONDS = 24 * 3600.0
+_LOST_AFTER_SECONDS = DAY_SECONDS
 
 
-def expire_if_due(runs: Path, interval_seconds: float = INTERVAL_SECONDS) -> list[str]:
+@dataclass
+class Keep:
+    """How long records and logs are kept, and how much of them.
+
+    Attributes
+    ----------
+    max_age_seconds : float
+    max_total_bytes : int
+    """
+
+    max_age_seconds: float = MAX_AGE_SECONDS
+    max_total_bytes: int = MAX_TOTAL_BYTES
+
+    def note(self) -> dict[str, Any]:
+        """Return what goes into the record of a run, for its supervisor."""
+        return asdict(self)
+
+
+#: What the runs that this process starts are told.
+KEEP = Keep()
+
+
+def expire_if_due(
+    runs: Path, keep: dict[str, Any], interval_seconds: float = INTERVAL_SECONDS
+) -> list[str]:
     """Expire unless that was done in the last minutes; return the names deleted."""
     stamp = runs / _STAMP
     try:
@@ -32,7 +59,7 @@ def expire_if_due(runs: Path, interval_seconds: float = INTERVAL_SECONDS) -> lis
     except FileNotFoundError:
         pass
     stamp.touch()
-    return expire(runs)
+    return expire(runs, **keep)
 
 
 def expire(

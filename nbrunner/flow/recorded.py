@@ -1,0 +1,45 @@
+"""What is written down of a run when it is started, beside its command: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.source import FlowSource
+
+_MAX_DOC = 400
+
+
+def recorded(
+    flow: FlowDescription,
+    source: FlowSource,
+    subcommand: Subcommand,
+    arguments: Mapping[str, Any],
+    top_level: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what a panel, or a kernel started tomorrow, needs to know of the flow."""
+    return {
+        "flow": {
+            "name": flow.name,
+            "file": flow.file,
+            "line_offset": source.line_offset,
+            "cell": source.cell,
+            "steps": [step.name for step in flow.steps],
+            "following": flow.following,
+            "types": {step.name: step.type for step in flow.steps},
+            "docs": {step.name: step.doc.strip()[:_MAX_DOC] for step in flow.steps if step.doc},
+        },
+        "subcommand": subcommand,
+        "arguments": {key: plain(value) for key, value in arguments.items()},
+        "top_level_options": {key: plain(value) for key, value in top_level.items()},
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: for people to read, not to run again."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

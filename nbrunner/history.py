@@ -1,0 +1,200 @@
+"""Past runs, page by page: Metaflow's Client joined with the records of our own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbrunner import client
+from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.record import registry, rundir
+from nbrunner.status import LABELS
+
+PAGE_SIZE = 20
+STATUSES = (
+    "running",
+    "successful",
+    "failed",
+    "stopped",
+    "timed out",
+    "lost",
+    "unfinished",
+)
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run, as a row of the history.
+
+    Attributes
+    ----------
+    pathspec : str
+    status : str
+        One of `STATUSES`.
+    started : float or None
+        Seconds since the epoch.
+    seconds : float or None
+    tags : tuple of str
+    user : str
+    parameters : dict
+    recorded : str
+        Name of nbrunner's record; empty for a run that something else has started.
+    """
+
+    pathspec: str
+    status: str
+    started: float | None
+    seconds: float | None = None
+    tags: tuple[str, ...] = ()
+    user: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    recorded: str = ""
+
+    @property
+    def words(self) -> str:
+        """All that a search looks in."""
+        given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.pathspec} {self.status} {' '.join(self.tags)} {self.user} {given}".lower()
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of the history.
+
+    Attributes
+    ----------
+    runs : list of PastRun
+        The newest first.
+    number : int
+    pages : int
+        -1 where that would take reading all of them.
+    """
+
+    runs: list[PastRun]
+    number: int
+    pages: int
+
+
+class History:
+    """The runs of one flow, or all that nbrunner has started.
+
+    Reading may take long, a metadata service be slow: call it in a thread of its own.
+
+    Parameters
+    ----------
+    flow : str
+        Name of the flow; empty for the runs of all flows that nbrunner has a record of.
+    """
+
+    def __init__(self, flow: str = "") -> None:
+        self.flow = flow
+        self._recorded: dict[str, tuple[str, str]] = {}  # record -> (flow, run id)
+        self._stored: dict[str, PastRun] = {}  # those that will not change
+
+    def page(
+        self,
+        number: int = 0,
+        query: str = "",
+        status: str = "",
+        namespace: str | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Page:
+        """Return one page of runs.
+
+        Parameters
+        ----------
+        query : str
+            Words that all have to be in id, tags, user or ``parameter=value``.
+        status : str
+            One of `STATUSES`; empty for all.
+        namespace : str, optional
+            As ``"user:me"``; default all.
+        cancelled : callable
+            Asked from run to run; what was found so far is returned when it says so.
+        """
+        records = self._records()
+        ids = self._ids(records)
+        filtered = bool(query or status or namespace)
+        wanted = (number + 1) * PAGE_SIZE + 1
+        words = query.lower().split()
+        found: list[PastRun] = []
+        # Without a filter the runs before this page need not be read.
+        skipped = 0 if filtered else number * PAGE_SIZE
+        for pathspec in ids[skipped:]:
+            if len(found) >= wanted - skipped or cancelled():
+                break
+            if namespace and not self._is_in(pathspec, namespace, records):
+                continue
+            run = self._run(pathspec, records)
+            if (not status or run.status == status) and all(word in run.words for word in words):
+                found.append(run)
+        first = number * PAGE_SIZE - skipped
+        more = len(found) > first + PAGE_SIZE
+        pages = math.ceil(len(ids) / PAGE_SIZE) if not filtered else (-1 if more else number + 1)
+        return Page(found[first : first + PAGE_SIZE], number, max(pages, 1) if pages >= 0 else -1)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _ids(self, records: dict[str, str]) -> list[str]:
+        if not self.flow:
+            return list(records)
+        stored = [f"{self.flow}/{run_id}" for run_id in client.run_ids(self.flow)]
+        elsewhere = set(records).difference(stored)
+        # Those that Metaflow does not know of here: another datastore, or another profile.
+        return sorted(elsewhere, reverse=True) + stored if elsewhere else stored
+
+    def _records(self) -> dict[str, str]:
+        """Return pathspec -> record of the runs that nbrunner has started, newest first."""
+        found = {}
+        seen = {}
+        for directory in registry.directories():
+            names = self._recorded.get(directory.name)
+            if names is None:
+                facts = directory.read(rundir.ATTRIBUTES) or {}
+                names = (str(facts.get("flow_name", "")), str(facts.get("run_id", "")))
+            if names[1]:
+                seen[directory.name] = names
+                if self.flow in ("", names[0]):
+                    found["/".join(names)] = directory.name
+        self._recorded = seen
+        return found
+
+    def _is_in(self, pathspec: str, namespace: str, records: dict[str, str]) -> bool:
+        record = records.get(pathspec)
+        if record and namespace == f"user:{self._run(pathspec, records).user}":
+            return True
+        return namespace in client.tags_of(pathspec)
+
+    def _run(self, pathspec: str, records: dict[str, str]) -> PastRun:
+        found = self._stored.get(pathspec)
+        if found is None:
+            record = records.get(pathspec)
+            found = _recorded_run(pathspec, record) if record else _stored_run(pathspec)
+            if found.status not in ("running", "unfinished"):
+                self._stored[pathspec] = found
+        return found
+
+
+def _recorded_run(pathspec: str, record: str) -> PastRun:
+    running: ExecutingProcess = attach(record)
+    given = running.parameters
+    tags = tuple(str(tag) for tag in given.pop("tags", None) or ())
+    return PastRun(
+        pathspec,
+        LABELS[running.status],
+        float(running.record["started"]),
+        running.elapsed_seconds,
+        tags,
+        str(running.record.get("user", "")),
+        given,
+        record,
+    )
+
+
+def _stored_run(pathspec: str) -> PastRun:
+    run = client.stored_run(pathspec)
+    return PastRun(
+        pathspec, run.status, run.created, run.seconds, run.tags, run.user, run.parameters
+    )

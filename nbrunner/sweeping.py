@@ -1,0 +1,396 @@
+"""Sweeps: many runs of one flow, some at once, each with parameters of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Literal
+
+from nbrunner.blocking import Output, drive
+from nbrunner.errors import BadValueError, NbrunnerError
+from nbrunner.executing import ExecutingRun
+from nbrunner.flow.command import command_words
+from nbrunner.flow.recorded import plain
+from nbrunner.parameters import parameter_sets
+from nbrunner.record import sweeps
+from nbrunner.record.sweeps import SweepDirectory
+from nbrunner.record.watch import changes_in
+from nbrunner.runner import Runner, start_with_note
+
+OnFailure = Literal["continue", "stop"]
+
+# How often to look for runs that another process starts.
+_LOOK_SECONDS = 1.0
+
+#: Called with each sweep that blocks in this process; a notebook shows its board, and says so.
+SHOWN_BY: list[Callable[[Sweep], bool]] = []
+
+#: What has runs started while the caller does other things; default: the caller's own loop.
+STARTED_BY: list[Callable[[Any], Future[None]]] = []
+
+
+class Sweep:
+    """Runs of one flow with different parameters, in the order of these.
+
+    Made by `sweep`, `async_sweep` and `attach_sweep`.
+
+    Parameters
+    ----------
+    directory : SweepDirectory
+    runner : Runner, optional
+        Who starts the runs; default one like that which began the sweep.
+
+    Attributes
+    ----------
+    name : str
+        What `attach_sweep` finds it by.
+    parameters : list of dict
+        The keyword arguments of each run.
+    parallel : int
+        How many run at once.
+    on_failure : str
+        ``"continue"``, or ``"stop"``: a failure ends the sweep.
+    errors : dict of int to NbrunnerError
+        Why a run could not be started, by its place.
+    """
+
+    def __init__(self, directory: SweepDirectory, runner: Runner | None = None) -> None:
+        content = directory.content
+        self._directory = directory
+        self._runner = runner
+        self._handles: dict[int, ExecutingRun] = {}
+        self._driven: Future[None] | None = None
+        self._starts = False
+        self._looked_at = 0.0
+        self.name = directory.name
+        self.flow: str = content["flow"]
+        self.parameters: list[dict[str, Any]] = content["parameters"]
+        self.parallel: int = content["parallel"]
+        self.on_failure: OnFailure = content["on_failure"]
+        self.errors: dict[int, NbrunnerError] = {}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
+        return f"<Sweep {self.name} of {self.flow}: {counts}>"
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __getitem__(self, index: int) -> ExecutingRun | None:
+        return self.runs[index]
+
+    def __iter__(self) -> Iterator[ExecutingRun | None]:
+        return iter(self.runs)
+
+    # -- how it is ----------------------------------------------------------------------
+
+    @property
+    def runs(self) -> list[ExecutingRun | None]:
+        """The runs in order; None for one that has not been started."""
+        return [self._handles.get(index) for index in range(len(self.parameters))]
+
+    @property
+    def statuses(self) -> list[str]:
+        """The status of each run; ``"waiting"`` for those to come, ``"not started"`` for
+        those that never will.
+        """
+        over = self._directory.is_stopped
+        return [
+            run.status
+            if run is not None
+            else "not started"
+            if over or index in self.errors
+            else "waiting"
+            for index, run in enumerate(self.runs)
+        ]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many runs have each status."""
+        statuses = self.statuses
+        return {status: statuses.count(status) for status in dict.fromkeys(statuses)}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing runs and nothing will be started."""
+        return not {"waiting", "running"}.intersection(self.statuses)
+
+    def table(self, *artifacts: str) -> Any:
+        """Return parameters and results, a row for each run in order.
+
+        Parameters
+        ----------
+        *artifacts : str
+            Artifacts of the last step to add; None where a run has none of that name.
+
+        Returns
+        -------
+        pandas.DataFrame, or list of dict where pandas is not installed
+            The parameters, then ``status``, ``seconds``, ``run`` (its pathspec), the artifacts.
+        """
+        rows = [self._row(index, artifacts) for index in range(len(self.parameters))]
+        try:
+            import pandas
+        except ImportError:
+            return rows
+        return pandas.DataFrame(rows)
+
+    def _row(self, index: int, artifacts: Iterable[str]) -> dict[str, Any]:
+        run = self._handles.get(index)
+        row = dict(self.parameters[index])
+        row["status"] = self.statuses[index]
+        row["seconds"] = None if run is None else run.elapsed_seconds
+        row["run"] = None if run is None else run.pathspec
+        for name in artifacts:
+            data = run.run.data if run is not None and run.status == "successful" else None
+            row[name] = getattr(data, name, None)
+        return row
+
+    # -- waiting and stopping -----------------------------------------------------------
+
+    async def wait(self) -> Sweep:
+        """Start what is left to start, unless somebody does already, and wait for all.
+
+        Cancelling this leaves the runs alone.
+        """
+        if self._driven is not None:
+            await asyncio.shield(asyncio.wrap_future(self._driven))
+        else:
+            await self._drive(None)
+        return self
+
+    def __await__(self) -> Generator[Any, None, Sweep]:
+        return self.wait().__await__()
+
+    async def async_stop(self) -> None:
+        """Start no more runs, and stop those that run."""
+        self._directory.ask_to_stop()
+        self._looked_at = 0.0
+        self.refresh()
+        running = [run for run in self.runs if run is not None and run.status == "running"]
+        await asyncio.gather(*(run.async_stop() for run in running))
+
+    def stop(self) -> None:
+        """Do as `async_stop`, and wait for it."""
+        drive(lambda output: self.async_stop())
+
+    def refresh(self) -> None:
+        """Look for runs that another process has started, if one does that."""
+        if self._starts or time.monotonic() - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        for index, directory in self._directory.runs().items():
+            if index not in self._handles:
+                self._handles[index] = ExecutingRun(directory)
+
+    # -- inside -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Have the runs started without waiting for them."""
+        driving = self._drive(None)
+        if STARTED_BY:
+            self._driven = STARTED_BY[-1](driving)
+            return
+        done: Future[None] = Future()
+        task = asyncio.get_running_loop().create_task(driving)
+        self._driven = done
+
+        def pass_on(ended: asyncio.Task[None]) -> None:
+            if ended.cancelled():
+                done.cancel()
+            elif (error := ended.exception()) is not None:
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        task.add_done_callback(pass_on)
+
+    async def _drive(self, output: Output | None) -> None:
+        while not self.is_over:
+            with self._directory.starting() as ours:
+                self._looked_at = 0.0
+                self.refresh()
+                if ours:
+                    await self._start_all(output)
+                    return
+            # Another process starts them; should it die, it is our turn.
+            with changes_in(self._directory.path) as changes:
+                await changes.wait(_LOOK_SECONDS)
+
+    async def _start_all(self, output: Output | None) -> None:
+        self._starts = True
+        limit = asyncio.Semaphore(self.parallel)
+        # Those that run already, after a restart say, are waited for first.
+        order = sorted(range(len(self.parameters)), key=lambda index: index not in self._handles)
+        async with asyncio.TaskGroup() as group:
+            for index in order:
+                group.create_task(self._one(index, limit, output))
+
+    async def _one(self, index: int, limit: asyncio.Semaphore, output: Output | None) -> None:
+        async with limit:
+            run = self._handles.get(index)
+            known = run is not None and run.status != "running"
+            try:
+                if run is None:
+                    if self._directory.is_stopped:
+                        return
+                    run = await self._started(index)
+                await run.wait()
+            except NbrunnerError as error:
+                self.errors[index] = error
+            if known:
+                return
+            if output is not None:
+                output.write("stdout", self._told(index))
+            failed = run is None or run.status != "successful"
+            if failed and self.on_failure == "stop" and not self._directory.is_stopped:
+                await self.async_stop()
+
+    async def _started(self, index: int) -> ExecutingRun:
+        if self._runner is None:
+            self._runner = _runner_again(self._directory.content)
+        arguments = self.parameters[index]
+        run = await start_with_note(self._runner, arguments, self._directory.note(index))
+        self._handles[index] = run
+        return run
+
+    def _told(self, index: int) -> str:
+        said = " ".join(f"{name}={value}" for name, value in self.parameters[index].items())
+        run = self._handles.get(index)
+        if run is None:
+            return f"{said}: {self.errors.get(index, 'not started')}\n"
+        return f"{said}: {run.pathspec} {run.status}, {run.elapsed_seconds or 0:.1f} s\n"
+
+
+def sweep(
+    runner: Runner,
+    parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    **arguments: Any,
+) -> Sweep:
+    """Run a flow with each parameter set and wait for all of them.
+
+    An interrupt (Ctrl-C) stops all of them and then raises KeyboardInterrupt.
+
+    Parameters
+    ----------
+    runner : Runner
+    parameters : dict of lists, or list of dicts
+        Every combination of the lists, or each set as it is.
+    parallel : int
+        How many run at once.
+    on_failure : "continue" or "stop"
+        Whether a run that fails ends the sweep.
+    **arguments
+        Parameters and options that all runs share.
+
+    Returns
+    -------
+    Sweep
+        The runs in order, also those that failed, and `Sweep.table`.
+
+    Raises
+    ------
+    BadValueError, BadTypeError
+        One of the sets is not what the flow takes; nothing was started.
+    """
+    description = runner.describe()
+    made = _made(runner, description, parameters, parallel, on_failure, arguments)
+    shown = any([show(made) for show in SHOWN_BY])
+    tell = runner.show_output and not shown
+    try:
+        drive(lambda output: made._drive(output if tell else None))
+    except KeyboardInterrupt:
+        made.stop()
+        raise
+    return made
+
+
+async def async_sweep(
+    runner: Runner,
+    parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    **arguments: Any,
+) -> Sweep:
+    """Begin a sweep and return at once; ``await`` what is returned to wait for its end.
+
+    See `sweep`. Runs are started while the event loop of the caller runs; under
+    ``%load_ext nbrunner`` always.
+    """
+    description = await runner.async_describe()
+    made = _made(runner, description, parameters, parallel, on_failure, arguments)
+    made.begin()
+    return made
+
+
+def attach_sweep(name: str = "", runner: Runner | None = None) -> Sweep:
+    """Return a sweep that this or an earlier process began.
+
+    ``await`` it, or call `Sweep.begin`, to have the runs started that were still to come.
+
+    Parameters
+    ----------
+    name : str
+        As of `Sweep.name`; default the latest.
+    runner : Runner, optional
+        Who starts what is left; needed where the first one had environment variables of
+        its own, which are not written down.
+
+    Raises
+    ------
+    RunNotFoundError
+    """
+    found = Sweep(sweeps.find(name), runner)
+    found.refresh()
+    return found
+
+
+def _made(
+    runner: Runner,
+    description: Any,
+    parameters: Any,
+    parallel: int,
+    on_failure: OnFailure,
+    arguments: Mapping[str, Any],
+) -> Sweep:
+    """Check everything that a sweep will start, and write it down."""
+    if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
+        raise BadValueError(f"parallel: expected 1 or more, got {parallel!r}")
+    if on_failure not in ("continue", "stop"):
+        raise BadValueError(f"on_failure: expected 'continue' or 'stop', got {on_failure!r}")
+    sets = [{**arguments, **each} for each in parameter_sets(parameters)]
+    for each in sets:
+        command_words(description, runner.top_level_options, "run", each)
+    content = {
+        "flow": description.name,
+        "file": runner.flow_file,
+        **runner.settings,
+        "top_level_options": {k: plain(v) for k, v in runner.top_level_options.items()},
+        "parameters": [{name: plain(value) for name, value in each.items()} for each in sets],
+        "parallel": parallel,
+        "on_failure": on_failure,
+    }
+    made = Sweep(sweeps.create(content), runner)
+    made.parameters = sets  # as they were given; on disk is what JSON can hold
+    return made
+
+
+def _runner_again(content: Mapping[str, Any]) -> Runner:
+    if content["env"]:
+        raise BadValueError(
+            f"the Runner of this sweep had values for {', '.join(content['env'])}, which are "
+            "not written down: give it again, attach_sweep(name, runner)"
+        )
+    cwd = content["cwd"] if Path(content["cwd"]).is_dir() else None
+    return Runner(
+        content["file"],
+        show_output=False,
+        cwd=cwd,
+        profile=content["profile"],
+        **content["top_level_options"],
+    )

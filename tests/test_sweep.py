@@ -1,0 +1,239 @@
+"""Sweeps: many runs with parameters of their own, in order, failures kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from nbrunner import Runner, async_sweep, attach_sweep, sweep
+from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError
+from nbrunner.parameters import differing, parameter_sets
+
+SCOREFLOW = """\
+import os
+from metaflow import FlowSpec, Parameter, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+class ScoreFlow(FlowSpec):
+
+    x = Parameter('x', default=1)
+    label = Parameter('label', default='a')
+
+    @step
+    def start(self):
+        if self.x < 0:
+            raise ValueError('x is negative')
+        if self.label == 'wait':
+            open(f'{HERE}/begun-{self.x}', 'w').close()
+            open(f'{HERE}/gate').close()
+        self.score = self.x ** 2
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    ScoreFlow()
+"""
+
+
+@pytest.fixture
+def runner(write_flow):
+    return Runner(write_flow("scoreflow.py", SCOREFLOW), show_output=False, pylint=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "sets"),
+    [
+        ({"a": [1, 2]}, [{"a": 1}, {"a": 2}]),
+        (
+            {"a": [1, 2], "b": ["x", "y"]},
+            [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 2, "b": "x"}, {"a": 2, "b": "y"}],
+        ),
+        ({"a": range(2)}, [{"a": 0}, {"a": 1}]),
+        ([{"a": 1}, {"b": 2}], [{"a": 1}, {"b": 2}]),
+        (({"a": n} for n in (1, 2)), [{"a": 1}, {"a": 2}]),
+    ],
+)
+def test_parameter_sets(given, sets):
+    assert parameter_sets(given) == sets
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"a": "xyz"}, BadTypeError, "expected a list of values for 'a', got 'xyz'"),
+        ({"a": 3}, BadTypeError, "expected a list of values for 'a', got 3"),
+        ({}, BadValueError, "no values for any parameter"),
+        ({"a": [1], "b": []}, BadValueError, "no values for b"),
+        ([], BadValueError, "list of parameter sets is empty"),
+        ([1], BadTypeError, "expected a dict for each run, got 1"),
+        ("ab", BadTypeError, "expected a dict of lists or a list of dicts"),
+        (7, BadTypeError, "expected a dict of lists or a list of dicts"),
+    ],
+)
+def test_what_is_no_set_of_parameters(given, error, said):
+    with pytest.raises(error, match=said):
+        parameter_sets(given)
+
+
+def test_names_that_differ():
+    assert differing([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1, "c": 1}]) == ["b", "c"]
+    assert differing([{"a": 1}]) == []
+
+
+def test_runs_come_back_in_order_with_parameters_and_results(runner):
+    done = sweep(runner, {"x": [3, 1, 2], "label": ["a", "b"]}, parallel=3)
+    assert [(run.parameters["x"], run.parameters["label"]) for run in done] == [
+        (3, "a"), (3, "b"), (1, "a"), (1, "b"), (2, "a"), (2, "b"),
+    ]  # fmt: skip
+    assert done.counts == {"successful": 6}
+    assert done.is_over
+    table = done.table("score", "nothing")
+    assert list(table.columns) == ["x", "label", "status", "seconds", "run", "score", "nothing"]
+    assert list(table["score"]) == [9, 9, 1, 1, 4, 4]
+    assert list(table["run"]) == [run.pathspec for run in done]
+    assert table["nothing"].isna().all()
+
+
+def test_no_more_run_at_once_than_asked_for(runner):
+    done = sweep(runner, {"x": [1, 2, 3, 4, 5]}, parallel=2)
+    spans = [(run.record["started"], run.record["started"] + run.elapsed_seconds) for run in done]
+    for start, _ in spans:
+        assert sum(begin <= start < end for begin, end in spans) <= 2
+
+
+def test_failures_are_kept_and_the_rest_goes_on(runner):
+    done = sweep(runner, {"x": [1, -1, 2]}, parallel=1)
+    assert done.statuses == ["successful", "failed", "successful"]
+    assert done[1].failure.message == "x is negative"
+
+
+def test_a_failure_can_end_the_sweep(runner):
+    done = sweep(runner, {"x": [1, -1, 2, 3]}, parallel=1, on_failure="stop")
+    assert done.statuses == ["successful", "failed", "not started", "not started"]
+    assert done.runs[2] is None
+    assert done.is_over
+    assert list(done.table()["status"]) == done.statuses
+
+
+def test_everything_is_checked_before_anything_starts(runner, private_state):
+    for wrong in ({"x": [1, "high"]}, {"z": [1]}, [{"x": 1}, {"y": 2}]):
+        with pytest.raises((BadTypeError, BadValueError)):
+            sweep(runner, wrong)
+    with pytest.raises(BadValueError, match="parallel: expected 1 or more, got 0"):
+        sweep(runner, {"x": [1]}, parallel=0)
+    with pytest.raises(BadValueError, match="on_failure: expected 'continue' or 'stop'"):
+        sweep(runner, {"x": [1]}, on_failure="ignore")
+    assert not list((private_state / "runs").glob("[0-9]*"))
+
+
+def test_parameters_that_all_share(runner):
+    done = sweep(runner, {"x": [1, 2]}, label="shared", tags=["swept"])
+    assert all("swept" in run.run.tags for run in done)
+    assert [run.parameters["label"] for run in done] == ["shared", "shared"]
+
+
+def test_progress_is_told_where_nothing_else_shows_it(write_flow, capsys):
+    runner = Runner(write_flow("scoreflow.py", SCOREFLOW), pylint=False)
+    sweep(runner, {"x": [1, -1]}, parallel=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith("x=1: ScoreFlow/") and " successful, " in lines[0]
+    assert lines[1].startswith("x=-1: ScoreFlow/") and " failed, " in lines[1]
+
+
+def test_async_sweep_returns_at_once_and_is_awaited(runner):
+    async def main():
+        began = await async_sweep(runner, {"x": [1, 2, 3]}, parallel=2)
+        assert not began.is_over
+        ended = await began
+        assert ended is began
+        return began
+
+    assert asyncio.run(main()).counts == {"successful": 3}
+
+
+def test_stopping_all(runner, tmp_path):
+    async def main():
+        began = await async_sweep(runner, {"x": [1, 2, 3]}, parallel=2, label="wait")
+        while not all((tmp_path / f"begun-{n}").exists() for n in (1, 2)):
+            await asyncio.sleep(0.01)
+        await began.async_stop()
+        await began
+        return began
+
+    os.mkfifo(tmp_path / "gate")
+    assert asyncio.run(main()).statuses == ["stopped", "stopped", "not started"]
+
+
+DIES = """
+    import asyncio, os, signal, sys
+    from pathlib import Path
+    from nbrunner import Runner, async_sweep
+
+    async def main():
+        runner = Runner("scoreflow.py", pylint=False)
+        began = await async_sweep(runner, {"x": [1, 2, 3, 4]}, parallel=2, label="wait")
+        while not all(Path(f"begun-{n}").exists() for n in (1, 2)):
+            await asyncio.sleep(0.01)
+        print(began.name, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(main())
+"""
+
+
+def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
+    write_flow("scoreflow.py", SCOREFLOW)
+    os.mkfifo(tmp_path / "gate")
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(DIES))
+    died = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True)
+    name = died.stdout.strip()
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    again = attach_sweep(name)
+    assert again.statuses == ["running", "running", "waiting", "waiting"]
+    before = [run.pathspec for run in again.runs[:2]]
+
+    async def finish():
+        waiting = asyncio.ensure_future(again.wait())
+        while not all(status == "successful" for status in again.statuses):
+            # Let every task go on that waits at the gate.
+            with contextlib.suppress(OSError):  # nobody waits right now
+                os.close(os.open(tmp_path / "gate", os.O_WRONLY | os.O_NONBLOCK))
+            await asyncio.sleep(0.01)
+        await waiting
+
+    asyncio.run(finish())
+    assert [run.pathspec for run in again.runs[:2]] == before, "no run is started twice"
+    assert again.counts == {"successful": 4}
+    assert [run.parameters["x"] for run in again] == [1, 2, 3, 4]
+    assert attach_sweep().counts == {"successful": 4}, "the latest one, without a name"
+
+
+def test_a_sweep_that_is_not_there():
+    with pytest.raises(RunNotFoundError, match="no sweep so far"):
+        attach_sweep()
+    with pytest.raises(RunNotFoundError, match="no sweep 'x' in"):
+        attach_sweep("x")
+
+
+def test_what_a_sweep_needs_and_has_not_written_down_is_asked_for(write_flow):
+    file = write_flow("scoreflow.py", SCOREFLOW)
+    runner = Runner(file, show_output=False, pylint=False, env={"SECRET": "s3cret"})
+    done = sweep(runner, {"x": [1]})
+    again = attach_sweep(done.name)
+    again._handles.clear()
+    with pytest.raises(BadValueError, match="values for SECRET, which are not written down"):
+        asyncio.run(again._started(0))
+    assert "s3cret" not in (again._directory.path / "sweep.json").read_text()
