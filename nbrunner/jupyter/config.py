@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from traitlets import Bool, Enum, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import SingletonConfigurable
 
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.record.expiry import DAY_SECONDS, KEEP
 
 
 class FlowRun(SingletonConfigurable):
@@ -38,6 +39,12 @@ class FlowRun(SingletonConfigurable):
     preload = List(
         Unicode(), help="Modules that the warm interpreter imports beside metaflow."
     ).tag(config=True)
+    keep_days = Float(
+        30, min=0, help="Days that records and logs of ended runs are kept; results stay."
+    ).tag(config=True)
+    keep_gigabytes = Float(
+        2, min=0, help="Disk that records and logs may take; the oldest are deleted first."
+    ).tag(config=True)
     nested_asyncio = Bool(
         True, help="Make asyncio.run() work in a cell; read when the extension loads."
     ).tag(config=True)
@@ -59,9 +66,11 @@ class FlowRun(SingletonConfigurable):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.observe(self._apply, ["warm_starts", "preload"])
+        self.observe(self._apply, ["warm_starts", "preload", "keep_days", "keep_gigabytes"])
         self._apply()
 
     def _apply(self, _change: Any = None) -> None:
         LAUNCHER.enabled = self.warm_starts
         LAUNCHER.preload = tuple(self.preload)
+        KEEP.max_age_seconds = self.keep_days * DAY_SECONDS
+        KEEP.max_total_bytes = int(self.keep_gigabytes * 1e9)

@@ -25,6 +25,7 @@ def load(shell: Any) -> None:
     shell.register_magics(FlowMagics(shell, config))
     shell.Completer.custom_matchers.append(matcher(shell.user_ns))
     _show_handles_as_panels(shell, config)
+    _show_sweeps(shell, config)
     if config.nested_asyncio:
         import nest_asyncio2
 
@@ -47,6 +48,26 @@ def _show_handles_as_panels(shell: Any, config: Any) -> None:
     shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
 
 
+def _show_sweeps(shell: Any, config: Any) -> None:
+    """Have sweeps shown as boards, and their runs started also while a cell computes."""
+    from nbrunner import sweeping
+    from nbrunner.jupyter.feed import FEED
+    from nbrunner.jupyter.front_end import front_end
+    from nbrunner.jupyter.showing import show_sweep
+
+    def begun(sweep: sweeping.Sweep) -> bool:
+        if not (config.panel and front_end(shell) == "notebook"):
+            return False
+        show_sweep(shell, config, sweep)
+        return True
+
+    sweeping.SHOWN_BY[:] = [begun]
+    sweeping.STARTED_BY[:] = [FEED.start]
+    shell.display_formatter.ipython_display_formatter.for_type(
+        sweeping.Sweep, lambda sweep: show_sweep(shell, config, sweep)
+    )
+
+
 def unload(shell: Any) -> None:
     """Undo what `load` has registered on the shell; runs go on.
 
@@ -58,11 +79,16 @@ def unload(shell: Any) -> None:
     FlowRun.clear_instance()
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
-        for name in ("flowrun", "flowstop"):
+        for name in ("flowrun", "flowruns", "flowform", "flowstop"):
             magics.pop(name, None)
     from nbrunner.executing import ExecutingProcess
 
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)
+    from nbrunner import sweeping
+
+    formatter.pop(sweeping.Sweep, None)
+    sweeping.SHOWN_BY.clear()
+    sweeping.STARTED_BY.clear()
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if each.matcher_identifier != "nbrunner"]

@@ -114,6 +114,36 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
     )
 
 
+def flows_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the flows of a notebook by the names of their classes."""
+    found = [value for value in namespace.values() if is_flow(value)]
+    return {name_of_flow(flow): flow for flow in found}
+
+
+def name_of_flow(flow: Any) -> str:
+    """Return the name of a flow's class."""
+    return str(flow.flow_name if isinstance(flow, FlowSource) else flow.__name__)
+
+
+def flow_name_of(word: Word, namespace: Mapping[str, Any]) -> str:
+    """Return the name of the flow that a word stands for; it need not be there any more.
+
+    Raises
+    ------
+    BadValueError
+        It cannot be the name of a flow.
+    """
+    text = word.text
+    if text.endswith(".py") or "/" in text:
+        return Runner(text, show_output=False).describe().name
+    value = word.value if word.has_value else namespace.get(text)
+    if is_flow(value):
+        return name_of_flow(value)
+    if not text.isidentifier():
+        raise BadValueError(f"expected a flow: its name, class or .py file; got {text!r}")
+    return text
+
+
 def is_flow(value: Any) -> bool:
     """Tell whether a name of the notebook stands for a flow."""
     return is_flow_class(value) or isinstance(value, FlowSource)

@@ -26,12 +26,12 @@ from nbrunner.jupyter import launching, showing
 from nbrunner.jupyter.arguments import Options, help_text, take_options
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import words_of
-from nbrunner.record import registry
+from nbrunner.record import expiry, registry
 
 
 @magics_class
 class FlowMagics(Magics):
-    """``%flowrun``, ``%%flowrun`` and ``%flowstop``."""
+    """``%flowrun``, ``%%flowrun``, ``%flowruns``, ``%flowform`` and ``%flowstop``."""
 
     def __init__(self, shell: Any, config: FlowRun) -> None:
         super().__init__(shell)
@@ -71,6 +71,39 @@ class FlowMagics(Magics):
             print(f"{showing.name_of(running)}: {report}")  # noqa: T201
         if not chosen:
             print("nothing runs")  # noqa: T201
+
+    @needs_local_scope
+    @no_var_expand
+    @line_magic
+    def flowruns(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
+        """Past runs: ``%flowruns [FLOW]``; ``%flowruns --clean`` deletes old records now."""
+        with usage_errors():
+            words = self._words(line, local_ns)
+            if [word.text for word in words] == ["--clean"]:
+                print(cleaned(self._config))  # noqa: T201 - this is what was asked for
+                return
+            if len(words) > 1:
+                raise BadValueError(f"%flowruns: expected one flow, got {line.strip()!r}")
+            flows = launching.flows_of(self.shell.user_ns)
+            name = launching.flow_name_of(words[0], self.shell.user_ns) if words else ""
+            fitting = {label: flow for label, flow in flows.items() if not name or name == label}
+            if words and words[0].text.endswith(".py"):
+                fitting[words[0].text] = words[0].text
+            showing.show_history(self.shell, self._config, name, fitting)
+
+    @needs_local_scope
+    @no_var_expand
+    @line_magic
+    def flowform(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
+        """A form of a flow's parameters: ``%flowform [our options] FLOW``."""
+        with usage_errors():
+            words = self._words(line, local_ns)
+            options, rest = take_options(words, Options.configured(self._config))
+            if len(rest) != 1:
+                raise BadValueError(f"%flowform: expected one flow, got {line.strip()!r}")
+            flow = launching.flow_named(rest[0], self.shell.user_ns)
+            launch = launching.prepared(flow, [], options, "")
+            showing.show_form(self.shell, self._config, launch, flow, rest[0].text)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -133,6 +166,16 @@ class FlowMagics(Magics):
             return [attach(names[0])]
         latest = self._latest
         return [latest] if latest is not None and latest.status == "running" else []
+
+
+def cleaned(config: FlowRun) -> str:
+    """Delete what is older, or more, than the configuration keeps; tell what that was."""
+    runs = registry.runs_directory()
+    deleted = expiry.expire(runs, **expiry.KEEP.note())
+    return (
+        f"{len(deleted):,} records deleted; kept are {config.keep_days:g} days and "
+        f"{config.keep_gigabytes:g} GB of them in {runs}"
+    )
 
 
 def cell_name(shell: Any) -> str:

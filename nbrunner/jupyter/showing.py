@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from IPython.display import DisplayHandle, display
 
+from nbrunner import client
 from nbrunner.executing import ExecutingProcess
+from nbrunner.history import History
+from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.front_end import front_end
+from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, wait_for
 from nbrunner.jupyter.static_view import picture
+from nbrunner.sweeping import Sweep
 
 
 class Shown(Protocol):
@@ -56,6 +61,54 @@ def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
         show_panel(running, config)
     else:
         display(picture(running, config.saved_log_lines), raw=True)
+
+
+def show_history(shell: Any, config: FlowRun, flow: str, flows: Mapping[str, Any]) -> None:
+    """Show the past runs of a flow, or of all: a table to browse, or its first page."""
+    if config.panel and front_end(shell) == "notebook":
+        from nbrunner.jupyter.panels.history_panel import HistoryPanel
+
+        panel = no_cells_context().run(HistoryPanel, flow, flows)
+        panel._ipython_display_()
+        return
+    from nbrunner.jupyter.panels.history_panel import history_picture
+
+    own = client.current_namespace() if flow else None
+    _show_picture(shell, history_picture(flow, History(flow).page(namespace=own)))
+
+
+def show_form(shell: Any, config: FlowRun, launch: Launch, flow: Any, name: str) -> None:
+    """Show a form of a flow's parameters, or the table of them."""
+    from nbrunner.jupyter.panels.launch_panel import LaunchPanel, parameter_picture
+
+    if config.panel and front_end(shell) == "notebook":
+
+        def started(running: ExecutingProcess) -> None:
+            shell.user_ns["running"] = running
+
+        make = no_cells_context().run
+        panel = make(LaunchPanel, flow, launch.options, name, on_start=started)
+        panel._ipython_display_()
+    else:
+        _show_picture(shell, parameter_picture(launch.runner.describe()))
+
+
+def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:
+    """Show the board of a sweep, or a table of it as it stands."""
+    if config.panel and front_end(shell) == "notebook":
+        from nbrunner.jupyter.panels.board_panel import BoardPanel
+
+        panel = no_cells_context().run(BoardPanel, sweep)
+        panel._ipython_display_()
+    else:
+        _show_picture(shell, board_picture(sweep))
+
+
+def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
+    if front_end(shell) == "terminal":
+        print(bundle["text/plain"])  # noqa: T201
+    else:
+        display(bundle, raw=True)
 
 
 def name_of(running: ExecutingProcess) -> str:

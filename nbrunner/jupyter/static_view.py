@@ -16,6 +16,7 @@ from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.step_picture import step_svg
 from nbrunner.record.logfile import last_lines
 from nbrunner.status import LABELS
+from nbrunner.timeline import step_spans
 
 _COLOURS = {
     "successful": "#2e7d32",
@@ -60,6 +61,8 @@ class Facts:
         self.tags = [str(tag) for tag in arguments.get("tags") or ()]
         self.parameters = {k: str(v) for k, v in arguments.items() if k != "tags"}
         self.progress = running.progress
+        spans = step_spans(running.timeline)
+        self.seconds = {step: end - start for step, (start, end) in spans.items()}
         self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
         self.types: Mapping[str, str] = record.get("flow", {}).get("types", {})
         self.failure: Failure | None = running.failure
@@ -125,7 +128,7 @@ def as_html(facts: Facts) -> str:
         said.append(f"tags: {', '.join(facts.tags)}")
     if said:
         parts.append(f'<div style="opacity:.75;{_MONO}">{_text("  ".join(said))}</div>')
-    parts.append(step_svg(facts.graph, facts.types, facts.progress))
+    parts.append(step_svg(facts.graph, facts.types, facts.progress, facts.seconds))
     if facts.failure is not None:
         parts.append(
             f'<pre style="{_MONO};border-left:3px solid {_COLOURS["failed"]};margin:6px 0;'
@@ -152,6 +155,26 @@ def _log_html(facts: Facts) -> str:
         f'<pre style="{_MONO};max-height:24em;overflow:auto;margin:6px 0;'
         f'white-space:pre-wrap">{above}{text}</pre>'
     )
+
+
+def table_picture(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], remark: str = ""
+) -> dict[str, str]:
+    """Return a table as a MIME bundle of ``text/plain`` and ``text/html``."""
+    cells = [[visible(cell) for cell in row] for row in (columns, *rows)]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(columns))]
+    lines = [
+        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in cells
+    ]
+    text = "\n".join(line.rstrip() for line in (title, *(lines if rows else ()), remark) if line)
+    head = "".join(f'<th style="text-align:left">{_text(cell)}</th>' for cell in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    page = (
+        f'<div style="overflow-x:auto"><b>{_text(title)}</b>{table}'
+        f'<div style="opacity:.75">{_text(remark)}</div></div>'
+    )
+    return {"text/plain": text, "text/html": page}
 
 
 def _text(text: str) -> str:

@@ -13,9 +13,14 @@ _MAX_STEPS = 120
 
 
 def step_svg(
-    following: Mapping[str, Sequence[str]], types: Mapping[str, str], progress: Progress
+    following: Mapping[str, Sequence[str]],
+    types: Mapping[str, str],
+    progress: Progress,
+    seconds: Mapping[str, float],
 ) -> str:
-    """Return the drawing of the graph with the counts of each step; empty without steps.
+    """Return the drawing of the graph, each step with its counts and how long it was at work.
+
+    Empty without steps.
 
     Steps stand in columns by their distance from ``start``; an edge that leads back, as
     a switch may have, is drawn as a bow.
@@ -35,7 +40,8 @@ def step_svg(
         if behind in places
     ]
     drawn += [
-        _box(name, types.get(name, ""), places[name], progress.steps.get(name)) for name in steps
+        _box(name, types.get(name, ""), places[name], progress.steps.get(name), seconds.get(name))
+        for name in steps
     ]
     label = html.escape(visible(f"Steps: {progress}"), quote=True)
     return (
@@ -83,7 +89,13 @@ def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
     return f'<path opacity=".5" d="M{x} {y}C{half} {y} {half} {to_y} {to_x} {to_y}"/>'
 
 
-def _box(name: str, kind: str, place: tuple[int, int], counts: StepProgress | None) -> str:
+def _box(
+    name: str,
+    kind: str,
+    place: tuple[int, int],
+    counts: StepProgress | None,
+    seconds: float | None,
+) -> str:
     x, y = _corner(place)
     counts = counts or StepProgress()
     colour, shape = _state(counts)
@@ -94,14 +106,17 @@ def _box(name: str, kind: str, place: tuple[int, int], counts: StepProgress | No
         f"{name}: {counts.done} of {counts.total} done, {counts.running} running, "
         f"{counts.failed} failed" + (f", {counts.cloned} cloned" if counts.cloned else "")
     )
+    took = "" if seconds is None else seconds_text(seconds)
+    base = y + (15 if took else 21)
     text = 'stroke="none" fill="currentColor"'
     return (
         f"<g><title>{html.escape(visible(title))}</title>"
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="3" stroke="{colour}"/>'
-        f'<text x="{x + 8}" y="{y + 21}" stroke="none" fill="{colour}">{shape}</text>'
-        f'<text x="{x + 24}" y="{y + 21}" {text}>{html.escape(visible(short))}</text>'
-        f'<text x="{x + _WIDTH - 6}" y="{y + 21}" text-anchor="end" opacity=".75" '
-        f"{text}>{tally}</text></g>"
+        f'<text x="{x + 8}" y="{base}" stroke="none" fill="{colour}">{shape}</text>'
+        f'<text x="{x + 24}" y="{base}" {text}>{html.escape(visible(short))}</text>'
+        f'<text x="{x + _WIDTH - 6}" y="{base}" text-anchor="end" opacity=".75" '
+        f"{text}>{tally}</text>"
+        f'<text x="{x + 24}" y="{y + 28}" font-size="10" opacity=".75" {text}>{took}</text></g>'
     )
 
 
@@ -112,5 +127,14 @@ def _state(counts: StepProgress) -> tuple[str, str]:
     if counts.running:
         return "#1976d2", "◐"
     if counts.total and counts.pending == 0:
-        return "#2e7d32", "⧉" if counts.cloned and not counts.done else "✓"
+        return "#2e7d32", "◎" if counts.cloned and not counts.done else "✓"
     return "#8a8a8a", "○"
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a duration of a step: ``0.42 s``, ``12.3 s``, ``3:05``, ``1:02:03``."""
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -15,5 +15,7 @@ DOWNLOAD = "download"
 COPY = "copy"
 ERROR = "error"
 
+BARS = "bars"
 VALUE = "value"
 CARD = "card"
+RELOAD = "reload"

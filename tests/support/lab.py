@@ -32,6 +32,7 @@ _DEADLINE_SECONDS = 60.0
 def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
     """Serve a folder with JupyterLab or Notebook; yields the address."""
     log = folder / ".server.log"
+    _silence(folder / ".settings")
     command = [
         *(sys.executable, "-m", application, "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
@@ -42,7 +43,9 @@ def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iter
         open(log, "wb") as output,
         subprocess.Popen(
             command,
-            env=environment | {"JUPYTER_CONFIG_DIR": str(folder / ".config")},
+            env=environment
+            | {"JUPYTER_CONFIG_DIR": str(folder / ".config")}
+            | {"JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings")},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -54,6 +57,13 @@ def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iter
         finally:
             server.terminate()
             server.wait(30)
+
+
+def _silence(settings: Path) -> None:
+    """Have JupyterLab not ask whether it may tell news; the question covers what one looks at."""
+    file = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 
 def _address(log: Path, server: subprocess.Popen[bytes]) -> str:

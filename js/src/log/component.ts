@@ -40,6 +40,7 @@ export interface LogComponent extends Component<LogValues> {
 }
 
 const LINE_HEIGHT = 18;
+const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
 const AT_END_LINES = 0.6;
 const MAX_PENDING = 2;
@@ -63,6 +64,9 @@ class LogPane implements LogComponent {
   private pending = 0;
   private frame = 0;
   private matchLine = -1;
+  /** The rows are of a filter that is gone; they stay until there are others. */
+  private stale = false;
+  private height = "";
 
   constructor(
     private readonly requests: LogRequests,
@@ -96,6 +100,7 @@ class LogPane implements LogComponent {
     this.pane.classList.toggle("nbr-log-wrapped", values.wrap);
     if (before && before.revision !== values.revision) {
       this.cache.clear();
+      this.stale = true;
       this.matchLine = -1;
       if (!values.follow) this.top = 0;
     }
@@ -109,6 +114,7 @@ class LogPane implements LogComponent {
   take(start: number, lines: readonly Line[], revision: number): void {
     if (revision !== this.values?.revision) return; // of a filter that is gone
     this.cache.put(start, lines);
+    this.stale = false;
     this.soon();
   }
 
@@ -127,14 +133,25 @@ class LogPane implements LogComponent {
     return this.values?.lines ?? 0;
   }
 
+  /** A short log takes the room of its lines, unless somebody has chosen another. */
+  private fit(): void {
+    const { style } = this.pane;
+    if (style.height !== this.height) return;
+    const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * LINE_HEIGHT);
+    this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 300px))`;
+    this.height = style.height; // as the browser writes it
+  }
+
   private draw(): void {
+    this.fit();
     const height = this.pane.clientHeight;
+    if (!height) return; // hidden, as while the theme changes; it stays as it was
     this.map = new ScrollMap(this.lines, LINE_HEIGHT, height);
     this.spacer.style.height = `${this.map.height}px`;
     if (this.values?.follow) this.top = this.map.lastTop;
     this.top = Math.min(this.top, this.map.lastTop);
     this.setScroll();
-    this.drawRows(height);
+    if (!this.stale || !this.lines) this.drawRows(height);
     this.fetch(height);
   }
 
@@ -182,6 +199,7 @@ class LogPane implements LogComponent {
   }
 
   private scrolled(): void {
+    if (!this.pane.clientHeight) return; // hidden: nobody scrolls
     if (Math.abs(this.pane.scrollTop - this.expectedScroll) < 1) return; // our own doing
     this.expectedScroll = this.pane.scrollTop;
     this.moveTo(this.map.top(this.pane.scrollTop));

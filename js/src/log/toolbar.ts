@@ -1,6 +1,6 @@
 // What stands above the log: filters, search, follow, download, copy, the count.
 
-import { html } from "../shared/dom.ts";
+import { html, icon } from "../shared/dom.ts";
 import type { LogRequests, LogValues } from "./component.ts";
 
 export interface ToolbarActions extends Pick<LogRequests, "set" | "download" | "copy"> {
@@ -42,7 +42,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     spellcheck: "false",
   });
   const matches = html("span", { class: "nbr-log-matches", "aria-live": "polite" });
-  const button = (label: string, text: string) =>
+  const button = (label: string, text: string | Node) =>
     html("button", { type: "button", class: "nbr-button", "aria-label": label, title: label }, text);
   const previous = button("Previous match", "‹");
   const next = button("Next match", "›");
@@ -54,8 +54,8 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     );
   const follow = toggle("Follow");
   const wrap = toggle("Wrap lines");
-  const download = button("Download log", "Download");
-  const copy = button("Copy log", "Copy");
+  const download = button("Download log", icon("download"));
+  const copy = button("Copy log", icon("copy"));
   const count = html("span", { class: "nbr-log-count" });
   const element = html(
     "div",
@@ -106,13 +106,13 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   });
   listen(follow, "click", () => actions.set({ follow: !values?.follow }));
   listen(wrap, "click", () => actions.set({ wrap: !values?.wrap }));
-  const tell = async (target: HTMLElement, text: string, done: Promise<string>) => {
+  const tell = async (target: HTMLElement, sign: "copy" | "download", done: Promise<string>) => {
     target.textContent = "…";
     target.textContent = await done.catch(() => "✗");
-    setTimeout(() => (target.textContent = text), TOLD_MS);
+    setTimeout(() => target.replaceChildren(icon(sign)), TOLD_MS);
   };
-  listen(download, "click", () => void tell(download, "Download", actions.download().then(() => "✓")));
-  listen(copy, "click", () => void tell(copy, "Copy", actions.copy().then((done) => (done ? "✓" : "✗"))));
+  listen(download, "click", () => void tell(download, "download", actions.download().then(() => "✓")));
+  listen(copy, "click", () => void tell(copy, "copy", actions.copy().then((done) => (done ? "✓" : "✗"))));
 
   return {
     element,

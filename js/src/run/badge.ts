@@ -10,7 +10,7 @@ export interface BadgeValues {
   detail: string;
 }
 
-const SHAPES: Record<State, string> = {
+export const SHAPES: Record<State, string> = {
   starting: "◌",
   running: "●",
   successful: "✓",

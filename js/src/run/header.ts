@@ -2,17 +2,11 @@
 
 import { copyText, html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
+import { actionButtons, keepingFocus, onAction, type Action } from "../shared/buttons.ts";
 import type { State } from "../shared/wire.ts";
 import { badge } from "./badge.ts";
 import { duration } from "./duration.ts";
 import "./header.css";
-
-export interface Action {
-  name: string;
-  label: string;
-  disabled: boolean;
-  hint: string;
-}
 
 export interface HeaderValues {
   label: string;
@@ -57,17 +51,7 @@ export function header(
     },
     { signal },
   );
-  buttons.addEventListener(
-    "click",
-    (event) => {
-      const target = event.target instanceof Element ? event.target : null;
-      const button = target?.closest<HTMLButtonElement>("[data-action]");
-      if (!button) return;
-      button.disabled = true; // until the kernel tells what became of it
-      act(button.dataset["action"] ?? "");
-    },
-    { signal },
-  );
+  onAction(buttons, act, signal);
   let shown = "";
   return {
     element,
@@ -103,38 +87,7 @@ function showActions(
   values: HeaderValues,
   copy: HTMLButtonElement,
 ): void {
-  const focused = buttons.contains(document.activeElement)
-    ? (document.activeElement as HTMLElement).dataset["action"]
-    : undefined;
-  const made = values.actions.map((action) =>
-    html(
-      "button",
-      {
-        type: "button",
-        class: "nbr-button",
-        "data-action": action.name,
-        title: action.hint || null,
-        disabled: action.disabled,
-      },
-      action.label,
-    ),
-  );
+  const made = actionButtons(values.actions);
   if (values.code.magic) made.push(copy);
-  buttons.replaceChildren(...made);
-  made.find((button) => button.dataset["action"] === focused && !button.disabled)?.focus();
-}
-
-/** Name the panel that a header has been put into; it is attached some time after rendering. */
-export function nameRegion(element: HTMLElement, label: () => string, signal: AbortSignal): () => void {
-  const name = () => {
-    const panel = element.closest(".nbrunner-panel");
-    if (!panel) return false;
-    panel.setAttribute("role", "region");
-    panel.setAttribute("aria-label", label());
-    return true;
-  };
-  const observer = new MutationObserver(() => name() && observer.disconnect());
-  if (!name()) observer.observe(document.body, { childList: true, subtree: true });
-  signal.addEventListener("abort", () => observer.disconnect());
-  return () => void name();
+  keepingFocus(buttons, () => buttons.replaceChildren(...made));
 }

@@ -63,3 +63,11 @@ export function on(
   model.on(name as never, listener as never);
   signal.addEventListener("abort", () => model.off(name as never, listener as never));
 }
+
+/** Return what gives values to a model, and so to the kernel. */
+export function setter<Values extends object>(model: Model<Values>) {
+  return (values: Partial<Values>): void => {
+    for (const [name, value] of Object.entries(values)) model.set(name as never, value as never);
+    model.save_changes();
+  };
+}

@@ -34,6 +34,17 @@ export function svg<Name extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+const ICONS = {
+  copy: "M5 2.5h7.5V11M2.5 5H10v8.5H2.5z",
+  download: "M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11",
+};
+
+/** Make an icon; what it means is told by the button that it stands in. */
+export function icon(name: keyof typeof ICONS): SVGSVGElement {
+  const attributes = { viewBox: "0 0 16 16", class: "nbr-icon", "aria-hidden": "true", focusable: "false" };
+  return svg("svg", attributes, svg("path", { d: ICONS[name] }));
+}
+
 /** Put a text into the clipboard; tell whether that was allowed. */
 export async function copyText(text: string): Promise<boolean> {
   try {

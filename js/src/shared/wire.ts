@@ -22,5 +22,7 @@ export const DOWNLOAD = "download";
 export const COPY = "copy";
 export const ERROR = "error";
 
+export const BARS = "bars";
 export const VALUE = "value";
 export const CARD = "card";
+export const RELOAD = "reload";

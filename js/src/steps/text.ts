@@ -44,7 +44,7 @@ export const SHAPES: Record<StepState, string> = {
   running: "◐",
   done: "✓",
   failed: "✗",
-  cloned: "⧉",
+  cloned: "◎",
 };
 
 /** "3/8" where a step has, or will have, more than one task. */

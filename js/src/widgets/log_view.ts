@@ -1,7 +1,8 @@
 import { logView, type LogRequests, type LogValues } from "../log/component.ts";
 import type { Line } from "../log/window_cache.ts";
+import { renderer, setter } from "../shared/adapter.ts";
+import { Conversation, type Answer } from "../shared/conversation.ts";
 import { copyText } from "../shared/dom.ts";
-import { on, renderer, type Model } from "../shared/adapter.ts";
 import { COPY, DOWNLOAD, LINE, MATCH, TAIL, WINDOW } from "../shared/wire.ts";
 
 const NAMES = [
@@ -9,57 +10,15 @@ const NAMES = [
   "follow", "wrap", "revision", "matches", "counting", "current",
 ] as const;
 
-interface Answer {
-  kind: string;
-  id?: string;
+interface Lines extends Answer {
   start: number;
   lines: Line[];
   revision: number;
-  line: number;
-  text: string;
-  name: string;
-  done: boolean;
-  cut: boolean;
 }
 
-const PATIENCE_MS = 20_000;
-
-/** Requests to the kernel, each answered by a message with its id. */
-class Conversation {
-  private waiting = new Map<string, (answer: Answer, buffers: DataView[]) => boolean>();
-  private number = 0;
-  private readonly view = Math.random().toString(36).slice(2);
-
-  constructor(private readonly model: Model<LogValues>) {}
-
-  /** Send a request; `take` is given each answer, until it says that it was the last. */
-  ask(message: object, take: (answer: Answer, buffers: DataView[]) => boolean): Promise<void> {
-    const id = `${this.view}-${(this.number += 1)}`;
-    return new Promise((resolve, reject) => {
-      let timer = 0;
-      const wait = () => {
-        clearTimeout(timer);
-        timer = window.setTimeout(() => {
-          this.waiting.delete(id);
-          reject(new Error("the kernel did not answer"));
-        }, PATIENCE_MS);
-      };
-      wait();
-      this.waiting.set(id, (answer, buffers) => {
-        wait();
-        if (!take(answer, buffers)) return false;
-        clearTimeout(timer);
-        resolve();
-        return true;
-      });
-      this.model.send({ ...message, id });
-    });
-  }
-
-  heard(answer: Answer, buffers: DataView[]): void {
-    const take = answer.id === undefined ? undefined : this.waiting.get(answer.id);
-    if (take?.(answer, buffers)) this.waiting.delete(answer.id ?? "");
-  }
+interface Download extends Answer {
+  name: string;
+  done: boolean;
 }
 
 function save(name: string, parts: BlobPart[]): void {
@@ -73,62 +32,39 @@ function save(name: string, parts: BlobPart[]): void {
 
 export default {
   render: renderer<LogValues>(NAMES, (model, signal) => {
-    const talk = new Conversation(model);
+    const talk = new Conversation(model as never, signal, (message) => {
+      const { kind, start, lines, revision } = message as Lines;
+      if (kind === TAIL) component.take(start, lines, revision);
+    });
     const requests: LogRequests = {
-      window: (start, stop, revision) =>
-        talk
-          .ask({ kind: WINDOW, start, stop, revision }, (answer) => {
-            component.take(answer.start, answer.lines, answer.revision);
-            return true;
-          })
-          .catch(() => undefined), // asked again when it comes into sight
+      window: async (start, stop, revision) => {
+        try {
+          const found = await talk.ask<Lines>({ kind: WINDOW, start, stop, revision });
+          component.take(found.start, found.lines, found.revision);
+        } catch (error) {
+          console.warn("nbrunner: lines of the log did not come", error); // asked for again
+        }
+      },
       match: async (index, revision) => {
-        let line = -1;
-        await talk.ask({ kind: MATCH, index, revision }, (answer) => {
-          line = answer.revision === revision ? answer.line : -1;
-          return true;
-        });
-        return line;
+        const asked = { kind: MATCH, index, revision };
+        const found = await talk.ask<{ line: number; revision: number }>(asked);
+        return found.revision === revision ? found.line : -1;
       },
-      whole: async (number, revision) => {
-        let text = "";
-        await talk.ask({ kind: LINE, number, revision }, (answer) => {
-          text = answer.text;
-          return true;
-        });
-        return text;
-      },
+      whole: async (number, revision) =>
+        (await talk.ask<{ text: string }>({ kind: LINE, number, revision })).text,
       download: async () => {
         const parts: BlobPart[] = [];
-        await talk.ask({ kind: DOWNLOAD }, (answer, buffers) => {
+        await talk.askAll({ kind: DOWNLOAD }, (answer, buffers) => {
+          const { name, done } = answer as Download;
           parts.push(...(buffers as unknown as BlobPart[]));
-          if (answer.done) save(answer.name, parts);
-          return answer.done;
+          if (done) save(name, parts);
+          return done;
         });
       },
-      copy: async () => {
-        let text = "";
-        await talk.ask({ kind: COPY }, (answer) => {
-          text = answer.text;
-          return true;
-        });
-        return copyText(text);
-      },
-      set: (values) => {
-        for (const [name, value] of Object.entries(values)) model.set(name as never, value as never);
-        model.save_changes();
-      },
+      copy: async () => copyText((await talk.ask<{ text: string }>({ kind: COPY })).text),
+      set: setter(model),
     };
     const component = logView(requests, signal);
-    on(
-      model,
-      "msg:custom",
-      ((answer: Answer, buffers: DataView[]) => {
-        if (answer.kind === TAIL) component.take(answer.start, answer.lines, answer.revision);
-        else talk.heard(answer, buffers);
-      }) as never,
-      signal,
-    );
     return component;
   }),
 };

@@ -1,5 +1,6 @@
-import { header, nameRegion, type HeaderValues } from "../run/header.ts";
+import { header, type HeaderValues } from "../run/header.ts";
 import { renderer } from "../shared/adapter.ts";
+import { nameRegion } from "../shared/region.ts";
 import { ACTION } from "../shared/wire.ts";
 
 const NAMES = [

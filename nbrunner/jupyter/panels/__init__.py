@@ -1,1 +1,8 @@
-"""Panels: containers of widgets, one kind a file."""
+"""Panels: containers of widgets, each for one thing that people do with runs."""
+
+from nbrunner.jupyter.panels.board_panel import BoardPanel
+from nbrunner.jupyter.panels.history_panel import HistoryPanel
+from nbrunner.jupyter.panels.launch_panel import LaunchPanel
+from nbrunner.jupyter.panels.run_panel import RunPanel
+
+__all__ = ["BoardPanel", "HistoryPanel", "LaunchPanel", "RunPanel"]

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import ipywidgets
-from IPython.display import display
 
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess
@@ -16,19 +15,29 @@ from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, wait_for
+from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.static_view import picture
-from nbrunner.jupyter.widgets import FailureBox, LogView, RunHeader, StepGraph
+from nbrunner.jupyter.submitting import Aside
+from nbrunner.jupyter.widgets import (
+    Artifacts,
+    Cards,
+    FailureBox,
+    LogView,
+    RunHeader,
+    StepGraph,
+    Timeline,
+)
+from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
 from nbrunner.record.logindex import MergedLog
 from nbrunner.runner import Runner
 from nbrunner.status import LABELS
 
-_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _SHOWN_LAST_SECONDS = 10.0
 
 
-class RunPanel(ipywidgets.VBox):
+class RunPanel(Panel):
     """One run: state, steps, failure and log, with buttons to stop and to resume it.
 
     Parameters
@@ -54,7 +63,6 @@ class RunPanel(ipywidgets.VBox):
         self._saved_log_lines = saved_log_lines
         self._stopping: Future[Any] | None = None
         self._error = ""
-        self._display: Any = None
         flow = running.record.get("flow", {})
         name = running.pathspec or running.directory.name
         self._log = MergedLog(running.directory.log("stdout"), running.directory.log("stderr"))
@@ -77,9 +85,16 @@ class RunPanel(ipywidgets.VBox):
         )
         # A click on a step filters the log by it, and the other way round.
         ipywidgets.link((self.graph, "selected"), (self.log_view, "step"))
+        aside = Aside()
+        self.artifacts = Artifacts(running, aside)
+        self.cards = Cards(running, aside)
+        self.timeline = Timeline(running, FEED.submit)
+        ipywidgets.dlink((self.graph, "selected"), (self.artifacts, "step"))
+        self._folded = (self.artifacts, self.cards, self.timeline)
+        folds = ipywidgets.Box(self._folded).add_class("nbrunner-folds")
         self._below = ipywidgets.VBox()  # panels of the runs that resumed this one
-        super().__init__([self.header, self.graph, self.failure, self.log_view, self._below])
-        self.add_class("nbrunner-panel")
+        parts = (self.header, self.graph, self.failure, self.log_view, folds, self._below)
+        super().__init__(parts)
         self._shown: Future[None] = FEED.follow(running, self)
 
     # -- fed, in the feed's thread -------------------------------------------------------
@@ -97,36 +112,30 @@ class RunPanel(ipywidgets.VBox):
             if over:
                 header.detail = ""
         self.graph.show(running.progress)
+        for part in self._folded:
+            part.show(over)
         more = self.log_view.refresh(over)
         if over and not more:
             self.failure.show(running.failure)
             self._log.close()
-            self._refresh_picture()
+            self.refresh_picture()
         return more
 
     def _actions(self, status: str) -> list[dict[str, Any]]:
         found = []
         if status == "running":
             if self._detach is not None and not self._detach.is_asked():
-                found.append(_action("background", "Continue in background"))
-            found.append(_action("stop", "Stop", disabled=self._stopping is not None))
+                found.append(action("background", "Continue in background"))
+            found.append(action("stop", "Stop", disabled=self._stopping is not None))
         elif status in ("failed", "stopped", "timeout", "lost") and self.running.pathspec:
-            found.append(_action("resume", "Resume", disabled=self._stopping is not None))
+            found.append(action("resume", "Resume", disabled=self._stopping is not None))
         return found
 
-    def _refresh_picture(self) -> None:
-        if self._display is not None:
-            self._display.update(self.bundle(), raw=True)
-
-    def bundle(self) -> dict[str, Any]:
-        """Return the MIME bundle: the live view, and the picture where none can be shown."""
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {_WIDGET_VIEW: view, **picture(self.running, self._saved_log_lines)}
+    def picture(self) -> dict[str, str]:
+        """Return the run as it stands."""
+        return picture(self.running, self._saved_log_lines)
 
     # -- asked for by whoever looks at it --------------------------------------------------
-
-    def _ipython_display_(self) -> None:
-        self._display = display(self.bundle(), raw=True, display_id=True)
 
     def wait_until_shown(self) -> None:
         """Wait until the end of the run is shown."""
@@ -136,8 +145,6 @@ class RunPanel(ipywidgets.VBox):
     def close(self) -> None:
         """Close the panel and all its widgets; the run goes on."""
         FEED.leave(self)
-        for child in self.children:
-            child.close()
         super().close()
 
     def _act(self, name: str) -> None:
@@ -195,10 +202,6 @@ async def _resumed(running: ExecutingProcess) -> ExecutingProcess:
         runner.top_level_options = record.get("top_level_options", {})
     handle: ExecutingProcess = await runner.async_resume(origin_run_id=running.attributes["run_id"])
     return handle
-
-
-def _action(name: str, label: str, disabled: bool = False, hint: str = "") -> dict[str, Any]:
-    return {"name": name, "label": label, "disabled": disabled, "hint": hint}
 
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:

@@ -35,8 +35,9 @@ class StepGraph(Widget, bundle="step_graph"):
 
 def steps_of(flow: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the steps of a run's record as the graph takes them."""
-    types = flow.get("types", {})
+    types, docs = flow.get("types", {}), flow.get("docs", {})
     return [
-        {"name": name, "type": types.get(name, ""), "next": list(behind), "doc": ""}
+        {"name": name, "type": types.get(name, ""), "next": list(behind)}
+        | {"doc": docs.get(name, "")}
         for name, behind in flow.get("following", {}).items()
     ]

@@ -1,0 +1,204 @@
+// A form: a labelled control for each parameter; what is wrong is told by the kernel.
+
+import type { Component } from "../shared/adapter.ts";
+import { html } from "../shared/dom.ts";
+import "./form.css";
+
+export interface Field {
+  name: string;
+  group: "parameter" | "config" | "option";
+  kind: string;
+  label: string;
+  value: string | boolean;
+  required: boolean;
+  multiple: boolean;
+  choices: string[];
+  help: string;
+  hint: string;
+}
+
+type Values = Record<string, string | boolean>;
+
+export interface FormValues {
+  label: string;
+  title: string;
+  doc: string;
+  fields: Field[];
+  values: Values;
+  errors: Record<string, string>;
+  code: string;
+  ready: boolean;
+  earlier: { key: string; label: string }[];
+}
+
+export interface FormRequests {
+  act(name: string, key: string): void;
+  set(values: Partial<FormValues>): void;
+}
+
+type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+
+const TYPING_MS = 200;
+
+export function launchForm(requests: FormRequests, signal: AbortSignal): Component<FormValues> {
+  return new LaunchForm(requests, signal);
+}
+
+class LaunchForm implements Component<FormValues> {
+  readonly element: HTMLElement;
+  private readonly title = html("span", { class: "nbr-table-title" });
+  private readonly doc = html("div", { class: "nbr-remark nbr-form-doc" });
+  private readonly parameters = html("div", { class: "nbr-form-fields" });
+  private readonly options = html("div", { class: "nbr-form-fields" });
+  private readonly earlier = html("select", { class: "nbr-button", "aria-label": "Values of an earlier run" });
+  private readonly run = html("button", { type: "submit", class: "nbr-button nbr-form-run" }, "Run");
+  private readonly code = html("code", { class: "nbr-form-code" });
+  private readonly wrong = html("div", { class: "nbr-remark nbr-remark-error", role: "alert" });
+  private controls = new Map<string, { control: Control; error: HTMLElement }>();
+  private values: Values = {};
+  private fields: Field[] = [];
+  private shown = "";
+  private typing = 0;
+
+  constructor(
+    private readonly requests: FormRequests,
+    private readonly signal: AbortSignal,
+  ) {
+    const options = html("details", { class: "nbr-fold" }, html("summary", {}, "Options"), this.options);
+    this.element = html(
+      "form",
+      { class: "nbr nbr-form", novalidate: true },
+      html("div", { class: "nbr-headline" }, this.title, html("span", { class: "nbr-actions" }, this.earlier)),
+      this.doc,
+      this.parameters,
+      options,
+      this.wrong,
+      html("div", { class: "nbr-headline" }, this.run, this.code),
+    );
+    this.listen(this.element, "submit", (event) => {
+      event.preventDefault();
+      if (this.run.disabled) return;
+      this.send();
+      this.run.disabled = true; // until the kernel tells what became of it
+      requests.act("run", "");
+    });
+    this.listen(this.element, "input", () => {
+      clearTimeout(this.typing);
+      this.typing = window.setTimeout(() => this.send(), TYPING_MS);
+    });
+    // Not shortcuts of the notebook.
+    this.listen(this.element, "keydown", (event) => event.stopPropagation());
+    this.listen(this.earlier, "change", () => {
+      if (this.earlier.value) requests.act("take", this.earlier.value);
+      this.earlier.value = "";
+    });
+    signal.addEventListener("abort", () => clearTimeout(this.typing));
+  }
+
+  update(values: FormValues): void {
+    this.title.textContent = values.title;
+    this.doc.textContent = values.doc;
+    const now = JSON.stringify([values.fields, values.earlier]);
+    if (now !== this.shown) {
+      this.shown = now;
+      this.draw(values);
+    }
+    if (JSON.stringify(values.values) !== JSON.stringify(this.values)) this.fill(values.values);
+    for (const [name, { control, error }] of this.controls) {
+      const text = values.errors[name] ?? "";
+      error.textContent = text;
+      control.setAttribute("aria-invalid", String(Boolean(text)));
+    }
+    this.wrong.textContent = values.errors[""] ?? "";
+    this.code.textContent = values.code;
+    this.run.disabled = !values.ready;
+  }
+
+  private listen(target: EventTarget, type: string, listener: (event: Event) => void): void {
+    target.addEventListener(type, listener, { signal: this.signal });
+  }
+
+  private draw({ fields, earlier }: FormValues): void {
+    this.fields = fields;
+    this.controls = new Map();
+    const rows = fields.map((field) => ({ field, row: this.row(field) }));
+    const ofGroup = (option: boolean) =>
+      rows.filter(({ field }) => (field.group === "option") === option).map(({ row }) => row);
+    this.parameters.replaceChildren(...ofGroup(false));
+    this.options.replaceChildren(...ofGroup(true));
+    this.earlier.hidden = !earlier.length;
+    this.earlier.replaceChildren(
+      html("option", { value: "" }, "values of an earlier run…"),
+      ...earlier.map(({ key, label }) => html("option", { value: key }, label)),
+    );
+  }
+
+  private row(field: Field): HTMLElement {
+    const id = `nbr-${Math.random().toString(36).slice(2)}`;
+    const control = controlOf(field, id);
+    const error = html("div", { class: "nbr-remark-error", id: `${id}-error` });
+    const help = html("div", { class: "nbr-remark", id: `${id}-help` }, field.help);
+    control.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+    this.controls.set(field.name, { control, error });
+    const mark = field.required ? html("span", { "aria-hidden": "true", class: "nbr-form-mark" }, " *") : null;
+    return html(
+      "div",
+      { class: "nbr-form-row" },
+      html("label", { for: id }, field.label, mark),
+      html("div", { class: "nbr-form-control" }, control, help, error),
+    );
+  }
+
+  private fill(values: Values): void {
+    this.values = values;
+    for (const field of this.fields) {
+      const control = this.controls.get(field.name)?.control;
+      const value = values[field.name] ?? field.value;
+      if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
+      else if (control && control.value !== value) control.value = String(value);
+    }
+  }
+
+  private send(): void {
+    clearTimeout(this.typing);
+    const found = this.fields.map((field): [string, string | boolean] => {
+      const control = this.controls.get(field.name)?.control;
+      const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
+      return [field.name, checkbox ? control.checked : (control?.value ?? "")];
+    });
+    this.values = Object.fromEntries(found);
+    this.requests.set({ values: this.values });
+  }
+}
+
+function controlOf(field: Field, id: string): Control {
+  const common = { id, name: field.name, "aria-required": field.required ? "true" : null };
+  if (field.kind === "bool") {
+    const box = html("input", { ...common, type: "checkbox" });
+    box.checked = field.value === true;
+    return box;
+  }
+  if (field.choices.length && !field.multiple) {
+    const names = field.choices.includes(String(field.value)) ? field.choices : ["", ...field.choices];
+    const select = html(
+      "select",
+      { ...common, class: "nbr-button" },
+      ...names.map((name) => html("option", { value: name }, name)),
+    );
+    select.value = String(field.value);
+    return select;
+  }
+  const text = { ...common, class: "nbr-form-text", spellcheck: "false", placeholder: field.hint || null };
+  if (field.kind === "json" || field.multiple) {
+    const lines = String(field.value).split("\n").length;
+    const area = html("textarea", { ...text, rows: Math.min(8, Math.max(field.multiple ? 1 : 2, lines)) });
+    area.value = String(field.value);
+    if (field.multiple) area.placeholder = "one a line";
+    return area;
+  }
+  const numeric = field.kind === "int" ? "numeric" : field.kind === "float" ? "decimal" : null;
+  const input = html("input", { ...text, type: "text", inputmode: numeric });
+  if (field.kind === "file") input.placeholder = "path of a file";
+  input.value = String(field.value);
+  return input;
+}

@@ -1,0 +1,60 @@
+// A part of a panel that is folded until somebody wants it.
+
+import { html } from "./dom.ts";
+import "./fold.css";
+
+export interface Fold {
+  element: HTMLElement;
+  body: HTMLElement;
+  /** Show it open or folded, as the model has it. */
+  update(open: boolean): void;
+}
+
+export function fold(name: string, toggled: (open: boolean) => void, signal: AbortSignal): Fold {
+  const body = html("div", { class: "nbr-fold-body" });
+  const summary = html("summary", {}, name);
+  const element = html("details", { class: "nbr nbr-fold" }, summary, body);
+  // The click, not the element's own "toggle" that comes later: the model knows at once, and
+  // nothing that arrives in between folds it again.
+  summary.addEventListener(
+    "click",
+    (event) => {
+      event.preventDefault();
+      element.open = !element.open;
+      toggled(element.open);
+    },
+    { signal },
+  );
+  return {
+    element,
+    body,
+    update(open) {
+      element.open = open;
+    },
+  };
+}
+
+/** What a fold tells while it has nothing to show: an error, or that something is coming. */
+export function remark(): { element: HTMLElement; update(loading: boolean, error: string, empty: string): void } {
+  const element = html("div", { class: "nbr-remark", role: "note" });
+  return {
+    element,
+    update(loading, error, empty) {
+      element.classList.toggle("nbr-remark-error", Boolean(error));
+      element.textContent = error || (loading ? "reading…" : empty);
+    },
+  };
+}
+
+/** A size as people read it: "812 B", "1.2 MB". */
+export function sizeText(bytes: number | null): string {
+  if (bytes === null) return "";
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit && value < 10 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}

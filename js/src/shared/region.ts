@@ -1,0 +1,16 @@
+// The name of a panel, for those who hear it.
+
+/** Name the panel that an element has been put into; it is attached some time after rendering. */
+export function nameRegion(element: HTMLElement, label: () => string, signal: AbortSignal): () => void {
+  const name = () => {
+    const panel = element.closest(".nbrunner-panel");
+    if (!panel) return false;
+    panel.setAttribute("role", "region");
+    panel.setAttribute("aria-label", label());
+    return true;
+  };
+  const observer = new MutationObserver(() => name() && observer.disconnect());
+  if (!name()) observer.observe(document.body, { childList: true, subtree: true });
+  signal.addEventListener("abort", () => observer.disconnect());
+  return () => void name();
+}

@@ -1,0 +1,245 @@
+// A table of runs: which rows, and in which order, is the kernel's decision.
+
+import { SHAPES } from "../run/badge.ts";
+import type { Component } from "../shared/adapter.ts";
+import { actionButtons, keepingFocus, onAction, type Action } from "../shared/buttons.ts";
+import { copyText, html, icon } from "../shared/dom.ts";
+import { remark } from "../shared/fold.ts";
+import "./table.css";
+
+export interface Column {
+  name: string;
+  label: string;
+  numeric: boolean;
+  sortable: boolean;
+}
+
+export interface Row {
+  key: string;
+  status: string;
+  cells: string[];
+  done: number | null;
+  actions: Action[];
+  /** What "Copy code" gives, where a row has it. */
+  code?: string;
+}
+
+export interface TableValues {
+  label: string;
+  title: string;
+  columns: Column[];
+  rows: Row[];
+  actions: Action[];
+  sort: string;
+  descending: boolean;
+  summary: string;
+  filters: boolean;
+  statuses: string[];
+  query: string;
+  status: string;
+  namespaces: string[];
+  namespace: string;
+  page: number;
+  pages: number;
+  loading: boolean;
+  error: string;
+}
+
+export interface TableRequests {
+  act(name: string, key: string): void;
+  set(values: Partial<TableValues>): void;
+}
+
+const SEARCH_DELAY_MS = 250;
+const COPIED_MS = 1500;
+
+export function runTable(requests: TableRequests, signal: AbortSignal): Component<TableValues> {
+  return new RunTable(requests, signal);
+}
+
+class RunTable implements Component<TableValues> {
+  readonly element: HTMLElement;
+  private readonly title = html("span", { class: "nbr-table-title" });
+  private readonly buttons = html("span", { class: "nbr-actions" });
+  private readonly filters: ReturnType<typeof filterBar>;
+  private readonly head = html("tr");
+  private readonly body = html("tbody");
+  private readonly summary = html("span", { class: "nbr-remark" });
+  private readonly note = remark();
+  private readonly pager: ReturnType<typeof pageBar>;
+  private readonly table: HTMLElement;
+  private values: TableValues | null = null;
+  private shown = { head: "", rows: "", actions: "" };
+
+  constructor(
+    private readonly requests: TableRequests,
+    private readonly signal: AbortSignal,
+  ) {
+    this.filters = filterBar(requests, signal);
+    this.pager = pageBar(requests, signal);
+    this.table = html("table", { class: "nbr-table nbr-runs" }, html("thead", {}, this.head), this.body);
+    this.element = html(
+      "div",
+      { class: "nbr" },
+      html("div", { class: "nbr-headline" }, this.title, this.filters.element, this.buttons),
+      html("div", { class: "nbr-scroll-x" }, this.table),
+      this.note.element,
+      html("div", { class: "nbr-table-foot" }, this.summary, this.pager.element),
+    );
+    onAction(this.element, (name, key) => requests.act(name, key), signal);
+  }
+
+  update(values: TableValues): void {
+    this.values = values;
+    this.title.textContent = values.title;
+    this.table.setAttribute("aria-label", values.title || values.label);
+    this.filters.update(values);
+    this.pager.update(values);
+    this.summary.textContent = values.summary;
+    const empty = values.rows.length || values.loading ? "" : "no runs";
+    this.note.update(values.loading && !values.rows.length, values.error, empty);
+    this.table.setAttribute("aria-busy", String(values.loading));
+    this.refresh("head", [values.columns, values.sort, values.descending], () => this.drawHead(values));
+    this.refresh("rows", values.rows, () =>
+      keepingFocus(this.body, () => this.body.replaceChildren(...values.rows.map((row) => this.row(row, values)))),
+    );
+    this.refresh("actions", values.actions, () =>
+      keepingFocus(this.buttons, () => this.buttons.replaceChildren(...actionButtons(values.actions))),
+    );
+  }
+
+  private refresh(what: keyof typeof this.shown, content: unknown, draw: () => void): void {
+    const now = JSON.stringify(content);
+    if (now === this.shown[what]) return;
+    this.shown[what] = now;
+    draw();
+  }
+
+  private drawHead({ columns, sort, descending }: TableValues): void {
+    const cells = columns.map((column) => {
+      const sorted = column.name === sort ? (descending ? "descending" : "ascending") : null;
+      const side = column.numeric ? "nbr-number" : null;
+      if (!column.sortable) return html("th", { class: side, scope: "col" }, column.label);
+      const arrow = sorted ? (descending ? " ▾" : " ▴") : "";
+      const button = html("button", { type: "button", class: "nbr-sort" }, column.label + arrow);
+      button.addEventListener("click", () => this.sortBy(column.name), { signal: this.signal });
+      return html("th", { class: side, scope: "col", "aria-sort": sorted }, button);
+    });
+    const state = html("th", { scope: "col" }, "State");
+    this.head.replaceChildren(state, ...cells, html("th", { scope: "col", "aria-label": "Actions" }));
+  }
+
+  private sortBy(name: string): void {
+    const { sort, descending } = this.values ?? { sort: "", descending: false };
+    // Down, up, and back to the order that the runs have.
+    if (sort !== name) this.requests.set({ sort: name, descending: false });
+    else if (!descending) this.requests.set({ descending: true });
+    else this.requests.set({ sort: "", descending: false });
+  }
+
+  private row(row: Row, { columns }: TableValues): HTMLElement {
+    const shape = SHAPES[row.status as keyof typeof SHAPES] ?? "·";
+    const state = html(
+      "td",
+      { class: "nbr-row-state", "data-state": row.status },
+      html("span", { "aria-hidden": "true", class: "nbr-badge-shape" }, shape),
+      row.status,
+    );
+    const cells = row.cells.map((cell, index) => {
+      const column = columns[index];
+      const td = html("td", { class: column?.numeric ? "nbr-number" : null, title: cell }, cell);
+      if (column?.name === "progress" && row.done !== null) {
+        td.classList.add("nbr-progress");
+        td.style.setProperty("--nbr-done", `${Math.round(row.done * 100)}%`);
+      }
+      return td;
+    });
+    const name = row.cells[0] ?? row.key;
+    const buttons: HTMLElement[] = actionButtons(row.actions, row.key, name);
+    if (row.code) buttons.push(this.copyButton(row.code, name));
+    return html("tr", {}, state, ...cells, html("td", {}, html("span", { class: "nbr-row-actions" }, ...buttons)));
+  }
+
+  private copyButton(code: string, name: string): HTMLElement {
+    const label = `Copy code ${name}`;
+    const button = html("button", { type: "button", class: "nbr-button", "aria-label": label, title: code }, icon("copy"));
+    const copy = async () => {
+      button.textContent = (await copyText(code)) ? "✓" : "✗";
+      setTimeout(() => button.replaceChildren(icon("copy")), COPIED_MS);
+    };
+    button.addEventListener("click", () => void copy(), { signal: this.signal });
+    return button;
+  }
+}
+
+function filterBar(requests: TableRequests, signal: AbortSignal) {
+  const search = html("input", {
+    type: "search",
+    class: "nbr-log-search",
+    "aria-label": "Search runs",
+    placeholder: "Search runs: id, tag, name=value",
+    spellcheck: "false",
+  });
+  const choice = (name: "status" | "namespace", label: string) => {
+    const select = html("select", { class: "nbr-button", "aria-label": label, title: label });
+    select.addEventListener("change", () => requests.set({ [name]: select.value, page: 0 }), { signal });
+    return select;
+  };
+  const status = choice("status", "State");
+  const namespace = choice("namespace", "Namespace");
+  const element = html("span", { class: "nbr-filters" }, search, status, namespace);
+  let typing = 0;
+  search.addEventListener(
+    "input",
+    () => {
+      clearTimeout(typing);
+      typing = window.setTimeout(() => requests.set({ query: search.value, page: 0 }), SEARCH_DELAY_MS);
+    },
+    { signal },
+  );
+  search.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
+  signal.addEventListener("abort", () => clearTimeout(typing));
+  return {
+    element,
+    update(values: TableValues): void {
+      element.hidden = !values.filters;
+      if (document.activeElement !== search) search.value = values.query;
+      fill(status, "all states", values.statuses, values.status);
+      fill(namespace, "all namespaces", values.namespaces, values.namespace);
+      namespace.hidden = !values.namespaces.length;
+    },
+  };
+}
+
+function fill(select: HTMLSelectElement, all: string, names: string[], chosen: string): void {
+  if ([...select.options].slice(1).map((option) => option.value).join("\n") !== names.join("\n") || !select.options.length) {
+    select.replaceChildren(
+      html("option", { value: "" }, all),
+      ...names.map((name) => html("option", { value: name }, name)),
+    );
+  }
+  select.value = chosen;
+}
+
+function pageBar(requests: TableRequests, signal: AbortSignal) {
+  let page = 0;
+  const button = (label: string, text: string, way: number) => {
+    const made = html("button", { type: "button", class: "nbr-button", "aria-label": label }, text);
+    made.addEventListener("click", () => requests.set({ page: page + way }), { signal });
+    return made;
+  };
+  const newer = button("Newer runs", "‹ newer", -1);
+  const older = button("Older runs", "older ›", 1);
+  const where = html("span", { class: "nbr-remark" });
+  const element = html("span", { class: "nbr-actions" }, newer, where, older);
+  return {
+    element,
+    update({ page: now, pages, loading }: TableValues): void {
+      page = now;
+      element.hidden = pages === 1 && page === 0;
+      newer.disabled = page === 0 || loading;
+      older.disabled = (pages >= 0 && page + 1 >= pages) || loading;
+      where.textContent = `page ${page + 1}${pages > 0 ? ` of ${pages.toLocaleString("en-US")}` : ""}`;
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { renderer, setter } from "../shared/adapter.ts";
+import { nameRegion } from "../shared/region.ts";
+import { ACTION } from "../shared/wire.ts";
+import { runTable, type TableValues } from "../table/component.ts";
+
+const NAMES = [
+  "label", "title", "columns", "rows", "actions", "sort", "descending", "summary", "filters",
+  "statuses", "query", "status", "namespaces", "namespace", "page", "pages", "loading", "error",
+] as const;
+
+export default {
+  render: renderer<TableValues>(NAMES, (model, signal, el) => {
+    nameRegion(el, () => String(model.get("label")), signal);
+    const act = (name: string, key: string) => model.send({ kind: ACTION, name, key });
+    return runTable({ act, set: setter(model) }, signal);
+  }),
+};

@@ -1,0 +1,88 @@
+"""Which rows a board of runs has: some of many, sorted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_ROWS = 20
+
+# What one wants to see first.
+_ORDER = ("failed", "timed out", "lost", "running", "starting", "stopped", "successful", "waiting")
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """One run of a board.
+
+    Attributes
+    ----------
+    key : str
+        What names the row; its place among all.
+    status : str
+        As in `nbrunner.jupyter.wire.STATES`, ``"waiting"`` or ``"not started"``.
+    name : str
+        Pathspec, or why there is none.
+    values : mapping
+        Parameters, and artifacts that have been asked for.
+    done, total : int
+        Tasks.
+    seconds : float or None
+    """
+
+    key: str
+    status: str
+    name: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    seconds: float | None = None
+
+
+def chosen(
+    rows: Sequence[BoardRow], sort: str = "", descending: bool = False, most: int = MAX_ROWS
+) -> list[BoardRow]:
+    """Return the rows to draw, sorted; without a column those first that need attention."""
+    if sort:
+        ordered = sorted(rows, key=lambda row: _key(row, sort), reverse=descending)
+        # Rows without a value stand last, whichever way.
+        found = [row for row in ordered if _value(row, sort) is not None]
+        ordered = found + [row for row in ordered if _value(row, sort) is None]
+    elif len(rows) <= most:
+        ordered = list(rows)
+    else:
+        ordered = sorted(rows, key=lambda row: _rank(row.status))
+    return ordered[:most]
+
+
+def summary(rows: Iterable[BoardRow], drawn: Iterable[BoardRow]) -> str:
+    """Return what is said of the rows that are not drawn: ``"80 more: 70 successful, ..."``."""
+    keys = {row.key for row in drawn}
+    rest = [row.status for row in rows if row.key not in keys]
+    return f"{len(rest):,} more: {counts(rest)}" if rest else ""
+
+
+def counts(statuses: Sequence[str]) -> str:
+    """Return how many there are of each: ``"3 running, 1 failed"``."""
+    ordered = sorted(dict.fromkeys(statuses), key=_rank)
+    return ", ".join(f"{statuses.count(status):,} {status}" for status in ordered)
+
+
+def _rank(status: str) -> int:
+    return _ORDER.index(status) if status in _ORDER else len(_ORDER)
+
+
+def _value(row: BoardRow, name: str) -> Any:
+    own = {"status": _rank(row.status), "run": row.name or None, "time": row.seconds}
+    if name == "progress":
+        return row.done / row.total if row.total else None
+    return own[name] if name in own else row.values.get(name)
+
+
+def _key(row: BoardRow, name: str) -> tuple[int, Any]:
+    """Return what sorts rows: numbers by size before everything else by its text."""
+    value = _value(row, name)
+    if isinstance(value, (int, float)):
+        return (0, value)
+    return (1, str(value))

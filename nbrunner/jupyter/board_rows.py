@@ -1,0 +1,122 @@
+"""The runs of a board as rows: read from the runs, as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from nbrunner.executing import ExecutingProcess, ExecutingRun
+from nbrunner.jupyter.board import BoardRow, chosen, counts
+from nbrunner.jupyter.static_view import duration, table_picture
+from nbrunner.jupyter.widgets.run_table import column
+from nbrunner.parameters import differing
+from nbrunner.status import LABELS
+from nbrunner.sweeping import Sweep
+
+Runs = Sweep | Sequence[ExecutingProcess]
+
+_MAX_CELL = 60
+_MAX_PICTURE_ROWS = 200
+
+
+class BoardRows:
+    """Reads the rows of a board.
+
+    Parameters
+    ----------
+    runs : Sweep, or sequence of ExecutingRun
+    artifacts : iterable of str
+        Artifacts of the last step to show once a run has ended.
+    """
+
+    def __init__(self, runs: Runs, artifacts: Iterable[str] = ()) -> None:
+        self._runs = runs
+        self._artifacts = tuple(artifacts)
+        self._ended: dict[str, BoardRow] = {}
+        self._names = differing(self._parameters())
+
+    @property
+    def title(self) -> str:
+        if isinstance(self._runs, Sweep):
+            return f"{self._runs.flow}: {len(self._runs)} runs, {self._runs.parallel} at once"
+        return f"{len(self._runs)} runs"
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        names = (*self._names, *self._artifacts)
+        return [
+            column("run", "Run"),
+            *(column(name, numeric=True) for name in names),
+            column("progress", "Tasks", numeric=True),
+            column("time", "Time", numeric=True),
+        ]
+
+    def read(self) -> list[BoardRow]:
+        """Return a row for each run, in order; those that have ended are not read again."""
+        statuses = self._runs.statuses if isinstance(self._runs, Sweep) else None
+        return [
+            self._ended.get(str(index)) or self._row(index, run, statuses)
+            for index, run in enumerate(self._runs)
+        ]
+
+    def cells(self, row: BoardRow) -> list[str]:
+        """Return the texts of a row, one a column."""
+        values = [_short(row.values.get(name)) for name in (*self._names, *self._artifacts)]
+        progress = f"{row.done}/{row.total}" if row.total else ""
+        return [row.name, *values, progress, duration(row.seconds)]
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _parameters(self) -> list[dict[str, Any]]:
+        if isinstance(self._runs, Sweep):
+            return self._runs.parameters
+        return [run.parameters for run in self._runs]
+
+    def _row(
+        self, index: int, run: ExecutingProcess | None, statuses: list[str] | None
+    ) -> BoardRow:
+        key = str(index)
+        if run is None:
+            assert isinstance(self._runs, Sweep) and statuses is not None
+            error = self._runs.errors.get(index)
+            name = str(error).partition("\n")[0] if error else ""
+            return BoardRow(key, statuses[index], name, self._runs.parameters[index])
+        status = run.status
+        tasks = run.progress.tasks
+        row = BoardRow(
+            key,
+            LABELS[status],
+            run.pathspec or run.directory.name,
+            {**run.parameters, **self._results_of(run, status)},
+            tasks.done + tasks.cloned,
+            tasks.total,
+            run.elapsed_seconds,
+        )
+        if status != "running":
+            self._ended[key] = row
+        return row
+
+    def _results_of(self, run: ExecutingProcess, status: str) -> dict[str, Any]:
+        if status != "successful" or not self._artifacts or not isinstance(run, ExecutingRun):
+            return {}
+        data = run.run.data
+        return {name: getattr(data, name, None) for name in self._artifacts}
+
+
+def board_picture(runs: Runs, artifacts: Iterable[str] = ()) -> dict[str, str]:
+    """Return the runs as they stand, as text and as an HTML table."""
+    rows = BoardRows(runs, artifacts)
+    return picture_of(rows, rows.read())
+
+
+def picture_of(rows: BoardRows, read: Sequence[BoardRow]) -> dict[str, str]:
+    """Return rows that have been read as text and as an HTML table."""
+    names = ["status", *(each["label"] for each in rows.columns)]
+    drawn = chosen(read, most=_MAX_PICTURE_ROWS)
+    cells = [[row.status, *rows.cells(row)] for row in drawn]
+    return table_picture(rows.title, names, cells, counts([row.status for row in read]))
+
+
+def _short(value: Any) -> str:
+    text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"

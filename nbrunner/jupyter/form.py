@@ -1,0 +1,119 @@
+"""A form for a flow's parameters: which fields it has, and the words that they make. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nbrunner.flow.description import FlowDescription, Option
+from nbrunner.flow.words import Word
+
+# Options that one changes from run to run; the others are for the line.
+_OPTIONS = ("max_workers", "tags", "decospecs")
+
+Values = Mapping[str, Any]
+
+
+def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
+    """Return the fields of the form: parameters, then configs, then a few options.
+
+    Returns
+    -------
+    list of dict
+        ``name``; ``kind`` as of `Option`; ``group`` (``"parameter"``, ``"config"`` or
+        ``"option"``); ``label``; ``value``, the default as text, or a bool; ``required``;
+        ``multiple``; ``choices``; ``help``; ``hint``, what an empty field means.
+    """
+    options = {option.name: option for option in (*flow.run, *flow.top_level)}
+    return [
+        *(_field(option, "parameter") for option in flow.parameters),
+        *(_field(option, "config") for option in flow.configs),
+        *(_field(options[name], "option") for name in _OPTIONS if name in options),
+    ]
+
+
+def _field(option: Option, group: str) -> dict[str, Any]:
+    computed = option.default_is_computed
+    return {
+        "name": option.name,
+        "group": group,
+        "kind": "json" if option.kind == "config" else option.kind,
+        "label": option.name if group == "config" else option.flag.lstrip("-"),
+        "value": default_of(option),
+        "required": option.required and not computed,
+        "multiple": option.multiple,
+        "choices": list(option.choices),
+        "help": option.help,
+        "hint": "computed when the run starts" if computed else "",
+    }
+
+
+def default_of(option: Option) -> Any:
+    """Return what a field holds before anybody has changed it."""
+    return text_of(option, option.default)
+
+
+def text_of(option: Option, value: Any) -> Any:
+    """Return a value as the field of an option holds it: a text, or a bool."""
+    if option.kind == "bool":
+        return bool(value)
+    if value is None:
+        return ""
+    if option.multiple and isinstance(value, (list, tuple)):
+        return "\n".join(str(each) for each in value)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value) if option.kind in ("json", "config") else str(value)
+
+
+def values_of_run(flow: FlowDescription, arguments: Values) -> dict[str, Any]:
+    """Return the fields that an earlier run's arguments fill in."""
+    known = {option.name: option for option in (*flow.parameters, *flow.run)}
+    return {name: text_of(known[name], value) for name, value in arguments.items() if name in known}
+
+
+def words_of_form(flow: FlowDescription, values: Values) -> list[Word]:
+    """Return the words behind ``python flow.py`` for what the form holds.
+
+    A field that is as it was at first is left out: the flow's own default applies.
+    """
+    before: list[Word] = []
+    behind: list[Word] = []
+    for field in fields_of(flow):
+        value = values.get(field["name"], field["value"])
+        if value == field["value"] or (value == "" and not field["required"]):
+            continue
+        words = before if field["group"] == "config" or _is_top(flow, field) else behind
+        words += words_of_field(flow, field, value)
+    return [*before, Word("run"), *behind]
+
+
+def words_of_field(flow: FlowDescription, field: Mapping[str, Any], value: Any) -> list[Word]:
+    """Return the words that set one field."""
+    if field["group"] == "config":
+        config = next(each for each in flow.configs if each.name == field["name"])
+        return [Word(config.flag), Word(config.name), Word(str(value))]
+    options = (*flow.parameters, *flow.run, *flow.top_level)
+    option = next(each for each in options if each.name == field["name"])
+    if option.is_flag:
+        return [Word(option.flag if value else option.off_flag or option.flag)]
+    if option.multiple:
+        given = [text.strip() for text in str(value).splitlines() if text.strip()]
+        return [word for text in given for word in (Word(option.flag), Word(text))]
+    return [Word(option.flag), Word(str(value))]
+
+
+def _is_top(flow: FlowDescription, field: Mapping[str, Any]) -> bool:
+    return field["group"] == "option" and any(
+        option.name == field["name"] for option in flow.top_level
+    )
+
+
+def missing(flow: FlowDescription, values: Values) -> list[str]:
+    """Return the required fields that are empty."""
+    return [
+        field["name"]
+        for field in fields_of(flow)
+        if field["required"] and values.get(field["name"], field["value"]) in ("", None)
+    ]

@@ -1,0 +1,149 @@
+"""BoardPanel: many runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import ipywidgets
+
+from nbrunner.errors import BadTypeError
+from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
+from nbrunner.jupyter.board_rows import BoardRows, Runs, picture_of
+from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.jupyter.widgets.run_table import RunTable, action
+from nbrunner.sweeping import Sweep
+
+# Each look reads the state of every run that goes on.
+_PACE_SECONDS = 0.25
+
+
+class BoardPanel(Panel):
+    """Many runs: a row each with state, the parameters that differ, progress and time.
+
+    Parameters
+    ----------
+    runs : Sweep, or sequence of ExecutingRun
+    artifacts : iterable of str
+        Artifacts of the last step to show, and to sort by, once a run has ended.
+    """
+
+    def __init__(self, runs: Runs, artifacts: Iterable[str] = ()) -> None:
+        _check(runs)
+        self.runs = runs
+        self._rows = BoardRows(runs, artifacts)
+        self._stopping = False
+        self._opened: dict[str, RunPanel] = {}
+        self.table = RunTable(
+            on_action=self._act,
+            label="Runs",
+            title=self._rows.title,
+            columns=self._rows.columns,
+        )
+        # Whoever sorts wants to see it at once, also when nothing runs any more.
+        self.table.observe(lambda _: FEED.submit(self._show), ["sort", "descending"])
+        self._below = ipywidgets.VBox()
+        super().__init__([self.table, self._below])
+        self._shown: Future[Any] = FEED.start(self._follow())
+
+    # -- fed, in the feed's thread -------------------------------------------------------
+
+    async def _follow(self) -> None:
+        while True:
+            over = self._is_over()
+            self._show()
+            if over:
+                break
+            await asyncio.sleep(_PACE_SECONDS)
+        self.refresh_picture()
+
+    def _is_over(self) -> bool:
+        if isinstance(self.runs, Sweep):
+            self.runs.refresh()
+            return self.runs.is_over
+        return all(run.status != "running" for run in self.runs)
+
+    def _show(self) -> None:
+        rows = self._rows.read()
+        drawn = chosen(rows, self.table.sort, self.table.descending)
+        statuses = [row.status for row in rows]
+        rest = summary(rows, drawn)
+        with self.table.hold_sync():
+            self.table.rows = [self._drawn(row) for row in drawn]
+            self.table.summary = counts(statuses) + (f" — {rest}" if rest else "")
+            self.table.actions = self._actions(statuses)
+
+    def _drawn(self, row: BoardRow) -> dict[str, Any]:
+        actions = []
+        if row.name and row.status not in ("waiting", "not started"):
+            actions.append(action("open", "Close" if row.key in self._opened else "Open"))
+        if row.status == "running":
+            actions.append(action("stop", "Stop"))
+        return {
+            "key": row.key,
+            "status": row.status,
+            "cells": self._rows.cells(row),
+            "done": row.done / row.total if row.total else None,
+            "actions": actions,
+        }
+
+    def _actions(self, statuses: Sequence[str]) -> list[dict[str, Any]]:
+        lives = "running" in statuses or "waiting" in statuses
+        return [action("stop all", "Stop all", disabled=self._stopping)] if lives else []
+
+    # -- as output of a cell ---------------------------------------------------------------
+
+    def picture(self) -> dict[str, str]:
+        """Return the table as it stands."""
+        return picture_of(self._rows, self._rows.read())
+
+    def close(self) -> None:
+        """Close the board and its widgets; the runs go on."""
+        self._shown.cancel()
+        super().close()
+
+    # -- asked for by whoever looks at it --------------------------------------------------
+
+    def _act(self, name: str, key: str) -> None:
+        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        if name == "stop all":
+            self._stopping = True
+            FEED.start(self._stop(list(self.runs)))
+        elif name == "stop":
+            FEED.start(self._stop([self.runs[int(key)]]))
+        elif name == "open":
+            FEED.submit(lambda: self._open(key))
+
+    async def _stop(self, runs: list[ExecutingProcess | None]) -> None:
+        try:
+            if self._stopping and isinstance(self.runs, Sweep):
+                await self.runs.async_stop()
+            else:
+                await asyncio.gather(*(run.async_stop() for run in runs if run is not None))
+        finally:
+            self._stopping = False
+            self._show()
+
+    def _open(self, key: str) -> None:
+        run = self.runs[int(key)]
+        panel = self._opened.pop(key, None)
+        if panel is not None:
+            self._below.children = tuple(e for e in self._below.children if e is not panel)
+            panel.close()
+        elif run is not None:
+            self._opened[key] = no_cells_context().run(RunPanel, run)
+            self._below.children = (*self._below.children, self._opened[key])
+        self._show()
+
+
+def _check(runs: Runs) -> None:
+    if isinstance(runs, Sweep):
+        return
+    if not isinstance(runs, Sequence) or not all(isinstance(r, ExecutingProcess) for r in runs):
+        raise BadTypeError(f"BoardPanel: expected a sweep or a list of runs, got {runs!r}")

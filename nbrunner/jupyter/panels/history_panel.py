@@ -1,0 +1,211 @@
+"""HistoryPanel: past runs, also those of other kernels and other people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets
+
+from nbrunner import client
+from nbrunner.errors import NbrunnerError
+from nbrunner.executing import attach
+from nbrunner.history import STATUSES, History, Page, PastRun
+from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.panels.resume_bar import ResumeBar
+from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.jupyter.panels.stored_panel import StoredPanel
+from nbrunner.jupyter.static_view import duration, table_picture
+from nbrunner.jupyter.submitting import Aside
+from nbrunner.jupyter.widgets.run_table import RunTable, action, column
+
+_RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
+_MAX_CELL = 80
+
+
+class HistoryPanel(Panel):
+    """A table of past runs, the newest first, page by page.
+
+    Parameters
+    ----------
+    flow : str
+        Name of the flow; empty for all runs that nbrunner has started.
+    flows : mapping of str to any, optional
+        What a run may be resumed with, by what it is called: files and flows of the notebook.
+    """
+
+    def __init__(self, flow: str = "", flows: Mapping[str, Any] | None = None) -> None:
+        self.flow = flow
+        self.history = History(flow)
+        self._flows = dict(flows or {})
+        self._page = Page([], 0, 1)
+        self._aside = Aside("nbrunner-history")
+        self._asked = 0
+        self._open: dict[str, Any] = {}
+        of = flow or "all flows"
+        self.table = RunTable(
+            on_action=self._act,
+            label=f"Runs of {of}",
+            title=f"Runs of {of}",
+            columns=_columns(),
+            actions=[action("refresh", "Refresh")],
+            filters=True,
+            statuses=list(STATUSES),
+            loading=True,
+        )
+        self.table.observe(self._choose, ["query", "status", "namespace", "page"])
+        self._below = ipywidgets.VBox()
+        super().__init__([self.table, self._below])
+        self._refresh()
+
+    # -- reading, in a thread of its own --------------------------------------------------
+
+    def _choose(self, _change: Any) -> None:
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._asked += 1
+        number = self._asked
+        self._aside(lambda: self._read(number))
+
+    def _read(self, number: int) -> None:
+        if number != self._asked:  # something else has been chosen since
+            return
+        self.table.loading = True
+        try:
+            self._page = self.read()
+            error = ""
+        except Exception as failure:  # of Metaflow or of a service; shown where it was asked for
+            error = f"{type(failure).__name__}: {failure}"
+        if number == self._asked:
+            self._show(error)
+            self.refresh_picture()
+
+    def read(self) -> Page:
+        """Return the page that is chosen."""
+        table, number = self.table, self._asked
+        if not table.namespaces:
+            own = client.current_namespace()
+            table.namespaces = [own] if own else []
+        return self.history.page(
+            table.page,
+            table.query,
+            table.status,
+            table.namespace or None,
+            cancelled=lambda: number != self._asked,
+        )
+
+    def _show(self, error: str = "") -> None:
+        with self.table.hold_sync():
+            self.table.rows = [self._row(run) for run in self._page.runs]
+            self.table.pages = self._page.pages
+            self.table.error = error
+            self.table.actions = [action("refresh", "Refresh")]
+            self.table.loading = False
+
+    def _row(self, run: PastRun) -> dict[str, Any]:
+        actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
+        if run.status == "running" and run.recorded:
+            actions.append(action("stop", "Stop"))
+        if run.status in _RESUMED:
+            actions.append(action("resume", "Resume"))
+        return {
+            "key": run.pathspec,
+            "status": run.status,
+            "cells": cells_of(run),
+            "done": None,
+            "actions": actions,
+            "code": f"metaflow.Run({run.pathspec!r})",
+        }
+
+    # -- what is pressed -------------------------------------------------------------------
+
+    def _act(self, name: str, key: str) -> None:
+        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        if name == "refresh":
+            self._refresh()
+            return
+        run = next((each for each in self._page.runs if each.pathspec == key), None)
+        if run is None:
+            return
+        if name == "stop":
+            FEED.start(self._stop(run))
+        else:
+            self._aside(lambda: self._toggle(name, run))
+
+    async def _stop(self, run: PastRun) -> None:
+        try:
+            await attach(run.recorded).async_stop()
+        finally:
+            self._refresh()
+
+    def _toggle(self, what: str, run: PastRun) -> None:
+        """Show what a row's button opens below the table, or close it."""
+        key = f"{what} {run.pathspec}"
+        part = self._open.pop(key, None)
+        try:
+            if part is None:
+                part = self._open[key] = no_cells_context().run(self._made, what, run)
+                self._below.children = (part, *self._below.children)
+            else:
+                self._below.children = tuple(e for e in self._below.children if e is not part)
+                part.close()
+            self._show()
+        except NbrunnerError as error:
+            self._show(str(error))
+
+    def _made(self, what: str, run: PastRun) -> Any:
+        if what == "resume":
+            return ResumeBar(run, self._flows, on_start=lambda _: self._refresh())
+        return RunPanel(attach(run.recorded)) if run.recorded else StoredPanel(run)
+
+    # -- as output of a cell ----------------------------------------------------------------
+
+    def picture(self) -> dict[str, str]:
+        """Return the page that is shown."""
+        return history_picture(self.flow, self._page)
+
+
+def history_picture(flow: str, page: Page) -> dict[str, str]:
+    """Return a page of runs as text and as an HTML table."""
+    names = ["status", *(each["label"] for each in _columns())]
+    rows = [[run.status, *cells_of(run)] for run in page.runs]
+    remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
+    if not rows:
+        remark = "no runs"
+    return table_picture(f"Runs of {flow or 'all flows'}", names, rows, remark)
+
+
+def cells_of(run: PastRun) -> list[str]:
+    """Return a run as the cells of a row."""
+    started = ""
+    if run.started is not None:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+    given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
+    return [
+        run.pathspec,
+        started,
+        duration(run.seconds),
+        ", ".join(run.tags),
+        given,
+        run.user,
+    ]
+
+
+def _columns() -> list[dict[str, Any]]:
+    return [
+        column("run", "Run", sortable=False),
+        column("started", "Started", sortable=False),
+        column("time", "Time", numeric=True, sortable=False),
+        column("tags", "Tags", sortable=False),
+        column("parameters", "Parameters", sortable=False),
+        column("user", "User", sortable=False),
+    ]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"

@@ -1,0 +1,200 @@
+"""LaunchPanel: a form of a flow's parameters, and the runs that it starts."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import ipywidgets
+
+from nbrunner.errors import NbrunnerError
+from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.words import Word
+from nbrunner.jupyter import form
+from nbrunner.jupyter.arguments import Options
+from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.launching import Launch, prepared
+from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.jupyter.static_view import table_picture
+from nbrunner.jupyter.submitting import Aside
+from nbrunner.jupyter.widgets.launch_form import LaunchForm
+from nbrunner.record import registry, rundir
+
+_MAX_EARLIER = 20
+
+
+class LaunchPanel(Panel):
+    """A labelled control for every parameter of a flow, checked while one types.
+
+    Parameters
+    ----------
+    flow : path-like, FlowSpec class, or the reference that ``%%flowrun`` leaves
+    options : Options, optional
+        Our own options: profile, environment, directory.
+    name : str
+        How the flow is called on a ``%flowrun`` line; default its class or its file.
+    on_start : callable, optional
+        Called with each run that the form has started, in the feed's thread.
+
+    Raises
+    ------
+    NbrunnerError
+        The flow cannot be described.
+    """
+
+    def __init__(
+        self,
+        flow: Any,
+        options: Options | None = None,
+        name: str = "",
+        on_start: Any = None,
+    ) -> None:
+        self._flow = flow
+        self._options = options or Options()
+        self._on_start = on_start
+        launch = self._prepared([])
+        self._description: FlowDescription = launch.runner.describe()
+        self._name = name or launch.runner.flow_name or launch.runner.flow_file
+        self._launch: Launch | None = None
+        self._aside = Aside("nbrunner-form")
+        described = self._description
+        self.form = LaunchForm(
+            on_action=self._act,
+            label=f"Launch {described.name}",
+            title=described.name,
+            doc=described.doc,
+            fields=form.fields_of(described),
+            earlier=_earlier(described.name),
+        )
+        self.form.observe(lambda _: self._aside(self._check), "values")
+        self._below = ipywidgets.VBox()
+        super().__init__([self.form, self._below])
+        self._check()
+
+    def _prepared(self, words: list[Word]) -> Launch:
+        return prepared(self._flow, words, self._options, "")
+
+    # -- what is typed --------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Check what the form holds, and show the line that does the same."""
+        values = dict(self.form.values)
+        errors = {name: "required" for name in form.missing(self._description, values)}
+        for field in self.form.fields:
+            name = field["name"]
+            value = values.get(name, field["value"])
+            if name not in errors and value not in (field["value"], ""):
+                error = self._error_of(form.words_of_field(self._description, field, value))
+                if error:
+                    errors[name] = error
+        words = form.words_of_form(self._description, values)
+        self._launch = None
+        if not errors:
+            try:
+                self._launch = self._prepared(words)
+            except NbrunnerError as error:
+                errors[""] = _first_line(error)
+        with self.form.hold_sync():
+            self.form.errors = errors
+            self.form.code = f"%flowrun {self._name} {_line(words)}"
+            self.form.ready = self._launch is not None
+
+    def _error_of(self, words: list[Word]) -> str:
+        """Return what is wrong with one field alone."""
+        try:
+            self._prepared(words)
+        except NbrunnerError as error:
+            text = _first_line(error)
+            return "" if "required" in text or "missing" in text else text
+        return ""
+
+    # -- what is pressed ------------------------------------------------------------------
+
+    def _act(self, name: str, key: str) -> None:
+        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        if name == "run":
+            self._aside(self._run)
+        elif name == "take":
+            self._aside(lambda: self._take(key))
+
+    def _run(self) -> None:
+        self._check()  # the file may have changed since
+        if self._launch is not None:
+            FEED.start(self._start(self._launch))
+
+    async def _start(self, launch: Launch) -> None:
+        self.form.ready = False
+        try:
+            running = await launch.start()
+        except NbrunnerError as error:
+            self.form.errors = {"": str(error)}
+            return
+        finally:
+            self.form.ready = True
+        self._show(running, launch)
+
+    def _show(self, running: ExecutingProcess, launch: Launch) -> None:
+        line = f"%flowrun {self._name} {_line([Word(text) for text in launch.words])}"
+        code = {"magic": line, "python": launch.python}
+        panel = no_cells_context().run(RunPanel, running, code=code)
+        self._below.children = (panel, *self._below.children)
+        if self._on_start is not None:
+            self._on_start(running)
+
+    def _take(self, key: str) -> None:
+        """Fill in what an earlier run was given."""
+        run = attach(key)
+        self.form.values = form.values_of_run(self._description, run.parameters)
+
+    # -- as output of a cell --------------------------------------------------------------
+
+    def picture(self) -> dict[str, str]:
+        """Return the table of the fields."""
+        return parameter_picture(self._description)
+
+
+def parameter_picture(flow: FlowDescription) -> dict[str, str]:
+    """Return a flow's parameters as text and as an HTML table."""
+    fields = [each for each in form.fields_of(flow) if each["group"] != "option"]
+    rows = [
+        [
+            each["label"],
+            each["kind"] if not each["choices"] else " | ".join(each["choices"]),
+            each["hint"] or ("required" if each["required"] else str(each["value"])),
+            each["help"],
+        ]
+        for each in fields
+    ]
+    names = ["parameter", "type", "default", "help"]
+    return table_picture(flow.name, names, rows, "" if rows else "no parameters")
+
+
+def _earlier(flow_name: str) -> list[dict[str, str]]:
+    """Return the latest runs of a flow whose values can be taken."""
+    found: list[dict[str, str]] = []
+    for directory in registry.directories():
+        record = directory.read(rundir.RECORD) or {}
+        attributes = directory.read(rundir.ATTRIBUTES) or {}
+        if record.get("flow", {}).get("name") == flow_name and record.get("subcommand") == "run":
+            said = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
+            run_id = attributes.get("run_id", directory.name)
+            found.append({"key": directory.name, "label": f"{run_id}  {said}"[:80]})
+            if len(found) == _MAX_EARLIER:
+                break
+    return found
+
+
+def _line(words: list[Word]) -> str:
+    """Return words as one types them behind the magic: ``$`` and braces are text."""
+    return " ".join(_quoted(word.text) for word in words)
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if {"$", "{"} & set(text) and "'" not in text else shlex.quote(text)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\npossible are")[0]

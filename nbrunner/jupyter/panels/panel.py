@@ -1,0 +1,55 @@
+"""What all panels have in common: how they are shown, and that they close what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Panel(ipywidgets.VBox):
+    """A container of widgets that is the output of a cell.
+
+    Parameters
+    ----------
+    parts : iterable of Widget
+    """
+
+    def __init__(self, parts: Iterable[Any]) -> None:
+        self._display: Any = None
+        super().__init__(list(parts))
+        self.add_class("nbrunner-panel")
+
+    def picture(self) -> dict[str, str]:
+        """Return what is shown where no widget can be, as a MIME bundle of text and HTML."""
+        raise NotImplementedError
+
+    def bundle(self) -> dict[str, Any]:
+        """Return the MIME bundle: the live view, and the picture where none can be shown."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        return {_VIEW: view, **self.picture()}
+
+    def _ipython_display_(self) -> None:
+        self._display = display(self.bundle(), raw=True, display_id=True)
+
+    def refresh_picture(self) -> None:
+        """Put the picture as it is now into the notebook, if the panel is in one."""
+        if self._display is not None:
+            self._display.update(self.bundle(), raw=True)
+
+    def close(self) -> None:
+        """Close the panel and all that is in it; runs go on."""
+        close_all(self.children)
+        super().close()
+
+
+def close_all(parts: Iterable[Any]) -> None:
+    """Close widgets, and what is in the containers among them."""
+    for part in parts:
+        if type(part) in (ipywidgets.Box, ipywidgets.HBox, ipywidgets.VBox):
+            close_all(part.children)
+        part.close()

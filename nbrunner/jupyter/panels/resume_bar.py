@@ -1,0 +1,115 @@
+"""What one chooses before a past run is resumed: the step, and which flow goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from nbrunner import client
+from nbrunner.errors import NbrunnerError
+from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.history import PastRun
+from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.panels.panel import close_all
+from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.runner import Runner
+
+FROM_FAILURE = "where it ended"
+
+
+class ResumeBar(ipywidgets.VBox):
+    """Offers to resume a run, and shows the new one below.
+
+    Parameters
+    ----------
+    run : PastRun
+    flows : mapping of str to any
+        Files and flows of the notebook, by what they are called.
+    on_start : callable
+        Called with the new run.
+    """
+
+    def __init__(
+        self,
+        run: PastRun,
+        flows: Mapping[str, Any],
+        on_start: Callable[[ExecutingProcess], None],
+    ) -> None:
+        self.run = run
+        self._on_start = on_start
+        self._recorded = attach(run.recorded) if run.recorded else None
+        self._flows = _choices(run, flows, self._recorded)
+        steps = _steps(run, self._recorded)
+        self.step = ipywidgets.Dropdown(
+            options=[FROM_FAILURE, *steps], description="From step", value=FROM_FAILURE
+        )
+        self.flow = ipywidgets.Dropdown(options=list(self._flows), description="With")
+        self.button = ipywidgets.Button(
+            description="Start", disabled=not self._flows, tooltip=f"resume {run.pathspec}"
+        )
+        self.message = ipywidgets.Label(
+            f"Resume {run.pathspec}" if self._flows else "no flow file to resume it with"
+        )
+        self.button.on_click(lambda _: FEED.start(self._start()))
+        chosen = ipywidgets.HBox([self.step, self.flow, self.button])
+        chosen.layout.flex_flow = "row wrap"
+        self._fixed = (self.message, chosen)
+        super().__init__(self._fixed)
+
+    async def _start(self) -> None:
+        """Start what was chosen; on the feed's loop."""
+        self.button.disabled = True
+        arguments: dict[str, Any] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
+        if self.step.value != FROM_FAILURE:
+            arguments["step_to_rerun"] = self.step.value
+        try:
+            runner = self._runner()
+            handle = await runner.async_resume(**arguments)
+        except NbrunnerError as error:
+            self.message.value = str(error)
+            return
+        finally:
+            self.button.disabled = False
+        panel = no_cells_context().run(RunPanel, handle)
+        self.children = (*self._fixed, panel)
+        self._on_start(handle)
+
+    def _runner(self) -> Runner:
+        record = self._recorded.record if self._recorded else {}
+        cwd = record.get("cwd")
+        cwd = cwd if cwd and Path(cwd).is_dir() else None
+        runner = Runner(self._flows[self.flow.value], cwd=cwd, show_output=False)
+        runner.top_level_options = record.get("top_level_options", {})
+        return runner
+
+    def close(self) -> None:
+        """Close all of it; the new run goes on."""
+        close_all(self.children)
+        super().close()
+
+
+def _choices(
+    run: PastRun, flows: Mapping[str, Any], recorded: ExecutingProcess | None
+) -> dict[str, Any]:
+    """Return the flows that this run can be resumed with: first those of the notebook."""
+    found = dict(flows)
+    if recorded is not None:
+        file = str(recorded.record.get("flow", {}).get("file", ""))
+        if Path(file).is_file():
+            found[_file_label(recorded.record, file)] = file
+    return found
+
+
+def _file_label(record: Mapping[str, Any], file: str) -> str:
+    cell = record.get("flow", {}).get("cell", "")
+    return f"the flow as it was in {cell}" if cell else f"{file} as it is now"
+
+
+def _steps(run: PastRun, recorded: ExecutingProcess | None) -> list[str]:
+    if recorded is not None:
+        return list(recorded.record.get("flow", {}).get("steps", ()))
+    return client.step_names(run.pathspec)

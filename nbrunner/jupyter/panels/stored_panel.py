@@ -1,0 +1,75 @@
+"""StoredPanel: a run that nbrunner has no record of, as Metaflow has stored it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+
+from nbrunner import client
+from nbrunner.history import PastRun
+from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.static_view import table_picture
+from nbrunner.jupyter.submitting import Aside
+from nbrunner.jupyter.widgets import Artifacts, Cards, RunHeader, StepGraph
+from nbrunner.progress import Progress, StepProgress
+
+_STATES = {"unfinished": "running"}
+
+
+class StoredRun:
+    """A past run as the widgets over a run's results take it."""
+
+    def __init__(self, run: PastRun) -> None:
+        self.pathspec = run.pathspec
+        self.attributes: dict[str, Any] = {}
+        counts = client.task_counts(client.run_of(run.pathspec, None))
+        self.progress = Progress(
+            {
+                name: StepProgress(done=done, running=unfinished, failed=failed)
+                for name, (done, failed, unfinished) in counts.items()
+            }
+        )
+
+
+class StoredPanel(Panel):
+    """State, steps, artifacts and cards of a run; its logs are with its tasks.
+
+    Parameters
+    ----------
+    run : PastRun
+    """
+
+    def __init__(self, run: PastRun) -> None:
+        self.run = run
+        stored = StoredRun(run)
+        aside = Aside()
+        code = f"metaflow.Run({run.pathspec!r})"
+        self.header = RunHeader(
+            label=f"Run {run.pathspec}",
+            title=run.pathspec,
+            status=_STATES.get(run.status, run.status),
+            detail="unfinished" if run.status == "unfinished" else "",
+            elapsed=run.seconds,
+            parameters=[[name, str(value)] for name, value in run.parameters.items()],
+            tags=list(run.tags),
+            warning="not started by nbrunner: its logs are with its tasks, Task(...).stdout",
+            code={"magic": "", "python": code},
+        )
+        names = list(stored.progress.steps)
+        self.graph = StepGraph(
+            steps=[
+                {"name": name, "type": "", "next": names[number + 1 : number + 2], "doc": ""}
+                for number, name in enumerate(names)
+            ]
+        )
+        self.graph.show(stored.progress)
+        self.artifacts = Artifacts(stored, aside)
+        self.cards = Cards(stored, aside)
+        ipywidgets.dlink((self.graph, "selected"), (self.artifacts, "step"))
+        folds = ipywidgets.Box((self.artifacts, self.cards)).add_class("nbrunner-folds")
+        super().__init__([self.header, self.graph, folds])
+
+    def picture(self) -> dict[str, str]:
+        """Return what is known of the run."""
+        return table_picture(self.run.pathspec, ["status"], [[self.run.status]])

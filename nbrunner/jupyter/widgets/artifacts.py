@@ -1,0 +1,82 @@
+"""The artifacts of a run's tasks: name, type and size; a value when it is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Dict, List, Unicode
+
+from nbrunner import client
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.submitting import Submit
+from nbrunner.jupyter.value_view import view_of
+from nbrunner.jupyter.widgets.run_data import HasResults, RunData
+
+MAX_TASKS = 500
+
+# Loading a value takes the kernel's memory and time.
+_LARGE_BYTES = 200_000_000
+
+
+class Artifacts(RunData, bundle="artifacts"):
+    """The artifacts of one task of a run at a time.
+
+    Parameters
+    ----------
+    running : ExecutingRun or ExecutingTask
+    aside : callable, optional
+        Takes a function and calls it in a thread where Metaflow's Client may take its time.
+
+    Attributes
+    ----------
+    steps, tasks : list of str
+        Steps that have had tasks, and the tasks of the chosen one.
+    step, task : str
+        What is shown; empty for the last step, and its first task.
+    rows : list of dict
+        ``name``, ``type`` and ``size`` (bytes, or None) of each artifact.
+    """
+
+    steps = List(Unicode()).tag(sync=True)
+    tasks = List(Unicode()).tag(sync=True)
+    step = Unicode().tag(sync=True)
+    task = Unicode().tag(sync=True)
+    rows = List(Dict()).tag(sync=True)
+
+    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: Any) -> None:
+        super().__init__(running, aside, **traits)
+        self._shown = (self.step, self.task)
+        self.observe(self._choose, ["step", "task"])
+
+    def _choose(self, _change: Any) -> None:
+        if (self.step, self.task) != self._shown:
+            self.reload()
+
+    def _load(self) -> None:
+        steps = self._steps()
+        step = self.step if self.step in steps else (steps[-1] if steps else "")
+        tasks = self._task_ids(step, MAX_TASKS) if step else []
+        task = self.task if self.task in tasks else (tasks[0] if tasks else "")
+        found = client.artifacts_of(self._task(step, task)) if task else []
+        self._shown = (step, task)
+        with self.hold_sync(), self.hold_trait_notifications():
+            self.steps, self.tasks, self.step, self.task = steps, tasks, step, task
+            self.rows = [vars(artifact) for artifact in found]
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        """Answer with a value; with how to load it where it is large, unless that is asked for."""
+        name, step, task = str(asked["name"]), self.step, self.task
+        size = next((row["size"] for row in self.rows if row["name"] == name), None)
+        about = {"kind": wire.VALUE, "id": asked.get("id"), "name": name}
+        if size is not None and size > _LARGE_BYTES and not asked.get("large"):
+            self.send({**about, "view": "large"})
+            return
+        found = view_of(self._task(step, task)[name].data)
+        content: dict[str, Any] = {
+            "view": found.kind,
+            "text": found.text,
+            "cut": found.cut,
+            "mime": found.mime,
+        }
+        content |= {"columns": found.columns, "rows": found.rows}
+        self.send({**about, **content}, [found.data] if found.data else [])

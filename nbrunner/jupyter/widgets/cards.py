@@ -1,0 +1,49 @@
+"""The cards that tasks of a run have made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Dict, List
+
+from nbrunner import client
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.widgets.run_data import RunData
+
+# Of each step; looking for cards asks the storage once for each task.
+MAX_TASKS = 100
+
+
+class Cards(RunData, bundle="cards"):
+    """The cards of a run's tasks; the page of one when it is asked for.
+
+    A card is a page with scripts: it is shown in a frame that can reach nothing outside.
+
+    Attributes
+    ----------
+    rows : list of dict
+        ``key``, ``step``, ``task``, ``type`` and ``id`` (empty if the card has none).
+    """
+
+    rows = List(Dict()).tag(sync=True)
+
+    _cards: dict[str, Any]
+
+    def _load(self) -> None:
+        cards: dict[str, Any] = {}
+        rows: list[dict[str, str]] = []
+        metadata = self._running.attributes.get("metadata")
+        for step in self._steps():
+            for task_id in self._task_ids(step, MAX_TASKS):
+                found = client.cards_of(self._task(step, task_id), metadata)
+                for number, card in enumerate(found):
+                    key = f"{step}/{task_id}/{number}"
+                    cards[key] = card
+                    about = {"type": str(card.type), "id": str(card.id or "")}
+                    rows.append({"key": key, "step": step, "task": task_id, **about})
+        self._cards = cards
+        self.rows = rows
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        page = self._cards[str(asked["card"])].get()
+        self.send({"kind": wire.CARD, "id": asked.get("id"), "html": page})

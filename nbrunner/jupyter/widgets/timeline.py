@@ -1,0 +1,94 @@
+"""When each task of a run was at work, as bars."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from traitlets import Bool, Float, Int
+
+from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.submitting import InTurn, Submit
+from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.timeline import TaskSpan
+
+
+class Timeline(Widget, bundle="timeline"):
+    """The tasks of a run as bars along its time; nothing is read while it is folded.
+
+    Parameters
+    ----------
+    running : ExecutingProcess
+    submit : callable, optional
+        Takes a function and calls it in the thread that `show` is called from.
+
+    Attributes
+    ----------
+    unfolded : bool
+    version : int
+        Grows whenever a bar has changed; a view then asks for those that have.
+    elapsed : float
+        Seconds since the run's start.
+    ended : bool
+    """
+
+    unfolded = Bool().tag(sync=True)
+    version = Int().tag(sync=True)
+    elapsed = Float().tag(sync=True)
+    ended = Bool().tag(sync=True)
+
+    def __init__(
+        self, running: ExecutingProcess, submit: Submit | None = None, **traits: Any
+    ) -> None:
+        super().__init__(**traits)
+        self._running = running
+        self._submit = submit or InTurn()
+        self._spans: list[TaskSpan] = []
+        self._changed: list[int] = []  # in which version each was changed last
+        self.on_msg(self._asked)
+        self.observe(lambda _: self._submit(self._take_in), "unfolded")
+
+    def show(self, over: bool) -> bool:
+        """Show the run as it stands; see `nbrunner.jupyter.feed.Shows`."""
+        if self.unfolded and not (over and self.ended):
+            self._take_in()
+        return False
+
+    def _take_in(self) -> None:
+        if not self.unfolded:
+            return
+        ended = self._running.status != "running"
+        spans = self._running.timeline
+        version = self.version + 1
+        changed = [
+            number
+            for number, span in enumerate(spans)
+            if number >= len(self._spans) or self._spans[number] != span
+        ]
+        self._changed += [version] * (len(spans) - len(self._spans))
+        for number in changed:
+            self._changed[number] = version
+        self._spans = spans
+        with self.hold_sync():
+            self.ended = ended
+            self.elapsed = self._elapsed(spans)
+            if changed:
+                self.version = version
+
+    def _elapsed(self, spans: list[TaskSpan]) -> float:
+        last = max((span.end or span.start for span in spans), default=0.0)
+        return max(last, self._running.elapsed_seconds or 0.0)
+
+    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        if content.get("kind") == wire.BARS:
+            self._submit(lambda: self._answer(content))
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        since = int(asked.get("since") or 0)
+        bars = [
+            [number, span.step, span.task_id, span.state, span.start, span.end]
+            for number, span in enumerate(self._spans)
+            if self._changed[number] > since
+        ]
+        answer = {"id": asked.get("id"), "version": self.version, "bars": bars}
+        self.send({"kind": wire.BARS, **answer})
