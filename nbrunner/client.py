@@ -199,20 +199,20 @@ def run_ids(flow: str) -> list[str]:
     from metaflow import Flow, get_metadata
     from metaflow.exception import MetaflowNotFound
 
-    if get_metadata().startswith("local"):
-        return _local_run_ids(flow)
+    kind, _, where = get_metadata().partition("@")
+    if kind == "local":
+        return _local_run_ids(where, flow)
     try:
         return [run.id for run in Flow(flow, _namespace_check=False)]
     except MetaflowNotFound:
         return []
 
 
-def _local_run_ids(flow: str) -> list[str]:
-    from metaflow.plugins.datastores.local_storage import LocalStorage
+def _local_run_ids(where: str, flow: str) -> list[str]:
+    from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
 
-    root = LocalStorage.get_datastore_root_from_config(lambda *_: None, create_on_absent=False)
     try:
-        with os.scandir(os.path.join(root or "", flow)) as entries:
+        with os.scandir(os.path.join(where, DATASTORE_LOCAL_DIR, flow)) as entries:
             names = [each.name for each in entries if each.name[0] not in "_." and each.is_dir()]
     except FileNotFoundError:
         return []

@@ -363,7 +363,10 @@ def _made(
         raise BadValueError(f"parallel: expected 1 or more, got {parallel!r}")
     if on_failure not in ("continue", "stop"):
         raise BadValueError(f"on_failure: expected 'continue' or 'stop', got {on_failure!r}")
-    sets = [{**arguments, **each} for each in parameter_sets(parameters)]
+    sets = [
+        {**each, **{name: value for name, value in arguments.items() if name not in each}}
+        for each in parameter_sets(parameters)
+    ]
     for each in sets:
         command_words(description, runner.top_level_options, "run", each)
     content = {

@@ -61,6 +61,17 @@ def command_words(
     return [*before, subcommand, *after]
 
 
+def check_values(
+    flow: FlowDescription,
+    top_level: Mapping[str, Any],
+    subcommand: Subcommand,
+    arguments: Mapping[str, Any],
+) -> None:
+    """Raise as `command_words` does, but for what is missing: more may be given later."""
+    _words(flow.top_level, top_level, "Runner()")
+    _words(flow.options(subcommand), arguments, f"{subcommand}()")
+
+
 def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) -> list[str]:
     """Return the words of the options that change how the flow itself reads.
 

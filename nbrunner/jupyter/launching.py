@@ -69,14 +69,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
     NbrunnerError
         Whatever is wrong with the flow, the options or the parameters.
     """
-    runner = Runner(
-        flow,
-        show_output=False,
-        profile=options.profile,
-        env=options.env,
-        cwd=options.cwd,
-        **config_words(words),
-    )
+    runner = runner_of(flow, words, options)
     description = runner.describe()
     try:
         call = call_of(description, words)
@@ -90,6 +83,18 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
     runner.top_level_options = call.top_level
     checked = command_words(description, call.top_level, call.subcommand, call.arguments)
     return Launch(runner, call, options, line, checked)
+
+
+def runner_of(flow: Any, words: list[Word], options: Options) -> Runner:
+    """Return who runs a flow with our options; the words tell its configs."""
+    return Runner(
+        flow,
+        show_output=False,
+        profile=options.profile,
+        env=options.env,
+        cwd=options.cwd,
+        **config_words(words),
+    )
 
 
 def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:

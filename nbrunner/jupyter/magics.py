@@ -102,8 +102,7 @@ class FlowMagics(Magics):
             if len(rest) != 1:
                 raise BadValueError(f"%flowform: expected one flow, got {line.strip()!r}")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
-            launch = launching.prepared(flow, [], options, "")
-            showing.show_form(self.shell, self._config, launch, flow, rest[0].text)
+            showing.show_form(self.shell, self._config, flow, options, rest[0].text)
 
     # -- inside -------------------------------------------------------------------------
 

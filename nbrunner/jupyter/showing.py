@@ -11,10 +11,11 @@ from IPython.display import DisplayHandle, display
 from nbrunner import client
 from nbrunner.executing import ExecutingProcess
 from nbrunner.history import History
+from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
-from nbrunner.jupyter.launching import Detach, Launch, wait_for
+from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.static_view import picture
 from nbrunner.sweeping import Sweep
 
@@ -77,7 +78,7 @@ def show_history(shell: Any, config: FlowRun, flow: str, flows: Mapping[str, Any
     _show_picture(shell, history_picture(flow, History(flow).page(namespace=own)))
 
 
-def show_form(shell: Any, config: FlowRun, launch: Launch, flow: Any, name: str) -> None:
+def show_form(shell: Any, config: FlowRun, flow: Any, options: Options, name: str) -> None:
     """Show a form of a flow's parameters, or the table of them."""
     from nbrunner.jupyter.panels.launch_panel import LaunchPanel, parameter_picture
 
@@ -87,10 +88,10 @@ def show_form(shell: Any, config: FlowRun, launch: Launch, flow: Any, name: str)
             shell.user_ns["running"] = running
 
         make = no_cells_context().run
-        panel = make(LaunchPanel, flow, launch.options, name, on_start=started)
+        panel = make(LaunchPanel, flow, options, name, on_start=started)
         panel._ipython_display_()
     else:
-        _show_picture(shell, parameter_picture(launch.runner.describe()))
+        _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
 
 
 def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:

@@ -80,7 +80,10 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(step, "change", () => actions.set({ step: step.value }));
   listen(stream, "change", () => actions.set({ stream: stream.value }));
   let typing = 0;
-  const ask = () => actions.set({ query: search.value, current: -1 });
+  const ask = () => {
+    typing = 0;
+    actions.set({ query: search.value, current: -1 });
+  };
   listen(search, "input", () => {
     clearTimeout(typing);
     typing = window.setTimeout(ask, SEARCH_DELAY_MS);
@@ -128,7 +131,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
       }
       step.value = now.step;
       stream.value = now.stream;
-      if (document.activeElement !== search) search.value = now.query;
+      if (document.activeElement !== search && !typing) search.value = now.query;
       matches.textContent = matchText(now.matches, now.current, now.counting);
       previous.hidden = next.hidden = now.matches <= 0;
       follow.setAttribute("aria-checked", String(now.follow));

@@ -193,7 +193,10 @@ function filterBar(requests: TableRequests, signal: AbortSignal) {
     "input",
     () => {
       clearTimeout(typing);
-      typing = window.setTimeout(() => requests.set({ query: search.value, page: 0 }), SEARCH_DELAY_MS);
+      typing = window.setTimeout(() => {
+        typing = 0;
+        requests.set({ query: search.value, page: 0 });
+      }, SEARCH_DELAY_MS);
     },
     { signal },
   );
@@ -203,7 +206,7 @@ function filterBar(requests: TableRequests, signal: AbortSignal) {
     element,
     update(values: TableValues): void {
       element.hidden = !values.filters;
-      if (document.activeElement !== search) search.value = values.query;
+      if (document.activeElement !== search && !typing) search.value = values.query;
       fill(status, "all states", values.statuses, values.status);
       fill(namespace, "all namespaces", values.namespaces, values.namespace);
       namespace.hidden = !values.namespaces.length;

@@ -9,13 +9,14 @@ import ipywidgets
 
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.flow.command import check_values
 from nbrunner.flow.description import FlowDescription
-from nbrunner.flow.words import Word
+from nbrunner.flow.words import Word, call_of
 from nbrunner.jupyter import form
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
-from nbrunner.jupyter.launching import Launch, prepared
+from nbrunner.jupyter.launching import Launch, prepared, runner_of
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.static_view import table_picture
@@ -55,9 +56,9 @@ class LaunchPanel(Panel):
         self._flow = flow
         self._options = options or Options()
         self._on_start = on_start
-        launch = self._prepared([])
-        self._description: FlowDescription = launch.runner.describe()
-        self._name = name or launch.runner.flow_name or launch.runner.flow_file
+        runner = runner_of(flow, [], self._options)
+        self._description: FlowDescription = runner.describe()
+        self._name = name or runner.flow_name or runner.flow_file
         self._launch: Launch | None = None
         self._aside = Aside("nbrunner-form")
         described = self._description
@@ -104,11 +105,12 @@ class LaunchPanel(Panel):
 
     def _error_of(self, words: list[Word]) -> str:
         """Return what is wrong with one field alone."""
+        described = self._description
         try:
-            self._prepared(words)
+            call = call_of(described, words)
+            check_values(described, call.top_level, call.subcommand, call.arguments)
         except NbrunnerError as error:
-            text = _first_line(error)
-            return "" if "required" in text or "missing" in text else text
+            return _first_line(error)
         return ""
 
     # -- what is pressed ------------------------------------------------------------------

@@ -1,0 +1,171 @@
+"""Forms, past runs and boards in JupyterLab, in Chromium, as people use them."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+LOAD = "%load_ext nbrunner"
+
+FORM = """\
+%%flowrun --no-execute run --ratio 1
+from metaflow import FlowSpec, JSONType, Parameter, step
+
+class FormFlow(FlowSpec):
+    \"\"\"What a form shows above its fields: <b>text</b>.\"\"\"
+
+    number = Parameter('number', default=3, help='how many')
+    ratio = Parameter('ratio', type=float, required=True)
+    flag = Parameter('flag', default=True)
+    table = Parameter('table', type=JSONType, default='{}')
+
+    @step
+    def start(self):
+        print('got', self.number, self.ratio, self.flag, self.table)
+        self.share = {'total': self.number / self.ratio}
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.fixture
+def defined(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, FORM)
+    return lab
+
+
+def test_a_form_is_checked_while_one_types_and_runs(defined):
+    lab = defined
+    lab.execute(2, "%flowform FormFlow")
+    form = lab.page.get_by_role("region", name="Launch FormFlow", exact=True)
+    lab.until(lambda: form.count(), "the form")
+    run = form.get_by_role("button", name="Run", exact=True)
+    assert run.is_disabled()
+    assert "required" in form.inner_text()
+    assert "above its fields: <b>text</b>." in form.inner_text()
+    form.get_by_label("ratio").fill("half")
+    lab.until(lambda: "expected a float" in form.inner_text(), "what is wrong")
+    assert form.get_by_label("ratio").get_attribute("aria-invalid") == "true"
+    form.get_by_label("ratio").fill("0.5")
+    form.get_by_label("flag").uncheck()
+    form.get_by_label("table").fill('{"$a": [1]}')
+    line = """%flowrun FormFlow run --ratio 0.5 --flag False --table '{"$a": [1]}'"""
+    lab.until(lambda: line in form.inner_text(), "the equal line")
+    assert run.is_enabled()
+    run.click()
+    panel = form.get_by_role("region")
+    lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run")
+    assert "got 3 0.5 False {'$a': [1]}" in panel.inner_text()
+    lab.execute(1, "print(running.pathspec, running.status)")
+    assert "successful" in lab.page.locator(".jp-CodeCell").nth(1).inner_text()
+    # The values of that run, in a new form.
+    lab.execute(2, "%flowform FormFlow")
+    lab.until(lambda: "required" in form.inner_text(), "the new form")
+    form.get_by_label("Values of an earlier run").select_option(index=1)
+    lab.until(lambda: form.get_by_label("ratio").input_value() == "0.5", "the earlier values")
+    assert not form.get_by_label("flag").is_checked()
+
+
+def test_past_runs_are_searched_opened_and_resumed(defined):
+    lab = defined
+    lab.execute(
+        1,
+        FORM.replace("--no-execute run", "-q --no-raise-error run --tag bad").replace(
+            "--ratio 1", "--ratio 0"
+        ),
+    )
+    lab.execute(
+        2,
+        "from nbrunner import Runner\n"
+        "for n in (1, 2): Runner(FormFlow, show_output=False).run(ratio=n, tags=['<i>good</i>'])",
+    )
+    lab.execute(2, "%flowruns FormFlow")
+    history = lab.page.get_by_role("region", name="Runs of FormFlow", exact=True)
+    rows = history.get_by_role("row")
+    lab.until(lambda: rows.count() == 4, "the runs")
+    assert ["successful" in rows.nth(n).inner_text() for n in (1, 2, 3)] == [True, True, False]
+    assert "<i>good</i>" in rows.nth(1).inner_text()
+    history.get_by_role("searchbox", name="Search runs").fill("ratio=2")
+    lab.until(lambda: rows.count() == 2, "the run that was searched")
+    history.get_by_role("searchbox", name="Search runs").fill("")
+    history.get_by_role("combobox", name="State").select_option("failed")
+    lab.until(lambda: rows.count() == 2 and "failed" in rows.nth(1).inner_text(), "failed runs")
+    rows.nth(1).get_by_role("button", name="Open").click()
+    panel = history.get_by_role("region")
+    lab.until(lambda: panel.count() and panel.get_by_role("alert").count(), "the run's panel")
+    assert "ZeroDivisionError" in panel.get_by_role("alert").inner_text()
+    rows.nth(1).get_by_role("button", name="Close").click()
+    lab.until(lambda: not panel.count(), "the panel to close")
+    # Mend the flow, and resume the run with it as it is now.
+    lab.execute(1, FORM.replace("/ self.ratio", "/ max(self.ratio, 1)"))
+    lab.execute(2, "%flowruns FormFlow")
+    history.get_by_role("combobox", name="State").select_option("failed")
+    lab.until(lambda: rows.count() == 2 and "failed" in rows.nth(1).inner_text(), "failed runs")
+    rows.nth(1).get_by_role("button", name="Resume").click()
+    history.get_by_label("From step").select_option("start")
+    history.get_by_label("With").select_option("FormFlow")
+    history.get_by_role("button", name="Start", exact=True).click()
+    lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the resumed run")
+
+
+def test_a_run_of_an_earlier_kernel_is_found_and_stopped(lab):
+    lab.execute(0, LOAD)
+    lab.execute(
+        1,
+        FORM.replace("--no-execute", "--bg -q").replace(
+            "        self.share", "        import time; time.sleep(600)\n        self.share"
+        ),
+    )
+    lab.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+    )
+    lab.until(lab._is_idle, "the new kernel")
+    lab.execute(0, LOAD)
+    lab.execute(2, "%flowruns")
+    history = lab.page.get_by_role("region", name="Runs of all flows", exact=True)
+    rows = history.get_by_role("row")
+    lab.until(lambda: rows.count() == 2 and "running" in rows.nth(1).inner_text(), "the run")
+    rows.nth(1).get_by_role("button", name="Open").click()
+    panel = history.get_by_role("region")
+    lab.until(lambda: panel.count() and "got 3 1.0" in panel.inner_text(), "its log from the start")
+    rows.nth(1).get_by_role("button", name="Stop").click()
+    lab.until(lambda: "stopped" in rows.nth(1).inner_text(), "the run to stop")
+
+
+def test_a_board_of_a_sweep_is_live_sorted_and_stopped(defined):
+    lab = defined
+    lab.execute(
+        1,
+        FORM.replace(
+            "        self.share", "        import time; time.sleep(self.number)\n        self.share"
+        ),
+    )
+    code = (
+        "from nbrunner import Runner, async_sweep\n"
+        "sets = {'number': [0, 600, 1, 601]}\n"
+        "began = await async_sweep(Runner(FormFlow), sets, parallel=3, ratio=1)\n"
+        "began"
+    )
+    lab.execute(2, code)
+    board = lab.page.get_by_role("region", name="Runs", exact=True)
+    lab.until(lambda: "2 running, 2 successful" in board.inner_text(), "the short runs to end")
+    rows = board.get_by_role("row")
+
+    def numbers():
+        return [rows.nth(n).get_by_role("cell").nth(2).inner_text() for n in range(1, 5)]
+
+    assert numbers() == ["0", "600", "1", "601"]
+    board.get_by_role("button", name="number").click()
+    lab.until(lambda: numbers() == ["0", "1", "600", "601"], "the rows by number")
+    board.get_by_role("button", name="number").click()
+    lab.until(lambda: numbers() == ["601", "600", "1", "0"], "the rows the other way round")
+    rows.nth(1).get_by_role("button", name="Open").click()
+    panel = board.get_by_role("region")
+    lab.until(lambda: panel.count() and "got 601" in panel.inner_text(), "one run's panel")
+    board.get_by_role("button", name="Stop all").click()
+    lab.until(lambda: "2 stopped, 2 successful" in board.inner_text(), "all to stop")

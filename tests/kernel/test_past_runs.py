@@ -1,0 +1,121 @@
+"""``%flowruns``, ``%flowform`` and sweeps in a real kernel, in plain text."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ADD = """\
+%%flowrun --no-panel {line}
+from metaflow import FlowSpec, Parameter, step
+
+class AddFlow(FlowSpec):
+    a = Parameter('a', default=1, help='the first')
+    b = Parameter('b', type=float, required=True)
+
+    @step
+    def start(self):
+        self.total = self.a + self.b
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.fixture
+def plain(kernel):
+    kernel.execute("%config FlowRun.panel = False").checked()
+    return kernel
+
+
+def add(line):
+    return ADD.replace("{line}", line)
+
+
+def test_runs_of_this_and_of_an_earlier_kernel(plain):
+    plain.execute(add("run --a 2 --b 0.5 --tag first")).checked()
+    plain.restart()
+    plain.execute("%load_ext nbrunner\n%config FlowRun.panel = False").checked()
+    plain.execute(add("run --b 1")).checked()
+    for line in ("%flowruns", "%flowruns AddFlow"):
+        table = plain.execute(line).checked().result
+        rows = [row for row in table.splitlines() if "AddFlow/" in row]
+        assert len(rows) == 2, table
+        assert "successful" in rows[0] and "b=1" in rows[0]
+        assert "first" in rows[1] and "a=2 b=0.5" in rows[1]
+    assert "no runs" in plain.execute("%flowruns OtherFlow").checked().result
+
+
+def test_an_earlier_run_is_attached_and_resumed(plain):
+    wrong = add("--no-raise-error run --b 1")
+    plain.execute(wrong.replace("        pass", "        1 / 0")).checked()
+    plain.restart()
+    plain.execute("%load_ext nbrunner\nfrom nbrunner import attach").checked()
+    plain.execute("%config FlowRun.panel = False").checked()
+    found = plain.execute("failed = attach('AddFlow'); print(failed.status)")
+    assert found.error == "RunNotFoundError"
+    plain.execute("from nbrunner.record import registry").checked()
+    code = (
+        "failed = attach(next(registry.directories()).name); print(failed.status, failed.failure)"
+    )
+    said = plain.execute(code).checked().stdout
+    assert said.startswith("failed ") and "ZeroDivisionError" in said
+    plain.execute(add("resume")).checked()
+    told = plain.execute("print(run.data.total, running.progress.tasks.cloned)").checked().stdout
+    assert told.split() == ["2.0", "1"]
+
+
+def test_a_form_as_text(plain):
+    plain.execute(add("--no-execute run --b 1")).checked()
+    table = plain.execute("%flowform AddFlow").checked().result
+    assert [row.split() for row in table.splitlines()[1:]] == [
+        ["parameter", "type", "default", "help"],
+        ["a", "int", "1", "the", "first"],
+        ["b", "float", "required"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("%flowform", "%flowform: expected one flow, got ''"),
+        ("%flowform NoFlow", "'NoFlow' is neither a .py file nor a flow of this notebook"),
+        ("%flowform a b", "expected one flow, got 'a b'"),
+        ("%flowruns a b", "%flowruns: expected one flow, got 'a b'"),
+        ("%flowruns no-name", "expected a flow: its name, class or .py file; got 'no-name'"),
+        ("%flowruns no_such_file.py", "no_such_file.py"),
+    ],
+)
+def test_mistakes_on_the_line(plain, line, said):
+    result = plain.execute(line)
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_sweep_is_told_line_by_line_and_shown_as_a_table(plain):
+    plain.execute(add("--no-execute run --b 1")).checked()
+    code = (
+        "from nbrunner import Runner, sweep\n"
+        "done = sweep(Runner(AddFlow, pylint=False), {'a': [1, 2, 3]}, parallel=2, b=1)"
+    )
+    lines = plain.execute(code).checked().lines
+    assert sorted(line.partition(":")[0] for line in lines) == ["a=1 b=1", "a=2 b=1", "a=3 b=1"]
+    table = plain.execute("done").checked().result
+    assert "AddFlow: 3 runs, 2 at once" in table
+    assert "3 successful" in table
+    totals = plain.execute("print(list(done.table('total')['total']))").checked().stdout
+    assert totals.strip() == "[2.0, 3.0, 4.0]"
+
+
+def test_records_are_cleaned_on_demand(plain, private_state):
+    plain.execute(add("run --b 1")).checked()
+    assert "0 records deleted" in plain.execute("%flowruns --clean").checked().stdout
+    plain.execute("%config FlowRun.keep_gigabytes = 0").checked()
+    said = plain.execute("%flowruns --clean").checked().stdout
+    assert said.startswith("1 records deleted; kept are 30 days and 0 GB")
+    assert "no runs" in plain.execute("%flowruns").checked().result
+    told = plain.execute("print(run.data.total)").checked().stdout
+    assert told.strip() == "2.0", "results stay"

@@ -1,0 +1,136 @@
+"""Past runs: Metaflow's Client joined with our records, page by page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nbrunner import Runner
+from nbrunner.history import PAGE_SIZE, History
+
+
+@pytest.fixture(autouse=True)
+def metadata_of_this_test(private_state):
+    """Metaflow's Client in this process looks where this test's runs are."""
+    import metaflow
+
+    before = metaflow.get_metadata()
+    (private_state / "metaflow" / ".metaflow").mkdir(parents=True)
+    metaflow.metadata(f"local@{private_state / 'metaflow'}")
+    yield
+    _, _, where = before.partition("@")
+    if Path(where, ".metaflow").is_dir():
+        metaflow.metadata(before)
+    else:
+        metaflow.default_metadata()
+
+
+@pytest.fixture
+def flow_file(write_flow):
+    return write_flow("failflow")
+
+
+def by_metaflow(file, *words):
+    """Run a flow without nbrunner."""
+    command = [sys.executable, str(file), "--no-pylint", "run", *words]
+    subprocess.run(command, capture_output=True, check=False, cwd=file.parent)
+
+
+def test_runs_of_nbrunner_and_of_others_newest_first(flow_file):
+    by_metaflow(flow_file, "--fail", "False", "--tag", "theirs")
+    by_metaflow(flow_file, "--tag", "theirs")
+    ours = Runner(flow_file, show_output=False, pylint=False).run(fail=False, tags=["ours"])
+    page = History("FailFlow").page()
+    assert [run.status for run in page.runs] == ["successful", "failed", "successful"]
+    assert [run.tags for run in page.runs] == [("ours",), ("theirs",), ("theirs",)]
+    assert [bool(run.recorded) for run in page.runs] == [True, False, False]
+    assert [run.parameters for run in page.runs] == [
+        {"fail": False}, {"fail": True}, {"fail": False},
+    ]  # fmt: skip
+    assert [run.user for run in page.runs] == ["tester"] * 3
+    assert page.runs[0].pathspec == ours.pathspec
+    assert all(time.time() - 60 < run.started < time.time() for run in page.runs)
+    assert page.runs[2].seconds > 0
+    assert page.pages == 1
+
+
+def test_search_state_and_namespace(flow_file):
+    runner = Runner(flow_file, show_output=False, pylint=False)
+    runner.run(fail=False, tags=["alpha"])
+    runner.run(fail=True)
+    Runner(flow_file, show_output=False, pylint=False, env={"USER": "other"}).run(fail=False)
+    history = History("FailFlow")
+
+    def statuses(**wanted):
+        return [run.status for run in history.page(**wanted).runs]
+
+    assert statuses() == ["successful", "failed", "successful"]
+    assert statuses(query="alpha") == ["successful"]
+    assert statuses(query="FAIL=true") == ["failed"]
+    assert statuses(query="fail=false nothing") == []
+    assert statuses(status="failed") == ["failed"]
+    assert statuses(namespace="user:tester") == ["failed", "successful"]
+    assert statuses(namespace="user:other") == ["successful"]
+    assert statuses(namespace="user:nobody") == []
+
+
+def test_a_flow_that_nobody_has_run():
+    page = History("NoFlow").page()
+    assert (page.runs, page.pages) == ([], 1)
+
+
+def test_all_flows_that_nbrunner_has_started(flow_file, write_flow):
+    Runner(flow_file, show_output=False, pylint=False).run(fail=False)
+    Runner(write_flow("foreachflow"), show_output=False, pylint=False).run()
+    by_metaflow(flow_file)
+    flows = [run.pathspec.partition("/")[0] for run in History().page().runs]
+    assert flows == ["ForeachFlow", "FailFlow"]
+
+
+def test_a_running_run_is_seen_to_end(write_flow):
+    import asyncio
+
+    async def main():
+        runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
+        running = await runner.async_run(seconds=600)
+        history = History("SlowFlow")
+        assert history.page().runs[0].status == "running"
+        await running.async_stop()
+        assert history.page().runs[0].status == "stopped"
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def many_runs(flow_file, private_state):
+    """Ten thousand runs: one real one, and its stored metadata under other ids."""
+    by_metaflow(flow_file, "--fail", "False")
+    flow = private_state / "metaflow" / ".metaflow" / "FailFlow"
+    (original,) = [each for each in flow.iterdir() if each.name.isdigit()]
+    meta = (original / "_meta" / "_self.json").read_text()
+    for number in range(10_000):
+        run_id = str(int(original.name) - number - 1)
+        folder = flow / run_id / "_meta"
+        folder.mkdir(parents=True)
+        (folder / "_self.json").write_text(meta.replace(original.name, run_id))
+    return original.name
+
+
+def test_of_ten_thousand_runs_the_first_page_comes_at_once(many_runs):
+    history = History("FailFlow")
+    history.page()  # what is imported once
+    began = time.monotonic()
+    page = History("FailFlow").page()
+    assert time.monotonic() - began < 1.0
+    assert page.runs[0].pathspec == f"FailFlow/{many_runs}"
+    assert len(page.runs) == PAGE_SIZE
+    assert page.pages == 501
+    last = history.page(500)
+    assert len(last.runs) == 1
+    seen = [run.pathspec for number in range(3) for run in history.page(number).runs]
+    assert len(set(seen)) == 3 * PAGE_SIZE
+    assert seen == sorted(seen, reverse=True)
