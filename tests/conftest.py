@@ -33,13 +33,16 @@ SLOW = (
     "launch/test_warm_equals_cold.py",
     "launch/test_warm_faults.py",
     "launch/test_which_way.py",
+    "jupyter/test_form.py",
     "test_attach.py",
     "test_bad_input.py",
     "test_demo.py",
     "test_following.py",
+    "test_history.py",
     "test_package.py",
     "test_real_flows.py",
     "test_seed_snippets.py",
+    "test_sweep.py",
     "flow/test_source.py",
 )
 
@@ -59,8 +62,10 @@ ONCE = (
     "record",
     "test_api.py",
     "test_blocking.py",
+    "test_history.py",
     "test_layers.py",
     "test_package.py",
+    "test_timeline.py",
 )
 
 

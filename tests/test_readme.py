@@ -80,7 +80,14 @@ def test_the_notebooks_cells_run_in_a_real_kernel(folder, monkeypatch):
         timeout=150,
     )
     assert "the cube is 27" in "\n".join(printed)
-    assert printed[-3:] == ["stdout 27 successful", "stdout 49", "stdout 64"]
+    # The lines of a sweep come in the order in which its runs end.
+    said = [line for line in printed if not line.startswith("stdout n=")]
+    assert said[-4:] == [
+        "stdout 27 successful",
+        "stdout 49",
+        "stdout 64",
+        "stdout {'successful': 3} [1, 8, 27]",
+    ]
 
 
 def test_the_first_run_runs(tmp_path):
