@@ -85,7 +85,9 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
 
     def work() -> None:
         try:
-            result.set_result(asyncio.run(main()))
+            # Not asyncio.run(), which nest-asyncio has replaced by one that leaves loops open.
+            with asyncio.Runner() as runner:
+                result.set_result(runner.run(main()))
         except BaseException as error:  # handed to the caller, whatever it is
             result.set_exception(error)
         finally:
