@@ -7,6 +7,9 @@ from typing import Any
 from nbrunner.launch.environment import run_environment
 from nbrunner.launch.warm import LAUNCHER
 
+# What listens to the shell's events, to be taken away again.
+_LISTENERS: list[Any] = []
+
 
 def load(shell: Any) -> None:
     """Register the magics, ``%config FlowRun`` and Tab completion; start warm starts.
@@ -26,10 +29,11 @@ def load(shell: Any) -> None:
     shell.Completer.custom_matchers.append(matcher(shell.user_ns))
     _show_handles_as_panels(shell, config)
     _show_sweeps(shell, config)
+    _close_old_panels(shell)
     if config.nested_asyncio:
         import nest_asyncio2
 
-        nest_asyncio2.apply()
+        nest_asyncio2.apply(run_close_loop=True)
     LAUNCHER.prepare(run_environment())
 
 
@@ -46,6 +50,17 @@ def _show_handles_as_panels(shell: Any, config: Any) -> None:
             raise NotImplementedError  # IPython then shows its repr
 
     shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
+
+
+def _close_old_panels(shell: Any) -> None:
+    """Have a cell that runs again close the panels that it showed before."""
+    from nbrunner.jupyter.cell_panels import PANELS
+
+    def close_old(_info: Any) -> None:
+        PANELS.close_old(shell)
+
+    shell.events.register("pre_run_cell", close_old)
+    _LISTENERS.append(close_old)
 
 
 def _show_sweeps(shell: Any, config: Any) -> None:
@@ -90,5 +105,7 @@ def unload(shell: Any) -> None:
     formatter.pop(sweeping.Sweep, None)
     sweeping.SHOWN_BY.clear()
     sweeping.STARTED_BY.clear()
+    while _LISTENERS:
+        shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers
     matchers[:] = [each for each in matchers if each.matcher_identifier != "nbrunner"]

@@ -13,6 +13,7 @@ from nbrunner.executing import ExecutingProcess
 from nbrunner.history import History
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture
+from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
@@ -50,16 +51,17 @@ def shown(shell: Any, config: FlowRun, launch: Launch) -> Shown:
     if launch.options.panel and where == "notebook":
         from nbrunner.jupyter.panels.run_panel import PanelShown
 
-        return PanelShown(config, launch)
+        return PanelShown(shell, config, launch)
     return PlainShown(config, launch.options.on_interrupt, where == "headless")
 
 
 def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
     """Show a run that was started before: its panel, or its picture."""
     if config.panel and front_end(shell) == "notebook":
-        from nbrunner.jupyter.panels.run_panel import show_panel
+        from nbrunner.jupyter.panels.run_panel import RunPanel
 
-        show_panel(running, config)
+        lines = config.saved_log_lines
+        _show_panel(shell, no_cells_context().run(RunPanel, running, saved_log_lines=lines))
     else:
         display(picture(running, config.saved_log_lines), raw=True)
 
@@ -69,8 +71,7 @@ def show_history(shell: Any, config: FlowRun, flow: str, flows: Mapping[str, Any
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.history_panel import HistoryPanel
 
-        panel = no_cells_context().run(HistoryPanel, flow, flows)
-        panel._ipython_display_()
+        _show_panel(shell, no_cells_context().run(HistoryPanel, flow, flows))
         return
     from nbrunner.jupyter.panels.history_panel import history_picture
 
@@ -88,8 +89,7 @@ def show_form(shell: Any, config: FlowRun, flow: Any, options: Options, name: st
             shell.user_ns["running"] = running
 
         make = no_cells_context().run
-        panel = make(LaunchPanel, flow, options, name, on_start=started)
-        panel._ipython_display_()
+        _show_panel(shell, make(LaunchPanel, flow, options, name, on_start=started))
     else:
         _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
 
@@ -99,10 +99,14 @@ def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.board_panel import BoardPanel
 
-        panel = no_cells_context().run(BoardPanel, sweep)
-        panel._ipython_display_()
+        _show_panel(shell, no_cells_context().run(BoardPanel, sweep))
     else:
         _show_picture(shell, board_picture(sweep))
+
+
+def _show_panel(shell: Any, panel: Any) -> None:
+    PANELS.add(shell, panel)
+    panel._ipython_display_()
 
 
 def _show_picture(shell: Any, bundle: dict[str, str]) -> None:

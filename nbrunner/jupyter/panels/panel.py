@@ -21,6 +21,7 @@ class Panel(ipywidgets.VBox):
 
     def __init__(self, parts: Iterable[Any]) -> None:
         self._display: Any = None
+        self._pictured: dict[str, str] = {}
         super().__init__(list(parts))
         self.add_class("nbrunner-panel")
 
@@ -31,20 +32,25 @@ class Panel(ipywidgets.VBox):
     def bundle(self) -> dict[str, Any]:
         """Return the MIME bundle: the live view, and the picture where none can be shown."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {_VIEW: view, **self.picture()}
+        self._pictured = self.picture()
+        return {_VIEW: view, **self._pictured}
 
     def _ipython_display_(self) -> None:
         self._display = display(self.bundle(), raw=True, display_id=True)
 
     def refresh_picture(self) -> None:
-        """Put the picture as it is now into the notebook, if the panel is in one."""
-        if self._display is not None:
+        """Put the picture as it is now into the notebook, if the panel is in one.
+
+        A front end then renders the panel anew, so nothing is put that is there already.
+        """
+        if self._display is not None and self.picture() != self._pictured:
             self._display.update(self.bundle(), raw=True)
 
     def close(self) -> None:
         """Close the panel and all that is in it; runs go on."""
         close_all(self.children)
         super().close()
+        self.layout.close()
 
 
 def close_all(parts: Iterable[Any]) -> None:
@@ -53,3 +59,7 @@ def close_all(parts: Iterable[Any]) -> None:
         if type(part) in (ipywidgets.Box, ipywidgets.HBox, ipywidgets.VBox):
             close_all(part.children)
         part.close()
+        # Widgets by themselves, which ipywidgets leaves open.
+        for own in (part.layout, getattr(part, "style", None)):
+            if isinstance(own, ipywidgets.Widget):
+                own.close()

@@ -11,6 +11,7 @@ import ipywidgets
 
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
@@ -216,16 +217,11 @@ def _cell_named(flow: dict[str, Any]) -> Any:
     return lambda text: text.replace(f'File "{file}"', cell)
 
 
-def show_panel(running: ExecutingProcess, config: FlowRun) -> None:
-    """Show the panel of a run that was started before."""
-    panel = no_cells_context().run(RunPanel, running, saved_log_lines=config.saved_log_lines)
-    panel._ipython_display_()
-
-
 class PanelShown:
     """The output of a cell whose front end can show a panel."""
 
-    def __init__(self, config: FlowRun, launch: Launch) -> None:
+    def __init__(self, shell: Any, config: FlowRun, launch: Launch) -> None:
+        self._shell = shell
         self._config = config
         self._launch = launch
         self._detach = Detach() if launch.options.block else None
@@ -239,6 +235,7 @@ class PanelShown:
             detach=self._detach,
             saved_log_lines=self._config.saved_log_lines,
         )
+        PANELS.add(self._shell, self._panel)
         self._panel._ipython_display_()
 
     def wait(self, running: ExecutingProcess) -> bool:

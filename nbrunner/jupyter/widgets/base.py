@@ -27,9 +27,10 @@ class Widget(anywidget.AnyWidget):
         if bundle:  # not of the classes that traitlets derives when a trait is added
             cls._bundle = bundle
             script, style = STATIC / f"{bundle}.js", STATIC / f"{bundle}.css"
-            cls._esm = script if script.exists() else "export default {}"
+            # As text: of a path anywidget keeps every instance, to tell it of changes.
+            cls._esm = _text(script) if script.exists() else "export default {}\n"
             if style.exists():
-                cls._css = style
+                cls._css = _text(style)
         super().__init_subclass__(**arguments)
 
     def __init__(self, **traits: Any) -> None:
@@ -40,3 +41,8 @@ class Widget(anywidget.AnyWidget):
                 "js/, or install nbrunner's wheel; %flowrun --no-panel works without"
             )
         super().__init__(**traits)
+
+
+def _text(file: Path) -> str:
+    # A text of one line would be taken for a path.
+    return file.read_text(encoding="utf-8") + "\n"
