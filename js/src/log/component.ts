@@ -23,6 +23,8 @@ export interface LogValues {
   matches: number;
   counting: boolean;
   current: number;
+  /** The line at the top, for a view that takes the place of another. */
+  top?: number;
 }
 
 /** What the log asks the kernel for, and what it tells the model. */
@@ -33,6 +35,8 @@ export interface LogRequests {
   download(): Promise<void>;
   copy(): Promise<boolean>;
   set(values: Partial<LogValues>): void;
+  /** Have views that are made later know something; the kernel need not. */
+  keep(values: Partial<LogValues>): void;
 }
 
 export interface LogComponent extends Component<LogValues> {
@@ -96,6 +100,7 @@ class LogPane implements LogComponent {
   update(values: LogValues): void {
     const before = this.values;
     this.values = values;
+    if (!before) this.top = values.top ?? 0;
     this.pane.setAttribute("aria-label", values.name);
     this.pane.classList.toggle("nbr-log-wrapped", values.wrap);
     if (before && before.revision !== values.revision) {
@@ -214,6 +219,7 @@ class LogPane implements LogComponent {
 
   private moveTo(top: number): void {
     this.top = Math.max(0, Math.min(top, this.map.lastTop));
+    this.requests.keep({ top: this.top });
     const follow = this.top >= this.map.lastTop - AT_END_LINES;
     if (this.values && follow !== this.values.follow) {
       this.values = { ...this.values, follow };

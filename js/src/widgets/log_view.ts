@@ -7,7 +7,7 @@ import { COPY, DOWNLOAD, LINE, MATCH, TAIL, WINDOW } from "../shared/wire.ts";
 
 const NAMES = [
   "name", "total", "lines", "ended", "steps", "step", "stream", "query",
-  "follow", "wrap", "revision", "matches", "counting", "current",
+  "follow", "wrap", "revision", "matches", "counting", "current", "top",
 ] as const;
 
 interface Lines extends Answer {
@@ -63,6 +63,7 @@ export default {
       },
       copy: async () => copyText((await talk.ask<{ text: string }>({ kind: COPY })).text),
       set: setter(model),
+      keep: ({ top }) => model.set("top", top as never),
     };
     const component = logView(requests, signal);
     return component;
