@@ -77,7 +77,7 @@ def test_many_columns_are_cut():
 def test_arrays():
     numpy = pytest.importorskip("numpy", reason="comes with pandas")
     assert view_of(numpy.array([[1, 2], [3, 4]])).rows == [["0", "1", "2"], ["1", "3", "4"]]
-    assert view_of(numpy.array([1.5, 2])).rows == [["0", "1.5"], ["1", "2.0"]]
+    assert view_of(numpy.array([1.5, 2])).rows == [["0", "1.5"], ["1", "2"]]
     named = numpy.array([(1, "a")], dtype=[("n", int), ("s", "U1")])
     assert view_of(named).columns == ["", "n", "s"]
     assert view_of(named).rows == [["0", "1", "a"]]
