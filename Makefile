@@ -44,9 +44,10 @@ test-fast: $(READY) $(BUNDLES)
 lab: $(READY) $(BUNDLES)
 	$(BIN)/jupyter-lab notebooks
 
-bench: $(READY)
+bench: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.warm_starts
+	$(BIN)/python -m tests.benchmarks.log_view
 
 pictures: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python tests/pictures.py

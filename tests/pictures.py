@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from playwright.sync_api import sync_playwright
-from support.lab import CHROMIUM_ARGUMENTS, NotebookPage, jupyter, write_notebook
+from support.lab import NotebookPage, opened
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
 
@@ -235,31 +231,9 @@ SCENES: dict[str, Callable[[Camera], None]] = {
 def main(names: list[str]) -> None:
     """Take the pictures of the scenes named, or of all."""
     OUT.mkdir(parents=True, exist_ok=True)
-    executable = shutil.which("chromium")
-    assert executable, "pictures are taken in Chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
-        for name in names or list(SCENES):
-            with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-                root = Path(folder)
-                write_notebook(root / "notebook.ipynb", *[""] * 5)
-                environment = dict(os.environ) | {
-                    "HOME": str(root),
-                    "NBRUNNER_STATE_DIR": str(root / ".state"),
-                    "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
-                    "USER": "ada",
-                }
-                with jupyter("jupyterlab", root, environment) as address:
-                    page = browser.new_page(viewport={"width": 1100, "height": 2000})
-                    page.set_default_timeout(60_000)
-                    notebook = NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
-                    try:
-                        SCENES[name](Camera(notebook, OUT))
-                    except BaseException:
-                        page.screenshot(path=str(Path(tempfile.gettempdir()) / f"{name}.png"))
-                        raise
-                    page.close()
-        browser.close()
+    for name in names or list(SCENES):
+        with opened(cells=5, width=1100, height=2000) as notebook:
+            SCENES[name](Camera(notebook, OUT))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -176,3 +178,26 @@ class Panel:
 
 def browser_environment(state: Path) -> dict[str, str]:
     return dict(os.environ) | {"NBRUNNER_STATE_DIR": str(state), "HOME": str(state)}
+
+
+@contextlib.contextmanager
+def opened(cells: int = 3, width: int = 1200, height: int = 1000) -> Iterator[NotebookPage]:
+    """A notebook of empty cells, open in JupyterLab in Chromium, with a folder of its own."""
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    assert executable, "this looks at notebooks in Chromium: apt-get install chromium"
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder, sync_playwright() as playwright:
+        root = Path(folder)
+        write_notebook(root / "notebook.ipynb", *[""] * cells)
+        environment = browser_environment(root / ".state") | {
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": folder,
+            "USER": "ada",
+        }
+        (root / ".state").mkdir()
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
+        with jupyter("jupyterlab", root, environment) as address:
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.set_default_timeout(60_000)
+            yield NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
+        browser.close()

@@ -1,0 +1,25 @@
+"""A log of a million lines, and one that grows by a hundred thousand a second."""
+
+from __future__ import annotations
+
+import pytest
+from support.log_figures import flood_figures, size_figures
+
+pytestmark = pytest.mark.slow
+
+# The goals are for an idle machine and measured by `make bench`; here is room for a busy one.
+BUSY = 4
+
+
+def test_a_million_lines_cost_what_one_screen_does(lab):
+    figures = size_figures(lab)
+    assert figures["open seconds"] < 1 * BUSY
+    assert figures["position seconds"] < 0.2 * BUSY
+    assert figures["search seconds"] < 1 * BUSY
+    assert figures["heap bytes"] < 50e6
+
+
+def test_a_flood_of_lines_is_paced_on_the_wire_and_none_is_lost(lab):
+    figures = flood_figures(lab)
+    assert figures["wire bytes a second"] < 1e6
+    assert figures["caught up seconds"] < 2 * BUSY
