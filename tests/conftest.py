@@ -52,6 +52,7 @@ ONCE = (
     "flow/test_skeleton.py",
     "flow/test_words.py",
     "jupyter",
+    "kernel/test_no_leak.py",
     "launch/test_logpipe.py",
     "launch/test_shortcuts.py",
     "launch/test_surroundings.py",

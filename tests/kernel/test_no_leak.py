@@ -8,6 +8,12 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture(autouse=True)
+def warm(monkeypatch, private_state):
+    """So many runs, of which none is what this is about."""
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+
 FLOW = """\
 %%flowrun --no-pylint
 from metaflow import FlowSpec, step
