@@ -14,6 +14,7 @@ def warm(monkeypatch, private_state):
     """So many runs, of which none is what this is about."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
+
 FLOW = """\
 %%flowrun --no-pylint
 from metaflow import FlowSpec, step
