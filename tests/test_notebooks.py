@@ -47,6 +47,37 @@ def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
         assert text in printed, f"{text!r} not in:\n{printed}"
 
 
+PAPERMILL = """
+import nbformat
+import papermill
+
+papermill.execute_notebook("with_parameters.ipynb", "done.ipynb", parameters=dict(rows=11),
+    progress_bar=False, stdout_file=None)
+for cell in nbformat.read("done.ipynb", as_version=4).cells:
+    for output in cell.get("outputs", []):
+        print(output.get("text") or output["data"]["text/plain"])
+        print("views", [each for each in output.get("data", {}) if "widget" in each])
+"""
+
+
+@pytest.mark.slow
+def test_papermill_runs_a_flow_with_the_parameter_it_is_given(tmp_path, monkeypatch):
+    import nbformat
+
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    notebook = nbformat.read(NOTEBOOKS[0].parent / "quickstart.ipynb", as_version=4)
+    flow = next(cell for cell in notebook.cells if "class PriceFlow" in cell.source)
+    flow.source = flow.source.replace("--rows 40", "--rows $rows")
+    rows = nbformat.v4.new_code_cell("rows = 1", metadata={"tags": ["parameters"]})
+    notebook.cells.insert(0, rows)
+    nbformat.write(notebook, tmp_path / "with_parameters.ipynb")
+    printed = "\n".join(run_script(tmp_path, PAPERMILL, timeout=170))
+    assert "rows=11" in printed
+    assert "start 1/1  fit 3/3  join 1/1  end 1/1" in printed
+    assert "views []" in printed, "nobody is there for a panel"
+
+
 def test_no_notebook_is_saved_with_outputs():
     import nbformat
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
+from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -192,3 +196,49 @@ def test_what_stays_in_the_file_tells_how_it_ended(lab, tmp_path):
     exported, _ = HTMLExporter().from_filename(str(tmp_path / "notebook.ipynb"))
     assert "WideFlow/" in exported and "ValueError: &lt;img src=x onerror=" in exported
     assert '<img src=x onerror="document.title' not in exported
+
+
+@pytest.mark.parametrize("kernel", ["none", "new"])
+def test_a_notebook_reopened_shows_the_picture(kernel, tmp_path, private_state, browser):
+    write_notebook(tmp_path / "notebook.ipynb", LOAD, BRANCHES, "")
+    with jupyter("jupyterlab", tmp_path, browser_environment(private_state)) as address:
+
+        def page_of(name):
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            page.set_default_timeout(60_000)
+            return NotebookPage(page, address, f"doc/tree/{name}")
+
+        lab = page_of("notebook.ipynb").open()
+        lab.execute(0)
+        lab.execute(1)
+        lab.panel().until_status("failed")
+        kept = lab.page.locator("[class^=nbrunner-kept]")
+        lab.until(lambda: kept.count(), "the picture for later")
+        assert not kept.is_visible(), "the panel itself is there"
+        lab.save()
+        lab.until(lambda: "nbrunner-kept" in (tmp_path / "notebook.ipynb").read_text(), "the file")
+        lab.page.close()
+        notebook = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
+        if kernel == "none":
+            notebook.metadata.clear()  # of the language, too: JupyterLab would find another kernel
+            notebook.metadata.kernelspec = {"name": "elsewhere", "display_name": "Elsewhere"}
+        nbformat.write(notebook, tmp_path / "reopened.ipynb")
+        # By its owner; of strangers' files JupyterLab shows the texts, without the drawing.
+        trust = [sys.executable, "-m", "jupyter", "trust", str(tmp_path / "reopened.ipynb")]
+        subprocess.run(trust, env=browser_environment(private_state), check=True)
+
+        lab = page_of("reopened.ipynb")
+        if kernel == "none":
+            lab.page.goto(f"{address}/doc/tree/reopened.ipynb")
+            lab.page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
+        else:
+            lab.open()
+        kept = lab.page.locator("[class^=nbrunner-kept]")
+        kept.wait_for()
+        assert "✗ failed" in kept.inner_text()
+        assert kept.locator("svg").count() == 1, "the steps"
+        assert "ValueError: <img src=x onerror=" in kept.inner_text()
+        for text in ("Error displaying widget", "Loading widget"):
+            for said in lab.page.get_by_text(text).all():
+                assert not said.is_visible(), text
+        lab.page.close()
