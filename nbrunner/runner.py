@@ -287,7 +287,10 @@ class Runner:
         except BaseException as error:
             directory.delete()
             if isinstance(error, OSError):
-                raise RunStartError(f"{flow.name} could not be started: {error}") from error
+                where = f"its record would be in {directory.path.parent}"
+                raise RunStartError(
+                    f"{flow.name} could not be started: {error}; {where}"
+                ) from error
             raise
         directory.write(rundir.START, {"way": started.way, "why": started.why})
         handle = kind(directory, self, started.process)

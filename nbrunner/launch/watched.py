@@ -29,7 +29,10 @@ class WatchedRun:
 
     def __init__(self, directory: RunDirectory, supervisor: ProcessIdentity | None = None) -> None:
         self.directory = directory
-        self.record: Json = directory.read(rundir.RECORD) or {}
+        self.record: Json = {
+            "started": directory.touched(),
+            **(directory.read(rundir.RECORD) or {}),
+        }
         self._supervisor = supervisor
         self._exit: Json | None = None
         self._held_exit: rundir.HeldFile | None = None
@@ -90,7 +93,7 @@ class WatchedRun:
         """Tell whether the run goes on, supervised or not."""
         supervisor = self.supervisor
         if supervisor is None:
-            age = time.time() - float(self.record.get("started", 0))
+            age = time.time() - float(self.record["started"])
             return age < _STARTING_SECONDS and self.directory.path.exists()
         if supervisor.alive():
             return True

@@ -61,11 +61,17 @@ def runs_directory() -> Path:
     return _private(state_directory() / "runs")
 
 
+def new_name() -> str:
+    """Return a name that nobody has, and that sorts behind all that were given before."""
+    now = time.time_ns()
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 10**9))
+    return f"{moment}-{now % 10**9 // 1000:06}-{secrets.token_hex(4)}"
+
+
 def create() -> RunDirectory:
     """Make the directory of a new run, with its logs still empty."""
     runs = runs_directory()
-    name = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
-    directory = RunDirectory(runs / name)
+    directory = RunDirectory(runs / new_name())
     try:
         directory.path.mkdir(mode=0o700)
         for stream in rundir.STREAMS:

@@ -85,6 +85,16 @@ class RunDirectory:
     def exists(self, name: str = RECORD) -> bool:
         return (self.path / name).exists()
 
+    def touched(self) -> float:
+        """Return when something last appeared in the directory, in seconds since the epoch.
+
+        The next best where the record that tells more is damaged; 0 without a directory.
+        """
+        try:
+            return self.path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def mark(self, name: str) -> None:
         """Leave an empty marker file."""
         (self.path / name).touch()

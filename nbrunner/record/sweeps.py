@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from nbrunner.errors import RunNotFoundError, StateError
 from nbrunner.record import registry, rundir
+from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json, RunDirectory
 
 _CONTENT = "sweep.json"
@@ -35,7 +34,13 @@ class SweepDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.content: Json = json.loads((path / _CONTENT).read_text(encoding="utf-8"))
+        content = RunDirectory(path).read(_CONTENT)
+        if content is None:
+            raise StateError(
+                f"the record of sweep {path.name} in {path.parent} is damaged; its runs are "
+                "listed by %flowruns and History, and attach() takes each"
+            )
+        self.content: Json = content
 
     @property
     def name(self) -> str:
@@ -47,12 +52,7 @@ class SweepDirectory:
 
     def runs(self) -> dict[int, RunDirectory]:
         """Return the runs that have been started, by their place in the sweep."""
-        found = {}
-        for directory in registry.directories():
-            note = (directory.read(rundir.RECORD) or {}).get(NOTE) or {}
-            if note.get("name") == self.name:
-                found[int(note["index"])] = directory
-        return found
+        return _runs_of(self.name)
 
     def ask_to_stop(self) -> None:
         (self.path / _STOP).touch()
@@ -64,25 +64,49 @@ class SweepDirectory:
     @contextlib.contextmanager
     def starting(self) -> Iterator[bool]:
         """Be the one who starts runs; gives False where another process is that already."""
-        with open(self.path / _LOCK, "wb") as lock:
+        with contextlib.ExitStack() as held:
             try:
+                lock = held.enter_context(open(self.path / _LOCK, "wb"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
                 return
+            except OSError as error:  # a full disk; a network's file system without locks
+                raise StateError(
+                    f"{self.path / _LOCK} cannot be locked: {error}; "
+                    f"set ${registry.STATE_VARIABLE} to a folder on a local disk"
+                ) from error
             yield True
 
 
 def create(content: Json) -> SweepDirectory:
-    """Write down a new sweep."""
-    name = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
-    path = _sweeps() / name
+    """Write down a new sweep; delete old ones, none of whose runs is recorded any more."""
     try:
+        _expire()
+        path = _sweeps() / registry.new_name()
         path.mkdir(mode=0o700)
-        rundir.RunDirectory(path).write(_CONTENT, content)
+        RunDirectory(path).write(_CONTENT, content)
     except OSError as error:
-        raise StateError(f"no sweep can be recorded in {path.parent}: {error}") from error
+        sweeps = registry.state_directory() / "sweeps"
+        raise StateError(f"no sweep can be recorded in {sweeps}: {error}") from error
     return SweepDirectory(path)
+
+
+def _expire() -> None:
+    for name in os.listdir(_sweeps()):
+        directory = RunDirectory(_sweeps() / name)
+        age_seconds = time.time() - directory.path.stat().st_mtime
+        if age_seconds > KEEP.max_age_seconds and not _runs_of(name):
+            directory.delete()
+
+
+def _runs_of(name: str) -> dict[int, RunDirectory]:
+    found = {}
+    for directory in registry.directories():
+        note = (directory.read(rundir.RECORD) or {}).get(NOTE) or {}
+        if note.get("name") == name:
+            found[int(note["index"])] = directory
+    return found
 
 
 def find(name: str = "") -> SweepDirectory:

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from nbrunner.errors import NbrunnerError
+from nbrunner.errors import NbrunnerError, StateError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
@@ -199,6 +199,11 @@ async def _resumed(running: ExecutingProcess) -> ExecutingProcess:
     runner = running.runner
     if runner is None:
         record = running.record
+        if "flow" not in record:
+            raise StateError(
+                f"the record of {running.pathspec} is damaged: it does not tell the flow's file; "
+                f"resume with %flowrun FLOW resume --origin-run-id {running.attributes['run_id']}"
+            )
         runner = Runner(record["flow"]["file"], cwd=record["cwd"], show_output=False)
         runner.top_level_options = record.get("top_level_options", {})
     handle: ExecutingProcess = await runner.async_resume(origin_run_id=running.attributes["run_id"])

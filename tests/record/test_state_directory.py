@@ -1,0 +1,108 @@
+"""State directories that cannot be written, are full, or hold damaged records."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from nbrunner import Runner, attach, attach_sweep, sweep
+from nbrunner.errors import RunStartError, StateError
+from nbrunner.history import History
+from nbrunner.record import rundir, sweeps
+from nbrunner.record.expiry import DAY_SECONDS
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """A state directory on a file system of its own, which can be made read-only or full."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a file system of its own needs the right to mount one")
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(folder))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def runner(write_flow):
+    return Runner(write_flow("slowflow"), show_output=False, pylint=False)
+
+
+def test_one_that_is_read_only_is_named_with_its_remedy(disk, runner, tmp_path, monkeypatch):
+    runner.run(seconds=0)
+    view = tmp_path / "same-disk"
+    view.mkdir()
+    subprocess.run(["mount", "--bind", str(disk), str(view)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(view)], check=True)
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(view))
+    said = r"same-disk cannot be written; set \$NBRUNNER_STATE_DIR to a folder that can"
+    for what in (
+        lambda: runner.run(seconds=0),
+        lambda: sweep(runner, {"seconds": [0]}),
+        attach_sweep,
+    ):
+        with pytest.raises(StateError, match=said):
+            what()
+    subprocess.run(["umount", "-l", str(view)], check=True)
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(disk))
+    assert runner.run(seconds=0).status == "successful"
+
+
+def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(disk, runner):
+    done = sweep(runner, {"seconds": [0]})
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        while True:
+            file.write(b"x" * 4096)
+    with pytest.raises(StateError, match=r"no sweep can be recorded in .*No space left"):
+        sweep(runner, {"seconds": [0]})
+    with pytest.raises(RunStartError, match=r"No space left .*; its record would be in .*disk"):
+        runner.run(seconds=0)
+    assert attach_sweep(done.name).counts == {"successful": 1}
+    filler.unlink()
+    assert sweep(runner, {"seconds": [0]}).counts == {"successful": 1}
+
+
+@pytest.mark.parametrize("content", ["", '{"flow": ', "[]", "\0" * 400])
+def test_damaged_records_hinder_nobody_else(runner, content):
+    broken, whole = runner.run(seconds=0), runner.run(seconds=0)
+    (broken.directory.path / rundir.RECORD).write_text(content)
+    handle = attach(broken.pathspec)
+    assert (handle.status, handle.parameters) == ("successful", {})
+    assert "Done!" in handle.stdout
+    assert handle.run.successful
+    page = History("SlowFlow").page(0)
+    assert [each.pathspec for each in page.runs] == [whole.pathspec, broken.pathspec]
+    assert attach(whole.pathspec).parameters == {"seconds": 0}
+
+
+@pytest.mark.parametrize("content", ["", '{"flow": ', "[]"])
+def test_a_damaged_sweep_is_named_and_its_runs_are_there(runner, content):
+    done = sweep(runner, {"seconds": [0, 0]})
+    (done._directory.path / "sweep.json").write_text(content)
+    with pytest.raises(StateError, match=rf"the record of sweep {done.name} in .* is damaged"):
+        attach_sweep(done.name)
+    assert attach(done[1].pathspec).status == "successful"
+
+
+def test_a_sweep_is_kept_as_long_as_any_of_its_runs(runner):
+    old, empty = sweep(runner, {"seconds": [0]}), sweep(runner, {"seconds": [0]})
+    before = time.time() - 31 * DAY_SECONDS
+    for each in (old, empty):
+        os.utime(each._directory.path, (before, before))
+    empty[0].directory.delete()
+    new = sweep(runner, {"seconds": [0]})
+    names = {each.name for each in old._directory.path.parent.iterdir()}
+    assert names == {old.name, new.name}
+    assert sweeps.find().name == new.name
