@@ -65,6 +65,7 @@ ONCE = (
     "test_blocking.py",
     "test_history.py",
     "test_layers.py",
+    "test_outliving.py",
     "test_package.py",
     "test_timeline.py",
 )
