@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
 
@@ -135,6 +138,42 @@ def test_a_run_of_an_earlier_kernel_is_found_and_stopped(lab):
     lab.until(lambda: panel.count() and "got 3 1.0" in panel.inner_text(), "its log from the start")
     rows.nth(1).get_by_role("button", name="Stop").click()
     lab.until(lambda: "stopped" in rows.nth(1).inner_text(), "the run to stop")
+
+
+def test_a_run_outlives_browser_and_jupyterlab(tmp_path, private_state, browser):
+    write_notebook(tmp_path / "notebook.ipynb", "", "", "")
+
+    @contextlib.contextmanager
+    def opened():
+        with jupyter("jupyterlab", tmp_path, browser_environment(private_state)) as address:
+            page = browser.new_page(viewport={"width": 1200, "height": 1000})
+            page.set_default_timeout(60_000)
+            yield NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
+            page.close()
+
+    with opened() as lab:
+        lab.execute(0, LOAD)
+        lab.execute(
+            1,
+            FORM.replace("--no-execute", "--bg -q").replace(
+                "        self.share",
+                "        import os, time\n"
+                "        while not os.path.exists('go'): time.sleep(0.02)\n"
+                "        self.share",
+            ),
+        )
+    with opened() as lab:  # its kernels ended with the server
+        lab.execute(0, LOAD)
+        lab.execute(1, "%flowruns")
+        history = lab.page.get_by_role("region", name="Runs of all flows", exact=True)
+        rows = history.get_by_role("row")
+        lab.until(lambda: rows.count() == 2 and "running" in rows.nth(1).inner_text(), "the run")
+        rows.nth(1).get_by_role("button", name="Open").click()
+        panel = history.get_by_role("region")
+        lab.until(lambda: panel.count() and "got 3 1.0" in panel.inner_text(), "its log")
+        (tmp_path / "go").touch()
+        lab.until(lambda: "Done!" in panel.inner_text(), "its end")
+        lab.until(lambda: "successful" in rows.nth(1).inner_text(), "its state")
 
 
 def test_a_board_of_a_sweep_is_live_sorted_and_stopped(defined):

@@ -6,6 +6,7 @@ import os
 
 import psutil
 import pytest
+from support.kernels import Kernel
 from support.waiting import until, whole
 
 GATEFLOW = """\
@@ -91,3 +92,31 @@ def test_a_blocking_run_outlives_a_killed_kernel_too(kernel, write_flow, private
         "_ = await running\nprint(running.status)"
     ).checked()
     assert cell.stdout == "successful\n"
+
+
+@pytest.mark.slow
+def test_two_kernels_watch_one_run_and_either_ends_it(kernel, write_flow, tmp_path):
+    write_flow("gateflow.py", GATEFLOW)
+    os.mkfifo(tmp_path / "gate")
+    begin = (
+        "from nbrunner import Runner\n"
+        "running = await Runner('gateflow.py', pylint=False).async_run()\n"
+        "print(running.pathspec)"
+    )
+    pathspec = kernel.execute(begin).checked().stdout.strip()
+    until(lambda: whole(tmp_path / "task"), "the step")
+    with Kernel(tmp_path, dict(os.environ)) as other:
+        attach = f"import nbrunner\nrunning = nbrunner.attach({pathspec!r})\n"
+        other.execute(attach + "print(running.status)").checked()
+        read = (
+            "async for position, line in running.stream_log('stdout'):\n"
+            "    print(line)\n"
+            "    if line.endswith('first line'): break"
+        )
+        one, two = kernel.execute(read).checked(), other.execute(read).checked()
+        assert one.lines == two.lines and one.lines[-1].endswith("first line")
+        assert other.execute("print(running.stop().status)").checked().stdout == "stopped\n"
+        rest = "await running\nprint(running.status)\nprint(running.stdout)"
+        one, two = kernel.execute(rest).checked(), other.execute(rest).checked()
+        assert one.lines == two.lines
+        assert one.lines[0] == "stopped"

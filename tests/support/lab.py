@@ -64,7 +64,7 @@ def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iter
 def _silence(settings: Path) -> None:
     """Have JupyterLab not ask whether it may tell news; the question covers what one looks at."""
     file = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 

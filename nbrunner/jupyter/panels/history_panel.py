@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import ipywidgets
 
 from nbrunner import client
-from nbrunner.errors import NbrunnerError
+from nbrunner.errors import NbrunnerError, RunNotFoundError
 from nbrunner.executing import attach
 from nbrunner.history import STATUSES, History, Page, PastRun
 from nbrunner.jupyter.feed import FEED
@@ -24,6 +27,7 @@ from nbrunner.jupyter.widgets.run_table import RunTable, action, column
 
 _RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
 _MAX_CELL = 80
+_LOOK_SECONDS = 1.0
 
 
 class HistoryPanel(Panel):
@@ -45,6 +49,7 @@ class HistoryPanel(Panel):
         self._aside = Aside("nbrunner-history")
         self._asked = 0
         self._open: dict[str, Any] = {}
+        self._watching: Future[Any] | None = None
         of = flow or "all flows"
         self.table = RunTable(
             on_action=self._act,
@@ -83,6 +88,31 @@ class HistoryPanel(Panel):
         if number == self._asked:
             self._show(error)
             self.refresh_picture()
+            self._watch()
+
+    def _watch(self) -> None:
+        """Read the page again once a run on it that goes on has ended."""
+        living = []
+        for run in self._page.runs:
+            if run.status == "running" and run.recorded:
+                with contextlib.suppress(RunNotFoundError):  # its record is deleted just now
+                    living.append(attach(run.recorded))
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = FEED.start(self._until_one_ends(living))
+
+    async def _until_one_ends(self, living: list[Any]) -> None:
+        while living:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if any(running.status != "running" for running in living):
+                self._refresh()
+                return
+
+    def close(self) -> None:
+        """Close the panel; runs go on."""
+        if self._watching is not None:
+            self._watching.cancel()
+        super().close()
 
     def read(self) -> Page:
         """Return the page that is chosen."""
