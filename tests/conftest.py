@@ -41,6 +41,7 @@ SLOW = (
     "test_history.py",
     "test_package.py",
     "test_real_flows.py",
+    "test_s3.py",
     "test_seed_snippets.py",
     "test_sweep.py",
     "flow/test_source.py",

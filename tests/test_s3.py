@@ -1,0 +1,133 @@
+"""Runs whose datastore is S3: a real server of its interface, on this machine."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import boto3
+import pytest
+from support.scripts import run_script
+from support.waiting import until
+
+SUMFLOW = """\
+from metaflow import FlowSpec, Parameter, step
+
+class SumFlow(FlowSpec):
+
+    divisor = Parameter('divisor', default=1)
+
+    @step
+    def start(self):
+        self.parts = list(range(1000))
+        self.next(self.add)
+
+    @step
+    def add(self):
+        self.mean = sum(self.parts) / self.divisor
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('the mean is', self.mean)
+
+if __name__ == '__main__':
+    SumFlow()
+"""
+BUCKET = "s3://flows/metaflow"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """An S3 server; gives its address."""
+    log = tmp_path_factory.mktemp("s3") / "log"
+    command = [sys.executable, "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    with (
+        open(log, "wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+
+        def address():
+            assert process.poll() is None, log.read_text()
+            return re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+
+        yield until(address, "the server's address")[0]
+        process.kill()
+
+
+@pytest.fixture
+def bucket(server, monkeypatch):
+    """The bucket, empty; gives a function that lists its keys."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = boto3.client("s3", endpoint_url=server)
+    client.create_bucket(Bucket="flows")
+
+    def keys():
+        found = client.list_objects_v2(Bucket="flows").get("Contents", [])
+        return [each["Key"] for each in found]
+
+    yield keys
+    for key in keys():
+        client.delete_object(Bucket="flows", Key=key)
+    client.close()
+
+
+# In a process of its own: Metaflow reads its configuration once, when imported.
+SCRIPT = """
+    import json, pathlib
+    from nbrunner import Runner, attach
+    from nbrunner.history import History
+
+    runner = Runner('sumflow.py', show_output=False, pylint=False,
+                    decospecs=['retry:times=0'], **OPTIONS)
+    failed = runner.run(divisor=0)
+    flow = pathlib.Path('sumflow.py')
+    flow.write_text(flow.read_text().replace('/ self.divisor', '/ (self.divisor or 1000)'))
+    resumed = runner.resume(origin_run_id=failed.run.id)
+    print(json.dumps({
+        'failed': [failed.pathspec, failed.status, failed.failure.exception_type],
+        'resumed': [resumed.pathspec, resumed.status, resumed.progress.tasks.cloned],
+        'said': 'the mean is 499.5' in resumed.stdout,
+        'mean': attach(resumed.pathspec).run.data.mean,
+        'cloned': len(resumed.run['start'].task.data.parts),
+        'listed': [[run.pathspec, run.status] for run in History('SumFlow').page(0).runs],
+    }))
+"""
+
+
+@pytest.mark.parametrize("by", ["option", "profile"])
+def test_a_run_is_kept_on_s3_resumed_and_listed(
+    by, bucket, server, private_state, write_flow, tmp_path, monkeypatch
+):
+    said = {"METAFLOW_S3_ENDPOINT_URL": server, "METAFLOW_DATASTORE_SYSROOT_S3": BUCKET}
+    options = {}
+    if by == "option":
+        options = {"datastore": "s3"}
+        # The Client of the same process is told by its configuration, as with metaflow alone.
+        monkeypatch.setenv("METAFLOW_DEFAULT_DATASTORE", "s3")
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+    else:
+        home = private_state / "metaflow-home"
+        home.mkdir()
+        text = json.dumps(said | {"METAFLOW_DEFAULT_DATASTORE": "s3"})
+        (home / "config_storage.json").write_text(text)
+        monkeypatch.setenv("METAFLOW_PROFILE", "storage")
+    write_flow("sumflow.py", SUMFLOW)
+    printed = run_script(tmp_path, SCRIPT.replace("OPTIONS", repr(options)), timeout=150)
+    found = json.loads(printed[-1])
+    failed, resumed = found["failed"][0], found["resumed"][0]
+    assert found == {
+        "failed": [failed, "failed", "ZeroDivisionError"],
+        "resumed": [resumed, "successful", 1],
+        "said": True,
+        "mean": 499.5,
+        "cloned": 1000,
+        "listed": [[resumed, "successful"], [failed, "failed"]],
+    }
+    keys = bucket()
+    assert any(key.startswith(f"metaflow/{failed}/start/") for key in keys), keys
