@@ -33,6 +33,33 @@ EXPECTED = {
         "successful [1.0, 3.0] cloned: 1",
         "HTML True",
     ],
+    "async-runs.ipynb": [
+        "successful 0.464",
+        "fold 0: r2 =",
+        "more lines; the last but one: Task finished successfully.",
+        "alpha   1.0: successful, r2 = 0.420",
+        "5 runs",
+    ],
+    "past-runs-and-resume.ipynb": [
+        "step end, task 2: AttributeError: Flow WineFlow has no attribute 'score'",
+        "failed {'tags': ['exploratory']}",
+        "successful cloned: 1 accuracy: 0.89",
+    ],
+    "sweep.ipynb": [
+        "{'successful': 5}",
+        "best: alpha 0.001, r2 = 0.496",
+        "{'successful': 2, 'failed': 1}",
+        "why: InvalidParameterError",
+        "{'successful': 2}",
+    ],
+    "when-things-fail.ipynb": [
+        "failed end ZeroDivisionError",
+        "18 self.share = 100 / self.divisor",
+        "BadTypeError - seconds: expected an int",
+        "timeout",
+        "stopped stopped",
+        "['caf\N{REPLACEMENT CHARACTER} au lait']",
+    ],
 }
 
 

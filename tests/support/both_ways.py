@@ -18,7 +18,7 @@ from nbrunner.launch.warm import WARM_VARIABLE
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"), "TIME"),
     (re.compile(r"\b\d{16}\b"), "RUN"),
-    (re.compile(r"\d{8}-\d{6}-[0-9a-f]{8}"), "RECORD"),
+    (re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}"), "RECORD"),
     (re.compile(r"pid \d+"), "pid PID"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
 )
