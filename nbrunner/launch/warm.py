@@ -148,7 +148,7 @@ class WarmLauncher:
     def _zygote(self, environment: Mapping[str, str]) -> _Zygote | None:
         """Return an interpreter for these surroundings, new if need be.
 
-        None where one has been tried and did not come to serve anybody.
+        None where two have been tried and did not come to serve anybody.
         """
         if self.preload:
             environment = {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
@@ -161,7 +161,7 @@ class WarmLauncher:
                 if difference(zygote.surroundings, now) is None:
                     self._zygotes.append(self._zygotes.pop(index))  # used last
                     return zygote
-            if now in self._hopeless:
+            if self._hopeless.count(now) > 1:  # one alone may have been killed
                 return None
             zygote = _Zygote(now, environment)
             self._zygotes.append(zygote)
