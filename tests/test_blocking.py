@@ -160,6 +160,11 @@ def test_a_second_interrupt_does_not_wait():
             thread.join(10)
 
 
+# Python cannot raise what comes while it forgets the thread that has ended: it reports it
+# there and goes on, and the call returns its result.
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*_remove:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.slow
 def test_an_interrupt_at_any_moment_is_a_keyboard_interrupt_and_leaves_no_thread():
     """Before the worker has begun, while it works, as it ends: always the same outcome."""

@@ -124,12 +124,15 @@ def test_whoever_supervises_a_run_is_killed(flow):
         if moment % 2:  # half of them are stopped, half run to their end
             await asyncio.wait_for(running.async_stop(), 60)
         await asyncio.wait_for(running.wait(), 60)
+        await async_until(lambda: not processes_of(running.directory.path), "the last one's end")
         numbers = numbers_of(running.stdout, stopped=running.status != "successful")
-        assert len(numbers) >= moment and numbers == list(range(len(numbers))), numbers
+        # An interrupt reaches Metaflow also between reading a line of a task and printing it.
+        lost = set(range(len(numbers))) - set(numbers)
+        assert len(lost) <= (running.status == "stopped"), lost
+        assert numbers == sorted(set(numbers)) and len(numbers) >= moment
         assert running.status in ("lost", "successful", "stopped")
         if running.status == "lost" and not moment % 2:
             assert len(numbers) == LINES and running.run.successful
-        assert processes_of(running.directory.path) == []
         return running.status
 
     async def main():
