@@ -47,7 +47,7 @@ lab: $(READY) $(BUNDLES)
 bench: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.warm_starts
-	$(BIN)/python -m tests.benchmarks.log_view
+	$(BIN)/python -m tests.benchmarks.notebook
 
 pictures: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python tests/pictures.py

@@ -99,13 +99,14 @@ def _figures(figures: Figures) -> Iterator[str]:
 
 def line(row: Row, found: dict[str, Figures], rounds: int) -> str:
     """Return a row of the table."""
-    theirs, ours = found[PEER][row.figure], found[OURS][row.figure]
+    ours = found[OURS][row.figure]
+    theirs = found[PEER][row.figure] if PEER in found else None
     note = row.note.format(**{whose: SimpleNamespace(**each) for whose, each in found.items()})
     cells = [
         row.what,
-        shown(theirs, row.unit),
+        "–" if theirs is None else shown(theirs, row.unit),
         shown(ours, row.unit),
-        ratio(ours, theirs),
+        "–" if theirs is None else ratio(ours, theirs),
         row.goal,
         "; ".join(part for part in (note, f"n={rounds}") if part),
     ]

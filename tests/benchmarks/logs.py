@@ -50,6 +50,27 @@ def finished(whose: str) -> Figures:
     return asyncio.run(main())
 
 
+def attached(whose: str) -> Figures:
+    """Take up a run with a long log in a process that knows nothing of it yet."""
+    os.environ["BENCH_LINES"] = str(_FINISHED_LINES[whose])
+    ended = runner_class(whose)(write_flow(LOGGED), pylint=False, show_output=False).run()
+    command = [sys.executable, "-c", _ATTACH, ended.pathspec, str(_FINISHED_LINES[whose])]
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()
+    return {"known": float(said[0]), "read": float(said[1])}
+
+
+_ATTACH = """\
+import sys, time
+from nbrunner import attach
+began = time.perf_counter()
+again = attach(sys.argv[1])
+assert again.status == 'successful' and again.progress.steps['end'].done == 1
+known = time.perf_counter() - began
+assert again.stdout.count('of a log') == int(sys.argv[2])
+print(known, time.perf_counter() - began)
+"""
+
+
 def latency(whose: str) -> Figures:
     """Compare the moments of printing and of yielding, one line each 50 ms."""
     os.environ["BENCH_LINES"] = str(_STAMPS)
@@ -118,6 +139,20 @@ BENCHMARKS = (
                 f"{_FINISHED_LINES[OURS]:,} for ours",
             ),
         ),
+    ),
+    Benchmark(
+        "attach",
+        attached,
+        (
+            Row(
+                f"attach to a run with {_FINISHED_LINES[OURS]:,} lines: status and progress",
+                "known",
+                "s",
+                "0.3 s or less",
+            ),
+            Row("the same, and all of its text", "read", "s"),
+        ),
+        whose=(OURS,),
     ),
     Benchmark(
         "latency",

@@ -1,8 +1,9 @@
-"""A log of a million lines, and one that grows by a hundred thousand a second."""
+"""A million lines, a hundred thousand a second, a hundred runs: what panels cost then."""
 
 from __future__ import annotations
 
 import pytest
+from support.board_figures import RUNS, board_figures
 from support.log_figures import flood_figures, size_figures
 
 pytestmark = pytest.mark.slow
@@ -23,3 +24,10 @@ def test_a_flood_of_lines_is_paced_on_the_wire_and_none_is_lost(lab):
     figures = flood_figures(lab)
     assert figures["wire bytes a second"] < 1e6
     assert figures["caught up seconds"] < 2 * BUSY
+
+
+def test_a_board_of_a_hundred_runs_at_once_is_paced_and_costs_the_kernel_little(lab):
+    figures = board_figures(lab)
+    assert figures["successful"] == RUNS
+    assert figures["cpu"] < 0.15
+    assert figures["messages a second"] < 20

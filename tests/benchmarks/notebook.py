@@ -1,4 +1,4 @@
-"""What a log costs in JupyterLab in Chromium: ``python -m tests.benchmarks.log_view``."""
+"""What panels cost in JupyterLab in Chromium: ``python -m tests.benchmarks.notebook``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from support.board_figures import board_figures
 from support.lab import opened
 from support.log_figures import flood_figures, size_figures
 
-# What is measured, as what it is told, its unit, and the goal in that unit.
+# What is measured, as what it is told, its unit, and the goal in that unit, if there is one.
 ROWS = {
     "open seconds": ("1,000,000 lines: until the last one shows", "s", 1.0, 1.0),
     "position seconds": ("the same: any position", "s", 1.0, 0.2),
@@ -20,6 +21,10 @@ ROWS = {
     "heap bytes": ("the same: the browser's heap beside an empty panel's", "MB", 1e-6, 50.0),
     "wire bytes a second": ("100,000 lines a second: on the wire", "MB/s", 1e-6, 1.0),
     "caught up seconds": ("the same: the last line shows after the flood", "s", 1.0, 1.0),
+    "successful": ("100 runs at once under one board: successful", "runs", 1.0, 100.0),
+    "seconds": ("the same: until the last has ended", "s", 1.0, None),
+    "cpu": ("the same: the kernel's share of a core", "%", 100.0, 15.0),
+    "messages a second": ("the same: messages on the wire", "/s", 1.0, 20.0),
 }
 
 
@@ -30,7 +35,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     found: dict[str, list[float]] = {}
     for number in range(rounds):
-        for measure in (size_figures, flood_figures):
+        for measure in (size_figures, flood_figures, board_figures):
             with opened() as lab:
                 figures = measure(lab)
             print(f"{number + 1}/{rounds}", figures, file=sys.stderr)
@@ -39,7 +44,8 @@ def main() -> None:
     print("| what | measured | goal | n |\n|---|---|---|---|")
     for name, (what, unit, factor, goal) in ROWS.items():
         value = statistics.median(found[name]) * factor
-        print(f"| {what} | {value:.2g} {unit} | {goal:g} {unit} | {rounds} |")
+        aim = "" if goal is None else f"{goal:g} {unit}"
+        print(f"| {what} | {value:.3g} {unit} | {aim} | {rounds} |")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""What a board of a hundred runs costs the kernel and the wire, for a test and a benchmark."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from support.lab import NotebookPage
+
+RUNS = 100
+
+FLOW = """\
+%%flowrun --no-execute
+from metaflow import FlowSpec, Parameter, step
+
+class ShortFlow(FlowSpec):
+
+    number = Parameter('number', default=0)
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+# All at once; the CPU is that of the kernel's process, all of its threads.
+SWEEP = """\
+import json, time
+from nbrunner import Runner, sweep
+runner = Runner(ShortFlow, pylint=False)
+runner.run(number=0)  # the warm interpreter is there
+wall, cpu = time.monotonic(), time.process_time()
+done = sweep(runner, {'number': list(range(RUNS))}, parallel=RUNS)
+wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+print(json.dumps({'runs': done.counts, 'seconds': wall, 'cpu': cpu / wall}))
+""".replace("RUNS", str(RUNS))
+
+
+def board_figures(lab: NotebookPage) -> dict[str, float]:
+    """Run a hundred at once under one board: messages a second, share of a core of the kernel.
+
+    Returns ``successful`` (runs), ``seconds``, ``cpu`` and ``messages a second``.
+    """
+    received: list[float] = []
+
+    def listen(socket: Any) -> None:
+        socket.on("framereceived", lambda data: received.append(time.monotonic()))
+
+    lab.page.on("websocket", listen)
+    lab.open()  # again, so that its connection is heard
+    lab.execute(0, "%load_ext nbrunner")
+    lab.execute(1, FLOW)
+    began = time.monotonic()
+    lab.execute(2, SWEEP, wait=False)
+    board = lab.page.get_by_role("region", name="Runs", exact=True)
+    lab.until(board.count, "the board")
+    shown = time.monotonic()
+    output = lab.page.locator(".jp-OutputArea-output").filter(has_text='"cpu"')
+    lab.until(output.count, "the end of the sweep", seconds=300)
+    ended = time.monotonic()
+    found = json.loads(output.inner_text())
+    assert began < shown < ended
+    messages = sum(shown <= when <= ended for when in received)
+    return {
+        "successful": found["runs"].get("successful", 0),
+        "seconds": found["seconds"],
+        "cpu": found["cpu"],
+        "messages a second": messages / (ended - shown),
+    }
