@@ -104,9 +104,9 @@ def line(row: Row, found: dict[str, Figures], rounds: int) -> str:
     note = row.note.format(**{whose: SimpleNamespace(**each) for whose, each in found.items()})
     cells = [
         row.what,
-        "–" if theirs is None else shown(theirs, row.unit),
+        "" if theirs is None else shown(theirs, row.unit),
         shown(ours, row.unit),
-        "–" if theirs is None else ratio(ours, theirs),
+        "" if theirs is None else ratio(ours, theirs),
         row.goal,
         "; ".join(part for part in (note, f"n={rounds}") if part),
     ]

@@ -152,3 +152,26 @@ def test_notebook_7_shows_a_live_panel_and_stops_it(tmp_path, private_state, bro
         panel.button("Stop").click()
         assert panel.until_status("stopped") < ANSWERED_SECONDS
         page.close()
+
+
+def test_where_no_click_reaches_a_busy_kernel_the_button_says_so(tmp_path, private_state, browser):
+    settings = tmp_path / ".settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    chosen = '{"commsOverSubshells": "disabled"}'
+    (settings / "kernels-settings.jupyterlab-settings").write_text(chosen)
+    write_notebook(tmp_path / "notebook.ipynb", "", "", "")
+    with jupyter("jupyterlab", tmp_path, browser_environment(private_state)) as address:
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.set_default_timeout(60_000)
+        lab = NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
+        lab.execute(0, LOAD)
+        lab.execute(1, TICKING.replace("%%flowrun", "%%flowrun --bg"))
+        lab.panel().until_status("running")
+        lab.execute(2, "import time; time.sleep(5)", wait=False)
+        lab.until(lambda: "*" in lab.prompt(2), "the busy kernel")
+        lab.panel().button("Stop").click()
+        told = lab.panel().button("Stop (kernel is busy)")
+        lab.until(told.count, "the button to tell why it waits")
+        assert "interrupting the kernel" in told.get_attribute("title")
+        lab.panel().until_status("stopped")
+        page.close()

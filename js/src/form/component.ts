@@ -1,6 +1,7 @@
 // A form: a labelled control for each parameter; what is wrong is told by the kernel.
 
 import type { Component } from "../shared/adapter.ts";
+import { untilAnswered } from "../shared/buttons.ts";
 import { html } from "../shared/dom.ts";
 import "./form.css";
 
@@ -38,6 +39,7 @@ export interface FormRequests {
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
+const RUN = "Run";
 const TYPING_MS = 200;
 
 export function launchForm(requests: FormRequests, signal: AbortSignal): Component<FormValues> {
@@ -51,7 +53,7 @@ class LaunchForm implements Component<FormValues> {
   private readonly parameters = html("div", { class: "nbr-form-fields" });
   private readonly options = html("div", { class: "nbr-form-fields" });
   private readonly earlier = html("select", { class: "nbr-button", "aria-label": "Values of an earlier run" });
-  private readonly run = html("button", { type: "submit", class: "nbr-button nbr-form-run" }, "Run");
+  private readonly run = html("button", { type: "submit", class: "nbr-button nbr-form-run" }, RUN);
   private readonly code = html("code", { class: "nbr-form-code" });
   private readonly wrong = html("div", { class: "nbr-remark nbr-remark-error", role: "alert" });
   private controls = new Map<string, { control: Control; error: HTMLElement }>();
@@ -79,7 +81,7 @@ class LaunchForm implements Component<FormValues> {
       event.preventDefault();
       if (this.run.disabled) return;
       this.send();
-      this.run.disabled = true; // until the kernel tells what became of it
+      untilAnswered(this.run, signal);
       requests.act("run", "");
     });
     this.listen(this.element, "input", () => {
@@ -112,6 +114,8 @@ class LaunchForm implements Component<FormValues> {
     this.wrong.textContent = values.errors[""] ?? "";
     this.code.textContent = values.code;
     this.run.disabled = !values.ready;
+    this.run.textContent = RUN;
+    this.run.title = "";
   }
 
   private listen(target: EventTarget, type: string, listener: (event: Event) => void): void {

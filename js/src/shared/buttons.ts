@@ -2,6 +2,11 @@
 
 import { html } from "./dom.ts";
 
+// Longer than any answer takes that a front end can deliver while a cell runs.
+const PATIENCE_MS = 1500;
+const BUSY_HINT =
+  "This front end delivers clicks only while no cell runs; interrupting the kernel stops the run that a cell waits for.";
+
 export interface Action {
   name: string;
   label: string;
@@ -40,11 +45,23 @@ export function onAction(
       const target = event.target instanceof Element ? event.target : null;
       const button = target?.closest<HTMLButtonElement>("button[data-action]");
       if (!button) return;
-      button.disabled = true; // until the kernel tells what became of it
+      untilAnswered(button, signal);
       act(button.dataset["action"] ?? "", button.dataset["key"] ?? "");
     },
     { signal },
   );
+}
+
+/** Disable a button until the kernel tells what became of it; have it say so if that takes long. */
+export function untilAnswered(button: HTMLButtonElement, signal: AbortSignal): void {
+  button.disabled = true;
+  const label = button.textContent;
+  const timer = setTimeout(() => {
+    if (!button.isConnected || !button.disabled || button.textContent !== label) return;
+    button.textContent = `${label} (kernel is busy)`;
+    button.title = BUSY_HINT;
+  }, PATIENCE_MS);
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
 }
 
 /** Do something that replaces buttons; the one that had the focus has it afterwards too. */
