@@ -41,6 +41,30 @@ def _name_the_namespace() -> None:
         namespace(f"user:{user_name()}")
 
 
+LOCAL_ROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
+
+
+def local_root() -> str | None:
+    """Return the folder that Metaflow is told to keep local runs in; None for the directory."""
+    from metaflow import metaflow_config
+
+    root: str | None = metaflow_config.DATASTORE_SYSROOT_LOCAL
+    return root
+
+
+def metaflow_settings() -> dict[str, str]:
+    """Return which Metaflow configuration this process has: profile, metadata, datastore."""
+    from metaflow import get_metadata, get_namespace, metaflow_config
+
+    _name_the_namespace()
+    return {
+        "profile": os.environ.get("METAFLOW_PROFILE") or "default",
+        "metadata": get_metadata(),
+        "datastore": metaflow_config.DEFAULT_DATASTORE,
+        "namespace": str(get_namespace()),
+    }
+
+
 def run_of(pathspec: str, metadata: str | None) -> Run:
     """Return the ``metaflow.Run`` of a pathspec, whatever the caller's namespace.
 

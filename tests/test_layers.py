@@ -22,8 +22,8 @@ FILES = {
 
 # From the top to the bottom; a part imports from its own row and from those below.
 ROWS = (
-    ("nbrunner.jupyter",),
-    ("nbrunner.sweeping", "nbrunner.history"),
+    ("nbrunner.jupyter", "nbrunner.__main__"),
+    ("nbrunner.sweeping", "nbrunner.history", "nbrunner.doctor"),
     ("nbrunner.runner",),
     ("nbrunner.executing",),
     ("nbrunner.flow", "nbrunner.client"),

@@ -65,6 +65,7 @@ OPTIONS = (
     OurOption(("--profile",), "profile", None, "NAME", "Metaflow profile"),
     OurOption(("--env",), "env", None, "K=V", "environment variable; may be repeated"),
     OurOption(("--cwd",), "cwd", None, "DIR", "directory to run in"),
+    OurOption(("--doctor",), "doctor", True, "", "look at what nbrunner needs, run a trial flow"),
     OurOption(("-h", "--help"), "help", True, "", "this table"),
 )
 
@@ -84,6 +85,7 @@ class Options:
     profile: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     cwd: str | None = None
+    doctor: bool = False
     help: bool = False
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -18,12 +19,14 @@ from IPython.core.magic import (
 )
 
 from nbrunner.blocking import drive
+from nbrunner.doctor import examine, report
 from nbrunner.errors import BadRequest, BadValueError, FlowLoadError, NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.flow.words import Word
 from nbrunner.jupyter import launching, showing
 from nbrunner.jupyter.arguments import Options, help_text, take_options
+from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import words_of
 from nbrunner.record import expiry, registry
@@ -50,6 +53,9 @@ class FlowMagics(Magics):
             options, rest = take_options(words, Options.configured(self._config))
             if options.help:
                 print(help_text())  # noqa: T201 - this is what was asked for
+                return
+            if options.doctor:
+                report(itertools.chain(examine_kernel(self.shell, self._config), examine()))
                 return
             if cell is None and not rest:
                 self._show_latest()

@@ -17,7 +17,7 @@ from nbrunner.record.rundir import RunDirectory
 
 DAY_SECONDS = 24 * 3600.0
 MAX_AGE_SECONDS = 30 * DAY_SECONDS
-MAX_TOTAL_BYTES = 2 * 1024**3
+MAX_TOTAL_BYTES = 2 * 10**9
 INTERVAL_SECONDS = 600.0
 
 _STAMP = ".expired"
@@ -99,6 +99,12 @@ def expire(
             deleted.append(directory.name)
             total -= size
     return deleted
+
+
+def disk_usage(runs: Path) -> tuple[int, int]:
+    """Return the bytes on disk of all runs, and how many there are."""
+    entries = _directories(runs)
+    return sum(_size_and_age(entry)[0] for entry in entries), len(entries)
 
 
 def _directories(runs: Path) -> list[str]:

@@ -220,3 +220,14 @@ def test_tab_completes_options_parameters_flows_runs_and_steps(plain):
     message_id = plain.client.complete(cell("--ta"), cursor_pos=len("%%flowrun --ta"))
     matches = plain._reply(message_id)["matches"]
     assert matches == ["--table", "--tag"]
+
+
+def test_the_doctor_looks_at_the_kernel_too(plain):
+    plain.execute("%config FlowRun.warm_starts = False").checked()
+    lines = plain.execute("%flowrun --doctor").checked().lines
+    found = {line[2:18].strip(): line for line in lines if line[2:].strip()}
+    assert "panels" in found["front end"] or "plain lines" in found["front end"]
+    assert "yes" in found["subshells"]
+    assert "warm_starts=False" in found["%config FlowRun"]
+    assert found["trial run"].endswith("cold: turned off by warm_starts")
+    assert lines[-1] == "nothing to mend"

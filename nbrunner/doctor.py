@@ -1,0 +1,213 @@
+"""What nbrunner finds where it runs: versions, folders, Metaflow's settings, and a trial run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbrunner
+from nbrunner.client import LOCAL_ROOT, local_root, metaflow_settings
+from nbrunner.errors import NbrunnerError
+from nbrunner.executing import ExecutingRun
+from nbrunner.launch.environment import run_environment, unnamed_user, user_of
+from nbrunner.record.expiry import KEEP, disk_usage
+from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
+from nbrunner.runner import Runner
+
+_LIBRARIES = ("metaflow", "ipykernel", "ipywidgets", "anywidget")
+_FRONT_ENDS = ("jupyterlab", "notebook")
+_BUNDLE = Path(nbrunner.__file__).with_name("static") / "run_header.js"
+_LITTLE_BYTES = 500e6
+_SAID_CHARACTERS = 2000
+
+_SETTINGS = (
+    "$METAFLOW_PROFILE and other $METAFLOW_... variables, and the files in ~/.metaflowconfig, "
+    "decide this; `metaflow configure show` tells what is set"
+)
+
+_TRIAL = """\
+from metaflow import FlowSpec, step
+
+class DoctorFlow(FlowSpec):
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    DoctorFlow()
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name : str
+    what : str
+        What was found.
+    remedy : str
+        What to do about it; empty where nothing is wrong.
+    """
+
+    name: str
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        mark = "!" if self.remedy else " "
+        text = f"{mark} {self.name:<16} {self.what}"
+        return f"{text}\n{'':<19}-> {self.remedy}" if self.remedy else text
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything, one after another; the last is a run of a flow of two steps.
+
+    Yields
+    ------
+    Finding
+        Each as soon as it is known. None of them raises: what cannot be found out is one too.
+    """
+    looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("nbrunner", _nbrunner),
+        ("Python", _python),
+        *((name, lambda name=name: _library(name)) for name in _LIBRARIES),
+        *((name, lambda name=name: _front_end(name)) for name in _FRONT_ENDS),
+        ("user", _user),
+        ("state directory", _state),
+        ("Metaflow", _metaflow),
+        ("trial run", _trial),
+    )
+    for name, look in looks:
+        try:
+            yield look()
+        except Exception as error:  # a doctor reports what is broken, whatever that is
+            yield Finding(name, f"{type(error).__name__}: {error}", _remedy_of(error))
+
+
+def _remedy_of(error: Exception) -> str:
+    if isinstance(error, NbrunnerError):
+        return "as the message says"
+    if isinstance(error, ImportError):
+        return "`pip install --force-reinstall nbrunner metaflow` repairs a broken installation"
+    return _SETTINGS
+
+
+def _nbrunner() -> Finding:
+    what = f"{nbrunner.__version__} in {Path(nbrunner.__file__).parent}"
+    if _BUNDLE.exists():
+        return Finding("nbrunner", what)
+    return Finding(
+        "nbrunner",
+        f"{what}, without the scripts of its panels",
+        "they are built when nbrunner is installed from source with Node.js 18 or newer "
+        "(`pip install .`, `make`); a wheel has them",
+    )
+
+
+def _python() -> Finding:
+    return Finding("Python", f"{platform.python_version()}, {sys.executable}, {sys.platform}")
+
+
+def _library(name: str) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "not installed", f"pip install {name}")
+
+
+def _front_end(name: str) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        # Not wrong: the kernel's environment need not be that of the server.
+        what = "not in this environment; where it is, panels need ipywidgets and anywidget too"
+        return Finding(name, what)
+
+
+def _user() -> Finding:
+    user = user_of(run_environment())
+    told = " (by the password database: no variable names one)" if unnamed_user(os.environ) else ""
+    return Finding("user", f"{user}{told}")
+
+
+def _state() -> Finding:
+    folder = state_directory()
+    used, count = disk_usage(runs_directory())
+    free = shutil.disk_usage(folder).free
+    what = (
+        f"{folder}: {count:,} runs, {used / 1e6:,.1f} MB of {KEEP.max_total_bytes / 1e9:g} GB; "
+        f"{free / 1e9:,.1f} GB free"
+    )
+    if free > _LITTLE_BYTES:
+        return Finding("state directory", what)
+    remedy = f"`%flowruns --clean` deletes old records; ${STATE_VARIABLE} names another folder"
+    return Finding("state directory", what, remedy)
+
+
+def _metaflow() -> Finding:
+    settings = metaflow_settings()
+    what = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return Finding("Metaflow", what, _SETTINGS if settings["metadata"] == "service@None" else "")
+
+
+def _trial() -> Finding:
+    """Run two steps with metadata and datastore in a folder that is then deleted."""
+    with tempfile.TemporaryDirectory(prefix="nbrunner-doctor-") as folder:
+        flow = Path(folder, "doctor_flow.py")
+        flow.write_text(_TRIAL, encoding="utf-8")
+        # Where nothing says otherwise Metaflow writes beside the flow; that is left as it is,
+        # as another environment would need a warm interpreter of its own.
+        local = {LOCAL_ROOT: folder} if local_root() else {}
+        runner = Runner(
+            flow,
+            show_output=False,
+            env=local,
+            cwd=folder,
+            metadata="local",
+            datastore="local",
+            pylint=False,
+        )
+        try:
+            runner.run()  # waits for metaflow to be imported, which later runs need not
+            return _judged(runner.run())
+        finally:
+            runner.cleanup()
+
+
+def _judged(running: ExecutingRun) -> Finding:
+    way = "warm" if running.warm else f"cold: {running.cold_reason}"
+    what = f"{running.status} in {running.elapsed_seconds or 0:.2f} s, {way}"
+    if running.status == "successful":
+        return Finding("trial run", what)
+    said = (running.stderr or running.stdout).strip()
+    return Finding("trial run", what, f"Metaflow said:\n{said[-_SAID_CHARACTERS:]}")
+
+
+def report(findings: Iterator[Finding], write: Callable[[str], object] = print) -> int:
+    """Write a line for each finding, and what to do about those that need it.
+
+    Returns
+    -------
+    int
+        How many need something to be done.
+    """
+    problems = 0
+    for finding in findings:
+        problems += bool(finding.remedy)
+        write(str(finding))
+    write("\nnothing to mend" if not problems else f"\n{problems} to mend: the lines with !")
+    return problems

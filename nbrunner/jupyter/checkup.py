@@ -1,0 +1,46 @@
+"""What ``%flowrun --doctor`` looks at in a kernel, beside what `nbrunner.doctor` does anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nbrunner.doctor import Finding
+from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter.front_end import front_end
+
+_SHOWS = {
+    "notebook": "a notebook: panels",
+    "headless": "a notebook that runs by itself: plain lines",
+    "terminal": "a terminal: plain lines",
+}
+_SUBSHELLS = "kernel subshells"
+
+
+def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
+    """Yield what is particular to this kernel and to who looks at it."""
+    seen = front_end(shell)
+    yield Finding("front end", _SHOWS[seen])
+    if seen != "terminal":
+        yield _subshells(shell.kernel)
+    yield Finding("%config FlowRun", _changed(config) or "as it comes")
+
+
+def _subshells(kernel: Any) -> Finding:
+    if _SUBSHELLS in kernel.kernel_info.get("supported_features", ()):
+        told = "yes: buttons work beside a busy cell, in JupyterLab 4.4 and Notebook 7.4 or newer"
+        return Finding("subshells", told)
+    return Finding(
+        "subshells",
+        "no: a button waits for the running cell",
+        "pip install 'ipykernel>=7', and restart the kernel",
+    )
+
+
+def _changed(config: FlowRun) -> str:
+    changed = {
+        name: getattr(config, name)
+        for name, trait in sorted(config.traits(config=True).items())
+        if getattr(config, name) != trait.default()
+    }
+    return ", ".join(f"{name}={value!r}" for name, value in changed.items())
