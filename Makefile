@@ -13,7 +13,7 @@ CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo lab test test-fast bench pictures check clean
+.PHONY: help demo lab test test-fast bench pictures reference check clean
 
 help:
 	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-fast  the tests that need less than a minute together"
 	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
 	@echo "make pictures   the README's pictures of the panels, taken in JupyterLab in Chromium"
+	@echo "make reference  docs/reference.md, from the docstrings"
 	@echo "make check      ruff and mypy"
 	@echo "make clean      remove the environment and all caches"
 
@@ -51,6 +52,9 @@ bench: $(READY) $(BUNDLES) $(CHROMIUM)
 
 pictures: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python tests/pictures.py
+
+reference: $(READY)
+	$(BIN)/python tests/reference.py
 
 check: $(READY) $(BUNDLES)
 	$(BIN)/ruff check .

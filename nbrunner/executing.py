@@ -330,7 +330,7 @@ class ExecutingProcess:
 
 
 class ExecutingRun(ExecutingProcess):
-    """A run that nbrunner started: running or ended.
+    """A run that nbrunner started: running or ended; for all else see `ExecutingProcess`.
 
     Attributes
     ----------
@@ -350,7 +350,7 @@ class ExecutingRun(ExecutingProcess):
 
 
 class ExecutingTask(ExecutingProcess):
-    """A task that ``spin`` started: running or ended.
+    """A task that ``spin`` started: running or ended; for all else see `ExecutingProcess`.
 
     Attributes
     ----------

@@ -127,6 +127,7 @@ class StepProgress:
 
     @property
     def total(self) -> int:
+        """Tasks known so far, whatever became of them."""
         return self.pending + self.running + self.done + self.failed + self.cloned
 
 

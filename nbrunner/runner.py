@@ -362,11 +362,14 @@ class NBRunner:
         )
 
     def nbrun(self, **arguments: Any) -> Run:
-        """Run the flow, wait for its end, and return the ``metaflow.Run``."""
+        """Run the flow, wait for its end, and return the ``metaflow.Run``; see `Runner.run`."""
         return self.runner.run(**arguments).run
 
     def nbresume(self, **arguments: Any) -> Run:
-        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``."""
+        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``.
+
+        See `Runner.resume`.
+        """
         return self.runner.resume(**arguments).run
 
     def run(self, **arguments: Any) -> ExecutingRun:

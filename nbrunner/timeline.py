@@ -38,6 +38,7 @@ class TaskSpan:
 
     @property
     def seconds(self) -> float | None:
+        """How long the attempt took; None while it goes on."""
         return None if self.end is None else self.end - self.start
 
 

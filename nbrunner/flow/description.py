@@ -129,6 +129,7 @@ class FlowDescription:
         return (*self.parameters, *own) if subcommand == "run" else own
 
     def step(self, name: str) -> Step | None:
+        """Return the step of a name, or None."""
         return next((step for step in self.steps if step.name == name), None)
 
     @property
@@ -137,6 +138,7 @@ class FlowDescription:
         return {step.name: list(step.next) for step in self.steps}
 
     def to_json(self) -> dict[str, Any]:
+        """Return the same as what JSON can hold."""
         return asdict(self)
 
     @classmethod

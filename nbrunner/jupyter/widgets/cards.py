@@ -19,6 +19,12 @@ class Cards(RunData, bundle="cards"):
 
     A card is a page with scripts: it is shown in a frame that can reach nothing outside.
 
+    Parameters
+    ----------
+    running : ExecutingRun or ExecutingTask
+    aside : callable, optional
+        As for `Artifacts`.
+
     Attributes
     ----------
     rows : list of dict
