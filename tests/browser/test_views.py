@@ -129,10 +129,7 @@ def test_notebook_7_shows_a_live_panel_and_stops_it(tmp_path, private_state, bro
     with jupyter("notebook", tmp_path, browser_environment(private_state)) as address:
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.set_default_timeout(60_000)
-        page.goto(f"{address}/notebooks/notebook.ipynb")
-        notebook = NotebookPage(page, address, "notebooks/notebook.ipynb")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        page.wait_for_selector(".jp-NotebookKernelStatus, .jp-Notebook-ExecutionIndicator")
+        notebook = NotebookPage(page, address, "notebooks/notebook.ipynb").open()
         cells = page.locator(".jp-CodeCell")
         cells.nth(0).locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")

@@ -39,7 +39,7 @@ def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iter
         *(sys.executable, "-m", application, "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
         *("--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.news_url="),
-        "--LabApp.expose_app_in_browser=True",
+        *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
     ]
     with (
         open(log, "wb") as output,
