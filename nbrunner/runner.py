@@ -204,6 +204,12 @@ class Runner:
         cwd = self._cwd or os.getcwd()
         return {"cwd": cwd, "profile": self._profile, "env": sorted(self._env)}
 
+    @property
+    def process_options(self) -> Json:
+        """For the modules of this package: profile, env and cwd, those that were given."""
+        given = {"profile": self._profile, "env": self._env, "cwd": self._cwd}
+        return {name: value for name, value in given.items() if value}
+
     def _forget(self, handle: ExecutingProcess) -> None:
         """Delete the record of a run: now, or at its end if it goes on."""
         handle.watched.discard()

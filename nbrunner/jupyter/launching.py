@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shlex
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,13 @@ class Launch:
     @property
     def shell_line(self) -> str:
         """The command line that does the same in a terminal."""
-        return shlex.join(["python", self.runner.flow_file, *self.words])
+        options = self.runner.process_options
+        variables = dict(options.get("env", {}))
+        if "profile" in options:
+            variables["METAFLOW_PROFILE"] = options["profile"]
+        before = [f"cd {shlex.quote(options['cwd'])} &&"] if "cwd" in options else []
+        before += [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+        return " ".join([*before, shlex.join(["python", self.runner.flow_file, *self.words])])
 
     @property
     def python(self) -> str:
@@ -158,7 +164,8 @@ def python_code(runner: Runner, call: Call) -> str:
     """Return the Python that makes the same call."""
     flow = runner.flow_name or runner.flow_file
     first = [flow if runner.flow_name else repr(flow)]
-    first += [f"{name}={value!r}" for name, value in call.top_level.items()]
+    given = {**runner.process_options, **call.top_level}
+    first += [f"{name}={value!r}" for name, value in given.items()]
     rest = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
     return f"running = Runner({', '.join(first)}).{call.subcommand}({rest})"
 
@@ -171,7 +178,7 @@ class Detach:
 
     def ask(self) -> None:
         """Have the cell end; the run goes on."""
-        with contextlib.suppress(Exception):  # asked already
+        with contextlib.suppress(InvalidStateError):  # asked already
             self._asked.set_result(None)
 
     def is_asked(self) -> bool:

@@ -120,6 +120,16 @@ def test_show_the_command_and_start_nothing(plain, private_state):
     assert list(private_state.glob("runs/*/record.json")) == []
 
 
+def test_the_command_shown_has_our_options_too(plain, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    line = "-N --env MODE='a b' --cwd elsewhere --no-pylint run"
+    command, code = plain.execute(cell(line)).checked().lines
+    folder = tmp_path / "elsewhere"
+    assert command.startswith(f"cd {folder} && MODE='a b' python ")
+    given = f"env={{'MODE': 'a b'}}, cwd='{folder}', pylint=False"
+    assert code == f"running = Runner(TrainFlow, {given}).run()"
+
+
 def test_in_the_background_and_stopped(plain):
     shown = plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
     assert "runs in the background" in shown.stdout
