@@ -8,34 +8,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
+from support.documents import PAGES, ROOT, blocks, files, run_cells
 from support.scripts import run_script
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```(?P<kind>\w+)(?: file=(?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
-
-
-def blocks(kind: str) -> list[str]:
-    """Return the README's blocks of one kind that are not files."""
-    found = BLOCK.finditer((ROOT / "README.md").read_text(encoding="utf-8"))
-    return [each["text"] for each in found if each["kind"] == kind and not each["file"]]
+README = ROOT / "README.md"
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Return a folder that holds the files the README shows."""
-    for each in BLOCK.finditer((ROOT / "README.md").read_text(encoding="utf-8")):
-        if each["file"]:
-            (tmp_path / each["file"]).write_text(each["text"], encoding="utf-8")
+    for name, text in files(README).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     assert (tmp_path / "slowflow.py").exists()
     return tmp_path
 
 
 def test_every_python_block_runs_and_prints_what_it_says(folder):
-    script = "\n".join(blocks("python"))
+    script = "\n".join(blocks(README, "python"))
     printed = run_script(folder, script, timeout=120)
     expected = [
         "successful 0",
@@ -61,24 +53,7 @@ def test_every_python_block_runs_and_prints_what_it_says(folder):
 def test_the_notebooks_cells_run_in_a_real_kernel(folder, monkeypatch):
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(folder / name))
-    cells = [nbformat.v4.new_code_cell(text) for text in blocks("ipython")]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "readme.ipynb")
-    # In a process of its own, which takes the sockets of the kernel's client with it.
-    printed = run_script(
-        folder,
-        """
-        import nbformat
-        from nbclient import NotebookClient
-
-        notebook = nbformat.read("readme.ipynb", as_version=4)
-        NotebookClient(notebook, timeout=100, resources={"metadata": {"path": "."}}).execute()
-        for cell in notebook.cells:
-            for output in cell["outputs"]:
-                if output["output_type"] == "stream":
-                    print(output["name"], output["text"], end="")
-        """,
-        timeout=150,
-    )
+    printed = run_cells(blocks(README, "ipython"), folder)
     assert "the cube is 27" in "\n".join(printed)
     # The lines of a sweep come in the order in which its runs end.
     said = [line for line in printed if not line.startswith("stdout n=")]
@@ -91,7 +66,7 @@ def test_the_notebooks_cells_run_in_a_real_kernel(folder, monkeypatch):
 
 
 def test_the_first_run_runs(tmp_path):
-    commands = blocks("bash")[0].splitlines()
+    commands = blocks(README, "bash")[0].splitlines()
     assert commands[0] == "pip install ."
     match = re.fullmatch(r'python -c "(.*)"', commands[1])
     assert match
@@ -110,7 +85,27 @@ def test_the_first_run_runs(tmp_path):
 
 def test_every_make_target_named_exists():
     makefile = (ROOT / "Makefile").read_text()
-    named = re.findall(r"\bmake ([a-z-]+)", "\n".join(blocks("bash")))
+    named = re.findall(r"\bmake ([a-z-]+)", "\n".join(blocks(README, "bash")))
     assert named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_every_link_and_picture_is_there(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.once
+def test_the_picture_of_the_modules_is_true():
+    text = README.read_text(encoding="utf-8")
+    picture = text.partition("\nnbrunner/\n")[2].partition("```")[0]
+    told = {line.split()[0].rstrip("/") for line in picture.splitlines() if line.strip()}
+    there = {
+        each.name
+        for each in (ROOT / "nbrunner").iterdir()
+        if each.suffix == ".py" or (each / "__init__.py").exists()
+    }
+    assert told == there - {"__init__.py"}

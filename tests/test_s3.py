@@ -9,6 +9,7 @@ import sys
 
 import boto3
 import pytest
+from support.documents import ROOT, blocks, files, run_cells
 from support.scripts import run_script
 from support.waiting import until
 
@@ -131,3 +132,30 @@ def test_a_run_is_kept_on_s3_resumed_and_listed(
     }
     keys = bucket()
     assert any(key.startswith(f"metaflow/{failed}/start/") for key in keys), keys
+
+
+def test_the_page_about_more_than_one_machine(bucket, server, private_state, tmp_path, monkeypatch):
+    page = ROOT / "docs" / "beyond-one-machine.md"
+    home = private_state / "metaflow-home"
+    home.mkdir()
+    for name, text in files(page).items():
+        (home / name).write_text(text)
+    for name, text in files(ROOT / "README.md").items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("METAFLOW_S3_ENDPOINT_URL", server)
+    script = "\n".join(blocks(page, "python"))
+    assert run_script(tmp_path, script, timeout=150) == ["successful", "start 1/1  end 1/1"]
+    assert any(key.startswith("metaflow/SlowFlow/") for key in bucket())
+
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    shown = run_cells(blocks(page, "ipython"), tmp_path)
+    lines = [line.removeprefix("stdout ") for line in shown if "slowflow.py" in line]
+    commands, codes = lines[::2], lines[1::2]
+    assert [command.partition(" --with=")[2].split()[0] for command in commands] == [
+        "kubernetes:cpu=4,memory=16000",
+        "batch:queue=gpu",
+        "slurm",
+    ]
+    assert all(command.startswith("METAFLOW_PROFILE=cluster python") for command in commands)
+    assert all("profile='cluster'" in code for code in codes)
