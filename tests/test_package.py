@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
 
 import nbrunner
 
@@ -54,7 +56,25 @@ def test_the_wheel_names_the_version_and_needs_what_pyproject_lists(built):
     text = wheel.read(metadata).decode()
     assert f"\nVersion: {nbrunner.__version__}\n" in text
     assert "\nRequires-Dist: metaflow" in text
-    assert "pytest" not in text, "what only development needs is no dependency"
+    assert "pytest" not in text.partition("\n\n")[0], "only development needs it"
+
+
+@pytest.mark.slow
+def test_the_metadata_is_what_an_index_takes_and_shows(built):
+    wheel = zipfile.ZipFile(built["wheel"])
+    folder = next(name for name in wheel.namelist() if name.endswith("/METADATA"))
+    metadata = Metadata.from_email(wheel.read(folder), validate=True)
+    assert (metadata.name, metadata.license_expression) == ("nbrunner", "Apache-2.0")
+    assert str(metadata.requires_python) == ">=3.11"
+    assert metadata.description_content_type == "text/markdown"
+    assert (metadata.description or "").startswith("# nbrunner\n")
+    assert {"Framework :: Jupyter", "Typing :: Typed"} <= set(metadata.classifiers or ())
+    versions = {text.rpartition(" ")[2] for text in metadata.classifiers or () if " 3." in text}
+    readme = (ROOT / "README.md").read_text()
+    tested = re.search(r"^\| Python \| ([^|]*) \|", readme, re.M)
+    assert tested and set(tested[1].split(", ")) == versions
+    entry_points = wheel.read(folder.replace("METADATA", "entry_points.txt")).decode()
+    assert "nbrunner = nbrunner.__main__:main" in entry_points
 
 
 @pytest.mark.slow
@@ -91,11 +111,36 @@ def test_the_wheel_works_in_a_clean_environment(built, tmp_path, write_flow, pri
     assert printed[1] == "successful"
 
 
+@pytest.mark.slow
+def test_the_extension_of_the_wheel_loads_without_node(built, tmp_path):
+    """Its panels' scripts are in it; the dependencies are those of this interpreter."""
+    with zipfile.ZipFile(built["wheel"]) as wheel:
+        wheel.extractall(tmp_path / "unpacked")
+    cell = (
+        "%load_ext nbrunner\n"
+        "from nbrunner.jupyter.panels import RunPanel\n"
+        "from nbrunner.jupyter.widgets import StatusBadge\n"
+        "print(StatusBadge(status='lost').status, RunPanel.__module__)\n"
+        "%flowrun --help"
+    )
+    printed = run(
+        sys.executable, "-m", "IPython", "--colors=NoColor", "-c", cell, cwd=tmp_path,
+        PATH=str(tmp_path),
+        HOME=str(tmp_path),
+        PYTHONPATH=str(tmp_path / "unpacked"),
+        NBRUNNER_WARM="0",
+    )  # fmt: skip
+    assert "lost nbrunner.jupyter.panels.run_panel" in printed
+    assert "Our options:" in printed
+
+
 def test_the_version_stands_in_one_place_and_heads_the_changelog():
     assert nbrunner.__version__ not in (ROOT / "pyproject.toml").read_text()
     for file in PACKAGE.rglob("*.py"):
         holds = f'"{nbrunner.__version__}"' in file.read_text()
         assert holds == (file == PACKAGE / "__init__.py"), file
+    for name in ("package.json", "package-lock.json"):
+        assert "version" not in json.loads((ROOT / "js" / name).read_text())
     changelog = (ROOT / "CHANGELOG.md").read_text()
     newest = re.search(r"^## (\S+)", changelog, re.MULTILINE)
     assert newest and newest[1] == nbrunner.__version__
