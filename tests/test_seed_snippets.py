@@ -78,8 +78,8 @@ def test_status_is_polled_while_the_run_goes_on(script):
 
         async def main():
             with await Runner('slowflow.py').async_run(seconds=1) as running:
-                while running.status == 'running':
-                    print(f'now {running.status}')
+                while (status := running.status) == 'running':
+                    print(f'now {status}')
                     await asyncio.sleep(0.2)
                 print(f'{running.run} finished, {running.status}')
 
