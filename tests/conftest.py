@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.flows import FLOWS
+from support.records import unsuccessful_runs
 
 # A shell starts what runs in its background with SIGINT ignored, and so may whoever runs
 # these tests; many of them interrupt.
@@ -79,6 +80,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, places in (("slow", SLOW), ("once", ONCE)):
             if any(place == each or place.startswith(f"{each}/") for each in places):
                 item.add_marker(marker)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, object]:
+    """Show, below a test that failed, what its unsuccessful runs printed."""
+    report = yield
+    state = getattr(item, "funcargs", {}).get("private_state")
+    if report.when == "call" and report.failed and state is not None:
+        for title, text in unsuccessful_runs(state):
+            report.sections.append((title, text))
+    return report
 
 
 @pytest.fixture(autouse=True)
