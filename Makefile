@@ -13,7 +13,7 @@ CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo lab test test-fast bench pictures reference check clean
+.PHONY: help demo lab test test-fast bench soak pictures reference check clean
 
 help:
 	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
@@ -22,6 +22,7 @@ help:
 	@echo "make test       everything: check, then every test"
 	@echo "make test-fast  the tests that need less than a minute together"
 	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
+	@echo "make soak       an hour's use of one notebook, and what has grown"
 	@echo "make pictures   the README's pictures of the panels, taken in JupyterLab in Chromium"
 	@echo "make reference  docs/reference.md, from the docstrings"
 	@echo "make check      ruff and mypy"
@@ -49,6 +50,9 @@ bench: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.warm_starts
 	$(BIN)/python -m tests.benchmarks.notebook
+
+soak: $(READY) $(BUNDLES) $(CHROMIUM)
+	$(BIN)/python -m tests.benchmarks.soak
 
 pictures: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python tests/pictures.py

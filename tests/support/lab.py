@@ -93,17 +93,18 @@ def write_notebook(path: Path, *cells: str) -> None:
 class NotebookPage:
     """One notebook open in a browser's page."""
 
-    def __init__(self, page: Any, address: str, name: str) -> None:
+    def __init__(self, page: Any, address: str, name: str, state: str = "") -> None:
         self.page = page
+        self.state = state  # the state directory of its kernels
         self._url = f"{address}/{name}"
 
     def open(self) -> NotebookPage:
         self.page.goto(self._url)
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        self.until(self._is_idle, "the kernel")
+        self.until(self.is_idle, "the kernel")
         return self
 
-    def _is_idle(self) -> bool:
+    def is_idle(self) -> bool:
         return bool(
             self.page.evaluate(
                 "() => { const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext"
@@ -199,5 +200,6 @@ def opened(cells: int = 3, width: int = 1200, height: int = 1000) -> Iterator[No
         with jupyter("jupyterlab", root, environment) as address:
             page = browser.new_page(viewport={"width": width, "height": height})
             page.set_default_timeout(60_000)
-            yield NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
+            state = environment["NBRUNNER_STATE_DIR"]
+            yield NotebookPage(page, address, "doc/tree/notebook.ipynb", state).open()
         browser.close()
