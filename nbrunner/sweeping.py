@@ -255,6 +255,8 @@ class Sweep:
         arguments = self.parameters[index]
         run = await start_with_note(self._runner, arguments, self._directory.note(index))
         self._handles[index] = run
+        if self._directory.is_stopped:  # while it was starting: nobody else knew of it
+            await run.async_stop()
         return run
 
     def _told(self, index: int) -> str:

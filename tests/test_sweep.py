@@ -12,7 +12,7 @@ import textwrap
 
 import pytest
 
-from nbrunner import Runner, async_sweep, attach_sweep, sweep
+from nbrunner import Runner, async_sweep, attach_sweep, sweep, sweeping
 from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError
 from nbrunner.parameters import differing, parameter_sets
 
@@ -174,6 +174,24 @@ def test_stopping_all(runner, tmp_path):
 
     os.mkfifo(tmp_path / "gate")
     assert asyncio.run(main()).statuses == ["stopped", "stopped", "not started"]
+
+
+def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatch):
+    start = sweeping.start_with_note
+
+    async def main():
+        async def stopped_meanwhile(*arguments):
+            run = await start(*arguments)
+            await began.async_stop()  # the sweep does not know of this run yet
+            return run
+
+        monkeypatch.setattr(sweeping, "start_with_note", stopped_meanwhile)
+        began = await async_sweep(runner, {"x": [1, 2]}, parallel=1, label="wait")
+        await began
+        return began
+
+    os.mkfifo(tmp_path / "gate")
+    assert asyncio.run(main()).statuses == ["stopped", "not started"]
 
 
 DIES = """
