@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { duration } from "../src/run/duration.ts";
+import { clock, took } from "../src/shared/duration.ts";
 import { layout, path } from "../src/steps/layout.ts";
 import { stepState, stepText, tally, type Step } from "../src/steps/text.ts";
 
@@ -78,10 +78,19 @@ test("a path through points", () => {
 });
 
 test.each([
-  [null, ""],
   [0, "0:00"],
   [42.9, "0:42"],
   [3723, "1:02:03"],
-])("%s seconds are %j", (seconds, shown) => {
-  expect(duration(seconds)).toBe(shown);
+])("%s seconds so far are %j", (seconds, shown) => {
+  expect(clock(seconds)).toBe(shown);
+});
+
+test.each([
+  [0.134, "0.13 s"],
+  [9.996, "10.0 s"],
+  [12.34, "12.3 s"],
+  [59.96, "1:00"],
+  [185, "3:05"],
+])("%s seconds in all are %j", (seconds, shown) => {
+  expect(took(seconds)).toBe(shown);
 });

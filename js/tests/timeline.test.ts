@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { isNumber } from "../src/data/value.ts";
 import { sizeText } from "../src/shared/fold.ts";
 import {
-  barText, grouped, groupText, merged, secondsText, ticks, tickText, type WireBar,
+  barText, grouped, groupText, merged, ticks, tickText, type WireBar,
 } from "../src/timeline/bars.ts";
 
 const came: WireBar[] = [
@@ -57,7 +57,6 @@ test("what is said of bars", () => {
 
 test("durations and sizes", () => {
   expect([5, 0.2, 90, 3723].map(tickText)).toEqual(["5s", "0.2s", "1:30", "1:02:03"]);
-  expect([0.421, 12.34, 185].map(secondsText)).toEqual(["0.42 s", "12.3 s", "3:05"]);
   expect([null, 0, 999, 1200, 34_000_000].map(sizeText)).toEqual(["", "0 B", "999 B", "1.2 kB", "34 MB"]);
   expect(["1", "-2.5e3", "", "nan", "x"].map(isNumber)).toEqual([true, true, false, false, false]);
 });

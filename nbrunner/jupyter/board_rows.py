@@ -7,7 +7,8 @@ from typing import Any
 
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.board import BoardRow, chosen, counts
-from nbrunner.jupyter.static_view import duration, table_picture
+from nbrunner.jupyter.durations import elapsed
+from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing
 from nbrunner.status import LABELS
@@ -63,7 +64,7 @@ class BoardRows:
         """Return the texts of a row, one a column."""
         values = [_short(row.values.get(name)) for name in (*self._names, *self._artifacts)]
         progress = f"{row.done}/{row.total}" if row.total else ""
-        return [row.name, *values, progress, duration(row.seconds)]
+        return [row.name, *values, progress, elapsed(row.seconds, row.status)]
 
     # -- inside -------------------------------------------------------------------------
 

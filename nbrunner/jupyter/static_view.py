@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nbrunner.executing import ExecutingProcess
 from nbrunner.failure import Failure
+from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.step_picture import step_svg
 from nbrunner.record.logfile import last_lines
@@ -56,7 +57,7 @@ class Facts:
         self.status = running.status
         self.label = LABELS[self.status]
         self.name = running.pathspec or running.directory.name
-        self.elapsed = duration(running.elapsed_seconds)
+        self.elapsed = elapsed(running.elapsed_seconds, self.status)
         arguments = running.parameters
         self.tags = [str(tag) for tag in arguments.get("tags") or ()]
         self.parameters = {k: str(v) for k, v in arguments.items() if k != "tags"}
@@ -79,16 +80,6 @@ def load_code(running: ExecutingProcess) -> str:
     if running.pathspec is None:
         return ""
     return f"metaflow.Run({running.pathspec!r})"
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration as people read it: ``0:42``, ``1:02:03``."""
-    if seconds is None:
-        return ""
-    whole = int(seconds)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def as_text(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
+from nbrunner.jupyter.durations import took
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.progress import Progress, StepProgress
 
@@ -106,8 +107,8 @@ def _box(
         f"{name}: {counts.done} of {counts.total} done, {counts.running} running, "
         f"{counts.failed} failed" + (f", {counts.cloned} cloned" if counts.cloned else "")
     )
-    took = "" if seconds is None else seconds_text(seconds)
-    base = y + (15 if took else 21)
+    time = "" if seconds is None else took(seconds)
+    base = y + (15 if time else 21)
     text = 'stroke="none" fill="currentColor"'
     return (
         f"<g><title>{html.escape(visible(title))}</title>"
@@ -116,7 +117,7 @@ def _box(
         f'<text x="{x + 24}" y="{base}" {text}>{html.escape(visible(short))}</text>'
         f'<text x="{x + _WIDTH - 6}" y="{base}" text-anchor="end" opacity=".75" '
         f"{text}>{tally}</text>"
-        f'<text x="{x + 24}" y="{y + 28}" font-size="10" opacity=".75" {text}>{took}</text></g>'
+        f'<text x="{x + 24}" y="{y + 28}" font-size="10" opacity=".75" {text}>{time}</text></g>'
     )
 
 
@@ -129,12 +130,3 @@ def _state(counts: StepProgress) -> tuple[str, str]:
     if counts.total and counts.pending == 0:
         return "#2e7d32", "◎" if counts.cloned and not counts.done else "✓"
     return "#8a8a8a", "○"
-
-
-def seconds_text(seconds: float) -> str:
-    """Return a duration of a step: ``0.42 s``, ``12.3 s``, ``3:05``, ``1:02:03``."""
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

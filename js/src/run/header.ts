@@ -3,9 +3,9 @@
 import { copyText, html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { actionButtons, keepingFocus, onAction, type Action } from "../shared/buttons.ts";
+import { clock, took } from "../shared/duration.ts";
 import type { State } from "../shared/wire.ts";
 import { badge } from "./badge.ts";
-import { duration } from "./duration.ts";
 import "./header.css";
 
 export interface HeaderValues {
@@ -58,7 +58,7 @@ export function header(
     update(values) {
       state.update(values);
       title.textContent = values.title;
-      time.textContent = duration(values.elapsed);
+      time.textContent = elapsed(values);
       code = values.code;
       given.replaceChildren(...givenParts(values));
       warning.textContent = values.warning;
@@ -69,6 +69,11 @@ export function header(
       }
     },
   };
+}
+
+function elapsed({ elapsed: seconds, status }: HeaderValues): string {
+  if (seconds === null) return "";
+  return status === "running" || status === "starting" ? clock(seconds) : took(seconds);
 }
 
 function givenParts(values: HeaderValues): HTMLElement[] {

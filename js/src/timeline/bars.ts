@@ -1,5 +1,7 @@
 // The bars of a timeline: which there are, and in which lane of its step each one stands.
 
+import { clock, took } from "../shared/duration.ts";
+
 /** [number, step, task, state, start, end]: seconds since the run's start. */
 export type WireBar = [number, string, string, string, number, number | null];
 
@@ -59,25 +61,15 @@ export function ticks(seconds: number, most: number): number[] {
 
 /** Seconds on an axis: 0.2s, 5s, 1:30. */
 export function tickText(seconds: number): string {
-  if (seconds < 60) return `${seconds}s`;
-  const whole = Math.round(seconds);
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const two = (value: number) => String(value).padStart(2, "0");
-  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
-}
-
-/** Seconds of a task: 0.42 s, 12.3 s, 3:05. */
-export function secondsText(seconds: number): string {
-  if (seconds < 10) return `${seconds.toFixed(2)} s`;
-  return seconds < 60 ? `${seconds.toFixed(1)} s` : tickText(seconds);
+  return seconds < 60 ? `${seconds}s` : clock(Math.round(seconds));
 }
 
 /** What is said of a bar. */
 export function barText(bar: Bar, now: number): string {
   const name = `${bar.step}/${bar.task}`;
   if (bar.state === "cloned") return `${name}: cloned`;
-  const seconds = secondsText(Math.max(0, (bar.end ?? now) - bar.start));
-  return `${name}: ${bar.state}, ${seconds}, from ${secondsText(bar.start)}`;
+  const seconds = took(Math.max(0, (bar.end ?? now) - bar.start));
+  return `${name}: ${bar.state}, ${seconds}, from ${took(bar.start)}`;
 }
 
 /** What is said of all tasks of a step. */
@@ -88,7 +80,7 @@ export function groupText({ step, bars }: Group, now: number): string {
   if (cloned) parts.push(`${cloned} cloned`);
   if (worked.length) {
     const longest = Math.max(...worked.map((bar) => (bar.end ?? now) - bar.start));
-    parts.push(`longest ${secondsText(Math.max(0, longest))}`);
+    parts.push(`longest ${took(Math.max(0, longest))}`);
   }
   return `${step}: ${parts.join(", ")}`;
 }

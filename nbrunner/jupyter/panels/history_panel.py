@@ -15,13 +15,14 @@ from nbrunner import client
 from nbrunner.errors import NbrunnerError, RunNotFoundError
 from nbrunner.executing import attach
 from nbrunner.history import STATUSES, History, Page, PastRun
+from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.panels.stored_panel import StoredPanel
-from nbrunner.jupyter.static_view import duration, table_picture
+from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
 
@@ -218,7 +219,7 @@ def cells_of(run: PastRun) -> list[str]:
     return [
         run.pathspec,
         started,
-        duration(run.seconds),
+        elapsed(run.seconds, run.status),
         ", ".join(run.tags),
         given,
         run.user,
