@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MAX_PIXELS, ScrollMap } from "../src/log/scroll_map.ts";
+import { labelWidth } from "../src/log/row.ts";
 import { countText, matchText } from "../src/log/toolbar.ts";
 import { highlighted, lastState, pieces } from "../src/log/visible.ts";
 import { CHUNK, WindowCache, type Line } from "../src/log/window_cache.ts";
@@ -97,4 +98,10 @@ test("counts and matches in words", () => {
   expect(matchText(0, -1, false)).toBe("no match");
   expect(matchText(3, -1, false)).toBe("3 matches");
   expect(matchText(3, 1, true)).toBe("2 of 3+ matches");
+});
+
+test("the column of the tasks is as wide as their names, within limits", () => {
+  expect(labelWidth([])).toBe(8);
+  expect(labelWidth(["start", "train", "end"])).toBe(9);
+  expect(labelWidth(["a_step_with_quite_a_long_name"])).toBe(24);
 });

@@ -3,7 +3,7 @@
 import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { WindowCache, type Line } from "./window_cache.ts";
-import { MORE, rowOf } from "./row.ts";
+import { labelWidth, MORE, rowOf } from "./row.ts";
 import { ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import "./log.css";
@@ -102,6 +102,7 @@ class LogPane implements LogComponent {
     this.values = values;
     if (!before) this.top = values.top ?? 0;
     this.pane.setAttribute("aria-label", values.name);
+    this.pane.style.setProperty("--nbr-label-width", `${labelWidth(values.steps)}ch`);
     this.pane.classList.toggle("nbr-log-wrapped", values.wrap);
     if (before && before.revision !== values.revision) {
       this.cache.clear();

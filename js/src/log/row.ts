@@ -12,6 +12,12 @@ export interface RowOptions {
 /** The class of the button behind a line that was cut; the log listens for all of them. */
 export const MORE = "nbr-log-more";
 
+/** Characters for "step/task": those of the longest step and of a three-digit task, within limits. */
+export function labelWidth(steps: readonly string[]): number {
+  const longest = Math.max(0, ...steps.map((step) => step.length));
+  return Math.min(Math.max(longest + 4, 8), 24);
+}
+
 export function rowOf(line: Line | undefined, number: number, options: RowOptions): HTMLElement {
   const row = html("div", { class: "nbr-log-row", "data-line": number });
   if (!line) {
