@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODULES := js/node_modules/.ready
 BUNDLES := nbrunner/static/log_view.js
+LAB_OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root)
 CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 
 # Nobody is there to answer pip.
@@ -18,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
 	@echo "                execute the quickstart notebook into build/quickstart.html"
-	@echo "make lab        JupyterLab in the folder of the example notebooks"
+	@echo "make lab        JupyterLab with the quickstart notebook, the others beside it"
 	@echo "make test       everything: check, then every test"
 	@echo "make test-fast  the tests that need less than a minute together"
 	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
@@ -43,8 +44,9 @@ test: check $(CHROMIUM)
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "not slow"
 
+# Jupyter refuses to run as root unless told, and in a container one is root.
 lab: $(READY) $(BUNDLES)
-	$(BIN)/jupyter-lab notebooks
+	$(BIN)/jupyter-lab notebooks/quickstart.ipynb $(LAB_OPTIONS)
 
 bench: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python -m tests.benchmarks
