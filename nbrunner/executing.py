@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import weakref
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,9 @@ from nbrunner.timeline import TaskSpan
 if TYPE_CHECKING:
     from metaflow import Run, Task
 
+# By the names of run directories, as long as somebody holds the Runner.
+_RUNNERS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
 _Self = TypeVar("_Self", bound="ExecutingProcess")
 
 
@@ -55,7 +59,7 @@ class ExecutingProcess:
     ----------
     directory : RunDirectory
     runner : Runner, optional
-        Who started it.
+        Who started it, if that was this process.
     supervisor : ProcessIdentity, optional
         Known before it has written down who it is to whoever has just started it.
     """
@@ -66,7 +70,10 @@ class ExecutingProcess:
         runner: Any = None,
         supervisor: ProcessIdentity | None = None,
     ) -> None:
-        self.runner = runner
+        if runner is not None:
+            _RUNNERS[directory.name] = runner
+        #: The Runner that started the run; None once it is gone, and in another process.
+        self.runner = runner or _RUNNERS.get(directory.name)
         self.directory = directory
         #: For the modules of this package: the run behind the handle.
         self.watched = WatchedRun(directory, supervisor)

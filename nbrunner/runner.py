@@ -285,7 +285,7 @@ class Runner:
                 rundir.RECORD,
                 recorded(flow, self._source, subcommand, arguments, self.top_level_options)
                 | (note or {})
-                | {"command": command, "cwd": cwd, "user": user_of(environment)}
+                | {"command": command, **self.settings, "user": user_of(environment)}
                 | {"started": time.time(), "keep": KEEP.note()},
             )
             environment[ending.MARKER] = str(directory.path)

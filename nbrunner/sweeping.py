@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any, Literal
 
 from nbrunner.blocking import Output, drive
@@ -18,6 +17,7 @@ from nbrunner.parameters import parameter_sets
 from nbrunner.record import sweeps
 from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.record.watch import changes_in
+from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note
 
 OnFailure = Literal["continue", "stop"]
@@ -251,7 +251,7 @@ class Sweep:
 
     async def _started(self, index: int) -> ExecutingRun:
         if self._runner is None:
-            self._runner = _runner_again(self._directory.content)
+            self._runner = runner_like(self._directory.content["file"], self._directory.content)
         arguments = self.parameters[index]
         run = await start_with_note(self._runner, arguments, self._directory.note(index))
         self._handles[index] = run
@@ -383,19 +383,3 @@ def _made(
     made = Sweep(sweeps.create(content), runner)
     made.parameters = sets  # as they were given; on disk is what JSON can hold
     return made
-
-
-def _runner_again(content: Mapping[str, Any]) -> Runner:
-    if content["env"]:
-        raise BadValueError(
-            f"the Runner of this sweep had values for {', '.join(content['env'])}, which are "
-            "not written down: give it again, attach_sweep(name, runner)"
-        )
-    cwd = content["cwd"] if Path(content["cwd"]).is_dir() else None
-    return Runner(
-        content["file"],
-        show_output=False,
-        cwd=cwd,
-        profile=content["profile"],
-        **content["top_level_options"],
-    )

@@ -24,6 +24,7 @@ FILES = {
 ROWS = (
     ("nbrunner.jupyter", "nbrunner.__main__"),
     ("nbrunner.sweeping", "nbrunner.history", "nbrunner.doctor"),
+    ("nbrunner.rerunning",),
     ("nbrunner.runner",),
     ("nbrunner.executing",),
     ("nbrunner.flow", "nbrunner.client"),

@@ -11,7 +11,7 @@ _LAST_CHARACTERS = 6000
 
 def unsuccessful_runs(state: Path) -> Iterator[tuple[str, str]]:
     """Yield a title and the end of the logs of each run that did not succeed."""
-    for directory in sorted(state.glob("runs/*")):
+    for directory in sorted(state.glob("runs/[0-9]*")):
         record = directory / "exit.json"
         ended = json.loads(record.read_text()) if record.exists() else {}
         if ended.get("returncode") == 0:

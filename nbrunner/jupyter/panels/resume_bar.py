@@ -16,6 +16,7 @@ from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.panels.panel import close_all
 from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
 
 FROM_FAILURE = "where it ended"
@@ -79,12 +80,10 @@ class ResumeBar(ipywidgets.VBox):
         self._on_start(handle)
 
     def _runner(self) -> Runner:
-        record = self._recorded.record if self._recorded else {}
-        cwd = record.get("cwd")
-        cwd = cwd if cwd and Path(cwd).is_dir() else None
-        runner = Runner(self._flows[self.flow.value], cwd=cwd, show_output=False)
-        runner.top_level_options = record.get("top_level_options", {})
-        return runner
+        flow = self._flows[self.flow.value]
+        if self._recorded is None:
+            return Runner(flow, show_output=False)
+        return runner_of(self._recorded, flow)
 
     def close(self) -> None:
         """Close all of it; the new run goes on."""

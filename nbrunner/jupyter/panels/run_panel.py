@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets
 
-from nbrunner.errors import NbrunnerError, StateError
+from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
@@ -32,7 +32,7 @@ from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
 from nbrunner.record.logindex import MergedLog
-from nbrunner.runner import Runner
+from nbrunner.rerunning import runner_of
 from nbrunner.status import LABELS
 
 _SHOWN_LAST_SECONDS = 10.0
@@ -179,7 +179,8 @@ class RunPanel(Panel):
     async def _resume(self) -> None:
         """Resume the run, and show the new one below."""
         try:
-            handle = await _resumed(self.running)
+            origin = self.running.attributes["run_id"]
+            handle = await runner_of(self.running).async_resume(origin_run_id=origin)
         except NbrunnerError as error:
             self._stopping = None
             self._tell(error)
@@ -192,22 +193,6 @@ class RunPanel(Panel):
         with self.header.hold_sync():
             self.header.warning = self._error
             self.header.actions = self._actions(self.running.status)
-
-
-async def _resumed(running: ExecutingProcess) -> ExecutingProcess:
-    """Start to resume a run, with the flow and the options that it was started with."""
-    runner = running.runner
-    if runner is None:
-        record = running.record
-        if "flow" not in record:
-            raise StateError(
-                f"the record of {running.pathspec} is damaged: it does not tell the flow's file; "
-                f"resume with %flowrun FLOW resume --origin-run-id {running.attributes['run_id']}"
-            )
-        runner = Runner(record["flow"]["file"], cwd=record["cwd"], show_output=False)
-        runner.top_level_options = record.get("top_level_options", {})
-    handle: ExecutingProcess = await runner.async_resume(origin_run_id=running.attributes["run_id"])
-    return handle
 
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:

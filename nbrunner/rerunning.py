@@ -1,0 +1,69 @@
+"""A Runner like the one that started an earlier run, or began an earlier sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbrunner.errors import BadValueError, StateError
+from nbrunner.executing import ExecutingProcess
+from nbrunner.runner import Runner
+
+
+def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
+    """Return a Runner with the settings that were written down.
+
+    Parameters
+    ----------
+    flow : path-like or FlowSpec class
+    settings : mapping
+        ``cwd``, ``profile``, ``top_level_options``, and ``env``: the names of its variables.
+
+    Raises
+    ------
+    BadValueError
+        The values of variables would be needed: they may be secrets, and are not kept.
+    """
+    if settings.get("env"):
+        raise BadValueError(
+            f"the Runner had values of its own for {', '.join(settings['env'])}, which are not "
+            "written down: make one that has them, Runner(..., env={...})"
+        )
+    cwd = settings.get("cwd")
+    return Runner(
+        flow,
+        show_output=False,
+        cwd=cwd if cwd and Path(cwd).is_dir() else None,
+        profile=settings.get("profile"),
+        **settings.get("top_level_options", {}),
+    )
+
+
+def runner_of(running: ExecutingProcess, flow: Any = None) -> Runner:
+    """Return who started a run, or a Runner like it: with its flow, folder and options.
+
+    Parameters
+    ----------
+    flow : path-like or FlowSpec class, optional
+        Another flow to run, an edited one say, with all else the same.
+
+    Raises
+    ------
+    StateError
+        The record of the run is damaged.
+    BadValueError
+        See `runner_like`.
+    """
+    known: Runner | None = running.runner
+    if known is not None and flow is None:
+        return known
+    if known is not None:
+        return Runner(flow, False, **known.process_options, **known.top_level_options)
+    record = running.record
+    if flow is None and "flow" not in record:
+        raise StateError(
+            f"the record of {running.pathspec} is damaged: it does not tell the flow's file; "
+            f"resume with %flowrun FLOW resume --origin-run-id {running.attributes['run_id']}"
+        )
+    return runner_like(flow or record["flow"]["file"], record)
