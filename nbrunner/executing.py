@@ -13,15 +13,15 @@ from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbrunner import client
+from nbrunner import client, origins
 from nbrunner.blocking import drive
 from nbrunner.errors import BadValueError, CleanedUpError
 from nbrunner.failure import (
     Failure,
+    as_written,
     failed_task,
     failure_of_run,
     failure_of_task,
-    in_cell,
 )
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
@@ -194,9 +194,7 @@ class ExecutingProcess:
         else:
             failure = failure_of_task(*failed, stdout, self._stored_task(*failed))
         flow = self._record.get("flow", {})
-        if not flow.get("cell"):
-            return failure
-        return in_cell(failure, flow["file"], flow["cell"], flow["line_offset"])
+        return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
 
     def _stored_task(self, step: str, task_id: str) -> Task | None:
         pathspec = f"{self.pathspec}/{step}/{task_id}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nbrunner.origins import Origin, in_origins, is_cell, origin_of
 from nbrunner.progress import STATES, ProgressTracker, parse_line
 from nbrunner.userfiles import is_users
 
@@ -40,7 +42,7 @@ class SourceLine:
     @property
     def place(self) -> str:
         """Where it is: ``/flows/train.py:12``, ``Cell In[3], line 12``."""
-        separator = ", line " if self.file.startswith("Cell") else ":"
+        separator = ", line " if is_cell(self.file) else ":"
         return f"{self.file}{separator}{self.line}"
 
 
@@ -77,20 +79,17 @@ class Failure:
         return "\n".join(lines)
 
 
-def in_cell(failure: Failure, file: str, cell: str, line_offset: int = 0) -> Failure:
-    """Return the failure with the notebook's cell named in place of the file made from it."""
+def as_written(failure: Failure, file: str, origins: Sequence[Origin]) -> Failure:
+    """Return the failure with what the user wrote named in place of the file made from it."""
 
-    def named(match: re.Match[str]) -> str:
-        return f"{cell}, line {int(match['line']) - line_offset}"
+    def own(each: SourceLine) -> SourceLine:
+        found = origin_of(origins, each.line) if each.file == file else None
+        return replace(each, file=found[0], line=found[1]) if found else each
 
-    place = re.compile(rf'File "{re.escape(file)}", line (?P<line>\d+)')
     return replace(
         failure,
-        traceback=place.sub(named, failure.traceback),
-        source=tuple(
-            replace(each, file=cell, line=each.line - line_offset) if each.file == file else each
-            for each in failure.source
-        ),
+        traceback=in_origins(failure.traceback, file, origins),
+        source=tuple(map(own, failure.source)),
     )
 
 

@@ -31,7 +31,7 @@ ROWS = (
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
-    ("nbrunner.errors", "nbrunner.userfiles", "nbrunner.status"),
+    ("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nbrunner.errors import BadValueError
+from nbrunner.origins import Origin
 
 _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 # The flow file has these of its own; a class body reads __name__. What a script says of its
@@ -43,8 +44,8 @@ _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 def flow_file_text(
     flow: type, namespace: Mapping[str, Any], folders: Sequence[str] = ()
-) -> tuple[str, int]:
-    """Return the text of a flow file for a class, and the lines of its prelude.
+) -> tuple[str, tuple[Origin, ...]]:
+    """Return the text of a flow file for a class, and where its lines come from.
 
     Parameters
     ----------
@@ -68,9 +69,8 @@ def flow_file_text(
         )
     collector = _Collector(flow.__name__, namespace)
     collector.add_statement(cell, home)
-    prelude, body = collector.text(cell, import_path_line(folders))
-    main = f"\n\nif __name__ == '__main__':\n    {flow.__name__}()\n"
-    return prelude + body + main, prelude.count("\n")
+    text, origins = collector.text(cell, import_path_line(folders))
+    return f"{text}\n\nif __name__ == '__main__':\n    {flow.__name__}()\n", origins
 
 
 class _Cell:
@@ -174,16 +174,30 @@ class _Collector:
                 "definition into the flow's cell"
             )
 
-    def text(self, home: _Cell, first_line: str) -> tuple[str, str]:
-        """Return the prelude (whole lines) and the flow's own cell, blank where unused."""
-        foreign = [
-            each.source_of(statement)
-            for each, statement in self._own
-            if each.filename != home.filename
-        ]
-        future = [home.source_of(each) for each in home.statements if _is_future(each)]
-        lines = [*future, first_line, *self._foreign, *foreign]
-        prelude = "".join(f"{line}\n" for line in lines)
+    def text(self, home: _Cell, first_line: str) -> tuple[str, tuple[Origin, ...]]:
+        """Return a prelude and the flow's own cell, blank where unused, and their origins."""
+        future = [each for each in home.statements if _is_future(each)]
+        lines = [line for each in future for line in home.source_of(each).splitlines()]
+        lines += [first_line, *self._foreign]
+        origins = []
+        for cell, statement in self._own:
+            if cell.filename != home.filename:
+                source = cell.source_of(statement).splitlines()
+                first = len(lines) + 1
+                origins.append(self._origin(first, len(source), cell, statement))
+                lines += source
+        rows = self._rows(home)
+        origins.append(self._origin(len(lines) + 1, len(rows), home))
+        return "\n".join([*lines, *rows]), tuple(origins)
+
+    def _origin(
+        self, first: int, count: int, cell: _Cell, statement: ast.stmt | None = None
+    ) -> Origin:
+        line = 1 if statement is None else _with_decorators(statement).lineno
+        return Origin(first, first + count - 1, _told(cell.filename, self._namespace), line)
+
+    def _rows(self, home: _Cell) -> list[str]:
+        """Return the lines of the flow's own cell, blank where nothing is used."""
         rows = [""] * len(home.text.splitlines())
         own = [
             statement
@@ -194,7 +208,16 @@ class _Collector:
             first = _with_decorators(statement).lineno - 1
             for row, line in enumerate(home.source_of(statement).splitlines(), start=first):
                 rows[row] = f"{rows[row]}; {line}" if rows[row] else line
-        return prelude, "\n".join(rows)
+        return rows
+
+
+def _told(filename: str, namespace: Mapping[str, Any]) -> str:
+    """Return what tracebacks call a file: of a cell, what the notebook's own shell calls it."""
+    shell = namespace.get("get_ipython")
+    compiler = getattr(shell() if callable(shell) else None, "compile", None)
+    name_of = getattr(compiler, "format_code_name", None)
+    found = name_of(filename) if name_of else None
+    return " ".join(found) if found else filename
 
 
 def import_path_line(folders: Sequence[str]) -> str:

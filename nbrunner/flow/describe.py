@@ -180,12 +180,12 @@ def _error(error: Json, source: FlowSource) -> Exception:
     if error["kind"] == "value":
         return BadValueError(error["message"])
     if error["kind"] == "flow":
-        return FlowLoadError(f"{source.file}: {error['message']}")
+        return FlowLoadError(f"{source.cell or source.file}: {error['message']}")
     if error["type"] == "SystemExit":
-        what = f"{source.file} exits with {error['code']!r} when it is imported"
+        what = f"{source.cell or source.file} exits with {error['code']!r} when it is imported"
     else:
-        what = f"{source.file} raises {error['type']} when it is imported"
-    message = f"{what}:\n{error['traceback']}".rstrip()
+        what = f"{source.cell or source.file} raises {error['type']} when it is imported"
+    message = source.named(f"{what}:\n{error['traceback']}".rstrip())
     if error["family"] == "syntax":
         raised = FlowSyntaxError(message)
         raised.filename, raised.lineno = error["filename"], error["lineno"]

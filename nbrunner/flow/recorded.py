@@ -7,6 +7,7 @@ from typing import Any
 
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource
+from nbrunner.origins import to_json
 
 _MAX_DOC = 400
 
@@ -23,8 +24,8 @@ def recorded(
         "flow": {
             "name": flow.name,
             "file": flow.file,
-            "line_offset": source.line_offset,
             "cell": source.cell,
+            "origins": to_json(source.origins),
             "steps": [step.name for step in flow.steps],
             "following": flow.following,
             "types": {step.name: step.type for step in flow.steps},

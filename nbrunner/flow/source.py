@@ -15,6 +15,7 @@ from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
 from nbrunner.flow.cells import flow_file_text, import_path_line
+from nbrunner.origins import Origin, in_origins, is_cell
 from nbrunner.record.registry import state_directory
 
 _MAX_WRITTEN = 500
@@ -30,16 +31,23 @@ class FlowSource:
         Absolute path of the file that Metaflow executes.
     flow_name : str or None
         The class that is meant; None: the only one in the file.
-    line_offset : int
-        Lines that stand in the file above the first line of the cell it was made from.
-    cell : str
-        What tracebacks call that cell; empty for a file of the user's own.
+    origins : tuple of Origin
+        Where the lines of a generated file come from; none for a file of the user's own.
     """
 
     file: Path
     flow_name: str | None = None
-    line_offset: int = 0
-    cell: str = ""
+    origins: tuple[Origin, ...] = ()
+
+    @property
+    def cell(self) -> str:
+        """What a notebook calls the cell that defines the flow; empty for any other flow."""
+        name = self.origins[-1].name if self.origins else ""
+        return name if is_cell(name) else ""
+
+    def named(self, text: str) -> str:
+        """Return a text with the generated file's lines told as the user's own."""
+        return in_origins(text, str(self.file), self.origins)
 
 
 def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
@@ -72,9 +80,9 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     module = sys.modules.get(flow.__module__)
     if flow.__module__ == "__main__" or module is None:
         folders = list(dict.fromkeys((*_script_folder(module), cwd or os.getcwd())))
-        text, line_offset = flow_file_text(flow, vars(module) if module else {}, folders)
+        text, origins = flow_file_text(flow, vars(module) if module else {}, folders)
         file = write_flow_file(flow.__name__, text)
-        return FlowSource(file, flow.__name__, line_offset)
+        return FlowSource(file, flow.__name__, origins)
     return _module_source(flow)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nbrunner.errors import BadValueError, FlowSyntaxError
 from nbrunner.flow.cells import import_path_line
 from nbrunner.flow.source import FlowSource, write_flow_file
+from nbrunner.origins import Origin
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +55,8 @@ def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
     name = _flow_name(tree, cell)
     main = "" if _has_main(tree) else f"\n\nif __name__ == '__main__':\n    {name}()\n"
     file = write_flow_file(name, _with_path(tree, text, import_path_line(folders)) + main)
-    return CellFlow(file, name, 0, cell, text)
+    origin = Origin(1, len(text.splitlines()) + 1, cell, 1)
+    return CellFlow(file, name, (origin,), text)
 
 
 def _with_path(tree: ast.Module, text: str, path_line: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from IPython.display import DisplayHandle, display
@@ -17,6 +17,7 @@ from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
+from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
 from nbrunner.sweeping import Sweep
 
@@ -137,18 +138,23 @@ class PlainShown:
 
     def wait(self, running: ExecutingProcess) -> bool:
         try:
-            return wait_for(running, Detach(), self._on_interrupt, self._line)
+            return wait_for(running, Detach(), self._on_interrupt, self._line_of(running))
         except KeyboardInterrupt:
             print(f"{name_of(running)}: {running.status}")  # noqa: T201
             raise
 
-    def _line(self, stream: str, line: str) -> str | None:
-        """Return what to print of a line; a saved notebook has no room for millions."""
-        if self._left == 0:
-            self._unshown += 1
-            return None
-        self._left -= 1
-        return f"{line}\n"
+    def _line_of(self, running: ExecutingProcess) -> Callable[[str, str], str | None]:
+        """Return what tells how a line is printed; a saved notebook has no room for millions."""
+        rename = as_written(running)
+
+        def shown(_stream: str, line: str) -> str | None:
+            if self._left == 0:
+                self._unshown += 1
+                return None
+            self._left -= 1
+            return f"{rename(line)}\n"
+
+        return shown
 
     def left_running(self, running: ExecutingProcess) -> None:
         print(f"{name_of(running)} runs in the background: `running` follows it")  # noqa: T201

@@ -14,6 +14,7 @@ from nbrunner.executing import ExecutingProcess
 from nbrunner.failure import Failure
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.plain_text import visible
+from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import step_svg
 from nbrunner.record.logfile import last_lines
 from nbrunner.status import LABELS
@@ -67,7 +68,8 @@ class Facts:
         self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
         self.types: Mapping[str, str] = record.get("flow", {}).get("types", {})
         self.failure: Failure | None = running.failure
-        self.log, self.lines_above = last_lines(_logs(running), log_lines)
+        lines, self.lines_above = last_lines(_logs(running), log_lines)
+        self.log = list(map(as_written(running), lines))
         self.load = load_code(running)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from nbrunner import origins
 from nbrunner.errors import RunStartError
 from nbrunner.launch import ending
 from nbrunner.launch.launcher import SUPERVISOR_LOG
@@ -59,4 +60,5 @@ def _message(run: WatchedRun, what: str) -> str:
         last = tail(run.directory.log(stream), _SHOWN_LINES)
         if last:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
-    return "\n".join(lines)
+    known = origins.from_json(flow.get("origins"))
+    return origins.in_origins("\n".join(lines), flow.get("file", ""), known)

@@ -100,6 +100,26 @@ def test_a_failed_run_fails_the_cell_in_short_and_the_fixed_cell_resumes_it(plai
     assert plain.execute(code).result == "('successful', 1)"
 
 
+def test_a_failed_class_of_ordinary_cells_names_these_cells(plain):
+    plain.execute("def divided(value):\n    # above\n    return 1 / value").checked()
+    plain.execute("# a comment\n\n" + TRAIN.replace("1 / self.total", "divided(self.total)"))
+    shown = plain.execute("%flowrun TrainFlow --no-pylint --n 1")
+    lines = [line.strip() for line in shown.traceback.splitlines()]
+    assert lines[2:6] == [
+        "Cell In[4], line 27, in end",
+        "print('inverse', divided(self.total))",
+        "Cell In[3], line 3, in divided",
+        "return 1 / value",
+    ]
+    assert "Cell In[4], line 27, in end" in shown.stdout
+    assert "/flows/" not in shown.stdout + shown.traceback
+    picture = "from nbrunner.jupyter.static_view import picture\n"
+    picture += "print(picture(running, 100)['text/html'])"
+    shown = plain.execute(picture).checked().stdout
+    assert "Cell In[3], line 3, in divided" in shown
+    assert "/flows/" not in shown
+
+
 def test_no_raise_error_and_another_name_for_the_run(plain):
     shown = plain.execute(cell("-o worst --no-raise-error --no-pylint --n 1")).checked()
     assert "ZeroDivisionError" in shown.stdout

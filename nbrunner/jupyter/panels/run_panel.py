@@ -17,6 +17,7 @@ from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, wait_for
 from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import (
@@ -81,7 +82,7 @@ class RunPanel(Panel):
             self._log,
             FEED.submit,
             file_name=f"{name.replace('/', '-')}.log",
-            rename=_cell_named(flow),
+            rename=as_written(running),
             steps=list(flow.get("steps", ())),
         )
         # A click on a step filters the log by it, and the other way round.
@@ -197,14 +198,6 @@ class RunPanel(Panel):
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:
     return [[name, str(value)] for name, value in running.parameters.items() if name != "tags"]
-
-
-def _cell_named(flow: dict[str, Any]) -> Any:
-    """Return what puts the notebook's cell in the place of the file made from it."""
-    file, cell = flow.get("file", ""), flow.get("cell", "")
-    if not cell:
-        return str
-    return lambda text: text.replace(f'File "{file}"', cell)
 
 
 class PanelShown:

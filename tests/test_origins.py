@@ -1,0 +1,76 @@
+"""Tracebacks and logs name what the user wrote, not the file made from it."""
+
+from __future__ import annotations
+
+import pytest
+from support.scripts import run_script
+
+from nbrunner import origins
+from nbrunner.origins import Origin
+
+KNOWN = (Origin(3, 4, "Cell In[1]", 7), Origin(5, 9, "/work/script.py", 1))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (3, "Cell In[1], line 7"),
+        (4, "Cell In[1], line 8"),
+        (5, 'File "/work/script.py", line 1'),
+        (9, 'File "/work/script.py", line 5'),
+        (2, 'File "/state/F.py", line 2'),
+        (10, 'File "/state/F.py", line 10'),
+    ],
+)
+def test_a_place_is_told_as_its_origin(line, told):
+    text = f'  File "/state/F.py", line {line}, in start'
+    assert origins.in_origins(text, "/state/F.py", KNOWN) == f"  {told}, in start"
+
+
+def test_what_names_another_file_or_has_no_origin_stays():
+    text = 'File "/state/FF.py", line 5, in start'
+    assert origins.in_origins(text, "/state/F.py", KNOWN) == text
+    assert origins.in_origins(text, "/state/FF.py", ()) == text
+
+
+def test_origins_come_back_from_a_record():
+    assert origins.from_json(origins.to_json(KNOWN)) == KNOWN
+    assert origins.from_json(None) == ()
+
+
+SCRIPT = """\
+    from metaflow import FlowSpec, step
+    from nbrunner import Runner
+
+    def divided(value):
+        return 1 / value
+
+    class ScriptFlow(FlowSpec):
+
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            divided(0)
+
+    if __name__ == '__main__':
+        running = Runner(ScriptFlow, show_output=False, pylint=False).run()
+        print(running.failure)
+        print('flows/' in running.failure.traceback, __file__ in running.failure.traceback)
+"""
+
+
+@pytest.mark.slow
+def test_a_failed_flow_of_a_script_names_the_script(tmp_path):
+    printed = run_script(tmp_path, SCRIPT)
+    script = tmp_path / "script.py"
+    assert printed == [
+        "step end, task 2: ZeroDivisionError: division by zero",
+        f"  {script}:15, in end",
+        "    divided(0)",
+        f"  {script}:5, in divided",
+        "    return 1 / value",
+        "False True",
+    ]
