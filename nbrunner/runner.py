@@ -8,11 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, RunStartError
+from nbrunner.errors import RunStartError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
@@ -20,7 +19,12 @@ from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
-from nbrunner.launch.environment import run_environment, user_of
+from nbrunner.launch.environment import (
+    checked_directory,
+    checked_env,
+    run_environment,
+    user_of,
+)
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
@@ -77,7 +81,7 @@ class Runner:
         file_read_timeout: float = 3600,
         **top_level_options: Any,
     ) -> None:
-        self._cwd = None if cwd is None else _directory(cwd)
+        self._cwd = None if cwd is None else checked_directory(cwd)
         self._source: FlowSource = flow_source(flow_file, self._cwd)
         self.flow_file = str(self._source.file)
         #: The class's name, if the flow was given by its class.
@@ -86,7 +90,7 @@ class Runner:
         self.file_read_timeout = file_read_timeout
         self.top_level_options = top_level_options
         self._profile = profile
-        self._env = _checked_env(env)
+        self._env = checked_env(env)
         self._started: list[ExecutingProcess] = []
         LAUNCHER.prepare(run_environment(self._env, self._profile))
 
@@ -245,6 +249,10 @@ class Runner:
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
     ) -> _E:
         handle = await self._launch(kind, subcommand, arguments, note)
+        await self._until_named(handle)
+        return handle
+
+    async def _until_named(self, handle: ExecutingProcess) -> None:
         try:
             await until_started(handle.watched, self.file_read_timeout)
         except RunStartError:
@@ -254,7 +262,6 @@ class Runner:
             await ending.end(handle.watched, StopRequest())
             self._forget(handle)
             raise
-        return handle
 
     async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
         return await describe_source(
@@ -309,28 +316,20 @@ async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
         output.write(stream, f"{line}\n")
 
 
+async def begin(runner: Runner, subcommand: Subcommand, arguments: Json) -> ExecutingProcess:
+    """Start a run without waiting for its id; `until_named` does, and has to follow."""
+    kind = ExecutingTask if subcommand == "spin" else ExecutingRun
+    return await runner._launch(kind, subcommand, arguments)
+
+
+async def until_named(runner: Runner, handle: ExecutingProcess) -> None:
+    """Wait until a run that was begun has its id; raise and clean up as `Runner.async_run`."""
+    await runner._until_named(handle)
+
+
 async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:
     """Do as `Runner.async_run`, and write a note into the run's record."""
     return await runner._until_started(ExecutingRun, "run", arguments, note)
-
-
-def _directory(given: str | os.PathLike[str]) -> str:
-    path = Path(given).expanduser().absolute()
-    if not path.is_dir():
-        raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
-    return str(path)
-
-
-def _checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
-    for name, value in (env or {}).items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise BadTypeError(
-                f"env: expected names and values of type str, got {name!r}: {value!r} of type "
-                f"{type(value).__name__}"
-            )
-        if not name or "=" in name or "\0" in name + value:
-            raise BadValueError(f"env: the system cannot hold {name!r}: {value!r}")
-    return dict(env or {})
 
 
 class NBRunner:

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { MAX_PIXELS, ScrollMap } from "../src/log/scroll_map.ts";
 import { labelWidth } from "../src/log/row.ts";
-import { countText, matchText } from "../src/log/toolbar.ts";
+import { copiedText, countText, matchText } from "../src/log/toolbar.ts";
 import { highlighted, lastState, pieces } from "../src/log/visible.ts";
 import { CHUNK, WindowCache, type Line } from "../src/log/window_cache.ts";
 
@@ -104,4 +104,8 @@ test("the column of the tasks is as wide as their names, within limits", () => {
   expect(labelWidth([])).toBe(8);
   expect(labelWidth(["start", "train", "end"])).toBe(9);
   expect(labelWidth(["a_step_with_quite_a_long_name"])).toBe(24);
+});
+
+test("a copy that is not of all lines says so", () => {
+  expect([0, 1234, null].map(copiedText)).toEqual(["✓", "✓ but 1,234 lines above: download", "✗"]);
 });

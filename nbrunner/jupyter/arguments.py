@@ -88,6 +88,15 @@ class Options:
     doctor: bool = False
     help: bool = False
 
+    @property
+    def words(self) -> list[str]:
+        """What a line says to have a run start so: profile, variables, directory."""
+        found = [word for name in self.env for word in ("--env", f"{name}={self.env[name]}")]
+        for option in ("profile", "cwd"):
+            if getattr(self, option) is not None:
+                found += [f"--{option}", getattr(self, option)]
+        return found
+
     @classmethod
     def configured(cls, config: FlowRun) -> Options:
         """Return what applies where the line says nothing."""

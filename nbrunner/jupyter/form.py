@@ -82,11 +82,16 @@ def words_of_form(flow: FlowDescription, values: Values) -> list[Word]:
     behind: list[Word] = []
     for field in fields_of(flow):
         value = values.get(field["name"], field["value"])
-        if value == field["value"] or (value == "" and not field["required"]):
+        if value == field["value"] or (value == "" and not _can_be_empty(field)):
             continue
         words = before if field["group"] == "config" or _is_top(flow, field) else behind
         words += words_of_field(flow, field, value)
     return [*before, Word("run"), *behind]
+
+
+def _can_be_empty(field: Mapping[str, Any]) -> bool:
+    """Tell whether a field that was emptied stands for an empty text, not for the default."""
+    return field["kind"] == "str" and field["group"] == "parameter" and not field["required"]
 
 
 def words_of_field(flow: FlowDescription, field: Mapping[str, Any], value: Any) -> list[Word]:

@@ -17,7 +17,8 @@ from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, is_ours
-from nbrunner.runner import Runner
+from nbrunner.jupyter.plain_text import visible
+from nbrunner.runner import Runner, begin, until_named
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,23 @@ class Launch:
     @property
     def python(self) -> str:
         """The Python that does the same."""
-        return python_code(self.runner, self.call)
+        flow = self.runner.flow_name or repr(self.runner.flow_file)
+        given = {**self.runner.process_options, **self.call.top_level}
+        return python_code(flow, given, self.call.subcommand, self.call.arguments)
 
-    async def start(self) -> ExecutingProcess:
-        """Start the run; return when it has its id."""
-        arguments = dict(self.call.arguments)
-        if self.call.subcommand == "spin":
-            return await self.runner.async_spin(arguments.pop("pathspec", None), **arguments)
-        if self.call.subcommand == "resume":
-            return await self.runner.async_resume(**arguments)
-        return await self.runner.async_run(**arguments)
+    async def begin(self) -> ExecutingProcess:
+        """Start the run without waiting for its id; `until_named` has to follow."""
+        return await begin(self.runner, self.call.subcommand, self.call.arguments)
+
+    async def until_named(self, running: ExecutingProcess) -> None:
+        """Wait until the run that was begun has its id.
+
+        Raises
+        ------
+        RunStartError
+            It ended before.
+        """
+        await until_named(self.runner, running)
 
 
 def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launch:
@@ -160,14 +168,21 @@ def is_flow(value: Any) -> bool:
     return is_flow_class(value) or isinstance(value, FlowSource)
 
 
-def python_code(runner: Runner, call: Call) -> str:
-    """Return the Python that makes the same call."""
-    flow = runner.flow_name or runner.flow_file
-    first = [flow if runner.flow_name else repr(flow)]
-    given = {**runner.process_options, **call.top_level}
-    first += [f"{name}={value!r}" for name, value in given.items()]
-    rest = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
-    return f"running = Runner({', '.join(first)}).{call.subcommand}({rest})"
+def python_code(
+    flow: str, settings: Mapping[str, Any], subcommand: str, arguments: Mapping[str, Any]
+) -> str:
+    """Return the Python that starts a run.
+
+    Parameters
+    ----------
+    flow : str
+        The class's name, or the file's path as Python spells it.
+    settings, arguments : mapping
+        The keyword arguments of Runner and of its method.
+    """
+    first = ", ".join([flow, *(f"{name}={value!r}" for name, value in settings.items())])
+    rest = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"running = Runner({first}).{subcommand}({rest})"
 
 
 class Detach:
@@ -261,4 +276,5 @@ def failed(running: ExecutingProcess) -> FlowFailedError:
     name = running.pathspec or running.directory.name
     if failure is None:
         return FlowFailedError(f"{name}: {running.status}")
-    return FlowFailedError(f"{name} failed\n{failure}\n(all of it: running.failure.traceback)")
+    said = visible(str(failure))
+    return FlowFailedError(f"{name} failed\n{said}\n(all of it: running.failure.traceback)")

@@ -47,7 +47,7 @@ class FlowMagics(Magics):
     def flowrun(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> None:
-        """Run a flow; see ``%flowrun --help``."""
+        # Its docstring, which `%flowrun?` shows, is the table of `--help`.
         with usage_errors():
             words = self._words(line, local_ns)
             options, rest = take_options(words, Options.configured(self._config))
@@ -130,15 +130,9 @@ class FlowMagics(Magics):
     def _run(self, launch: launching.Launch) -> None:
         options = launch.options
         show = showing.shown(self.shell, self._config, launch)
-        try:
-            with usage_errors():
-                running = drive(lambda output: launch.start())
-        except BaseException:
-            show.withdraw()
-            raise
+        running = self._started(launch, show)
         self._latest = running
         self.shell.user_ns["running"] = running
-        show.follow(running)
         if options.block:
             over = show.wait(running)
         else:
@@ -151,6 +145,21 @@ class FlowMagics(Magics):
             show.ended(running)
             if options.raise_error and running.status != "successful":
                 raise launching.failed(running)
+
+    def _started(self, launch: launching.Launch, show: showing.Shown) -> ExecutingProcess:
+        """Start a run, shown from the moment that it is starting; return once it has its id."""
+        running: ExecutingProcess | None = None
+        try:
+            with usage_errors():
+                running = begun = drive(lambda output: launch.begin())
+                show.follow(begun)
+                drive(lambda output: launch.until_named(begun))
+        except BaseException:
+            show.withdraw()
+            if running is not None:  # interrupted before anybody waited for its id
+                running.stop()
+            raise
+        return running
 
     def _show_latest(self) -> None:
         running = self._latest
@@ -171,6 +180,9 @@ class FlowMagics(Magics):
             return [attach(names[0])]
         latest = self._latest
         return [latest] if latest is not None and latest.status == "running" else []
+
+
+FlowMagics.flowrun.__doc__ = help_text()
 
 
 def cleaned(config: FlowRun) -> str:

@@ -10,7 +10,7 @@ import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nbrunner.executing import ExecutingProcess
+from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.plain_text import visible
@@ -79,8 +79,8 @@ def _logs(running: ExecutingProcess) -> list[Path]:
 
 def load_code(running: ExecutingProcess) -> str:
     """Return the Python that gives the run again."""
-    if running.pathspec is None:
-        return ""
+    if running.pathspec is None or not isinstance(running, ExecutingRun):
+        return ""  # what spin leaves behind is not among Metaflow's runs
     return f"metaflow.Run({running.pathspec!r})"
 
 

@@ -1,10 +1,13 @@
-"""The environment that a run starts with."""
+"""The environment and the directory that a run starts with."""
 
 from __future__ import annotations
 
 import os
 import pwd
 from collections.abc import Mapping
+from pathlib import Path
+
+from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
 
 _USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 
@@ -48,3 +51,36 @@ def user_name() -> str:
     except KeyError:  # a user id without an entry, as some clusters give out
         return f"uid{os.getuid()}"
     return "superuser" if name == "root" else name
+
+
+def checked_directory(given: str | os.PathLike[str]) -> str:
+    """Return the absolute path of a directory to run in.
+
+    Raises
+    ------
+    FlowNotFoundError
+        There is no such directory.
+    """
+    path = Path(given).expanduser().absolute()
+    if not path.is_dir():
+        raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
+    return str(path)
+
+
+def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
+    """Return variables that the system can hold.
+
+    Raises
+    ------
+    BadTypeError, BadValueError
+        It cannot hold one of them.
+    """
+    for name, value in (env or {}).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise BadTypeError(
+                f"env: expected names and values of type str, got {name!r}: {value!r} of type "
+                f"{type(value).__name__}"
+            )
+        if not name or "=" in name or "\0" in name + value:
+            raise BadValueError(f"env: the system cannot hold {name!r}: {value!r}")
+    return dict(env or {})

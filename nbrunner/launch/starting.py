@@ -42,6 +42,8 @@ def _how_it_ended(run: WatchedRun) -> str:
         return f"was lost before it had started: its supervisor ended\n{log}".rstrip()
     if record["error"]:
         return f"could not be started: {record['error']}"
+    if record["stop"] == "stopped":
+        return "was stopped before Metaflow started the run"
     code = record["returncode"]
     how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     hint = ""

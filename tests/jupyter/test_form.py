@@ -86,6 +86,8 @@ def test_words_are_of_what_was_changed(flow):
     assert text(words_of_form(flow, values)) == [
         *("run", "--a-ratio", "0.5", "--flag", "False", "--text", "it's $5 {x}"),
     ]
+    emptied = {"a_ratio": "1", "text": "", "number": "", "table": ""}
+    assert text(words_of_form(flow, emptied)) == ["run", "--a-ratio", "1", "--text", ""]
     values = {"a_ratio": "1", "tags": "one\ntwo words\n", "decospecs": "retry", "conf": "{}"}
     assert text(words_of_form(flow, values)) == [
         *("--config-value", "conf", "{}", "--with", "retry", "run", "--a-ratio", "1"),

@@ -33,7 +33,8 @@ export interface LogRequests {
   match(index: number, revision: number): Promise<number>;
   whole(number: number, revision: number): Promise<string>;
   download(): Promise<void>;
-  copy(): Promise<boolean>;
+  /** Give how many lines above were too many for the clipboard; null where it may not be written. */
+  copy(): Promise<number | null>;
   set(values: Partial<LogValues>): void;
   /** Have views that are made later know something; the kernel need not. */
   keep(values: Partial<LogValues>): void;

@@ -26,6 +26,12 @@ export function matchText(matches: number, current: number, counting: boolean): 
   return current >= 0 ? `${grouped(current + 1)} of ${all}` : all;
 }
 
+/** What the button says once the log is copied, the last part of a long one. */
+export function copiedText(cut: number | null): string {
+  if (cut === null) return "✗";
+  return cut ? `✓ but ${grouped(cut)} lines above: download` : "✓";
+}
+
 function choice(name: string, first: string): HTMLSelectElement {
   return html("select", { "aria-label": name, title: name, class: "nbr-button" }, html("option", { value: "" }, first));
 }
@@ -115,7 +121,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     setTimeout(() => target.replaceChildren(icon(sign)), TOLD_MS);
   };
   listen(download, "click", () => void tell(download, "download", actions.download().then(() => "✓")));
-  listen(copy, "click", () => void tell(copy, "copy", actions.copy().then((done) => (done ? "✓" : "✗"))));
+  listen(copy, "click", () => void tell(copy, "copy", actions.copy().then(copiedText)));
 
   return {
     element,

@@ -45,7 +45,7 @@ export function header(
   copy.addEventListener(
     "click",
     async () => {
-      const copied = await copyText(`${code.magic}\n\n${code.python}\n`);
+      const copied = await copyText([code.magic, code.python].filter(Boolean).join("\n\n"));
       copy.textContent = copied ? "Copied" : "Not allowed to copy";
       setTimeout(() => (copy.textContent = "Copy code"), COPIED_MS);
     },
@@ -93,6 +93,6 @@ function showActions(
   copy: HTMLButtonElement,
 ): void {
   const made = actionButtons(values.actions);
-  if (values.code.magic) made.push(copy);
+  if (values.code.magic || values.code.python) made.push(copy);
   keepingFocus(buttons, () => buttons.replaceChildren(...made));
 }

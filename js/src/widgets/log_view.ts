@@ -61,7 +61,10 @@ export default {
           return done;
         });
       },
-      copy: async () => copyText((await talk.ask<{ text: string }>({ kind: COPY })).text),
+      copy: async () => {
+        const { text, cut } = await talk.ask<{ text: string; cut: number }>({ kind: COPY });
+        return (await copyText(text)) ? cut : null;
+      },
       set: setter(model),
       keep: ({ top }) => model.set("top", top as never),
     };

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import ipywidgets
-
 from nbrunner.errors import BadTypeError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
@@ -48,8 +46,7 @@ class BoardPanel(Panel):
         )
         # Whoever sorts wants to see it at once, also when nothing runs any more.
         self.table.observe(lambda _: FEED.submit(self._show), ["sort", "descending"])
-        self._below = ipywidgets.VBox()
-        super().__init__([self.table, self._below])
+        super().__init__([self.table])
         self._shown: Future[Any] = FEED.start(self._follow())
 
     # -- fed, in the feed's thread -------------------------------------------------------
@@ -99,7 +96,7 @@ class BoardPanel(Panel):
 
     # -- as output of a cell ---------------------------------------------------------------
 
-    def picture(self) -> dict[str, str]:
+    def own_picture(self) -> dict[str, str]:
         """Return the table as it stands."""
         return picture_of(self._rows, self._rows.read())
 
@@ -134,11 +131,10 @@ class BoardPanel(Panel):
         run = self.runs[int(key)]
         panel = self._opened.pop(key, None)
         if panel is not None:
-            self._below.children = tuple(e for e in self._below.children if e is not panel)
-            panel.close()
+            self.close_below(panel)
         elif run is not None:
             self._opened[key] = no_cells_context().run(RunPanel, run)
-            self._below.children = (*self._below.children, self._opened[key])
+            self.show_below(self._opened[key], first=False)
         self._show()
 
 

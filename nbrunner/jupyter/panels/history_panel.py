@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
-import ipywidgets
-
 from nbrunner import client
 from nbrunner.errors import NbrunnerError, RunNotFoundError
-from nbrunner.executing import attach
+from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import STATUSES, History, Page, PastRun
+from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
@@ -63,8 +62,7 @@ class HistoryPanel(Panel):
             loading=True,
         )
         self.table.observe(self._choose, ["query", "status", "namespace", "page"])
-        self._below = ipywidgets.VBox()
-        super().__init__([self.table, self._below])
+        super().__init__([self.table])
         self._refresh()
 
     # -- reading, in a thread of its own --------------------------------------------------
@@ -149,7 +147,7 @@ class HistoryPanel(Panel):
             "cells": cells_of(run),
             "done": None,
             "actions": actions,
-            "code": f"metaflow.Run({run.pathspec!r})",
+            "code": _code(run),
         }
 
     # -- what is pressed -------------------------------------------------------------------
@@ -180,24 +178,39 @@ class HistoryPanel(Panel):
         try:
             if part is None:
                 part = self._open[key] = no_cells_context().run(self._made, what, run)
-                self._below.children = (part, *self._below.children)
+                self.show_below(part)
             else:
-                self._below.children = tuple(e for e in self._below.children if e is not part)
-                part.close()
+                self.close_below(part)
             self._show()
         except NbrunnerError as error:
             self._show(str(error))
 
     def _made(self, what: str, run: PastRun) -> Any:
         if what == "resume":
-            return ResumeBar(run, self._flows, on_start=lambda _: self._refresh())
+            return ResumeBar(run, self._flows, on_start=self._show_resumed)
         return RunPanel(attach(run.recorded)) if run.recorded else StoredPanel(run)
+
+    def _show_resumed(self, running: ExecutingProcess) -> None:
+        """Show the run that resumed one of these, and find it among the others."""
+        panel = no_cells_context().run(RunPanel, running)
+        self._open[f"open {running.pathspec}"] = panel
+        self.show_below(panel)
+        self._refresh()
 
     # -- as output of a cell ----------------------------------------------------------------
 
-    def picture(self) -> dict[str, str]:
+    def own_picture(self) -> dict[str, str]:
         """Return the page that is shown."""
         return history_picture(self.flow, self._page)
+
+
+def _code(run: PastRun) -> str:
+    """Return what starts a run again, or at least loads it."""
+    load = f"run = metaflow.Run({run.pathspec!r})"
+    if not run.recorded:
+        return load
+    code = code_of(attach(run.recorded))
+    return "\n\n".join(part for part in (code["magic"], code["python"], load) if part)
 
 
 def history_picture(flow: str, page: Page) -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Iterable
 from typing import Any
-
-import ipywidgets
 
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
@@ -14,6 +12,7 @@ from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.words import Word, call_of
 from nbrunner.jupyter import form
 from nbrunner.jupyter.arguments import Options
+from nbrunner.jupyter.code import typed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Launch, prepared, runner_of
@@ -71,8 +70,7 @@ class LaunchPanel(Panel):
             earlier=_earlier(described.name),
         )
         self.form.observe(lambda _: self._aside(self._check), "values")
-        self._below = ipywidgets.VBox()
-        super().__init__([self.form, self._below])
+        super().__init__([self.form])
         self._check()
 
     def _prepared(self, words: list[Word]) -> Launch:
@@ -100,7 +98,7 @@ class LaunchPanel(Panel):
                 errors[""] = _first_line(error)
         with self.form.hold_sync():
             self.form.errors = errors
-            self.form.code = f"%flowrun {self._name} {_line(words)}"
+            self.form.code = self._line(word.text for word in words)
             self.form.ready = self._launch is not None
 
     def _error_of(self, words: list[Word]) -> str:
@@ -129,22 +127,29 @@ class LaunchPanel(Panel):
 
     async def _start(self, launch: Launch) -> None:
         self.form.ready = False
+        panel: RunPanel | None = None
         try:
-            running = await launch.start()
+            running = await launch.begin()
+            panel = self._panel_of(running, launch)
+            self.show_below(panel)
+            await launch.until_named(running)
         except NbrunnerError as error:
             self.form.errors = {"": str(error)}
+            if panel is not None:  # its record is gone
+                self.close_below(panel)
             return
         finally:
             self.form.ready = True
-        self._show(running, launch)
-
-    def _show(self, running: ExecutingProcess, launch: Launch) -> None:
-        line = f"%flowrun {self._name} {_line([Word(text) for text in launch.words])}"
-        code = {"magic": line, "python": launch.python}
-        panel = no_cells_context().run(RunPanel, running, code=code)
-        self._below.children = (panel, *self._below.children)
         if self._on_start is not None:
             self._on_start(running)
+
+    def _panel_of(self, running: ExecutingProcess, launch: Launch) -> RunPanel:
+        code = {"magic": self._line(launch.words), "python": launch.python}
+        return no_cells_context().run(RunPanel, running, code=code)
+
+    def _line(self, words: Iterable[str]) -> str:
+        """Return the magic line that starts the same."""
+        return f"%flowrun {typed([*self._options.words, self._name, *words])}"
 
     def _take(self, key: str) -> None:
         """Fill in what an earlier run was given."""
@@ -153,7 +158,7 @@ class LaunchPanel(Panel):
 
     # -- as output of a cell --------------------------------------------------------------
 
-    def picture(self) -> dict[str, str]:
+    def own_picture(self) -> dict[str, str]:
         """Return the table of the fields."""
         return parameter_picture(self._description)
 
@@ -187,15 +192,6 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
             if len(found) == _MAX_EARLIER:
                 break
     return found
-
-
-def _line(words: list[Word]) -> str:
-    """Return words as one types them behind the magic: ``$`` and braces are text."""
-    return " ".join(_quoted(word.text) for word in words)
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if {"$", "{"} & set(text) and "'" not in text else shlex.quote(text)
 
 
 def _first_line(error: Exception) -> str:

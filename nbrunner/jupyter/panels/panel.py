@@ -24,13 +24,40 @@ class Panel(ipywidgets.VBox):
     def __init__(self, parts: Iterable[Any]) -> None:
         self._displays: list[Any] = []
         self._pictured: dict[str, str] = {}
-        super().__init__(list(parts))
+        self._inside: Panel | None = None
+        self._below = ipywidgets.VBox()
+        super().__init__([*parts, self._below])
         self.add_class("nbrunner-panel")
         self.add_class(live_class(self.model_id))
 
-    def picture(self) -> dict[str, str]:
-        """Return what is shown where no widget can be, as a MIME bundle of text and HTML."""
+    # -- panels below ------------------------------------------------------------------------
+
+    def show_below(self, part: Any, first: bool = True) -> None:
+        """Show a part below this panel, a panel of its own perhaps: above or behind the others."""
+        if isinstance(part, Panel):
+            part._inside = self
+        others = self._below.children
+        self._below.children = (part, *others) if first else (*others, part)
+
+    def close_below(self, part: Any) -> None:
+        """Close a part that is shown below."""
+        self._below.children = tuple(each for each in self._below.children if each is not part)
+        part.close()
+
+    # -- what stays in the notebook ----------------------------------------------------------
+
+    def own_picture(self) -> dict[str, str]:
+        """Return this panel, without those below, as a MIME bundle of text and HTML."""
         raise NotImplementedError
+
+    def picture(self) -> dict[str, str]:
+        """Return what is shown where no widget can be: this panel, and those below."""
+        below = [each for each in self._below.children if isinstance(each, Panel)]
+        pictures = [self.own_picture(), *(each.picture() for each in below)]
+        return {
+            kind: separator.join(each[kind] for each in pictures)
+            for kind, separator in (("text/plain", "\n\n"), ("text/html", "\n"))
+        }
 
     def bundle(self) -> dict[str, Any]:
         """Return the MIME bundle: the live view, and the picture where none can be shown."""
@@ -52,10 +79,18 @@ class Panel(ipywidgets.VBox):
 
         A front end then renders the panel anew, so nothing is put that is there already.
         """
+        if self._inside is not None:
+            self._inside.refresh_picture()
         if self._displays and self.picture() != self._pictured:
             view, beside = self._displays
             view.update(self.bundle(), raw=True)
             beside.update(self._kept(), raw=True)
+
+    def withdraw(self) -> None:
+        """Close the panel, and leave nothing of it in the notebook."""
+        for each in self._displays:
+            each.update({"text/plain": ""}, raw=True)
+        self.close()
 
     def close(self) -> None:
         """Close the panel and all that is in it; runs go on."""

@@ -13,9 +13,7 @@ from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PastRun
 from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.panels.panel import close_all
-from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
 
@@ -23,7 +21,7 @@ FROM_FAILURE = "where it ended"
 
 
 class ResumeBar(ipywidgets.VBox):
-    """Offers to resume a run, and shows the new one below.
+    """Offers to resume a run.
 
     Parameters
     ----------
@@ -58,8 +56,7 @@ class ResumeBar(ipywidgets.VBox):
         self.button.on_click(lambda _: FEED.start(self._start()))
         chosen = ipywidgets.HBox([self.step, self.flow, self.button])
         chosen.layout.flex_flow = "row wrap"
-        self._fixed = (self.message, chosen)
-        super().__init__(self._fixed)
+        super().__init__((self.message, chosen))
 
     async def _start(self) -> None:
         """Start what was chosen; on the feed's loop."""
@@ -75,8 +72,7 @@ class ResumeBar(ipywidgets.VBox):
             return
         finally:
             self.button.disabled = False
-        panel = no_cells_context().run(RunPanel, handle)
-        self.children = (*self._fixed, panel)
+        self.message.value = f"{handle.pathspec} resumes {self.run.pathspec}"
         self._on_start(handle)
 
     def _runner(self) -> Runner:

@@ -12,6 +12,7 @@ import ipywidgets
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.cell_panels import PANELS
+from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
@@ -66,22 +67,23 @@ class RunPanel(Panel):
         self._stopping: Future[Any] | None = None
         self._error = ""
         flow = running.record.get("flow", {})
-        name = running.pathspec or running.directory.name
+        name = _name_of(running)
         self._log = MergedLog(running.directory.log("stdout"), running.directory.log("stderr"))
         self.header = RunHeader(
             on_action=self._act,
             label=f"Run {name}",
             title=name,
+            status=self._label(),
             parameters=_parameters(running),
             tags=[str(tag) for tag in running.parameters.get("tags") or ()],
-            code=code or {"magic": "", "python": ""},
+            code=code or code_of(running),
         )
         self.graph = StepGraph(steps=steps_of(flow))
         self.failure = FailureBox()
         self.log_view = LogView(
             self._log,
             FEED.submit,
-            file_name=f"{name.replace('/', '-')}.log",
+            file_name=_file_name(name),
             rename=as_written(running),
             steps=list(flow.get("steps", ())),
         )
@@ -94,9 +96,7 @@ class RunPanel(Panel):
         ipywidgets.dlink((self.graph, "selected"), (self.artifacts, "step"))
         self._folded = (self.artifacts, self.cards, self.timeline)
         folds = ipywidgets.Box(self._folded).add_class("nbrunner-folds")
-        self._below = ipywidgets.VBox()  # panels of the runs that resumed this one
-        parts = (self.header, self.graph, self.failure, self.log_view, folds, self._below)
-        super().__init__(parts)
+        super().__init__((self.header, self.graph, self.failure, self.log_view, folds))
         self._shown: Future[None] = FEED.follow(running, self)
 
     # -- fed, in the feed's thread -------------------------------------------------------
@@ -107,7 +107,10 @@ class RunPanel(Panel):
         status = running.status
         header = self.header
         with header.hold_sync():
-            header.status = LABELS[status]
+            header.title = name = _name_of(running)
+            header.label = f"Run {name}"
+            self.log_view.file_name = _file_name(name)
+            header.status = self._label()
             header.elapsed = running.elapsed_seconds
             header.actions = self._actions(status)
             header.warning = self._error
@@ -123,6 +126,14 @@ class RunPanel(Panel):
             self.refresh_picture()
         return more
 
+    def _label(self) -> str:
+        """Return what the badge says."""
+        running = self.running
+        status = running.status
+        if status == "running" and running.pathspec is None and _has_id_early(running):
+            return "starting"
+        return LABELS[status]
+
     def _actions(self, status: str) -> list[dict[str, Any]]:
         found = []
         if status == "running":
@@ -133,7 +144,7 @@ class RunPanel(Panel):
             found.append(action("resume", "Resume", disabled=self._stopping is not None))
         return found
 
-    def picture(self) -> dict[str, str]:
+    def own_picture(self) -> dict[str, str]:
         """Return the run as it stands."""
         return picture(self.running, self._saved_log_lines)
 
@@ -186,14 +197,28 @@ class RunPanel(Panel):
             self._stopping = None
             self._tell(error)
             return
-        panel = RunPanel(handle, saved_log_lines=self._saved_log_lines)
-        self._below.children = (*self._below.children, panel)
+        self.show_below(RunPanel(handle, saved_log_lines=self._saved_log_lines), first=False)
 
     def _tell(self, error: BaseException | None) -> None:
         self._error = "" if error is None else f"{type(error).__name__}: {error}"
         with self.header.hold_sync():
             self.header.warning = self._error
             self.header.actions = self._actions(self.running.status)
+
+
+def _name_of(running: ExecutingProcess) -> str:
+    """Return what a run is called: before it has its id, by its flow."""
+    flow = running.record.get("flow", {}).get("name")
+    return running.pathspec or flow or running.directory.name
+
+
+def _file_name(name: str) -> str:
+    return f"{name.replace('/', '-')}.log"
+
+
+def _has_id_early(running: ExecutingProcess) -> bool:
+    """Tell whether Metaflow gives the id at the start: of a spin it does when it has ended."""
+    return running.record.get("subcommand") != "spin"
 
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:
@@ -233,4 +258,5 @@ class PanelShown:
             self._panel.wait_until_shown()
 
     def withdraw(self) -> None:
-        pass
+        if self._panel is not None:
+            self._panel.withdraw()

@@ -54,7 +54,7 @@ class StoredPanel(Panel):
             parameters=[[name, str(value)] for name, value in run.parameters.items()],
             tags=list(run.tags),
             warning="not started by nbrunner: its logs are with its tasks, Task(...).stdout",
-            code={"magic": "", "python": code},
+            code={"magic": "", "python": f"run = {code}"},
         )
         names = list(stored.progress.steps)
         self.graph = StepGraph(
@@ -70,6 +70,6 @@ class StoredPanel(Panel):
         folds = ipywidgets.Box((self.artifacts, self.cards)).add_class("nbrunner-folds")
         super().__init__([self.header, self.graph, folds])
 
-    def picture(self) -> dict[str, str]:
+    def own_picture(self) -> dict[str, str]:
         """Return what is known of the run."""
         return table_picture(self.run.pathspec, ["status"], [[self.run.status]])

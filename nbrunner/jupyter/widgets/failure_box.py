@@ -7,6 +7,7 @@ from typing import Any
 from traitlets import Instance
 
 from nbrunner.failure import Failure
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -30,11 +31,11 @@ class FailureBox(Widget, bundle="failure_box"):
                 "step": failure.step,
                 "task": failure.task_id,
                 "exception": failure.exception_type,
-                "message": failure.message,
+                "message": visible(failure.message),
                 "source": [
-                    {"place": each.place, "function": each.function, "text": each.text}
+                    {"place": each.place, "function": each.function, "text": visible(each.text)}
                     for each in failure.source
                 ],
-                "traceback": failure.traceback,
+                "traceback": visible(failure.traceback),
             }
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from traitlets import Bool, Dict, List, Unicode
+from traitlets import Bool, Dict, List, Unicode, validate
 
 from nbrunner.jupyter import wire
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -47,6 +48,18 @@ class LaunchForm(Widget, bundle="launch_form"):
     code = Unicode().tag(sync=True)
     ready = Bool().tag(sync=True)
     earlier = List(Dict()).tag(sync=True)
+
+    @validate("doc")
+    def _visible_doc(self, proposal: Any) -> str:
+        return visible(proposal["value"])
+
+    @validate("fields")
+    def _visible_help(self, proposal: Any) -> list[dict[str, Any]]:
+        return [{**field, "help": visible(field.get("help", ""))} for field in proposal["value"]]
+
+    @validate("errors")
+    def _visible_errors(self, proposal: Any) -> dict[str, str]:
+        return {name: visible(error) for name, error in proposal["value"].items()}
 
     def __init__(self, on_action: Callable[[str, str], None] | None = None, **traits: Any) -> None:
         super().__init__(**traits)

@@ -41,7 +41,7 @@ class LogView(Widget, bundle="log_view"):
         Takes a function and calls it, one after the other, in the thread that `refresh` is
         called from. Default: at once.
     file_name : str
-        Of a downloaded log.
+        Of a downloaded log; may be changed.
     rename : callable, optional
         What lines are given to before they are shown.
 
@@ -87,7 +87,7 @@ class LogView(Widget, bundle="log_view"):
         self._log = log
         self._search = LogSearch(log)
         self._submit = submit or InTurn()
-        self._file_name = file_name
+        self.file_name = file_name
         self._rename = rename
         self._working = False
         self._told_at = 0.0
@@ -237,7 +237,7 @@ class LogView(Widget, bundle="log_view"):
         while self.comm is not None:
             chunk = next(chunks, None)
             buffers = [] if chunk is None else [chunk]
-            self._answer(asked, buffers, name=self._file_name, done=chunk is None)
+            self._answer(asked, buffers, name=self.file_name, done=chunk is None)
             if chunk is None:
                 break
             try:

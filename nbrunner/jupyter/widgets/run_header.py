@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from traitlets import Dict, Enum, Float, List, Unicode
+from traitlets import Dict, Enum, Float, List, Unicode, validate
 
 from nbrunner.jupyter import wire
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -48,6 +49,18 @@ class RunHeader(Widget, bundle="run_header"):
     warning = Unicode().tag(sync=True)
     actions = List(Dict()).tag(sync=True)
     code = Dict({"magic": "", "python": ""}).tag(sync=True)
+
+    @validate("parameters")
+    def _visible_parameters(self, proposal: Any) -> list[list[str]]:
+        return [[visible(text) for text in pair] for pair in proposal["value"]]
+
+    @validate("tags")
+    def _visible_tags(self, proposal: Any) -> list[str]:
+        return [visible(tag) for tag in proposal["value"]]
+
+    @validate("warning")
+    def _visible_warning(self, proposal: Any) -> str:
+        return visible(proposal["value"])
 
     def __init__(self, on_action: Callable[[str], None] | None = None, **traits: Any) -> None:
         super().__init__(**traits)

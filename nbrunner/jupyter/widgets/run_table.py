@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from traitlets import Bool, Dict, Int, List, Unicode
+from traitlets import Bool, Dict, Int, List, Unicode, validate
 
 from nbrunner.jupyter import wire
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -66,6 +67,15 @@ class RunTable(Widget, bundle="run_table"):
     pages = Int(1).tag(sync=True)
     loading = Bool().tag(sync=True)
     error = Unicode().tag(sync=True)
+
+    @validate("rows")
+    def _visible_rows(self, proposal: Any) -> list[dict[str, Any]]:
+        rows = proposal["value"]
+        return [{**row, "cells": [visible(cell) for cell in row["cells"]]} for row in rows]
+
+    @validate("error")
+    def _visible_error(self, proposal: Any) -> str:
+        return visible(proposal["value"])
 
     def __init__(self, on_action: Callable[[str, str], None] | None = None, **traits: Any) -> None:
         super().__init__(**traits)

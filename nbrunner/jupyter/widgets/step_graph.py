@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from traitlets import Dict, List, Unicode
+from traitlets import Dict, List, Unicode, validate
 
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.progress import Progress
 
@@ -27,6 +28,10 @@ class StepGraph(Widget, bundle="step_graph"):
     steps = List(Dict()).tag(sync=True)
     progress = Dict().tag(sync=True)
     selected = Unicode().tag(sync=True)
+
+    @validate("steps")
+    def _visible_docs(self, proposal: Any) -> list[dict[str, Any]]:
+        return [{**step, "doc": visible(step.get("doc", ""))} for step in proposal["value"]]
 
     def show(self, progress: Progress) -> None:
         """Show what became of the steps so far."""

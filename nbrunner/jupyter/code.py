@@ -1,0 +1,51 @@
+"""The magic line and the Python that start a run again, by what was written down of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.launching import python_code
+
+
+def code_of(running: ExecutingProcess) -> dict[str, str]:
+    """Return ``magic`` and ``python`` that start the same run; empty for a damaged record.
+
+    Values of variables are not written down: their names stand there, to be filled in.
+    """
+    record = running.record
+    flow, command = record.get("flow", {}), running.command
+    if not flow or not command:
+        return {"magic": "", "python": ""}
+    settings = {name: record[name] for name in ("profile", "cwd") if record.get(name)}
+    if settings.get("cwd") == os.getcwd():
+        del settings["cwd"]
+    options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    if variables := record.get("env"):
+        settings["env"] = dict.fromkeys(variables, "...")
+        options += [word for name in variables for word in ("--env", f"{name}=...")]
+    words = command[command.index(flow["file"]) + 1 :]
+    words = [word for word in words if not word.startswith(f"--{_ATTRIBUTES}=")]
+    name = flow["name"] if flow.get("cell") else flow["file"]
+    python = python_code(
+        name if flow.get("cell") else repr(name),
+        {**settings, **record.get("top_level_options", {})},
+        record["subcommand"],
+        running.parameters,
+    )
+    return {"magic": f"%flowrun {typed([*options, name, *words])}", "python": python}
+
+
+_ATTRIBUTES = "runner-attribute-file"
+
+
+def typed(words: Iterable[Any]) -> str:
+    """Return words as one types them behind a magic: ``$`` and braces are text."""
+    return " ".join(map(_quoted, map(str, words)))
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if {"$", "{"} & set(text) and "'" not in text else shlex.quote(text)
