@@ -25,6 +25,7 @@ from nbrunner.launch.environment import (
     run_environment,
     user_of,
 )
+from nbrunner.launch.sharedids import SharedIdError
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
@@ -248,9 +249,13 @@ class Runner:
     async def _until_started(
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
     ) -> _E:
-        handle = await self._launch(kind, subcommand, arguments, note)
-        await self._until_named(handle)
-        return handle
+        while True:
+            handle = await self._launch(kind, subcommand, arguments, note)
+            try:
+                await self._until_named(handle)
+            except SharedIdError:  # about once in 100,000 cold starts side by side
+                continue
+            return handle
 
     async def _until_named(self, handle: ExecutingProcess) -> None:
         try:
@@ -282,12 +287,10 @@ class Runner:
         words = command_words(flow, self.top_level_options, subcommand, arguments)
         directory = registry.create()
         try:
+            attributes = f"--runner-attribute-file={directory.path / rundir.ATTRIBUTES}"
+            # Behind the subcommand: before it stand the top-level options.
+            words.insert(words.index(subcommand) + 1, attributes)
             command = [sys.executable, "-u", self.flow_file, *words]
-            command.insert(
-                # Behind the subcommand: before it stand the top-level options.
-                len(command) - len(words) + words.index(subcommand) + 1,
-                f"--runner-attribute-file={directory.path / rundir.ATTRIBUTES}",
-            )
             directory.write(
                 rundir.RECORD,
                 recorded(flow, self._source, subcommand, arguments, self.top_level_options)

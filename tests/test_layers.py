@@ -86,7 +86,7 @@ def test_the_notebook_is_known_in_jupyter_alone(name):
 def test_metaflow_is_imported_in_few_places(name):
     """In the user's process by client.py alone; else by processes of their own."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
-    own_process = {"nbrunner.launch.zygote", "nbrunner.launch.tasks", "nbrunner.launch.warm"}
+    own_process = {f"nbrunner.launch.{each}" for each in ("zygote", "tasks", "warm", "runids")}
     allowed = name in own_process | {"nbrunner.client", "nbrunner.flow.describe_child"}
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))

@@ -8,6 +8,7 @@ from nbrunner import origins
 from nbrunner.errors import RunStartError
 from nbrunner.launch import ending
 from nbrunner.launch.launcher import SUPERVISOR_LOG
+from nbrunner.launch.sharedids import check_id
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
@@ -23,6 +24,8 @@ async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
     ------
     RunStartError
         It ended before, or it takes longer than the time given; it is then ended.
+    SharedIdError
+        Another run has the same id; both are ended.
     """
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -33,6 +36,7 @@ async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
         raise RunStartError(_message(run, what)) from None
     if not run.attributes:
         raise RunStartError(_message(run, _how_it_ended(run)), run.returncode)
+    await check_id(run)
 
 
 def _how_it_ended(run: WatchedRun) -> str:

@@ -19,16 +19,21 @@ from typing import Any
 from nbrunner.launch.channel import send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.logpipe import LinePoll, PipeLines
+from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
 
 
 def use_for_tasks(server: socket.socket, environment: Mapping[str, str]) -> None:
-    """Make Metaflow's runtime, in this process, start its tasks by the task server."""
+    """Make Metaflow's runtime, in this process, start its tasks by the task server.
+
+    Its run gets an id of its own: see `nbrunner.launch.runids`.
+    """
     import metaflow.procpoll
     import metaflow.runtime
 
     metaflow.runtime.subprocess = _Subprocess(server, environment)
     metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll)
+    claim_ids()
 
 
 class _ProcPoll:

@@ -1,0 +1,83 @@
+"""Cold runs that Metaflow has given one id: found out by whoever starts them, and ended.
+
+A warm run claims its id (`nbrunner.launch.runids`). A cold one is Metaflow as it is, so one looks,
+once it has its id, whether another run has the same; then both are ended and started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from nbrunner.errors import RunStartError
+from nbrunner.launch import ending
+from nbrunner.launch.stopping import StopRequest
+from nbrunner.launch.watched import WatchedRun
+from nbrunner.record import registry, rundir
+from nbrunner.record.rundir import RunDirectory
+
+# Runs get their id within seconds of their start; a loaded machine may take longer.
+_WINDOW_SECONDS = 60.0
+
+# How long the other one may take to write down an id that it has drawn at the same moment.
+_SETTLING_SECONDS = 0.2
+
+# Left in the directory of a run whose id another one has found to be its own too.
+_SHARED = "shared-id"
+
+
+class SharedIdError(RunStartError):
+    """Metaflow gave a run the id of another one; both were ended."""
+
+
+async def check_id(run: WatchedRun) -> None:
+    """Make sure that a run is the only one with the id that it was given.
+
+    Raises
+    ------
+    SharedIdError
+        It is not.
+    """
+    directory = run.directory
+    started = directory.read(rundir.START) or {}
+    local = str(run.attributes.get("metadata")).startswith("local")
+    if started.get("way") == "warm" or not local:
+        return
+    if any(not each.exists(rundir.ATTRIBUTES) for each in _neighbours(run)):
+        await asyncio.sleep(_SETTLING_SECONDS)
+    twins = [each for each in _neighbours(run) if each.read(rundir.ATTRIBUTES) == run.attributes]
+    if not twins and not directory.exists(_SHARED):
+        return
+    for each in twins:
+        await _end_twin(each)
+    await ending.end(run, StopRequest())
+    raise SharedIdError(
+        f"Metaflow gave the id of {run.attributes['run_id']} to two runs of "
+        f"{run.attributes['flow_name']} that started in the same microsecond; both were ended: "
+        "start it again"
+    )
+
+
+def _neighbours(run: WatchedRun) -> Iterator[RunDirectory]:
+    """Yield the runs of the same flow that were started at about the same time."""
+    earliest = float(run.record["started"]) - _WINDOW_SECONDS
+    for other in registry.directories():
+        record = other.read(rundir.RECORD) or {}
+        if float(record.get("started", 0)) < earliest:
+            return
+        own = other.name == run.directory.name
+        if own or record.get("flow", {}).get("name") != run.record["flow"]["name"]:
+            continue
+        if other.exists(rundir.ATTRIBUTES) or not other.exists(rundir.EXIT):
+            yield other
+
+
+async def _end_twin(directory: RunDirectory) -> None:
+    """End the other run; whoever waits for its id finds out by the mark, all others by its log."""
+    directory.mark(_SHARED)
+    with open(directory.log("stderr"), "a", encoding="utf-8") as log:
+        log.write(
+            "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "
+            "parameters may be those of the other, so it was stopped. Start it again.\n"
+        )
+    await ending.end(WatchedRun(directory), StopRequest())
