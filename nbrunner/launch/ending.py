@@ -9,7 +9,7 @@ import time
 
 from nbrunner.launch.launcher import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity, descendants, marked, session_of
-from nbrunner.launch.stopping import StopReport, StopRequest
+from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
@@ -68,7 +68,8 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
         while run.alive() and time.monotonic() - began < grace:
             await asyncio.sleep(_LOOK_SECONDS)
     deadline = time.monotonic() + request.terminate_grace_seconds
-    while left := _left(directory):
+    unkillable = deadline + UNKILLABLE_SECONDS
+    while (left := _left(directory)) and time.monotonic() < unkillable:
         signum = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
         reached = signals.setdefault(signum.name, set())
         for process in left - reached:
@@ -85,6 +86,7 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
             "signals": [name for name, reached in signals.items() if reached],
             "terminated": len(signals.get("SIGTERM", ())),
             "killed": len(signals.get("SIGKILL", ())),
+            "left": len(left),
             "stop_seconds": time.monotonic() - began,
         },
     )
@@ -110,5 +112,6 @@ def _report(run: WatchedRun, seconds: float) -> StopReport:
         signals=tuple(record.get("signals", ())) if seconds else (),
         terminated=int(record.get("terminated", 0)) if seconds else 0,
         killed=int(record.get("killed", 0)) if seconds else 0,
+        left=int(record.get("left", 0)),
         seconds=seconds,
     )

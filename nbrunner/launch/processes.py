@@ -39,7 +39,7 @@ class ProcessIdentity:
         return _started(self.pid) == self.started
 
     def send(self, signum: int) -> bool:
-        """Send a signal to this very process; return False where it is gone."""
+        """Send a signal to this very process; return False where it is gone, or not ours."""
         if not LINUX:
             return self.alive() and _kill(self.pid, signum)
         try:
@@ -51,7 +51,7 @@ class ProcessIdentity:
             if not self.alive():
                 return False
             signal.pidfd_send_signal(descriptor, signum)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # a step may have used sudo
             return False
         finally:
             os.close(descriptor)
@@ -141,7 +141,7 @@ def adopt_orphans() -> None:
 def _kill(pid: int, signum: int) -> bool:
     try:
         os.kill(pid, signum)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return False
     return True
 

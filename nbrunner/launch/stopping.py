@@ -20,6 +20,10 @@ TERMINATE_GRACE_SECONDS = 3.0
 
 Reason = Literal["stopped", "timeout"]
 
+# How long after SIGKILL a process may still be there. Then it is another user's, or stuck in the
+# system: the run is over all the same, and says how many it has left.
+UNKILLABLE_SECONDS = 3.0
+
 # A run process that was killed, or a run that failed, may leave children of its steps
 # behind; they get no more than this between SIGTERM and SIGKILL.
 STRAY_GRACE_SECONDS = TERMINATE_GRACE_SECONDS
@@ -79,6 +83,8 @@ class StopReport:
         How many processes were sent SIGTERM, and how many SIGKILL.
     seconds : float
         How long it took, from the request to the end of the last process.
+    left : int
+        How many processes could not be ended: another user's, by ``sudo`` say.
     """
 
     status: str
@@ -87,9 +93,11 @@ class StopReport:
     terminated: int
     killed: int
     seconds: float
+    left: int = 0
 
     def __str__(self) -> str:
         if not self.signals:
             return f"{self.status}: had already ended"
         rungs = ", ".join(self.signals)
-        return f"{self.status} after {rungs} in {self.seconds:.1f} s"
+        said = f"{self.status} after {rungs} in {self.seconds:.1f} s"
+        return said + (f"; {self.left} of another user left" if self.left else "")

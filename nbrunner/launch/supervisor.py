@@ -25,7 +25,7 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from nbrunner.launch import processes
-from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, StopRequest
+from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, ReservedFile, RunDirectory
 
@@ -51,6 +51,7 @@ class Supervisor:
         self.signals: list[str] = []
         self.terminated: set[processes.ProcessIdentity] = set()
         self.killed: set[processes.ProcessIdentity] = set()
+        self.left = 0
 
     def supervise(self) -> None:
         """Start the run that the directory records, wait for its end, record it."""
@@ -120,8 +121,11 @@ class Supervisor:
         grace = self.request.terminate_grace_seconds if self.request else STRAY_GRACE_SECONDS
         deadline = time.monotonic() + grace
         while self._reap():
-            late = time.monotonic() >= deadline
-            self._signal_all(signal.SIGKILL if late else signal.SIGTERM)
+            now = time.monotonic()
+            if now >= deadline + UNKILLABLE_SECONDS:
+                self.left = len(processes.descendants(os.getpid()))
+                return
+            self._signal_all(signal.SIGKILL if now >= deadline else signal.SIGTERM)
             self.inbox.wait(_LADDER_SECONDS)
 
     def _signal_all(self, signum: signal.Signals) -> None:
@@ -156,6 +160,7 @@ class Supervisor:
             "signals": self.signals,
             "terminated": len(self.terminated),
             "killed": len(self.killed),
+            "left": self.left,
             "stop_seconds": None if self.requested is None else now - self.requested,
         }
 

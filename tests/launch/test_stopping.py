@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -28,6 +32,60 @@ async def begin(offspring, kind):
     await async_until(offspring.ready, "the step's children")
     assert offspring.living() == {"task", *kind.split(",")}
     return running
+
+
+SUDOFLOW = """\
+import subprocess, sys
+from metaflow import FlowSpec, step
+
+class SudoFlow(FlowSpec):
+
+    @step
+    def start(self):
+        child = subprocess.Popen(['sleep', '300'], user=65534, stdout=subprocess.DEVNULL)
+        print('child', child.pid, flush=True)
+        child.wait()
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    SudoFlow()
+"""
+
+STOPS = """
+import asyncio, json
+from nbrunner import Runner
+
+async def main():
+    running = await Runner('sudoflow.py', pylint=False).async_run()
+    async for _, line in running.stream_log('stdout'):
+        if 'child' in line:
+            break
+    report = await running.async_stop(interrupt_grace_seconds=0.5, terminate_grace_seconds=0.1)
+    print(line.split()[-1], running.status, report.left)
+    print(report)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can start a process of another user")
+def test_what_belongs_to_another_user_is_told_and_does_not_keep_the_run(write_flow, tmp_path):
+    write_flow("sudoflow.py", SUDOFLOW)
+    (tmp_path / "stops.py").write_text(STOPS)
+    # Root may signal everybody; a user, for whom this stands, may not.
+    command = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "stops.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    pid, *said = first.split()
+    os.kill(int(pid), signal.SIGKILL)
+    assert said == ["stopped", "1"]
+    assert second.endswith("; 1 of another user left")
 
 
 def left(running, offspring):
