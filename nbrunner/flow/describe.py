@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from nbrunner.flow.skeleton import skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
 from nbrunner.launch.environment import run_environment
+from nbrunner.launch.processes import session_of
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import state_directory
@@ -164,7 +166,8 @@ async def _ask_child(
             ) from error
         finally:
             if child.alive():
-                child.send(9)
+                for process in {child, *session_of(child)}:  # what it has started, too
+                    process.send(signal.SIGKILL)
                 await ended(child)
         try:
             answer: Json = json.loads(answered.read_bytes())

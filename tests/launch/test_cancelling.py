@@ -7,7 +7,7 @@ import threading
 
 import psutil
 import pytest
-from support.offspring import processes_of
+from support.offspring import lives, processes_of
 from support.waiting import async_until
 
 from nbrunner import Runner
@@ -164,3 +164,43 @@ def test_a_cancelled_stop_still_ends_the_run(write_flow):
         return running.status, processes_of(running.directory.path)
 
     assert asyncio.run(main()) == ("stopped", [])
+
+
+BREEDFLOW = """\
+import os, subprocess, signal
+from metaflow import FlowSpec, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+child = subprocess.Popen(["sleep", "300"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+with open(f"{HERE}/.child", "w") as file:
+    file.write(f"{child.pid}\\n")
+os.rename(f"{HERE}/.child", f"{HERE}/child")
+signal.pause()
+
+class BreedFlow(FlowSpec):
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    BreedFlow()
+"""
+
+
+def test_what_a_flow_starts_while_it_is_described_ends_with_a_cancelled_start(write_flow):
+    flow = write_flow("breedflow.py", BREEDFLOW)
+
+    async def main():
+        starting = asyncio.ensure_future(Runner(flow, show_output=False).async_run())
+        await async_until(lambda: (flow.parent / "child").exists(), "the flow's child")
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    asyncio.run(main())
+    assert not lives(int((flow.parent / "child").read_text()))
