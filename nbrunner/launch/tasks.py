@@ -7,6 +7,7 @@ exact as a fork, goes to the real Popen.
 
 from __future__ import annotations
 
+import itertools
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 from nbrunner.launch.channel import send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.logpipe import LinePoll, PipeLines
+from nbrunner.launch.processes import identify
 from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
 
@@ -86,7 +88,14 @@ class _Subprocess:
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:
         """Ask for a fork; None if the server is gone or cannot fork."""
         assert self._server is not None
-        pipes = [os.pipe() for _ in range(4)]
+        pipes: list[tuple[int, int]] = []
+        try:
+            for _ in range(4):
+                pipes.append(os.pipe())
+        except OSError:  # no descriptors left; a cold task needs fewer
+            for descriptor in itertools.chain(*pipes):
+                os.close(descriptor)
+            return None
         (in_child, in_ours), *from_child = pipes
         theirs = [in_child, *(writing for _reading, writing in from_child)]
         ours = [in_ours, *(reading for reading, _writing in from_child)]
@@ -139,15 +148,10 @@ class ForkedTask:
         self.stderr = PipeLines(stderr)
         self.returncode: int | None = None
         self._status = status
-        try:
-            self._pidfd: int | None = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self._pidfd = None
+        self._identity = identify(pid)
 
     def __del__(self) -> None:
-        for descriptor in (self._status, self._pidfd):
-            if descriptor is not None:
-                os.close(descriptor)
+        os.close(self._status)
 
     def poll(self) -> int | None:
         """Return the exit code, None while the task runs."""
@@ -169,17 +173,24 @@ class ForkedTask:
         self.returncode = _read_number(self._status)
         if self.returncode is None:
             # The server is gone, and with it the one who could have told.
-            if self._pidfd is not None:
-                _readable(self._pidfd, None)
+            self._wait_for_death()
             self.returncode = -signal.SIGKILL
 
     def send_signal(self, signum: int) -> None:
         """Send a signal, unless the task has ended."""
-        if self._pidfd is not None and self.poll() is None:
-            try:
-                signal.pidfd_send_signal(self._pidfd, signum)
-            except ProcessLookupError:
-                return
+        if self._identity is not None and self.poll() is None:
+            self._identity.send(signum)
+
+    def _wait_for_death(self) -> None:
+        if self._identity is None:
+            return
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return
+        if self._identity.alive():
+            _readable(descriptor, None)
+        os.close(descriptor)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

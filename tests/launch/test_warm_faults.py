@@ -270,3 +270,39 @@ def test_a_home_that_cannot_be_written(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     next_is_fine(folder)
+
+
+WIDEFLOW = """\
+import os, resource
+from metaflow import FlowSpec, step
+
+class WideFlow(FlowSpec):
+
+    @step
+    def start(self):
+        self.items = list(range(24))
+        self.next(self.each, foreach='items')
+
+    @step
+    def each(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    resource.setrlimit(resource.RLIMIT_NOFILE, (110, 110))
+    WideFlow()
+"""
+
+
+def test_a_run_with_few_descriptors_has_as_many_tasks_at_once_as_a_cold_one(write_flow):
+    flow = write_flow("wideflow.py", WIDEFLOW)
+    running = Runner(flow, pylint=False, show_output=False).run(max_workers=24)
+    assert running.warm
+    assert running.status == "successful", running.stderr
