@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from nbrunner.flow.command import command_words
 from nbrunner.flow.recorded import plain
 from nbrunner.parameters import parameter_sets
 from nbrunner.record import sweeps
+from nbrunner.record.rundir import Json
 from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.record.watch import changes_in
 from nbrunner.rerunning import runner_like
@@ -62,6 +64,7 @@ class Sweep:
         self._directory = directory
         self._runner = runner
         self._handles: dict[int, ExecutingRun] = {}
+        self._noted: dict[int, Json] = {}
         self._driven: Future[None] | None = None
         self._starts = False
         self._looked_at = 0.0
@@ -89,7 +92,7 @@ class Sweep:
 
     @property
     def runs(self) -> list[ExecutingRun | None]:
-        """The runs in order; None for one that has not been started."""
+        """The runs in order; None for one that has not been started, or has no record any more."""
         return [self._handles.get(index) for index in range(len(self.parameters))]
 
     @property
@@ -98,14 +101,14 @@ class Sweep:
         those that never will.
         """
         over = self._directory.is_stopped
-        return [
-            run.status
-            if run is not None
-            else "not started"
-            if over or index in self.errors
-            else "waiting"
-            for index, run in enumerate(self.runs)
-        ]
+        return [self._status(index, over) for index in range(len(self.parameters))]
+
+    def _status(self, index: int, over: bool) -> str:
+        if index in self._handles:
+            return self._handles[index].status
+        if index in self._noted:  # its record is deleted
+            return str(self._noted[index]["status"])
+        return "not started" if over or index in self.errors else "waiting"
 
     @property
     def counts(self) -> dict[str, int]:
@@ -142,8 +145,9 @@ class Sweep:
         run = self._handles.get(index)
         row = dict(self.parameters[index])
         row["status"] = self.statuses[index]
-        row["seconds"] = None if run is None else run.elapsed_seconds
-        row["run"] = None if run is None else run.pathspec
+        noted = self._noted.get(index, {})
+        row["seconds"] = noted.get("seconds") if run is None else run.elapsed_seconds
+        row["run"] = noted.get("run") if run is None else run.pathspec
         for name in artifacts:
             data = run.run.data if run is not None and run.status == "successful" else None
             row[name] = getattr(data, name, None)
@@ -156,10 +160,17 @@ class Sweep:
 
         Cancelling this leaves the runs alone.
         """
-        if self._driven is not None:
-            await asyncio.shield(asyncio.wrap_future(self._driven))
-        else:
-            await self._drive(None)
+        driven = self._driven
+        if driven is not None and not driven.cancelled():
+            try:
+                await asyncio.shield(asyncio.wrap_future(driven))
+                return self
+            except asyncio.CancelledError:
+                current = asyncio.current_task()
+                if current is None or current.cancelling():
+                    raise
+        # Nobody starts them, or the loop that did has ended.
+        await self._drive(None)
         return self
 
     def __await__(self) -> Generator[Any, None, Sweep]:
@@ -185,6 +196,7 @@ class Sweep:
         for index, directory in self._directory.runs().items():
             if index not in self._handles:
                 self._handles[index] = ExecutingRun(directory)
+        self._noted = self._directory.noted_runs()
 
     # -- inside -------------------------------------------------------------------------
 
@@ -221,13 +233,17 @@ class Sweep:
                 await changes.wait(_LOOK_SECONDS)
 
     async def _start_all(self, output: Output | None) -> None:
-        self._starts = True
         limit = asyncio.Semaphore(self.parallel)
-        # Those that run already, after a restart say, are waited for first.
-        order = sorted(range(len(self.parameters)), key=lambda index: index not in self._handles)
-        async with asyncio.TaskGroup() as group:
-            for index in order:
-                group.create_task(self._one(index, limit, output))
+        gone = self._noted.keys() - self._handles.keys()
+        places = [index for index in range(len(self.parameters)) if index not in gone]
+        self._starts = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                # Those that run already, after a restart say, are waited for first.
+                for index in sorted(places, key=lambda index: index not in self._handles):
+                    group.create_task(self._one(index, limit, output))
+        finally:
+            self._starts = False
 
     async def _one(self, index: int, limit: asyncio.Semaphore, output: Output | None) -> None:
         async with limit:
@@ -239,6 +255,7 @@ class Sweep:
                         return
                     run = await self._started(index)
                 await run.wait()
+                self._note(index, run)
             except NbrunnerError as error:
                 self.errors[index] = error
             if known:
@@ -258,6 +275,12 @@ class Sweep:
         if self._directory.is_stopped:  # while it was starting: nobody else knew of it
             await run.async_stop()
         return run
+
+    def _note(self, index: int, run: ExecutingRun) -> None:
+        """Keep how a run has ended; without it the run would be started again one day."""
+        ended = {"run": run.pathspec, "status": run.status, "seconds": run.elapsed_seconds}
+        with contextlib.suppress(OSError):  # on a full disk the record of the run has to do
+            self._directory.note_run(index, ended)
 
     def _told(self, index: int) -> str:
         said = " ".join(f"{name}={value}" for name, value in self.parameters[index].items())

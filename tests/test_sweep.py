@@ -239,6 +239,59 @@ def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
     assert attach_sweep().counts == {"successful": 4}, "the latest one, without a name"
 
 
+def test_a_sweep_whose_records_are_gone_is_over_and_stays_so(runner):
+    done = sweep(runner, {"x": [1, -1]}, parallel=2)
+    pathspecs = [run.pathspec for run in done]
+    runner.cleanup()
+    again = attach_sweep(done.name, runner)
+    assert again.statuses == ["successful", "failed"]
+    assert again.runs == [None, None]
+    asyncio.run(again.wait())
+    assert again.statuses == ["successful", "failed"]
+    assert list(again.table()["run"]) == pathspecs
+
+
+def test_whoever_gave_up_waiting_sees_what_others_have_started(runner, tmp_path, private_state):
+    arguments = {"label": "wait"}
+    sets = {"x": [1, 2, 3]}
+    made = sweeping._made(runner, runner.describe(), sets, 1, "continue", arguments)
+    one, other = attach_sweep(made.name, runner), attach_sweep(made.name, runner)
+
+    async def main():
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(one.wait(), 1)
+        finishing = asyncio.ensure_future(other.wait())
+        while not finishing.done():
+            with contextlib.suppress(OSError):  # nobody waits at the gate right now
+                os.close(os.open(tmp_path / "gate", os.O_WRONLY | os.O_NONBLOCK))
+            await asyncio.sleep(0.01)
+        await one.wait()
+
+    os.mkfifo(tmp_path / "gate")
+    asyncio.run(main())
+    assert one.counts == other.counts == {"successful": 3}
+    assert len(list(private_state.glob("runs/*/record.json"))) == 3, "none is started twice"
+
+
+def test_a_sweep_goes_on_after_the_loop_that_began_it(runner):
+    began = asyncio.run(async_sweep(runner, {"x": [1, 2, 3]}, parallel=1))
+
+    async def wait():
+        await began
+
+    asyncio.run(wait())
+    assert began.counts == {"successful": 3}
+
+
+def test_numbers_of_numpy_are_written_down_as_numbers(runner):
+    import numpy
+
+    done = sweep(runner, {"x": numpy.arange(1, 3), "label": ["a"]}, parallel=2)
+    again = attach_sweep(done.name)
+    assert again.parameters == [{"x": 1, "label": "a"}, {"x": 2, "label": "a"}]
+    assert [type(each["x"]) for each in again.parameters] == [int, int]
+
+
 def test_a_sweep_that_is_not_there():
     with pytest.raises(RunNotFoundError, match="no sweep so far"):
         attach_sweep()

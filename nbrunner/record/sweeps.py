@@ -5,6 +5,7 @@
     sweeps/<id>/sweep.json    flow, parameter sets, how many at once      (who began it)
     sweeps/<id>/lock          held by the process that starts its runs
     sweeps/<id>/stop          a request to start no more of them
+    sweeps/<id>/run-<n>.json  what became of a run, also when its own record is gone
 
 Each run's own record names its sweep and its place in it.
 """
@@ -53,6 +54,20 @@ class SweepDirectory:
     def runs(self) -> dict[int, RunDirectory]:
         """Return the runs that have been started, by their place in the sweep."""
         return _runs_of(self.name)
+
+    def note_run(self, index: int, content: Json) -> None:
+        """Write down what has become of a run."""
+        RunDirectory(self.path).write(f"run-{index}.json", content)
+
+    def noted_runs(self) -> dict[int, Json]:
+        """Return what was written down of runs, by their place in the sweep."""
+        directory = RunDirectory(self.path)
+        found = {}
+        for file in self.path.glob("run-*.json"):
+            content = directory.read(file.name)
+            if content is not None:
+                found[int(file.stem.removeprefix("run-"))] = content
+        return found
 
     def ask_to_stop(self) -> None:
         (self.path / _STOP).touch()
