@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from nbrunner.launch.openlines import OpenLines
+
 _CHUNK_BYTES = 64 * 1024
 
 _pipes: weakref.WeakValueDictionary[int, PipeLines] = weakref.WeakValueDictionary()
@@ -27,9 +29,12 @@ class PipeLines:
     ----------
     descriptor : int
         Taken over: closed when the runtime lets go of this object.
+    task : str
+        Whose pipe it is, as lines of the log name it; empty if it is no task's.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, task: str = "") -> None:
+        self.task = task
         self._descriptor = descriptor
         self._lines: deque[bytes] = deque()
         self._partial: list[bytes] = []
@@ -44,6 +49,15 @@ class PipeLines:
 
     def close(self) -> None:
         self._closing()
+
+    def unfinished(self, at_most: int) -> bytes:
+        """Return what stands behind the last line end; of much the last of it."""
+        last: list[bytes] = []
+        for piece in reversed(self._partial):
+            last.insert(0, piece)
+            if sum(map(len, last)) >= at_most:
+                break
+        return b"".join(last)
 
     def whole_lines(self) -> int:
         """Return how many lines can be read without looking into the pipe."""
@@ -78,8 +92,9 @@ class PipeLines:
 class LinePoll:
     """Stands in for ``metaflow.procpoll.LinuxProcPoll``: an event for every line there is."""
 
-    def __init__(self, event: type[Any]) -> None:
+    def __init__(self, event: type[Any], open_lines: OpenLines | None = None) -> None:
         self._event = event
+        self._open_lines = open_lines
         self._poll = select.poll()
 
     def add(self, descriptor: int) -> None:
@@ -104,3 +119,5 @@ class LinePoll:
             if ended:
                 # The runtime reads on by itself until nothing is left.
                 yield self._event(descriptor, is_terminated=True)
+        if self._open_lines is not None:
+            self._open_lines.tell(list(_pipes.values()))

@@ -20,35 +20,42 @@ from typing import Any
 from nbrunner.launch.channel import send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.logpipe import LinePoll, PipeLines
+from nbrunner.launch.openlines import OpenLines, task_of
 from nbrunner.launch.processes import identify
 from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
+from nbrunner.record.rundir import RunDirectory
 
 
-def use_for_tasks(server: socket.socket, environment: Mapping[str, str]) -> None:
+def use_for_tasks(
+    server: socket.socket, environment: Mapping[str, str], directory: RunDirectory
+) -> None:
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
-    Its run gets an id of its own: see `nbrunner.launch.runids`.
+    Its run gets an id of its own (`nbrunner.launch.runids`), and its directory is told what
+    tasks print without ending the line (`nbrunner.launch.openlines`).
     """
     import metaflow.procpoll
     import metaflow.runtime
 
     metaflow.runtime.subprocess = _Subprocess(server, environment)
-    metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll)
+    open_lines = OpenLines(directory)
+    metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll, open_lines)
     claim_ids()
 
 
 class _ProcPoll:
     """The module metaflow.procpoll, but for the poll that it makes."""
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, module: Any, open_lines: OpenLines) -> None:
         self._module = module
+        self._open_lines = open_lines
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
 
     def make_poll(self) -> LinePoll:
-        return LinePoll(self._module.ProcPollEvent)
+        return LinePoll(self._module.ProcPollEvent, self._open_lines)
 
 
 class _Subprocess:
@@ -71,7 +78,8 @@ class _Subprocess:
         for name in ("stdout", "stderr"):
             pipe = getattr(process, name)
             if pipe is not None:
-                setattr(process, name, PipeLines(os.dup(pipe.fileno())))
+                lines = PipeLines(os.dup(pipe.fileno()), _named(args, process.pid))
+                setattr(process, name, lines)
                 pipe.close()
         return process
 
@@ -124,6 +132,12 @@ class _Subprocess:
         return ForkedTask(list(args), pid, *ours)
 
 
+def _named(args: Sequence[str], pid: int) -> str:
+    """Return what lines of the log call the task of a command."""
+    task = task_of(args)
+    return f"{task} (pid {pid})" if task else ""
+
+
 def _read_number(descriptor: int) -> int | None:
     """Read a line that holds a number; None at the end of the pipe."""
     text = b""
@@ -144,8 +158,8 @@ class ForkedTask:
         self.args = args
         self.pid = pid
         self.stdin = open(stdin, "wb", buffering=0)
-        self.stdout = PipeLines(stdout)
-        self.stderr = PipeLines(stderr)
+        self.stdout = PipeLines(stdout, _named(args, pid))
+        self.stderr = PipeLines(stderr, _named(args, pid))
         self.returncode: int | None = None
         self._status = status
         self._identity = identify(pid)

@@ -241,7 +241,7 @@ class WarmSupervisor(Supervisor):
 
     def _program(self, server: socket.socket) -> Program:
         """Return what the run process is to run."""
-        use_for_tasks(server, self._environment)
+        use_for_tasks(server, self._environment, self.directory)
         record = self.directory.read(rundir.RECORD) or {}
         command = record["command"]
         return Program(

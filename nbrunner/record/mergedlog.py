@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
+from nbrunner.record.tasklines import TaskLines
 
 BLOCK_BYTES = 64 * 1024
 
@@ -75,6 +76,8 @@ class MergedLog:
     ----------
     version : int
         Grows whenever there is something new.
+    ended : bool
+        Whether the run has; set by whoever knows.
     """
 
     def __init__(self, stdout: Path, stderr: Path) -> None:
@@ -87,6 +90,8 @@ class MergedLog:
         self._starts = array("q")
         self._block_ends = array("q")
         self.version = 0
+        self.ended = False
+        self._of_tasks = TaskLines(stdout.parent)
         weakref.finalize(self, _close, self._files)
 
     def close(self) -> None:
@@ -116,7 +121,7 @@ class MergedLog:
         if not self._wanted and (left is None or left > 0):
             self._wanted = self._grown()
             self._take_in(left)
-        if [*self._ends, *self._seen] != before:
+        if self._of_tasks.refresh(self.ended) or [*self._ends, *self._seen] != before:
             self.version += 1
         return bool(self._wanted)
 
@@ -128,14 +133,15 @@ class MergedLog:
         return Piece(block.stream, line + b"\n", left_out)
 
     def open_lines(self) -> list[Piece]:
-        """Return the lines that have no end yet."""
+        """Return the lines that have no end yet, those of tasks last."""
         found = []
         for stream in (STDERR, STDOUT):
             start, end = self._ends[stream], self._seen[stream]
             if end > start:
                 line, left_out = self._long_line(stream, start, end)
                 found.append(Piece(stream, line + b"\n", left_out))
-        return found
+        lines = b"".join(line + b"\n" for line in self._of_tasks.lines)
+        return [*found, Piece(STDOUT, lines, 0)] if lines else found
 
     def chunks(self) -> Iterator[bytes]:
         """Yield all there is now, byte by byte as it was written, a megabyte at a time."""

@@ -8,6 +8,7 @@
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
     stdout.log        written by the run process itself                       (run process)
     stderr.log
+    open.json         lines that tasks have not ended: progress bars          (run process)
     stop.json         a request to end the run, and with which grace          (anyone)
     discard           a request to delete the directory once the run is over  (anyone)
     exit.json         return code, when, how it was stopped                   (supervisor)
@@ -31,6 +32,7 @@ RECORD = "record.json"
 START = "start.json"
 SUPERVISOR = "supervisor.json"
 ATTRIBUTES = "attributes.json"
+OPEN_LINES = "open.json"
 STOP = "stop.json"
 DISCARD = "discard"
 EXIT = "exit.json"

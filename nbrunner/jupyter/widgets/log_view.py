@@ -110,6 +110,7 @@ class LogView(Widget, bundle="log_view"):
 
         What takes long goes on by itself, piece by piece, through ``submit``.
         """
+        self._log.ended = ended
         more = self._work()
         self.ended = ended
         return more or self._search.log.version != self._sent[0]

@@ -1,0 +1,77 @@
+"""What the tasks of a warm run have printed without ending the line: a progress bar, say.
+
+Metaflow passes whole lines on, so a bar would show when it has come to its end. It is told in a
+file of its own, beside the log that Metaflow writes: see `nbrunner.record.tasklines`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from nbrunner.record.rundir import OPEN_LINES, RunDirectory
+
+_PACE_SECONDS = 0.1
+_LONGEST_BYTES = 2000
+
+
+class Unfinished(Protocol):
+    """A pipe of a task."""
+
+    task: str
+
+    def unfinished(self, at_most: int) -> bytes:
+        """Return what stands behind the last line end; of much the last of it."""
+        ...
+
+
+class OpenLines:
+    """Keeps the file of one run up to date.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    """
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+        self._told: list[tuple[str, str]] = []
+        self._told_at = 0.0
+
+    def tell(self, pipes: Iterable[Unfinished]) -> None:
+        """Write down what has changed, unless that was done a moment ago."""
+        found = [
+            (each.task, last_state(each.unfinished(_LONGEST_BYTES))) for each in pipes if each.task
+        ]
+        found = [(task, text) for task, text in found if text]
+        now = time.monotonic()
+        # A line that has ended stands in the log: then two of it would be there.
+        over = {task for task, _ in self._told} - {task for task, _ in found}
+        if found == self._told or (now - self._told_at < _PACE_SECONDS and not over):
+            return
+        self._told, self._told_at = found, now
+        when = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        lines = [f"{when} [{task}] {text}" for task, text in found]
+        with contextlib.suppress(OSError):  # no room, or deleted: the bar shows at its end
+            self._directory.write(OPEN_LINES, {"lines": lines})
+
+
+def last_state(unfinished: bytes) -> str:
+    """Return what an unfinished line says now: of a bar, what it has written last."""
+    said = unfinished.rstrip(b"\r")
+    said = said[said.rfind(b"\r") + 1 :][-_LONGEST_BYTES:]
+    return said.decode("utf-8", "replace").strip()
+
+
+def task_of(arguments: Sequence[str]) -> str:
+    """Return ``"<run>/<step>/<task>"`` of the command of a step task; empty for any other."""
+    words = list(arguments)
+    try:
+        step = words[words.index("step") + 1]
+        run, task = (words[words.index(each) + 1] for each in ("--run-id", "--task-id"))
+    except (ValueError, IndexError):
+        return ""
+    return f"{run}/{step}/{task}"
