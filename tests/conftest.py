@@ -35,6 +35,7 @@ SLOW = (
     "launch/test_warm_faults.py",
     "launch/test_which_way.py",
     "jupyter/test_form.py",
+    "jupyter/test_static_view.py",
     "test_attach.py",
     "test_bad_input.py",
     "test_demo.py",

@@ -1,0 +1,185 @@
+"""A run as text and as HTML, as it stays in a notebook: all that is told, and nothing acts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from nbrunner import Runner
+from nbrunner.jupyter.static_view import picture, table_picture
+
+# Markup, a colour, a title for the terminal, a bell, a turned reading direction; and what is
+# to be seen of it.
+NASTY = "<b>&amp;\"'\x1b[31m\x1b]0;owned\x07</b>\x07\u202e"
+SHOWN = "<b>&amp;\"'</b>\u2407<U+202E>"
+
+FLOW = """\
+from metaflow import FlowSpec, Parameter, step
+
+class PictureFlow(FlowSpec):
+
+    word = Parameter('word', default='plain')
+    width = Parameter('width', default=3)
+    failing = Parameter('failing', default=False)
+
+    @step
+    def start(self):
+        self.items = list(range(self.width))
+        self.next(self.work, foreach='items')
+
+    @step
+    def work(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.merge_artifacts(inputs, include=['word'])
+        if self.failing:
+            raise ValueError(self.word)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('<script>the word is</script>', self.word)
+
+if __name__ == '__main__':
+    PictureFlow()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _warm(monkeypatch):
+    """What a run's picture tells does not depend on how the run was started."""
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+
+
+@pytest.fixture
+def run(write_flow):
+    def start(**arguments):
+        file = write_flow("pictureflow.py", FLOW)
+        return Runner(file, pylint=False, show_output=False).run(**arguments)
+
+    return start
+
+
+class Page(HTMLParser):
+    """What a browser makes of the HTML: its text, its elements, what these may do."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], "elements left open"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def acts(self) -> list[str]:
+        """Return what loads something, leads somewhere or runs."""
+        harmless = {"div", "span", "b", "pre", "table", "thead", "tbody", "tr", "th", "td"}
+        harmless |= {"svg", "path", "g", "title", "rect", "text"}
+        found = [tag for tag in self.tags if tag not in harmless]
+        found += [name for name, _ in self.attributes if name.startswith("on")]
+        found += [name for name, _ in self.attributes if name in ("href", "src", "id", "class")]
+        return found + [value for _, value in self.attributes if "url(" in value or ":/" in value]
+
+
+def misleading(text: str) -> list[str]:
+    """Return the characters that move the cursor, turn the direction or do not show."""
+    return re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
+
+
+def test_a_successful_run(run):
+    running = run(word="a word", tags=["one", "two words"])
+    told = picture(running, log_lines=2)
+    page = Page(told["text/html"])
+    first, said, steps, above, *log, load = told["text/plain"].splitlines()
+    assert re.fullmatch(rf"{running.pathspec}  successful  \d+\.\d\d s", first)
+    assert said == "word=a word  tags: one, two words"
+    assert steps == "start 1/1  work 3/3  join 1/1  end 1/1"
+    lines = (running.stderr + running.stdout).splitlines()
+    assert above == f"+ {len(lines) - 2} lines above"
+    assert log == lines[-2:]
+    assert load == f"load it with metaflow.Run('{running.pathspec}')"
+    assert page.text.startswith("✓ successful")
+    for text in (running.pathspec, said, "\n".join(log), load.removeprefix("load it with ")):
+        assert text in page.text
+    assert f"the last 2 lines; {len(lines) - 2} more above" in page.text
+    assert page.tags.count("rect") == 4
+    assert "work: 3 of 3 done, 0 running, 0 failed" in page.text
+    assert len(re.findall(r"\d\.\d\d s", page.text)) == 5, "of the run and of each step"
+    assert page.acts() == []
+
+    told = picture(running, log_lines=len(lines))  # all of them, and so no word of more
+    assert told["text/plain"].splitlines()[3:-1] == lines
+    assert "\n".join(lines) in Page(told["text/html"]).text
+    assert "above" not in told["text/plain"] + told["text/html"]
+
+
+def test_a_failed_run(run):
+    running = run(failing=True, word="a 'reason'")
+    told = picture(running, log_lines=0)
+    page = Page(told["text/html"])
+    text = told["text/plain"].splitlines()
+    assert "  failed  " in text[0]
+    assert text[1:3] == ["failing=True  word=a 'reason'", "start 1/1  work 3/3  join 0/1"]
+    assert re.fullmatch(r"step join, task \d+: ValueError: a 'reason'", text[3])
+    assert text[4:] == [
+        f"  {running.record['flow']['file']}:22, in join",
+        "    raise ValueError(self.word)",
+        f"load it with metaflow.Run('{running.pathspec}')",
+    ]
+    assert page.text.startswith("✗ failed")
+    assert "\n".join(text[3:6]) in page.text
+    assert "join: 0 of 1 done, 0 running, 1 failed" in page.text
+    assert page.acts() == []
+
+
+def test_a_parameter_a_tag_and_a_line_of_the_log_are_text(run):
+    running = run(word=NASTY, tags=[NASTY])
+    told = picture(running, log_lines=100)
+    page = Page(told["text/html"])
+    for text in (told["text/plain"], page.text):
+        assert f"word={SHOWN}  tags: {SHOWN}" in text
+        assert f"<script>the word is</script> {SHOWN}" in text
+        assert misleading(text) == []
+    assert page.acts() == []
+
+
+def test_an_exception_is_text(run):
+    running = run(failing=True, word=NASTY)
+    page = Page(picture(running, log_lines=100)["text/html"])
+    assert f": ValueError: {SHOWN}\n" in page.text, "the failure"
+    assert f"] ValueError: {SHOWN}\n" in page.text, "the log"
+    assert misleading(page.text) == []
+    assert page.acts() == []
+
+
+def test_a_table_is_text():
+    told = table_picture("Runs", ["a", NASTY], [["1", NASTY], ["22", "<i>"]], "two of them")
+    page = Page(told["text/html"])
+    for text in (told["text/plain"], page.text):
+        assert text.startswith("Runs")
+        assert text.count(SHOWN) == 2
+        assert text.endswith("two of them")
+        assert misleading(text) == []
+    assert told["text/plain"].splitlines()[-2] == "22  <i>"
+    assert page.acts() == []
