@@ -46,6 +46,7 @@ SLOW = (
     "test_s3.py",
     "test_seed_snippets.py",
     "test_sweep.py",
+    "test_terminal.py",
     "flow/test_source.py",
 )
 
@@ -70,6 +71,7 @@ ONCE = (
     "test_layers.py",
     "test_outliving.py",
     "test_package.py",
+    "test_terminal.py",
     "test_timeline.py",
 )
 
