@@ -57,6 +57,7 @@ ONCE = (
     "flow/test_words.py",
     "jupyter",
     "kernel/test_no_leak.py",
+    "kernel/test_options.py",
     "launch/test_logpipe.py",
     "launch/test_shortcuts.py",
     "launch/test_surroundings.py",

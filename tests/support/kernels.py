@@ -27,6 +27,7 @@ class CellResult:
     stdout: str = ""
     stderr: str = ""
     result: str = ""
+    mime_types: set[str] = field(default_factory=set)
     seconds: float = 0.0
     interrupted_after_seconds: float = field(default=0.0)
 
@@ -91,6 +92,7 @@ class Kernel:
         code: str,
         interrupt_when: Callable[[CellResult], object] | None = None,
         store_history: bool = True,
+        headless: bool = False,
     ) -> CellResult:
         """Execute a cell and return what it showed.
 
@@ -100,11 +102,15 @@ class Kernel:
         interrupt_when : callable, optional
             Asked again and again, with what has been shown so far; once it agrees, the
             kernel is interrupted.
+        headless : bool
+            Do as a front end with nobody in front of it, as nbclient is one.
         """
         began = time.monotonic()
         interrupted = None
         result = CellResult()
-        message_id = self.client.execute(code, store_history=store_history)
+        message_id = self.client.execute(
+            code, store_history=store_history, allow_stdin=not headless
+        )
         while True:
             assert time.monotonic() - began < _DEADLINE_SECONDS, f"{code}\ndoes not end: {result}"
             if interrupted is None and interrupt_when is not None and interrupt_when(result):
@@ -138,6 +144,7 @@ def _take(result: CellResult, kind: str, content: dict[str, Any]) -> bool:
         setattr(result, content["name"], getattr(result, content["name"]) + content["text"])
     elif kind in ("execute_result", "display_data"):
         result.result += content["data"].get("text/plain", "")
+        result.mime_types |= content["data"].keys()
     elif kind == "error":
         result.error, result.message = content["ename"], content["evalue"]
         result.traceback = _COLOURS.sub("", "\n".join(content["traceback"]))
