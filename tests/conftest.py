@@ -68,6 +68,7 @@ ONCE = (
     "record",
     "test_api.py",
     "test_blocking.py",
+    "test_hatch_build.py",
     "test_history.py",
     "test_layers.py",
     "test_outliving.py",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import venv
 import zipfile
@@ -16,6 +16,8 @@ import pytest
 from packaging.metadata import Metadata
 
 import nbrunner
+from nbrunner.errors import BundleMissingError
+from nbrunner.jupyter.widgets import StatusBadge, base
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nbrunner"
@@ -37,16 +39,29 @@ def built(tmp_path_factory) -> dict[str, Path]:
     return {"wheel": next(out.glob("*.whl")), "sdist": next(out.glob("*.tar.gz"))}
 
 
+def bundles() -> set[str]:
+    """Return the names of the bundles that the widgets' modules ask for."""
+    modules = (PACKAGE / "jupyter" / "widgets").glob("*.py")
+    return {name for file in modules for name in re.findall(r'bundle="(\w+)"', file.read_text())}
+
+
+def static() -> set[str]:
+    """Return the files of the bundles; each widget has a style sheet, too."""
+    return {f"nbrunner/static/{name}.{kind}" for name in bundles() for kind in ("js", "css")}
+
+
 @pytest.mark.slow
-def test_the_wheel_holds_every_module_the_type_marker_and_nothing_else(built):
+def test_the_wheel_holds_every_module_and_bundle_the_type_marker_and_nothing_else(built):
     names = set(zipfile.ZipFile(built["wheel"]).namelist())
     own = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
-    expected = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob("*.py") if file.is_file()} | {
-        "nbrunner/py.typed"
-    }
-    assert own >= expected
-    assert {name for name in own - expected if not name.startswith("nbrunner/static/")} == set()
+    modules = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob("*.py") if file.is_file()}
+    assert own == modules | static() | {"nbrunner/py.typed"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_each_widget_has_an_entry_of_its_name_and_each_entry_a_widget():
+    entries = (ROOT / "js" / "src" / "widgets").glob("*.ts")
+    assert {file.stem for file in entries} == bundles()
 
 
 @pytest.mark.slow
@@ -82,56 +97,77 @@ def test_the_sdist_holds_what_the_wheel_is_built_from(built):
     with tarfile.open(built["sdist"]) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
     assert names >= {"pyproject.toml", "README.md", "LICENSE", "nbrunner/__init__.py"}
+    assert names >= static(), "built: whoever installs it needs no Node"
+    sources = {str(file.relative_to(ROOT)) for file in (ROOT / "js/src").rglob("*.*")}
+    assert names >= sources | {"hatch_build.py", "js/build.mjs", "js/package-lock.json"}
+    assert not [name for name in names if "node_modules" in name]
+
+
+TWO_STEPS = """\
+from metaflow import FlowSpec, step
+
+class TwoFlow(FlowSpec):
+
+    @step
+    def start(self):
+        self.answer = 42
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('the answer is', self.answer)
+
+if __name__ == '__main__':
+    TwoFlow()
+"""
+
+CELL = """\
+%load_ext nbrunner
+%flowrun --no-raise-error twoflow.py --no-pylint run
+import nbrunner
+from nbrunner.jupyter.panels import RunPanel
+panel = RunPanel(running)
+print(nbrunner.__version__, nbrunner.__file__, running.status, running.warm, run.data.answer)
+print(panel.header.title == run.pathspec, len(panel.log_view._esm) > 1000)
+panel.close()
+"""
 
 
 @pytest.mark.slow
-def test_the_wheel_works_in_a_clean_environment(built, tmp_path, write_flow, private_state):
-    """The dependencies are those of this interpreter: nothing is downloaded."""
-    venv.create(tmp_path / "clean", with_pip=True)
-    python = str(tmp_path / "clean" / "bin" / "python")
-    run(
-        python, "-m", "pip", "install", "--no-deps", "--no-index", str(built["wheel"]), cwd=tmp_path
-    )
-    write_flow("slowflow")
-    text = (
-        "import nbrunner; print(nbrunner.__version__, nbrunner.__file__)\n"
-        "print(nbrunner.Runner('slowflow.py', show_output=False).run(seconds=0).status)"
-    )
-    printed = run(
-        python, "-c", text, cwd=tmp_path,
-        PATH="/usr/bin:/bin",
+def test_the_wheel_and_what_it_asks_for_work_in_a_fresh_environment(
+    built, tmp_path, write_flow, private_state
+):
+    """As a user installs it, from the index that pip is set up for; and no Node is there."""
+    fresh = tmp_path / "fresh"
+    venv.create(fresh)
+    python = str(fresh / "bin" / "python")
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-compile"]
+    run(*install, "--only-binary=:all:", str(built["wheel"]), cwd=tmp_path, **settings)
+    write_flow("twoflow.py", TWO_STEPS)
+    lines = run(
+        python, "-m", "IPython", "--colors=NoColor", "-c", CELL, cwd=tmp_path,
+        PATH=str(fresh / "bin"),
         HOME=str(tmp_path),
-        PYTHONPATH=sysconfig.get_path("purelib"),
         NBRUNNER_STATE_DIR=str(private_state),
         METAFLOW_DATASTORE_SYSROOT_LOCAL=str(private_state / "metaflow"),
     ).splitlines()  # fmt: skip
-    version, where = printed[0].split()
+    assert any(line.endswith("] the answer is 42") for line in lines)
+    version, where, *told = lines[-2].split()
     assert version == nbrunner.__version__
-    assert Path(where).is_relative_to(tmp_path / "clean")
-    assert printed[1] == "successful"
+    assert Path(where).is_relative_to(fresh)
+    assert told == ["successful", "True", "42"]
+    assert lines[-1] == "True True"
 
 
-@pytest.mark.slow
-def test_the_extension_of_the_wheel_loads_without_node(built, tmp_path):
-    """Its panels' scripts are in it; the dependencies are those of this interpreter."""
-    with zipfile.ZipFile(built["wheel"]) as wheel:
-        wheel.extractall(tmp_path / "unpacked")
-    cell = (
-        "%load_ext nbrunner\n"
-        "from nbrunner.jupyter.panels import RunPanel\n"
-        "from nbrunner.jupyter.widgets import StatusBadge\n"
-        "print(StatusBadge(status='lost').status, RunPanel.__module__)\n"
-        "%flowrun --help"
-    )
-    printed = run(
-        sys.executable, "-m", "IPython", "--colors=NoColor", "-c", cell, cwd=tmp_path,
-        PATH=str(tmp_path),
-        HOME=str(tmp_path),
-        PYTHONPATH=str(tmp_path / "unpacked"),
-        NBRUNNER_WARM="0",
-    )  # fmt: skip
-    assert "lost nbrunner.jupyter.panels.run_panel" in printed
-    assert "Our options:" in printed
+def test_without_its_bundle_a_widget_says_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(base, "STATIC", tmp_path)
+    with pytest.raises(BundleMissingError) as raised:
+        StatusBadge(status="lost")
+    message = str(raised.value)
+    assert f"{tmp_path / 'status_badge.js'} is missing" in message
+    for words in ("`npm ci && npm run build` in js/", "nbrunner's wheel", "%flowrun --no-panel"):
+        assert words in message
 
 
 def test_the_version_stands_in_one_place_and_heads_the_changelog():
