@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
+from support.waiting import until
+
+from nbrunner.record.expiry import DAY_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +125,37 @@ def test_records_are_cleaned_on_demand(plain, private_state):
     assert "no runs" in plain.execute("%flowruns").checked().result
     told = plain.execute("print(run.data.total)").checked().stdout
     assert told.strip() == "2.0", "results stay"
+
+
+def test_a_run_that_ends_deletes_what_the_configuration_does_not_keep(plain, private_state):
+    stamp = private_state / "runs" / ".expired"
+
+    def records():
+        return {record.parent for record in private_state.glob("runs/*/record.json")}
+
+    def run_and_expire(line):
+        """Return the record of a run that has begun to look through all, due or not."""
+        before = records()
+        stamp.unlink(missing_ok=True)
+        plain.execute(add(line)).checked()
+        until(stamp.exists, "the look at old records")
+        (new,) = records() - before
+        return new
+
+    def age(record, days):
+        when = time.time() - days * DAY_SECONDS
+        for file in (*record.iterdir(), record):
+            os.utime(file, (when, when))
+
+    old = run_and_expire("run --b 1")
+    age(old, days=2)
+    young = run_and_expire("run --b 2")
+    assert records() == {old, young}, "thirty days"
+    plain.execute("%config FlowRun.keep_days = 1.5").checked()
+    large = run_and_expire("run --b 3")
+    until(lambda: records() == {young, large}, "the end of the old record")
+    (large / "stdout.log").write_bytes(b"x" * 4_000_000)
+    age(large, days=1)
+    plain.execute("%config FlowRun.keep_gigabytes = 0.003").checked()
+    last = run_and_expire("run --b 4")
+    until(lambda: records() == {young, last}, "the end of the large record")
