@@ -256,6 +256,69 @@ def test_fork_that_fails_is_a_cold_start(folder, monkeypatch):
     next_is_fine(folder)
 
 
+FAMILY = """\
+import os, sys
+from metaflow import FlowSpec, Parameter, step
+
+class FamilyFlow(FlowSpec):
+
+    words = Parameter('words', default='a,b', separator=',')
+
+    @step
+    def start(self):
+        self.next(self.work, foreach='words')
+
+    @step
+    def work(self):
+        self.upper = self.input.upper()
+        self.forked = 'nbrunner.launch.taskserver' in sys.modules
+        print('to stderr', file=sys.stderr)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.words_upper = [each.upper for each in inputs]
+        self.forked = [each.forked for each in inputs]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('all of them', ''.join(self.words_upper), flush=True)
+
+if __name__ == '__main__':
+    FamilyFlow()
+"""
+
+# Of the task server alone; every second time, or each.
+TASKS_NOT_FORKED = """\
+import itertools, os, sys
+
+def fork(fork=os.fork, count=itertools.count()):
+    if sys._getframe(1).f_globals["__name__"] == "nbrunner.launch.taskserver":
+        if next(count) % {every} == 0:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+    return fork()
+
+os.fork = fork
+"""
+
+
+@pytest.mark.parametrize(("every", "forked"), [(1, 0), (2, 1)], ids=["none", "every other one"])
+def test_a_task_that_cannot_be_forked_is_started_cold(write_flow, folder, every, forked):
+    write_flow("familyflow.py", FAMILY)
+    # Beside the flow it would stand in for a module that is loaded.
+    preload = write_flow("preload/no_tasks.py", TASKS_NOT_FORKED.format(every=every))
+    env = {"NBRUNNER_PRELOAD": "no_tasks", "PYTHONPATH": str(preload.parent)}
+    running = runner(folder, "familyflow.py", env=env).run(words="x,y", max_workers=1)
+    assert running.warm, running.cold_reason
+    assert (running.status, running.returncode) == ("successful", 0)
+    assert "] all of them XY\n" in running.stdout
+    assert running.stdout.count("] to stderr\n") == 2
+    assert running.run["join"].task.data.forked.count(True) == forked
+    assert processes_of(running.directory.path) == []
+    next_is_fine(folder)
+
+
 def test_a_state_directory_with_a_very_long_path(folder, monkeypatch, tmp_path):
     deep = tmp_path.joinpath(*["a" * 40] * 8)
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(deep))
