@@ -23,7 +23,7 @@ class BundleHook(BuildHookInterface):
             return
         npm = shutil.which("npm")
         if npm is None:
-            if STATIC.is_dir():
+            if any(STATIC.glob("*.js")):
                 self.app.display_warning("npm is not there: nbrunner/static is used as it is")
                 return
             raise RuntimeError(

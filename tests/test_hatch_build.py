@@ -56,6 +56,12 @@ def test_without_node_the_build_says_what_is_missing_and_what_to_do(project, wit
         assert words in str(raised.value)
 
 
+def test_a_folder_without_scripts_is_no_bundle(project, without_node):
+    project.write("nbrunner/static/badge.css")
+    with pytest.raises(RuntimeError, match="npm was not found"):
+        project.build()
+
+
 def test_bundles_newer_than_their_sources_are_taken_without_a_word(project, without_node, capfd):
     project.write("nbrunner/static/badge.js", age_seconds=0)
     project.build()

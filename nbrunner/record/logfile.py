@@ -109,27 +109,43 @@ def read_text(path: Path) -> str:
 
 
 def tail(path: Path, lines: int, max_bytes: int = 64 * 1024) -> list[str]:
-    """Return the last lines of a log, reading no more than its last bytes."""
+    """Return the last lines of a log, reading no more than its last bytes.
+
+    Blank ones at its end are left out; a line whose beginning was not read begins with "…".
+    """
+    return _tail(path, lines, max_bytes)[0]
+
+
+def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
+    """Return the last lines, and how many blank ones behind them were left out."""
     try:
         with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - max_bytes))
+            start = max(0, file.seek(0, os.SEEK_END) - max_bytes)
+            file.seek(start)
             data = file.read()
     except FileNotFoundError:
-        return []
-    return [decode(line) for line in data.rstrip().split(b"\n")[-lines:]] if data.strip() else []
+        return [], 0
+    told = data.rstrip()
+    blank = data[len(told) :].count(b"\n") - 1 if told else data.count(b"\n")
+    if not told or not lines:
+        return [], max(0, blank)
+    found = [decode(line) for line in told.split(b"\n")]
+    if start:
+        found[0] = f"…{found[0]}"
+    return found[-lines:], max(0, blank)
 
 
 def last_lines(paths: Iterable[Path], lines: int) -> tuple[list[str], int]:
     """Return the last lines of logs put one behind the other, and how many stand above.
 
-    Of each no more than its last 256 KiB are returned.
+    Of each no more than its last 256 KiB are returned, and no blank lines at its end.
     """
     shown: list[str] = []
     total = 0
     for path in paths:
-        total += _count_lines(path)
-        shown += tail(path, lines, 256 * 1024) if lines else []
+        last, blank = _tail(path, lines, 256 * 1024)
+        total += _count_lines(path) - blank
+        shown += last
     shown = shown[-lines:] if lines else []
     return shown, max(0, total - len(shown))
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from nbrunner.record.logfile import BLOCK_BYTES, LineReader, read_text, tail
+from nbrunner.record.logfile import BLOCK_BYTES, LineReader, last_lines, read_text, tail
 
 AWKWARD = (
     b"plain\n"
@@ -155,3 +155,16 @@ def test_the_tail_is_the_last_lines(log):
     assert tail(log, 3) == []
     log.write_bytes(b"".join(b"line %d \xff\r\n" % number for number in range(100_000)))
     assert tail(log, 2) == ["line 99998 \ufffd", "line 99999 \ufffd"]
+
+
+def test_last_lines_count_what_stands_above_and_say_where_a_line_is_cut(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"one\ntwo\n\n\n\n")
+    assert last_lines([log], 5) == (["one", "two"], 0)
+    assert last_lines([log], 1) == (["two"], 1)
+    assert last_lines([log], 0) == ([], 2)
+    log.write_bytes(b"above\n" + b"x" * 300_000 + b"\n")
+    (line,), above = last_lines([log], 1)
+    assert line.startswith("…xxx") and above == 1
+    log.write_bytes(b"\n\n")
+    assert last_lines([log, tmp_path / "none"], 3) == ([], 0)
