@@ -54,7 +54,7 @@ EXPECTED = {
     ],
     "when-things-fail.ipynb": [
         "failed end ZeroDivisionError",
-        "18 self.share = 100 / self.divisor",
+        "26 self.share = strong.count(0) / len(strong)",
         "BadTypeError - seconds: expected an int",
         "timeout",
         "stopped stopped",
