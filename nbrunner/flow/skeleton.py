@@ -1,13 +1,14 @@
-"""What a flow's description can depend on: its file without the bodies of its steps. Pure.
+"""What a flow's description can depend on: its file without what only its steps use. Pure.
 
-A flow that imports pandas pays for it when it is described. Somebody who edits a step and
-runs again has not changed the description; telling that by the syntax tree spares the
-import.
+A flow that imports pandas pays for it when it is described. Somebody who edits a step, or a
+function that steps call, and runs again has not changed the description; telling that by the
+syntax tree spares the import.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 
 def skeleton(source: bytes) -> bytes:
@@ -16,7 +17,8 @@ def skeleton(source: bytes) -> bytes:
     Of a step there remain name, arguments, decorators, docstring and a last statement
     ``self.next(...)``, which is all that Metaflow takes from it (``metaflow/graph.py``).
     That holds for decorators of Metaflow's own; one of the user's may read the function,
-    and then it stays whole. What is not valid Python is returned as it is.
+    and then it stays whole. Of a function that nothing else mentions, not even in a text, its
+    body does not remain. What is not valid Python is returned as it is.
     """
     try:
         tree = ast.parse(source)
@@ -28,7 +30,62 @@ def skeleton(source: bytes) -> bytes:
             for function in node.body:
                 if isinstance(function, ast.FunctionDef) and _is_plain_step(function, known):
                     function.body = _declared(function.body)
+    _drop_unmentioned(tree, known)
     return ast.dump(tree).encode()
+
+
+# With one of these something may be called that is not mentioned by its name.
+_BY_ANY_NAME = frozenset({"globals", "locals", "vars", "eval", "exec", "dir", "__dict__"})
+
+
+def _drop_unmentioned(tree: ast.Module, known: set[str]) -> None:
+    """Drop the bodies of functions that nothing can call while the file is imported."""
+    dropped = [(function, function.body) for function in _plain_functions(tree, known)]
+    for function, _body in dropped:
+        function.body = []
+    mentioned = _mentioned(tree)
+    while back := [
+        (function, body)
+        for function, body in dropped
+        if function.name in mentioned or not mentioned.isdisjoint(_BY_ANY_NAME)
+    ]:
+        for function, body in back:  # what it mentions may be called too
+            function.body = body
+            dropped.remove((function, body))
+            mentioned.update(*map(_mentioned, body))
+
+
+def _plain_functions(tree: ast.Module, known: set[str]) -> Iterator[ast.FunctionDef]:
+    """Yield functions of the module and methods of flows: undecorated, none that Python calls.
+
+    A class with other bases may have methods that its bases call.
+    """
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield from [node] if _is_undecorated(node) else []
+        elif isinstance(node, ast.ClassDef):
+            roots = [_root(base) for base in node.bases]
+            if all(root[-1:] == ["FlowSpec"] and root[0] in known for root in roots):
+                for each in node.body:
+                    if isinstance(each, ast.FunctionDef) and _is_undecorated(each):
+                        yield each
+
+
+def _is_undecorated(function: ast.FunctionDef) -> bool:
+    return not function.decorator_list and not function.name.startswith("__")
+
+
+def _mentioned(tree: ast.AST) -> set[str]:
+    """Return what stands in some code as a name, as an attribute or as a text."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
 
 
 def _names_from_metaflow(tree: ast.Module) -> set[str]:

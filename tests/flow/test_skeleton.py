@@ -75,6 +75,65 @@ def test_a_name_bound_again_is_not_metaflows():
     assert skeleton(flow.replace("x = 1", "x = 2").encode()) != skeleton(flow.encode())
 
 
+HELPERS = """
+def outer(x):
+    return inner(x)
+
+def inner(x):
+    return x + 1
+
+class F2(FlowSpec):
+    def method(self, n):
+        return n * 2
+
+    @step
+    def start(self):
+        print(outer(self.method(1)))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("x + 1", "x + 2"), ("return inner(x)", "return inner(x) + 1"), ("n * 2", "n * 3")],
+)
+def test_the_body_of_a_function_that_steps_alone_call_does_not_count(before, after):
+    flow = FLOW + HELPERS
+    assert skeleton(flow.replace(before, after).encode()) == skeleton(flow.encode())
+
+
+@pytest.mark.parametrize(
+    "mention",
+    [
+        "y = outer(3)",
+        "g = getattr(F2, 'method')",
+        "@outer\nclass G:\n    pass",
+        "names = globals()",
+        "class Sub(F2):\n    z = F2.method",
+        "def decorated(f=outer):\n    pass",
+    ],
+)
+def test_the_body_of_a_function_counts_that_may_be_called_on_import(mention):
+    flow = FLOW + HELPERS + mention + "\n"
+    edited = flow.replace("x + 1", "x + 2").replace("n * 2", "n * 3")
+    assert skeleton(edited.encode()) != skeleton(flow.encode())
+
+
+@pytest.mark.parametrize(
+    "function",
+    ["def __init_subclass__(cls):\n        edit", "@property\n    def p(self):\n        edit"],
+)
+def test_what_python_or_a_decorator_calls_counts(function):
+    flow = FLOW + f"\nclass F3(FlowSpec):\n    {function}\n"
+    assert skeleton(flow.replace("edit", "edited").encode()) != skeleton(flow.encode())
+    other = FLOW + "\nclass Callback(dict):\n    def pre_mutate(self):\n        edit\n"
+    assert skeleton(other.replace("edit", "edited").encode()) != skeleton(other.encode())
+
+
 def test_what_is_not_python_counts_as_it_is():
     assert skeleton(b"def (") == b"def ("
 
