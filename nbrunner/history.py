@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,9 @@ from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
 PAGE_SIZE = 20
+
+# How often a search tells what it has found so far.
+_TELL_SECONDS = 0.3
 STATUSES = (
     "running",
     "successful",
@@ -100,6 +104,7 @@ class History:
         status: str = "",
         namespace: str | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        tell: Callable[[list[PastRun], int, int], None] = lambda runs, seen, total: None,
     ) -> Page:
         """Return one page of runs.
 
@@ -113,6 +118,9 @@ class History:
             As ``"user:me"``; default all.
         cancelled : callable
             Asked from run to run; what was found so far is returned when it says so.
+        tell : callable
+            Called now and then, while a search goes through many runs, with those of this page
+            found so far, how many runs were looked at, and how many there are.
         """
         records = self._records()
         ids = self._ids(records)
@@ -122,9 +130,13 @@ class History:
         found: list[PastRun] = []
         # Without a filter the runs before this page need not be read.
         skipped = 0 if filtered else number * PAGE_SIZE
-        for pathspec in ids[skipped:]:
+        told = time.monotonic()
+        for seen, pathspec in enumerate(ids[skipped:]):
             if len(found) >= wanted - skipped or cancelled():
                 break
+            if time.monotonic() - told >= _TELL_SECONDS:
+                told = time.monotonic()
+                tell(found[number * PAGE_SIZE - skipped :], skipped + seen, len(ids))
             if namespace and not self._is_in(pathspec, namespace, records):
                 continue
             run = self._run(pathspec, records)

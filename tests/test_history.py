@@ -134,3 +134,17 @@ def test_of_ten_thousand_runs_the_first_page_comes_at_once(many_runs):
     seen = [run.pathspec for number in range(3) for run in history.page(number).runs]
     assert len(set(seen)) == 3 * PAGE_SIZE
     assert seen == sorted(seen, reverse=True)
+
+
+def test_a_search_through_ten_thousand_runs_tells_what_it_has_found_so_far(many_runs):
+    told = []
+
+    def tell(runs, seen, total):
+        told.append(([run.pathspec for run in runs], seen, total))
+
+    # The newest has parameters; the others are looked through in vain.
+    History("FailFlow").page(query="fail=false", cancelled=lambda: len(told) == 3, tell=tell)
+    assert [found for found, _, _ in told] == [[f"FailFlow/{many_runs}"]] * 3
+    assert [total for _, _, total in told] == [10_001] * 3
+    first, second, third = (seen for _, seen, _ in told)
+    assert 0 < first < second < third < 10_001

@@ -12,7 +12,7 @@ from typing import Any
 from nbrunner import client
 from nbrunner.errors import NbrunnerError, RunNotFoundError
 from nbrunner.executing import ExecutingProcess, attach
-from nbrunner.history import STATUSES, History, Page, PastRun
+from nbrunner.history import PAGE_SIZE, STATUSES, History, Page, PastRun
 from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.feed import FEED
@@ -125,7 +125,15 @@ class HistoryPanel(Panel):
             table.status,
             table.namespace or None,
             cancelled=lambda: number != self._asked,
+            tell=self._tell,
         )
+
+    def _tell(self, runs: list[PastRun], seen: int, total: int) -> None:
+        """Show what a search through many runs has found so far."""
+        self._page = Page(runs[:PAGE_SIZE], self.table.page, -1)
+        with self.table.hold_sync():
+            self.table.rows = [self._row(run) for run in self._page.runs]
+            self.table.summary = f"searched {seen:,} of {total:,} runs"
 
     def _show(self, error: str = "") -> None:
         with self.table.hold_sync():
@@ -133,6 +141,7 @@ class HistoryPanel(Panel):
             self.table.pages = self._page.pages
             self.table.error = error
             self.table.actions = [action("refresh", "Refresh")]
+            self.table.summary = ""
             self.table.loading = False
 
     def _row(self, run: PastRun) -> dict[str, Any]:
