@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbrunner.launch.environment import unnamed_user, user_name
@@ -137,7 +138,6 @@ def artifacts_of(task: Task) -> list[Artifact]:
 
 def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
     """Return what the datastore has noted of each artifact, in one read."""
-    from metaflow.datastore import FlowDataStore
     from metaflow.plugins import DATASTORES
 
     facts = task.metadata_dict
@@ -145,13 +145,19 @@ def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
     if storage is None:  # written by a task of an older Metaflow
         return {}
     flow, run, step, name = task.path_components
-    flow_store = FlowDataStore(flow, storage_impl=storage, ds_root=facts.get("ds-root"))
+    flow_store = _flow_store(flow, storage, facts.get("ds-root"))
     store = flow_store.get_task_datastore(run, step, name, attempt=task.current_attempt)
     return dict(store.ds_metadata["info"])
 
 
-def cards_of(task: Task, metadata: str | None) -> list[Card]:
-    """Return the cards of a task; of a cloned one those of the task that it is a clone of."""
+def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> list[Card]:
+    """Return the cards of a task; of a cloned one those of the task that it is a clone of.
+
+    Parameters
+    ----------
+    folder : str, optional
+        The directory that the run had.
+    """
     from metaflow.cards import get_cards
     from metaflow.plugins.cards.exception import CardNotPresentException
 
@@ -159,9 +165,40 @@ def cards_of(task: Task, metadata: str | None) -> list[Card]:
     while origin := _origin_of(task):
         task = task_of(origin, metadata)
     try:
-        return list(get_cards(task, follow_resumed=False))
+        found = list(get_cards(task, follow_resumed=False))
     except CardNotPresentException:
+        found = []
+    return found or (_cards_beside(task, folder) if folder else [])
+
+
+def _cards_beside(task: Task, folder: str) -> list[Card]:
+    """Return the cards of a local task that lie at its directory.
+
+    Metaflow looks for them where the datastore is and writes them, wherever that is, into
+    the nearest ``.metaflow`` above the directory (``CardDatastore.get_storage_root``).
+    """
+    from metaflow.metaflow_config import CARD_SUFFIX, DATASTORE_LOCAL_DIR
+    from metaflow.plugins.cards.card_client import CardContainer
+    from metaflow.plugins.cards.card_resolver import resolve_paths_from_task
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    if task.metadata_dict.get("ds-type") != LocalStorage.TYPE:
         return []
+    above = (Path(folder), *Path(folder).parents)
+    roots = (each / DATASTORE_LOCAL_DIR for each in above)
+    root = next((each for each in roots if each.is_dir()), None)
+    if root is None:
+        return []
+    place = str(root / CARD_SUFFIX)
+    store = _flow_store(task.path_components[0], LocalStorage, place)
+    paths, cards = resolve_paths_from_task(store, pathspec=task.pathspec)
+    return list(CardContainer(paths, cards))
+
+
+def _flow_store(flow: str, storage: Any, root: str | None) -> Any:
+    from metaflow.datastore import FlowDataStore
+
+    return FlowDataStore(flow, storage_impl=storage, ds_root=root)
 
 
 def _origin_of(task: Task) -> str:

@@ -50,12 +50,6 @@ class ResultFlow(FlowSpec):
 """
 
 
-@pytest.fixture(autouse=True)
-def datastore_in_the_folder(private_state, monkeypatch, tmp_path):
-    """Metaflow 2.19 writes cards below the working directory, whatever the variable says."""
-    monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(tmp_path))
-
-
 @pytest.fixture
 def panel(lab):
     lab.execute(0, "%load_ext nbrunner")

@@ -39,9 +39,10 @@ class Cards(RunData, bundle="cards"):
         cards: dict[str, Any] = {}
         rows: list[dict[str, str]] = []
         metadata = self._running.attributes.get("metadata")
+        folder = getattr(self._running, "record", {}).get("cwd")
         for step in self._steps():
             for task_id in self._task_ids(step, MAX_TASKS):
-                found = client.cards_of(self._task(step, task_id), metadata)
+                found = client.cards_of(self._task(step, task_id), metadata, folder)
                 for number, card in enumerate(found):
                     key = f"{step}/{task_id}/{number}"
                     cards[key] = card
