@@ -22,6 +22,12 @@ INTERVAL_SECONDS = 600.0
 
 _STAMP = ".expired"
 
+# Besides its record; the supervisor's own log is that of a cold start.
+_OF_A_RUN = frozenset(
+    {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.STOP, rundir.DISCARD, rundir.EXIT}
+    | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
+)
+
 # A run without an exit record is alive or was lost; only time tells them apart here.
 _LOST_AFTER_SECONDS = DAY_SECONDS
 
@@ -107,15 +113,17 @@ def disk_usage(runs: Path) -> tuple[int, int]:
     return sum(_size_and_age(entry)[0] for entry in entries), len(entries)
 
 
-def _directories(runs: Path) -> list[str]:
+def _directories(runs: Path) -> list[Path]:
     try:
-        with os.scandir(runs) as entries:
-            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        names = os.listdir(runs)
     except FileNotFoundError:
         return []
+    return [
+        runs / name for name in names if rundir.is_record(runs / name, rundir.RECORD, _OF_A_RUN)
+    ]
 
 
-def _size_and_age(path: str) -> tuple[int, float]:
+def _size_and_age(path: Path) -> tuple[int, float]:
     """Return the bytes on disk and the last write (seconds since the epoch)."""
     size, written = 0, 0.0
     try:

@@ -22,9 +22,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import threading
 import weakref
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -40,7 +42,33 @@ EXIT = "exit.json"
 Stream = Literal["stdout", "stderr"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
+# As `nbrunner.record.registry.new_name` makes them.
+_NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}")
+
 Json = dict[str, Any]
+
+
+def is_record(path: Path, content: str, others: Collection[str]) -> bool:
+    """Tell whether a folder is a record of ours, or what is left of one.
+
+    The state directory may be a folder in which somebody else keeps ``runs`` of his own.
+
+    Parameters
+    ----------
+    path : Path
+    content : str
+        The file that says what the record is.
+    others : collection of str
+        What else may be left where that file was not written yet, or is deleted already.
+    """
+    if not _NAME.fullmatch(path.name) or path.is_symlink():
+        return False
+    try:
+        # A hidden file is one of ours that is being written.
+        names = {name for name in os.listdir(path) if not name.startswith(".")}
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return content in names or names <= set(others)
 
 
 class RunDirectory:

@@ -108,11 +108,21 @@ def create(content: Json) -> SweepDirectory:
 
 
 def _expire() -> None:
-    for name in os.listdir(_sweeps()):
+    for name in _names():
         directory = RunDirectory(_sweeps() / name)
         age_seconds = time.time() - directory.path.stat().st_mtime
         if age_seconds > KEEP.max_age_seconds and not _runs_of(name):
             directory.delete()
+
+
+def _names() -> list[str]:
+    """Return the sweeps there are, and what is left of some."""
+    sweeps = _sweeps()
+    return [
+        name
+        for name in os.listdir(sweeps)
+        if rundir.is_record(sweeps / name, _CONTENT, (_LOCK, _STOP))
+    ]
 
 
 def _runs_of(name: str) -> dict[int, RunDirectory]:
@@ -131,7 +141,7 @@ def find(name: str = "") -> SweepDirectory:
     ------
     RunNotFoundError
     """
-    names = [each for each in os.listdir(_sweeps()) if (_sweeps() / each / _CONTENT).exists()]
+    names = [each for each in _names() if (_sweeps() / each / _CONTENT).exists()]
     if name in names or (not name and names):
         return SweepDirectory(_sweeps() / (name or max(names)))
     raise RunNotFoundError(f"no sweep {name!r} in {_sweeps()}" if name else "no sweep so far")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import pytest
 
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
-from nbrunner.record import expiry, rundir
-from nbrunner.record.expiry import DAY_SECONDS, expire
+from nbrunner.record import expiry, registry, rundir
+from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire
 
 
 @pytest.fixture
@@ -20,42 +21,93 @@ def runs(tmp_path):
     return folder
 
 
-def record(runs, name, age_days=0.0, size=1000, ended=True, content=b"{}"):
-    folder = runs / name
+def record(runs, age_days=0.0, size=1000, ended=True, content=b"{}"):
+    folder = runs / registry.new_name()
     folder.mkdir()
     (folder / "stdout.log").write_bytes(b"x" * size)
     (folder / rundir.RECORD).write_bytes(content)
     if ended:
         (folder / rundir.EXIT).write_text("{}")
-    when = time.time() - age_days * DAY_SECONDS
-    for file in (*folder.iterdir(), folder):
-        os.utime(file, (when, when))
+    age(folder, age_days)
     return folder
 
 
+def age(folder, days):
+    """Set back when a folder and all in it was written."""
+    when = time.time() - days * DAY_SECONDS
+    for file in (*folder.iterdir(), folder):
+        os.utime(file, (when, when))
+
+
 def test_what_is_too_old_goes(runs):
-    record(runs, "old", age_days=31)
-    record(runs, "new", age_days=29)
-    assert expire(runs) == ["old"]
-    assert [each.name for each in runs.iterdir()] == ["new"]
+    old = record(runs, age_days=31)
+    new = record(runs, age_days=29)
+    assert expire(runs) == [old.name]
+    assert list(runs.iterdir()) == [new]
 
 
 def test_of_too_many_the_oldest_go(runs):
-    for age in (1, 2, 3):
-        record(runs, f"age-{age}", age_days=age, size=100_000)
-    assert expire(runs, max_total_bytes=150_000) == ["age-3", "age-2"]
+    _one, two, three = (record(runs, age_days=age, size=100_000) for age in (1, 2, 3))
+    assert expire(runs, max_total_bytes=150_000) == [three.name, two.name]
 
 
 def test_living_runs_stay_however_old_their_last_word(runs):
-    record(runs, "quiet", age_days=0.9, ended=False)
-    record(runs, "lost", age_days=40, ended=False)
-    assert expire(runs, max_age_seconds=0.5 * DAY_SECONDS) == ["lost"]
+    record(runs, age_days=0.9, ended=False)
+    lost = record(runs, age_days=40, ended=False)
+    assert expire(runs, max_age_seconds=0.5 * DAY_SECONDS) == [lost.name]
 
 
 def test_a_damaged_record_is_no_hindrance(runs):
-    record(runs, "broken", age_days=40, content=b"\xff{")
+    broken = record(runs, age_days=40, content=b"\xff{")
     (runs / "a file").write_text("")
-    assert expire(runs) == ["broken"]
+    assert expire(runs) == [broken.name]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [],
+        ["stdout.log", "stderr.log"],
+        ["stdout.log", "stderr.log", ".record.json.17.17"],
+        ["supervisor.log", "exit.json", ".expired"],
+    ],
+)
+def test_what_is_left_of_a_record_goes_too(runs, files):
+    folder = runs / registry.new_name()
+    folder.mkdir()
+    for name in files:
+        (folder / name).touch()
+    age(folder, days=40)
+    assert expire(runs) == [folder.name]
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "exp_old/events.out.tfevents",
+        "exp_old/record.json",
+        "20250101-120000/record.json",
+        f"{registry.new_name()}/model.pt",
+        f"{registry.new_name()}/logs/stdout.log",
+    ],
+)
+def test_folders_of_somebody_else_are_neither_counted_nor_deleted(runs, file):
+    (runs / file).parent.mkdir(parents=True)
+    (runs / file).write_bytes(b"x" * 100_000)
+    age((runs / file).parent, days=40)
+    age(runs / Path(file).parts[0], days=40)
+    ours = record(runs, age_days=1)
+    assert expire(runs, max_total_bytes=50_000) == []
+    assert disk_usage(runs)[1] == 1
+    assert (runs / file).exists()
+    assert ours.exists()
+
+
+def test_a_link_is_not_followed(runs, tmp_path):
+    elsewhere = record(tmp_path, age_days=40)
+    (runs / elsewhere.name).symlink_to(elsewhere)
+    assert expire(runs) == []
+    assert (elsewhere / rundir.RECORD).exists()
 
 
 def test_nothing_there(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from nbrunner import Runner, attach, attach_sweep, sweep
 from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
-from nbrunner.record import rundir, sweeps
+from nbrunner.record import registry, rundir, sweeps
 from nbrunner.record.expiry import DAY_SECONDS
 
 pytestmark = pytest.mark.slow
@@ -106,3 +106,20 @@ def test_a_sweep_is_kept_as_long_as_any_of_its_runs(runner):
     names = {each.name for each in old._directory.path.parent.iterdir()}
     assert names == {old.name, new.name}
     assert sweeps.find().name == new.name
+
+
+@pytest.mark.parametrize("file", ["my_sweep/sweep.json", f"{registry.new_name()}/result.csv"])
+def test_a_folder_among_the_sweeps_that_is_somebody_elses_stays(private_state, file):
+    foreign = private_state / "sweeps" / file
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("{}")
+    before = time.time() - 31 * DAY_SECONDS
+    os.utime(foreign.parent, (before, before))
+    left = private_state / "sweeps" / registry.new_name()
+    left.mkdir()
+    (left / "lock").touch()
+    os.utime(left, (before, before))
+    created = sweeps.create({})
+    assert foreign.exists()
+    assert not left.exists(), "of a sweep of ours that was never written down"
+    assert sweeps.find().name == created.name
