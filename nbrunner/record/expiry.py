@@ -6,6 +6,7 @@ user's process nor its event loop anything. Standard library only, for that reas
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import asdict, dataclass
@@ -124,14 +125,19 @@ def _directories(runs: Path) -> list[Path]:
 
 
 def _size_and_age(path: Path) -> tuple[int, float]:
-    """Return the bytes on disk and the last write (seconds since the epoch)."""
-    size, written = 0, 0.0
+    """Return the bytes on disk and the last write (seconds since the epoch).
+
+    That of the folder itself counts: a run that is just starting has no file yet.
+    """
+    size = 0
     try:
+        written = path.stat().st_mtime
         with os.scandir(path) as entries:
             for entry in entries:
-                facts = entry.stat(follow_symlinks=False)
-                size += facts.st_blocks * 512
-                written = max(written, facts.st_mtime)
+                with contextlib.suppress(FileNotFoundError):  # renamed, as it is complete
+                    facts = entry.stat(follow_symlinks=False)
+                    size += facts.st_blocks * 512
+                    written = max(written, facts.st_mtime)
     except FileNotFoundError:  # deleted by another supervisor meanwhile
-        pass
+        written = time.time()
     return size, written

@@ -57,6 +57,13 @@ def test_living_runs_stay_however_old_their_last_word(runs):
     assert expire(runs, max_age_seconds=0.5 * DAY_SECONDS) == [lost.name]
 
 
+def test_a_run_that_is_just_starting_stays(runs):
+    bare = runs / registry.new_name()
+    bare.mkdir()
+    record(runs, ended=False)
+    assert expire(runs, max_total_bytes=0) == []
+
+
 def test_a_damaged_record_is_no_hindrance(runs):
     broken = record(runs, age_days=40, content=b"\xff{")
     (runs / "a file").write_text("")
