@@ -23,6 +23,9 @@ INTERVAL_SECONDS = 600.0
 
 _STAMP = ".expired"
 
+# Somebody may just be about to read them.
+JUST_ENDED_SECONDS = 600.0
+
 # Besides its record; the supervisor's own log is that of a cold start.
 _OF_A_RUN = frozenset(
     {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.STOP, rundir.DISCARD, rundir.EXIT}
@@ -66,15 +69,16 @@ def expire_if_due(
     except FileNotFoundError:
         pass
     stamp.touch()
-    return expire(runs, **keep)
+    return expire(runs, just_ended_seconds=JUST_ENDED_SECONDS, **keep)
 
 
 def expire(
     runs: Path,
     max_age_seconds: float = MAX_AGE_SECONDS,
     max_total_bytes: int = MAX_TOTAL_BYTES,
+    just_ended_seconds: float = 0.0,
 ) -> list[str]:
-    """Delete ended runs that are too old, and the oldest while all are too large.
+    """Delete ended runs that are too old, and the oldest while all ended are too large.
 
     Parameters
     ----------
@@ -83,7 +87,10 @@ def expire(
     max_age_seconds : float
         How long after its last write a directory is kept.
     max_total_bytes : int
-        How much disk all of them may take.
+        How much disk all ended runs may take. Living ones are left out: deleting others
+        would not make their logs any smaller.
+    just_ended_seconds : float
+        How long after its last write a directory is not deleted for its size.
 
     Returns
     -------
@@ -96,12 +103,14 @@ def expire(
     for entry in _directories(runs):
         directory = RunDirectory(entry)
         size, written = _size_and_age(entry)
-        total += size
         if directory.exists(rundir.EXIT) or now - written > _LOST_AFTER_SECONDS:
             ended.append((written, size, directory))
+            total += size
     deleted = []
     for written, size, directory in sorted(ended, key=lambda item: item[0]):
-        if now - written > max_age_seconds or total > max_total_bytes:
+        age_seconds = now - written
+        too_large = total > max_total_bytes and age_seconds >= just_ended_seconds
+        if age_seconds > max_age_seconds or too_large:
             directory.delete()
             deleted.append(directory.name)
             total -= size

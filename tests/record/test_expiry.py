@@ -11,7 +11,7 @@ import pytest
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
 from nbrunner.record import expiry, registry, rundir
-from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire
+from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire, expire_if_due
 
 
 @pytest.fixture
@@ -49,6 +49,19 @@ def test_what_is_too_old_goes(runs):
 def test_of_too_many_the_oldest_go(runs):
     _one, two, three = (record(runs, age_days=age, size=100_000) for age in (1, 2, 3))
     assert expire(runs, max_total_bytes=150_000) == [three.name, two.name]
+
+
+def test_a_large_log_of_a_living_run_costs_no_other_its_record(runs):
+    record(runs, age_days=1)
+    record(runs, size=1_000_000, ended=False)
+    assert expire(runs, max_total_bytes=100_000) == []
+
+
+def test_a_run_that_has_just_ended_is_not_deleted_for_its_size(runs):
+    earlier, _just_ended = record(runs, age_days=0.01), record(runs, size=1_000_000)
+    keep = {"max_age_seconds": DAY_SECONDS, "max_total_bytes": 100_000}
+    assert expire_if_due(runs, keep) == [earlier.name]
+    assert len(expire(runs, **keep)) == 1, "but where somebody asks for it"
 
 
 def test_living_runs_stay_however_old_their_last_word(runs):
@@ -124,6 +137,7 @@ def test_nothing_there(tmp_path):
 def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, monkeypatch):
     runner = Runner(write_flow("failflow"), show_output=False, pylint=False)
     first = runner.run(fail=False)
+    age(first.directory.path, days=0.01)
     # As if ten minutes had passed since records were last looked through.
     (private_state / "runs" / ".expired").unlink()
     monkeypatch.setattr(expiry.KEEP, "max_total_bytes", 1)
