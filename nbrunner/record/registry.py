@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -36,7 +37,23 @@ def state_directory() -> Path:
     try:
         return _private(Path(platformdirs.user_state_dir("nbrunner")))
     except StateError:
-        return _private(Path(tempfile.gettempdir()) / f"nbrunner-{os.getuid()}")
+        return _private(_among_temporary_files())
+
+
+def _among_temporary_files() -> Path:
+    """Return a folder where everybody may have made one, or a link, of that name before."""
+    path = Path(tempfile.gettempdir()) / f"nbrunner-{os.getuid()}"
+    with contextlib.suppress(OSError):  # told by `_private`, unless it is there already
+        path.mkdir(mode=0o700)
+    if os.path.lexists(path):
+        facts = path.lstat()
+        safe = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
+        if not safe or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise StateError(
+                f"{path} is not a folder that this user alone can write; delete it, or set "
+                f"${STATE_VARIABLE}"
+            )
+    return path
 
 
 def _private(path: Path) -> Path:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 
+import platformdirs
 import pytest
 
 from nbrunner import Runner, attach, attach_sweep, sweep
@@ -72,6 +74,52 @@ def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(disk, runner
     assert attach_sweep(done.name).counts == {"successful": 1}
     filler.unlink()
     assert sweep(runner, {"seconds": [0]}).counts == {"successful": 1}
+
+
+@pytest.fixture
+def without_a_home(tmp_path, monkeypatch):
+    """The folder for temporary files, of a user whose home cannot be written."""
+    (tmp_path / "home").touch()
+    monkeypatch.setattr(platformdirs, "user_state_dir", lambda name: str(tmp_path / "home" / name))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.delenv("NBRUNNER_STATE_DIR")
+    return temporary
+
+
+def test_without_a_home_it_is_among_the_temporary_files(without_a_home):
+    for _time in range(2):
+        folder = registry.state_directory()
+        assert folder == without_a_home / f"nbrunner-{os.getuid()}"
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("trap", ["link", "writable", "file", "of another user"])
+def test_a_trap_among_the_temporary_files_is_refused(without_a_home, tmp_path, trap):
+    name = without_a_home / f"nbrunner-{os.getuid()}"
+    if trap == "link":
+        (tmp_path / "victim").mkdir()
+        name.symlink_to(tmp_path / "victim")
+    elif trap == "file":
+        name.touch(mode=0o600)
+    else:
+        name.mkdir(mode=0o700)
+        if trap == "writable":
+            name.chmod(0o770)
+        elif os.getuid() == 0:
+            os.chown(name, 12345, -1)
+        else:
+            pytest.skip("a folder of another user needs the right to make one")
+    with pytest.raises(StateError, match=rf"{name} is not a folder that this user alone can"):
+        registry.state_directory()
+
+
+def test_one_that_the_user_chose_may_be_a_link(tmp_path, monkeypatch):
+    (tmp_path / "large-disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "large-disk")
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(tmp_path / "link"))
+    assert registry.state_directory() == tmp_path / "link"
 
 
 @pytest.mark.parametrize("content", ["", '{"flow": ', "[]", "\0" * 400])
