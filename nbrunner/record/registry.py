@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
 import stat
@@ -24,7 +25,8 @@ def state_directory() -> Path:
     """Return the folder for all that nbrunner keeps, creating it if need be.
 
     ``$NBRUNNER_STATE_DIR``, else the user's state folder of the platform, else (a
-    read-only home) a private folder among the temporary files.
+    read-only home) a private folder among the temporary files. A relative path starts
+    where this process first asked for it.
 
     Raises
     ------
@@ -33,11 +35,23 @@ def state_directory() -> Path:
     """
     chosen = os.environ.get(STATE_VARIABLE)
     if chosen:
-        return _private(Path(chosen).expanduser())
+        return _private(_absolute(os.path.expanduser(chosen)))
     try:
-        return _private(Path(platformdirs.user_state_dir("nbrunner")))
+        return _private(_absolute(platformdirs.user_state_dir("nbrunner")))
     except StateError:
         return _private(_among_temporary_files())
+
+
+@functools.cache
+def _absolute(folder: str) -> Path:
+    """Return the same folder wherever this process goes, and in whichever a run starts."""
+    try:
+        return Path(folder).absolute()
+    except OSError as error:
+        raise StateError(
+            f"the current directory, where the state directory {folder!r} starts, is gone: "
+            f"{error}; set ${STATE_VARIABLE} to an absolute path"
+        ) from error
 
 
 def _among_temporary_files() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -120,6 +121,30 @@ def test_one_that_the_user_chose_may_be_a_link(tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to(tmp_path / "large-disk")
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(tmp_path / "link"))
     assert registry.state_directory() == tmp_path / "link"
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_a_relative_one_is_the_same_wherever_a_run_starts(write_flow, tmp_path, monkeypatch, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", f"kept-{warm}")
+    (tmp_path / "elsewhere").mkdir()
+    flow = write_flow("slowflow")
+    with contextlib.chdir(tmp_path):
+        running = Runner(flow, show_output=False, pylint=False, cwd="elsewhere").run(seconds=0)
+    assert running.status == "successful"
+    assert running.directory.path.parent == tmp_path / f"kept-{warm}" / "runs"
+    with contextlib.chdir(tmp_path / "elsewhere"):
+        assert attach(running.pathspec).status == "successful"
+
+
+def test_a_relative_one_in_a_directory_that_is_gone(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir("gone")
+        os.rmdir(tmp_path / "gone")
+        monkeypatch.setenv("NBRUNNER_STATE_DIR", "never-asked-for")
+        with pytest.raises(StateError, match=r"is gone: .*set \$NBRUNNER_STATE_DIR to an absolute"):
+            registry.state_directory()
 
 
 @pytest.mark.parametrize("content", ["", '{"flow": ', "[]", "\0" * 400])
