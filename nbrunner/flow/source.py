@@ -16,9 +16,10 @@ from typing import Any
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
 from nbrunner.flow.cells import flow_file_text, import_path_line
 from nbrunner.origins import Origin, in_origins, is_cell
-from nbrunner.record.registry import state_directory
+from nbrunner.record import registry, rundir
 
 _MAX_WRITTEN = 500
+_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ def write_flow_file(name: str, text: str) -> Path:
     A task may be started long after the run, so the file is not a temporary one; the
     oldest are dropped when there are many.
     """
-    folder = state_directory() / "flows"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder = _written_files()
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
     file = folder / digest / f"{name}.py"
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,13 +165,38 @@ def write_flow_file(name: str, text: str) -> Path:
 
 def is_generated(file: Path) -> bool:
     """Tell whether a flow file was written by `write_flow_file`."""
-    return file.parents[1] == state_directory() / "flows"
+    return file.parent.parent == _written_files()
+
+
+def _written_files() -> Path:
+    return registry.state_directory() / "flows"
 
 
 def _drop_oldest(folder: Path) -> None:
-    kept = sorted(folder.iterdir(), key=lambda each: each.stat().st_mtime)
-    for old in kept[:-_MAX_WRITTEN]:
-        with contextlib.suppress(OSError):  # another process was faster
-            for file in old.iterdir():
-                file.unlink()
-            old.rmdir()
+    # Somebody else may keep flows of his own in a folder of that name.
+    kept = sorted(folder.glob("[0-9a-f]" * _DIGITS), key=_modified)
+    superfluous = kept[:-_MAX_WRITTEN]
+    needed = _folders_of_living_runs() if superfluous else set()
+    for old in superfluous:
+        if old.name not in needed:
+            with contextlib.suppress(OSError):  # another process was faster
+                for file in old.iterdir():
+                    file.unlink()
+                old.rmdir()
+
+
+def _modified(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except FileNotFoundError:  # another process was faster
+        return 0.0
+
+
+def _folders_of_living_runs() -> set[str]:
+    """Return the names of the folders whose flow file a task may yet be started from."""
+    records = (
+        each.read(rundir.RECORD) or {}
+        for each in registry.directories()
+        if not each.exists(rundir.EXIT)
+    )
+    return {Path(record.get("flow", {}).get("file", "")).parent.name for record in records}

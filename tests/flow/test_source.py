@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import os
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +15,9 @@ from support.flows import SLOWFLOW
 from support.scripts import run_script
 
 from nbrunner import Runner, describe
-from nbrunner.flow.source import flow_source
+from nbrunner.flow import source
+from nbrunner.flow.source import flow_source, is_generated, write_flow_file
+from nbrunner.record import registry, rundir
 
 # A flow that tells which file, and which helper, it was made from.
 TELLING = """\
@@ -200,6 +203,54 @@ def test_a_class_of_a_script_finds_what_lies_beside_the_script(tmp_path):
         """,
     )
     assert lines == ["successful beside data beside"]
+
+
+def written(number: int) -> Path:
+    """Write a flow file that is older than those of a higher number."""
+    file = write_flow_file("Cell", f"number = {number}")
+    os.utime(file.parent, (number, number))
+    return file
+
+
+def test_of_many_generated_files_the_oldest_are_dropped(monkeypatch, private_state):
+    monkeypatch.setattr(source, "_MAX_WRITTEN", 2)
+    of_somebody_else = private_state / "flows" / "mine" / "flow.py"
+    of_somebody_else.parent.mkdir(parents=True)
+    of_somebody_else.touch()
+    os.utime(of_somebody_else.parent, (0, 0))
+    first, second, third = (written(number) for number in (1, 2, 3))
+    assert not first.exists()
+    assert second.exists() and third.exists()
+    assert of_somebody_else.exists()
+
+
+def test_a_generated_file_that_a_run_needs_is_not_dropped(monkeypatch):
+    monkeypatch.setattr(source, "_MAX_WRITTEN", 2)
+    needed, ended = written(1), written(2)
+    for file in (needed, ended):
+        directory = registry.create()
+        directory.write(rundir.RECORD, {"flow": {"file": str(file)}})
+        if file == ended:
+            directory.write(rundir.EXIT, {})
+    for number in (3, 4):
+        written(number)
+    assert needed.exists()
+    assert not ended.exists()
+
+
+def test_generated_files_that_another_process_drops_meanwhile(monkeypatch):
+    found = Path.glob
+
+    def with_one_that_is_gone(folder, pattern):
+        yield from found(folder, pattern)
+        yield folder / ("0" * 16)
+
+    monkeypatch.setattr(Path, "glob", with_one_that_is_gone)
+    assert written(1).exists()
+
+
+def test_a_flow_file_at_the_root_is_nobodys_but_the_users():
+    assert not is_generated(Path("/flow.py"))
 
 
 @pytest.mark.slow
