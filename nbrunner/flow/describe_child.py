@@ -72,7 +72,8 @@ class _FromSource(importlib.machinery.SourceFileLoader):
 
 
 def _import_file(path: str) -> types.ModuleType:
-    sys.path.insert(0, os.path.dirname(path))
+    # As the interpreter does: modules are beside the file, not beside a link to it.
+    sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     name = Path(path).stem
     loader = _FromSource(name, path)
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)

@@ -208,6 +208,17 @@ def test_an_edited_module_beside_the_flow_is_seen(write_flow):
     assert describe(file).parameters[0].default == 4
 
 
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_a_link_to_a_flow_imports_from_beside_the_flow(write_flow, tmp_path, monkeypatch, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    write_flow("real/settings.py", "WIDTH = 3\n")
+    text = f"from settings import WIDTH\n{FOREACHFLOW}".replace("default=3", "default=WIDTH")
+    link = tmp_path / "link.py"
+    link.symlink_to(write_flow("real/foreachflow.py", text))
+    assert describe(link).parameters[0].default == 3
+    assert Runner(link, show_output=False, pylint=False).run(width=1).status == "successful"
+
+
 def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
     file = write_flow(
         "slowflow",
