@@ -29,6 +29,7 @@ from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
 from nbrunner.launch.environment import run_environment
 from nbrunner.launch.processes import session_of
+from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import state_directory
@@ -36,7 +37,7 @@ from nbrunner.record.registry import state_directory
 Json = dict[str, Any]
 
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
-_FORM = 3
+_FORM = 4
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 _MAX_CACHED = 500
@@ -107,10 +108,16 @@ def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path
     }
     file = Path(request["file"])
     asked = {**request, "file": file.name} if is_generated(file) else request
-    key = [_FORM, asked, sys.executable, own, cwd]
+    key = [_FORM, asked, sys.executable, own, cwd, _installation(environment)]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
     digest.update(skeleton(file.read_bytes()))
     return state_directory() / "descriptions" / f"{digest.hexdigest()[:32]}.json"
+
+
+def _installation(environment: Mapping[str, str]) -> list[Any]:
+    """Return what tells one state of Python's packages and metaflow's settings from another."""
+    # What lies on PYTHONPATH may be the user's own: the child tells which files it read.
+    return [installed({**environment, "PYTHONPATH": ""}), distributions()]
 
 
 def _read_cached(path: Path) -> Json | None:

@@ -7,6 +7,7 @@ inherit when they start. All else (other variables, the directory) is set in the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import site
@@ -64,14 +65,33 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     found = {f"${name}": value for name, value in mattering_variables(environment).items()}
     found["interpreter"] = sys.executable
     found["preload"] = environment.get(PRELOAD_VARIABLE, "")
-    found["installed packages"] = _stamps(map(Path, _site_folders(environment)))
-    found["metaflow config"] = _stamps([_metaflow_config(environment)])
+    found |= installed(environment)
     found["process"] = _inherited()
     found["resource limits"] = str([resource.getrlimit(each) for each in _LIMITS])
     found["cpu affinity"] = str(sorted(os.sched_getaffinity(0)))
     found["priority"] = str(os.getpriority(os.PRIO_PROCESS, 0))
     found["user"] = str((os.getuid(), os.getgid(), sorted(os.getgroups())))
     return found
+
+
+def installed(environment: Mapping[str, str]) -> Surroundings:
+    """Return what there is of the surroundings on disk."""
+    return {
+        "installed packages": _stamps(map(Path, _site_folders(environment))),
+        "metaflow config": _stamps([_metaflow_config(environment)]),
+    }
+
+
+def distributions() -> list[str]:
+    """Return what is installed where packages are, each with its version.
+
+    An image that is built anew gives its folders the same times as before.
+    """
+    found: list[str] = []
+    for folder in _site_folders({}):
+        with contextlib.suppress(OSError):
+            found += [name for name in os.listdir(folder) if name.endswith(".dist-info")]
+    return sorted(found)
 
 
 _LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import site
 import sys
 
 import pytest
@@ -232,6 +233,34 @@ def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
     for value in ("7", "18"):
         file.with_name("default.txt").write_text(value)
         assert describe(file).parameters[0].default == int(value)
+
+
+@pytest.mark.parametrize("told_by", ["time", "version"])
+def test_a_package_that_is_installed_anew_is_seen(write_flow, tmp_path, monkeypatch, told_by):
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.setattr(site, "getsitepackages", lambda: [str(folder)])
+    file = write_flow("slowflow", COUNTED)
+    os.utime(folder, (1, 1))
+    describe(file)
+    if told_by == "version":
+        (folder / "package-1.1.dist-info").mkdir()
+    when = 1 if told_by == "version" else 2
+    os.utime(folder, (when, when))
+    describe(file)
+    describe(file)
+    assert imports_of(file) == 2
+
+
+def test_other_settings_of_metaflow_are_seen(write_flow, private_state):
+    file = write_flow("slowflow", COUNTED)
+    settings = private_state / "metaflow-home" / "config.json"
+    settings.parent.mkdir()
+    for text in ("{}", '{"METAFLOW_DEFAULT_PACKAGE_SUFFIXES": ".py"}'):
+        settings.write_text(text)
+        describe(file)
+        describe(file)
+    assert imports_of(file) == 2
 
 
 def test_a_refused_flow_is_asked_again(write_flow):
