@@ -37,7 +37,7 @@ from nbrunner.record.registry import state_directory
 Json = dict[str, Any]
 
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
-_FORM = 4
+_FORM = 5
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 _MAX_CACHED = 500
@@ -87,12 +87,13 @@ async def describe_source(
     """Describe a flow as a run in this environment and directory would see it."""
     request = {"file": str(source.file), "flow": source.flow_name, "top_level": list(top_level)}
     cached = _cache_file(request, environment, cwd)
-    answer = _read_cached(cached)
+    answer = _read_cached(cached, environment)
     if answer is None:
         answer = await _ask_child(request, environment, cwd, timeout_seconds)
         if "description" in answer:
             # The flow file itself is told by its skeleton.
             answer["read"] = [each for each in answer["read"] if each[0] != request["file"]]
+            answer["values"] = _values(answer["variables"], environment)
             _write_cached(cached, answer)
     if "error" in answer:
         raise _error(answer["error"], source)
@@ -120,16 +121,24 @@ def _installation(environment: Mapping[str, str]) -> list[Any]:
     return [installed({**environment, "PYTHONPATH": ""}), distributions()]
 
 
-def _read_cached(path: Path) -> Json | None:
-    """Return a remembered answer if every file that it came from is as it was."""
+def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
+    """Return a remembered answer if every file and variable that it came from is as it was."""
     try:
         answer: Json = json.loads(path.read_bytes())
+        if answer["values"] != _values(answer["variables"], environment):
+            return None
         for name, modified_ns, size in answer["read"]:
             if _stamp(name) != (modified_ns, size):
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return answer
+
+
+def _values(names: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return what tells whether variables are as they were, and none of a secret's letters."""
+    values = json.dumps([environment.get(name) for name in names])
+    return hashlib.sha256(values.encode()).hexdigest()
 
 
 def _stamp(name: str) -> tuple[int, int] | tuple[None, None]:

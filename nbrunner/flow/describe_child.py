@@ -31,14 +31,28 @@ def main() -> None:
     request_file, answer_file = sys.argv[1:3]
     if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
         del sys.path[0]  # no place to import a flow's modules from
+    noting_reads, variables = _noting_reads()
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     sys.argv = [request["file"]]
     files = _FilesRead()
-    answer = answer_to(request)
+    with noting_reads(variables):
+        answer = answer_to(request)
     answer["read"] = files.facts()
+    answer["variables"] = sorted(variables)
     temporary = f"{answer_file}.part"
     Path(temporary).write_text(json.dumps(answer), encoding="utf-8")
     os.replace(temporary, answer_file)
+
+
+def _noting_reads() -> tuple[Any, set[str]]:
+    """Return what notes the variables read, and those read before a warm start."""
+    # This very package, wherever the interpreter would look for one of its name.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    try:
+        from nbrunner.launch.exactness import IMPORTED, noting_reads
+    finally:
+        del sys.path[0]
+    return noting_reads, set(IMPORTED.read)
 
 
 def answer_to(request: Json) -> Json:

@@ -67,7 +67,7 @@ class Imported:
     @contextlib.contextmanager
     def noting_imports(self) -> Iterator[None]:
         """Note what matters of the imports that the block does."""
-        with _noting_reads(self.read):
+        with noting_reads(self.read):
             yield
         self.added = self.set_by_python | self._changes()
         self.sources = dict(_own_sources(list(sys.modules.values())))
@@ -164,7 +164,8 @@ def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
 
 
 @contextlib.contextmanager
-def _noting_reads(names: set[str]) -> Iterator[None]:
+def noting_reads(names: set[str]) -> Iterator[None]:
+    """Note the variables that the block asks for in Python, also those that are not there."""
     kind = type(os.environ)
     getitem = kind.__getitem__
 

@@ -235,6 +235,30 @@ def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
         assert describe(file).parameters[0].default == int(value)
 
 
+@pytest.mark.parametrize("warm", ["0", "1"])
+@pytest.mark.parametrize(
+    "look", ["os.environ.get('EXTRA')", "os.getenv('EXTRA')", "'EXTRA' in os.environ"]
+)
+def test_a_variable_that_the_flow_reads_is_seen(write_flow, monkeypatch, look, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    more = f"    if {look}:\n        more = Parameter('more', default='x')\n    secs ="
+    file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
+    assert [each.name for each in describe(file).parameters] == ["seconds"]
+    monkeypatch.setenv("EXTRA", "very-secret")
+    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    monkeypatch.setenv("NOBODY_READS_IT", "1")
+    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    assert imports_of(file) == 2
+
+
+def test_a_variable_that_the_flow_reads_is_not_written_down(write_flow, monkeypatch, private_state):
+    monkeypatch.setenv("TOKEN", "very-secret")
+    describe(write_flow("slowflow", f"import os\nos.environ['TOKEN']\n{SLOWFLOW}"))
+    (answer,) = private_state.glob("descriptions/*.json")
+    assert "TOKEN" in answer.read_text()
+    assert "very-secret" not in answer.read_text()
+
+
 @pytest.mark.parametrize("told_by", ["time", "version"])
 def test_a_package_that_is_installed_anew_is_seen(write_flow, tmp_path, monkeypatch, told_by):
     folder = tmp_path / "site-packages"
