@@ -25,7 +25,14 @@ _EXPECTED: Mapping[str, str] = {
     "str": "a str",
     "file": "a path",
     "json": "a value that JSON can hold",
+    "other": "a str",
 }
+
+# list() would take the text that stands on the command line apart into its characters.
+_OWN_TYPE = (
+    "; Metaflow calls the type of this parameter with a text, whereas "
+    "Parameter(..., type=JSONType) takes lists and dicts"
+)
 
 
 def command_words(
@@ -192,12 +199,12 @@ def _text(option: Option, value: Any) -> str:
         return _number(option, value)
     if kind == "choice":
         return _choice(option, value)
-    if kind in ("str", "file") and isinstance(value, os.PathLike):  # many a str is a path
+    if kind in ("str", "file", "other") and isinstance(value, os.PathLike):  # many a str is a path
         value = os.fspath(value)
     if kind == "str" and option.flag.lstrip("-").startswith(("tag", "with")) and value == "":
         raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
     if not isinstance(value, str):
-        if option.positional or kind not in ("str", "file") or _is_id(option, value):
+        if option.positional or kind not in ("str", "file", "other") or _is_id(option, value):
             return str(value)
         raise _wrong_type(option, value)
     if "\0" in value:
@@ -246,6 +253,7 @@ def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadT
     default = "" if option.default is None else f" (default {option.default!r})"
     return BadTypeError(
         f"{option.name}: expected {what}{default}, got {value!r} of type {type(value).__name__}"
+        f"{_OWN_TYPE if option.kind == 'other' else ''}"
     )
 
 

@@ -24,6 +24,7 @@ FLOW = FlowDescription(
         Option("on", "--on", kind="bool", default=False),
         Option("table", "--table", kind="json"),
         Option("text", "--text", kind="file"),
+        Option("letters", "--letters", kind="other", default=["a", "b"]),
     ),
     top_level=(
         Option("pylint", "--pylint", kind="bool", is_flag=True, off_flag="--no-pylint"),
@@ -75,6 +76,8 @@ FLOW = FlowDescription(
         ({"table": "text"}, ['--table="text"']),
         ({"text": "data.csv"}, ["--text=data.csv"]),
         ({"text": Path("data.csv")}, ["--text=data.csv"]),
+        ({"letters": "cd"}, ["--letters=cd"]),
+        ({"letters": Path("/a/b")}, ["--letters=/a/b"]),
         ({"tags": ["a", "b c"]}, ["--tag=a", "--tag=b c"]),
         ({"tags": ("a",)}, ["--tag=a"]),
         ({"tags": []}, []),
@@ -159,6 +162,14 @@ def test_positional_words_stand_last(subcommand, arguments, words):
         ("run", {"on": object()}, BadTypeError, "on: expected True or False"),
         ("run", {"table": object()}, BadTypeError, "table: expected a value that JSON can hold"),
         ("run", {"text": 1}, BadTypeError, "text: expected a path"),
+        (
+            "run",
+            {"letters": ["c", "d"]},
+            BadTypeError,
+            r"letters: expected a str .*, got \['c', 'd'\] of type list; .*type=JSONType\) takes",
+        ),
+        ("run", {"letters": {"a": 1}}, BadTypeError, "letters: expected a str .*of type dict"),
+        ("run", {"letters": 1}, BadTypeError, "letters: expected a str .*of type int"),
         ("run", {"tags": "a"}, BadTypeError, "tags: expected a list or tuple"),
         ("run", {"tags": {"a"}}, BadTypeError, "tags: expected a list or tuple"),
         ("run", {"tags": [""]}, BadValueError, "tags: an empty text"),
@@ -212,7 +223,8 @@ def test_possible_names_are_listed_without_our_own():
         command_words(FLOW, {}, "run", {"zzz": 1})
     possible = str(refused.value).splitlines()[1]
     assert possible == (
-        "possible are: alpha, a_dash, who, on, table, text, tags, max_workers, user_namespace"
+        "possible are: alpha, a_dash, who, on, table, text, letters, tags, max_workers, "
+        "user_namespace"
     )
 
 
