@@ -221,6 +221,17 @@ def test_a_flow_that_exits_before_metaflow_starts(write_flow, no_run_recorded, c
         assert part in str(refused.value)
 
 
+def test_a_long_command_is_shown_by_its_ends(write_flow, no_run_recorded):
+    leaving = "    raise SystemExit(3)\n    ParamFlow()"
+    file = write_flow("leaving", PARAMETERS.replace("    ParamFlow()", leaving))
+    with pytest.raises(RunStartError) as refused:
+        Runner(file, show_output=False).run(count=1, who="x" * 100_000, words="last")
+    message = str(refused.value)
+    assert len(message) < 3000
+    for part in (f"{file} run", "characters ...", "--words=last"):
+        assert part in message
+
+
 @pytest.mark.parametrize("way", ["run", "async_run"])
 def test_a_run_that_never_gets_an_id_is_ended(write_flow, no_run_recorded, way):
     waiting = (

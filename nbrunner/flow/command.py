@@ -28,6 +28,9 @@ _EXPECTED: Mapping[str, str] = {
     "other": "a str",
 }
 
+# Linux (MAX_ARG_STRLEN) counts the NUL behind it too.
+_MAX_WORD_BYTES = 128 * 1024 - 1
+
 # list() would take the text that stands on the command line apart into its characters.
 _OWN_TYPE = (
     "; Metaflow calls the type of this parameter with a text, whereas "
@@ -105,10 +108,9 @@ def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> l
             raise _unknown(name, by_name, where)
         if value is None:  # as if it were not given
             continue
-        if option.positional:
-            positional.append(_text(option, value))
-        else:
-            words += _spelt(option, value)
+        spelt = [_text(option, value)] if option.positional else _spelt(option, value)
+        _check_length(option, spelt)
+        (positional if option.positional else words).extend(spelt)
     return [*words, *positional]
 
 
@@ -146,6 +148,22 @@ def _spelt(option: Option, value: Any) -> list[str]:
     if not option.multiple:
         return _occurrence(option, value)
     return [word for each in _items(option, value) for word in _occurrence(option, each)]
+
+
+def _check_length(option: Option, words: Iterable[str]) -> None:
+    """Refuse what no process can be given, though a warm run needs no command line."""
+    for word in words:
+        size = len(word.encode(errors="surrogatepass"))
+        if size > _MAX_WORD_BYTES:
+            instead = (
+                "give config the path of a file that holds it"
+                if option.kind == "config"
+                else "write it to a file, and give its path to an IncludeFile or a str parameter"
+            )
+            raise BadValueError(
+                f"{option.name}: {size:,} bytes are more than one word of a command line can "
+                f"hold, {_MAX_WORD_BYTES:,}; {instead}"
+            )
 
 
 def _occurrence(option: Option, value: Any) -> list[str]:

@@ -15,6 +15,7 @@ from nbrunner.record import rundir
 from nbrunner.record.logfile import tail
 
 _SHOWN_LINES = 20
+_SHOWN_CHARACTERS = 2000
 
 
 async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
@@ -60,7 +61,7 @@ def _how_it_ended(run: WatchedRun) -> str:
 
 def _message(run: WatchedRun, what: str) -> str:
     flow = run.record.get("flow", {})
-    command = " ".join(run.record.get("command", []))
+    command = _shortened(" ".join(run.record.get("command", [])))
     lines = [f"{flow.get('name', 'the flow')} {what}", f"command: {command}"]
     for stream in rundir.STREAMS:
         last = tail(run.directory.log(stream), _SHOWN_LINES)
@@ -68,3 +69,11 @@ def _message(run: WatchedRun, what: str) -> str:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
     known = origins.from_json(flow.get("origins"))
     return origins.in_origins("\n".join(lines), flow.get("file", ""), known)
+
+
+def _shortened(command: str) -> str:
+    left_out = len(command) - _SHOWN_CHARACTERS
+    if left_out <= 0:
+        return command
+    half = _SHOWN_CHARACTERS // 2
+    return f"{command[:half]} ... {left_out:,} characters ... {command[-half:]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -239,6 +240,29 @@ def test_numbers_of_numpy_are_numbers():
     assert words == ["run", "--Alpha=3", "--a-dash=0.5", "--on=True", "--who=me"]
     with pytest.raises(BadTypeError, match="alpha: expected an int"):
         command_words(FLOW, {}, "run", {"alpha": numpy.bool_(True)})
+
+
+LONG = "ä" * 65_532  # and "--who=" before it, and a NUL behind it
+
+
+@pytest.mark.parametrize(
+    ("top_level", "arguments", "said"),
+    [
+        ({}, {"who": f"{LONG}xx"}, r"who: 131,072 bytes .* can hold, 131,071; .*IncludeFile"),
+        ({}, {"table": [0] * 50_000}, r"table: 150,008 bytes .*; write it to a file, and give"),
+        ({"config_value": {"c": LONG * 2}}, {}, "config_value: .*; give config the path of a file"),
+    ],
+)
+def test_what_no_command_line_can_hold(top_level, arguments, said):
+    with pytest.raises(BadValueError, match=said):
+        command_words(FLOW, top_level, "run", arguments)
+
+
+def test_the_longest_word_is_one_that_a_process_can_be_given():
+    (_run, word) = command_words(FLOW, {}, "run", {"who": f"{LONG}x"})
+    subprocess.run(["true", word], check=True)
+    with pytest.raises(OSError, match="Argument list too long"):
+        subprocess.run(["true", f"{word}x"], check=True)
 
 
 def test_options_that_take_several_values():
