@@ -135,8 +135,14 @@ def _module_source(flow: Any) -> FlowSource:
 
 
 def _runs(file: Path, name: str) -> bool:
-    """Tell whether a file, when executed, runs the flow of that name."""
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    """Tell whether a file, when executed, runs the flow of that name.
+
+    One that imports from beside itself by dots is a part of its package, and no program.
+    """
+    nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    if any(isinstance(node, ast.ImportFrom) and node.level for node in nodes):
+        return False
+    for node in nodes:
         if isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
             calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
             if any(isinstance(func, ast.Name) and func.id == name for func in calls):

@@ -117,14 +117,16 @@ def test_a_class_of_a_module_without_a_main_block(write_telling, tmp_path, priva
 
 
 @pytest.mark.slow
-def test_a_class_of_a_package(tmp_path):
+@pytest.mark.parametrize(("helper", "main"), [("flows.inner.helper", ""), (".helper", MAIN)])
+def test_a_class_of_a_package(tmp_path, helper, main):
     package = tmp_path / "flows" / "inner"
     package.mkdir(parents=True)
     for folder in (package.parent, package):
         (folder / "__init__.py").touch()
     (package / "helper.py").write_text("WORD = 'from the package'\n")
-    text = TELLING.format(name="TellingFlow", parameter="number")
-    (package / "flow.py").write_text(text.replace("from helper", "from flows.inner.helper"))
+    text = (TELLING + main).format(name="TellingFlow", parameter="number")
+    text = text.replace("from helper", f"from {helper}")
+    (package / "flow.py").write_text(text)
     with importing(tmp_path, "flows.inner.flow") as module:
         running = quiet(module.TellingFlow).run()
     assert running.run.data.word == "from the package"
