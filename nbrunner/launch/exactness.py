@@ -106,14 +106,14 @@ def _loaded() -> set[str]:
 def shadowed(script: str, loaded: Collection[str]) -> str | None:
     """Tell which file beside the flow a fresh interpreter would have imported instead.
 
-    The flow's folder comes first on ``sys.path``, already while metaflow is imported.
+    The flow's folder comes first on ``sys.path``, already while metaflow is imported; the
+    flow file itself may be in the way of a module.
     """
-    own = os.path.basename(script)
     with os.scandir(os.path.dirname(os.path.realpath(script))) as entries:
         for entry in entries:
             if entry.name == "metaflow_extensions":
                 return f"{entry.path} changes what metaflow imports"
-            if entry.name != own and _module_name(entry) in loaded:
+            if _module_name(entry) in loaded:
                 return f"{entry.path} stands in for a module that metaflow imports"
     return None
 

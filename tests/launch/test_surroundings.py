@@ -177,7 +177,8 @@ def test_what_no_warm_interpreter_can_do(variables, reason):
         ("click/data.csv", False),  # gives way to any module of its name
         ("json.old.py", False),
         ("json.txt", False),
-        ("flow.py", False),  # the flow itself
+        ("flow.py", False),
+        ("queue.py", True),  # be it the flow itself
         ("helper.py", False),
     ],
 )
@@ -185,8 +186,9 @@ def test_what_stands_beside_the_flow(beside, counts, tmp_path):
     (tmp_path / "flow.py").touch()
     (tmp_path / beside).parent.mkdir(exist_ok=True)
     (tmp_path / beside).touch()
-    loaded = {"click", "json", "numpy", "requests", "flow"}
-    found = shadowed(str(tmp_path / "flow.py"), loaded)
+    loaded = {"click", "json", "numpy", "queue", "requests"}
+    flow = "queue.py" if beside == "queue.py" else "flow.py"
+    found = shadowed(str(tmp_path / flow), loaded)
     assert (found is not None and str(tmp_path / beside.split("/")[0]) in found) == counts
 
 
