@@ -10,12 +10,13 @@ import asyncio
 import time
 import weakref
 from collections.abc import AsyncIterator, Generator
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner import client, origins
 from nbrunner.blocking import drive
-from nbrunner.errors import BadValueError, CleanedUpError
+from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError
 from nbrunner.failure import (
     Failure,
     as_written,
@@ -393,5 +394,7 @@ def attach(run: str) -> ExecutingRun | ExecutingTask:
 
 
 def _check_timeout(timeout: float | None) -> None:
+    if not isinstance(timeout, (float, Real, type(None))):
+        raise BadTypeError(f"timeout: expected seconds, got {timeout!r}")
     if timeout is not None and timeout < 0:
         raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")

@@ -12,6 +12,7 @@ from support.flows import SLOWFLOW
 
 from nbrunner import (
     BadRequest,
+    BadTypeError,
     BadValueError,
     CleanedUpError,
     FlowImportError,
@@ -332,6 +333,12 @@ def test_use_after_cleanup_and_stop_of_an_ended_run(write_flow, no_run_recorded)
         _ = asyncio.run(_first(running.stream_log("both")))
     with pytest.raises(ValueError, match="timeout: expected seconds, 0 or more, got -1"):
         asyncio.run(running.wait(timeout=-1))
+    with pytest.raises(BadTypeError, match="timeout: expected seconds, got '5'"):
+        asyncio.run(running.wait(timeout="5"))
+    with pytest.raises(BadValueError, match="position: expected bytes, 0 or more, got -5"):
+        asyncio.run(_first(running.stream_log("stdout", -5)))
+    with pytest.raises(BadTypeError, match="position: expected an int, got '5' of type str"):
+        asyncio.run(_first(running.stream_log("stdout", "5")))
     runner.cleanup()
     for look in (
         lambda: running.stdout,

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from operator import index
 from pathlib import Path
+
+from nbrunner.errors import BadTypeError, BadValueError
 
 # Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
 BLOCK_BYTES = 64 * 1024
@@ -24,9 +27,22 @@ class LineReader:
         The log; it need not exist yet.
     position : int
         Offset in bytes to start from, as a line read earlier came with.
+
+    Raises
+    ------
+    BadValueError, BadTypeError
+        The position is none.
     """
 
     def __init__(self, path: Path, position: int = 0) -> None:
+        try:
+            position = index(position)
+        except TypeError as error:
+            raise BadTypeError(
+                f"position: expected an int, got {position!r} of type {type(position).__name__}"
+            ) from error
+        if position < 0:
+            raise BadValueError(f"position: expected bytes, 0 or more, got {position!r}")
         self._path = path
         self._descriptor: int | None = None
         self._read_to = position
