@@ -22,6 +22,7 @@ from nbrunner.launch import ending
 from nbrunner.launch.environment import (
     checked_directory,
     checked_env,
+    current_directory,
     run_environment,
     user_of,
 )
@@ -183,7 +184,7 @@ class Runner:
     async def async_describe(self) -> FlowDescription:
         """Return what is known of the flow before it runs; see `nbrunner.describe`."""
         return await self._describe(
-            run_environment(self._env, self._profile), self._cwd or os.getcwd()
+            run_environment(self._env, self._profile), self._cwd or current_directory()
         )
 
     def describe(self) -> FlowDescription:
@@ -206,7 +207,7 @@ class Runner:
     @property
     def settings(self) -> Json:
         """For the modules of this package: what a Runner like this one needs, but secrets."""
-        cwd = self._cwd or os.getcwd()
+        cwd = self._cwd or current_directory()
         return {"cwd": cwd, "profile": self._profile, "env": sorted(self._env)}
 
     @property
@@ -282,7 +283,7 @@ class Runner:
     ) -> _E:
         """Check the arguments and start the process, without waiting for its id."""
         environment = run_environment(self._env, self._profile)
-        cwd = self._cwd or os.getcwd()
+        cwd = self._cwd or current_directory()
         flow = await self._describe(environment, cwd)
         words = command_words(flow, self.top_level_options, subcommand, arguments)
         directory = registry.create()

@@ -287,6 +287,37 @@ def test_a_missing_working_directory(write_flow, tmp_path):
         Runner(write_flow("slowflow"), cwd=tmp_path / "nowhere")
 
 
+def test_a_current_directory_that_was_deleted(write_flow, no_run_recorded, tmp_path):
+    flow = write_flow("slowflow")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(gone):
+        runner = Runner(flow, show_output=False, pylint=False)
+    with contextlib.chdir(tmp_path):
+        os.chdir(gone)
+        gone.rmdir()
+        for what in (
+            lambda: runner.run(seconds=0),
+            lambda: runner.describe(),
+            lambda: describe(flow),
+            lambda: Runner("slowflow.py"),
+            lambda: Runner(flow, cwd="sub"),
+        ):
+            with pytest.raises(FlowNotFoundError, match=r"directory was deleted: .*os\.chdir\(\)"):
+                what()
+
+
+@pytest.mark.slow
+def test_an_absolute_cwd_serves_where_the_current_directory_was_deleted(write_flow, tmp_path):
+    flow = write_flow("slowflow")
+    (tmp_path / "gone").mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir("gone")
+        (tmp_path / "gone").rmdir()
+        runner = Runner(flow, show_output=False, pylint=False, cwd=tmp_path)
+        assert runner.run(seconds=0).status == "successful"
+
+
 def test_an_unknown_profile_is_told_in_metaflows_words(write_flow, no_run_recorded):
     message = refusal(RuntimeError, Runner(write_flow("slowflow"), profile="no_such_profile"))
     assert "no_such_profile" in message

@@ -27,7 +27,7 @@ from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.skeleton import skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
-from nbrunner.launch.environment import run_environment
+from nbrunner.launch.environment import current_directory, run_environment
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
@@ -73,7 +73,7 @@ async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription
     source = flow_source(flow)
     environment = run_environment()
     return await describe_source(
-        source, environment, os.getcwd(), top_level_words(None, top_level_options)
+        source, environment, current_directory(), top_level_words(None, top_level_options)
     )
 
 

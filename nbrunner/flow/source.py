@@ -15,6 +15,7 @@ from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
 from nbrunner.flow.cells import flow_file_text, import_path_line
+from nbrunner.launch.environment import absolute, current_directory
 from nbrunner.origins import Origin, in_origins, is_cell
 from nbrunner.record import registry, rundir
 
@@ -80,7 +81,7 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
         )
     module = sys.modules.get(flow.__module__)
     if flow.__module__ == "__main__" or module is None:
-        folders = list(dict.fromkeys((*_script_folder(module), cwd or os.getcwd())))
+        folders = list(dict.fromkeys((*_script_folder(module), cwd or current_directory())))
         text, origins = flow_file_text(flow, vars(module) if module else {}, folders)
         file = write_flow_file(flow.__name__, text)
         return FlowSource(file, flow.__name__, origins)
@@ -103,7 +104,7 @@ def is_flow_class(flow: Any) -> bool:
 
 def _flow_file(given: str | bytes) -> Path:
     text = os.fsdecode(given)
-    path = Path(os.path.abspath(os.path.expanduser(text)))
+    path = Path(os.path.normpath(absolute(text)))
     where = repr(text) if text == str(path) else f"{text!r} (that is, {path})"
     if path.is_dir():
         raise FlowNotFoundError(

@@ -53,6 +53,35 @@ def user_name() -> str:
     return "superuser" if name == "root" else name
 
 
+def current_directory() -> str:
+    """Return the directory that this process is in.
+
+    Raises
+    ------
+    FlowNotFoundError
+        It was deleted.
+    """
+    try:
+        return os.getcwd()
+    except FileNotFoundError as error:
+        raise FlowNotFoundError(
+            "the current directory was deleted: change to another by os.chdir(), or give cwd "
+            "and the flow by absolute paths"
+        ) from error
+
+
+def absolute(given: str | os.PathLike[str]) -> Path:
+    """Return a path that means the same in any directory.
+
+    Raises
+    ------
+    FlowNotFoundError
+        It starts at the current directory, which was deleted.
+    """
+    path = Path(os.path.expanduser(given))
+    return path if path.is_absolute() else Path(current_directory(), path)
+
+
 def checked_directory(given: str | os.PathLike[str]) -> str:
     """Return the absolute path of a directory to run in.
 
@@ -61,7 +90,7 @@ def checked_directory(given: str | os.PathLike[str]) -> str:
     FlowNotFoundError
         There is no such directory.
     """
-    path = Path(given).expanduser().absolute()
+    path = absolute(given)
     if not path.is_dir():
         raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
     return str(path)
