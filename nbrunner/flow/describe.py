@@ -41,6 +41,7 @@ _FORM = 5
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 _MAX_CACHED = 500
+_DIGITS = 32
 
 
 def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
@@ -112,7 +113,7 @@ def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path
     key = [_FORM, asked, sys.executable, own, cwd, _installation(environment)]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
     digest.update(skeleton(file.read_bytes()))
-    return state_directory() / "descriptions" / f"{digest.hexdigest()[:32]}.json"
+    return state_directory() / "descriptions" / f"{digest.hexdigest()[:_DIGITS]}.json"
 
 
 def _installation(environment: Mapping[str, str]) -> list[Any]:
@@ -157,7 +158,9 @@ def _write_cached(path: Path, answer: Json) -> None:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         temporary.write_text(json.dumps(answer), encoding="utf-8")
         temporary.replace(path)
-        kept = sorted(path.parent.glob("*.json"), key=lambda each: each.stat().st_mtime)
+        # Somebody else may keep his own in a folder of that name.
+        ours = path.parent.glob(f"{'[0-9a-f]' * _DIGITS}.json")
+        kept = sorted(ours, key=lambda each: each.stat().st_mtime)
         for old in kept[:-_MAX_CACHED]:
             old.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ import pytest
 from support.flows import FOREACHFLOW, SLOWFLOW
 
 from nbrunner import Runner, async_describe, describe
+from nbrunner.flow import describe as describing
 from nbrunner.flow.description import FlowDescription, Option
 
 ALLFLOW = '''\
@@ -188,6 +189,18 @@ def test_an_unchanged_flow_is_not_imported_again(write_flow):
     assert describe(file) == first
     assert asyncio.run(async_describe(file)) == first
     assert imports_of(file) == 1
+
+
+def test_of_many_answers_the_oldest_are_dropped(write_flow, private_state, monkeypatch):
+    monkeypatch.setattr(describing, "_MAX_CACHED", 1)
+    folder = private_state / "descriptions"
+    folder.mkdir()
+    for name in ("0" * 32, "of somebody else"):
+        (folder / f"{name}.json").touch()
+        os.utime(folder / f"{name}.json", (0, 0))
+    describe(write_flow("slowflow"))
+    assert not (folder / f"{'0' * 32}.json").exists()
+    assert (folder / "of somebody else.json").exists()
 
 
 def test_an_edited_flow_is_seen(write_flow):
