@@ -22,9 +22,6 @@ _WINDOW_SECONDS = 60.0
 # How long the other one may take to write down an id that it has drawn at the same moment.
 _SETTLING_SECONDS = 0.2
 
-# Left in the directory of a run whose id another one has found to be its own too.
-_SHARED = "shared-id"
-
 
 class SharedIdError(RunStartError):
     """Metaflow gave a run the id of another one; both were ended."""
@@ -46,7 +43,7 @@ async def check_id(run: WatchedRun) -> None:
     if any(not each.exists(rundir.ATTRIBUTES) for each in _neighbours(run)):
         await asyncio.sleep(_SETTLING_SECONDS)
     twins = [each for each in _neighbours(run) if each.read(rundir.ATTRIBUTES) == run.attributes]
-    if not twins and not directory.exists(_SHARED):
+    if not twins and not directory.exists(rundir.SHARED_ID):
         return
     for each in twins:
         await _end_twin(each)
@@ -74,7 +71,7 @@ def _neighbours(run: WatchedRun) -> Iterator[RunDirectory]:
 
 async def _end_twin(directory: RunDirectory) -> None:
     """End the other run; whoever waits for its id finds out by the mark, all others by its log."""
-    directory.mark(_SHARED)
+    directory.mark(rundir.SHARED_ID)
     with open(directory.log("stderr"), "a", encoding="utf-8") as log:
         log.write(
             "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "

@@ -28,7 +28,8 @@ JUST_ENDED_SECONDS = 600.0
 
 # Besides its record; the supervisor's own log is that of a cold start.
 _OF_A_RUN = frozenset(
-    {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.STOP, rundir.DISCARD, rundir.EXIT}
+    {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.OPEN_LINES, rundir.SHARED_ID}
+    | {rundir.STOP, rundir.DISCARD, rundir.EXIT}
     | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
 )
 
@@ -90,7 +91,8 @@ def expire(
         How much disk all ended runs may take. Living ones are left out: deleting others
         would not make their logs any smaller.
     just_ended_seconds : float
-        How long after its last write a directory is not deleted for its size.
+        How long after its last write a directory stays whatever the limits: a run must not
+        delete its own record as it ends.
 
     Returns
     -------
@@ -109,8 +111,9 @@ def expire(
     deleted = []
     for written, size, directory in sorted(ended, key=lambda item: item[0]):
         age_seconds = now - written
-        too_large = total > max_total_bytes and age_seconds >= just_ended_seconds
-        if age_seconds > max_age_seconds or too_large:
+        if age_seconds < just_ended_seconds:
+            continue
+        if age_seconds > max_age_seconds or total > max_total_bytes:
             directory.delete()
             deleted.append(directory.name)
             total -= size
