@@ -6,6 +6,7 @@ a second and is not needed to start, follow or stop a run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from itertools import islice
@@ -164,11 +165,12 @@ def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> lis
     # Metaflow would look for the origin in the caller's own namespace and metadata.
     while origin := _origin_of(task):
         task = task_of(origin, metadata)
-    try:
-        found = list(get_cards(task, follow_resumed=False))
-    except CardNotPresentException:
-        found = []
-    return found or (_cards_beside(task, folder) if folder else [])
+    with contextlib.suppress(CardNotPresentException):
+        if found := list(get_cards(task, follow_resumed=False)):
+            return found
+    with contextlib.suppress(CardNotPresentException):
+        return _cards_beside(task, folder) if folder else []
+    return []
 
 
 def _cards_beside(task: Task, folder: str) -> list[Card]:
