@@ -102,6 +102,10 @@ def task_if_reachable(pathspec: str, metadata: str | None) -> Task | None:
         return None
 
 
+# What pickle puts around a short text, and more.
+_PICKLED_BYTES = 100
+
+
 @dataclass(frozen=True)
 class Artifact:
     """What is known of an artifact without loading it.
@@ -126,15 +130,33 @@ def task_ids(run: Run, step: str, at_most: int) -> list[str]:
     return [task.id for task in islice(run[step], at_most)][::-1]
 
 
-def artifacts_of(task: Task) -> list[Artifact]:
-    """Return the artifacts of a task, sorted by name; Metaflow's own are left out."""
-    infos = _artifact_infos(task)
+def artifacts_of(task: Task) -> list[Artifact] | None:
+    """Return the artifacts of a task, sorted by name; Metaflow's own are left out.
+
+    None where nothing is stored: the task has not finished, or was ended before it could.
+    """
+    from metaflow.datastore.exceptions import DataException
+
+    try:
+        infos = _artifact_infos(task)
+    except DataException:  # its latest attempt is not completed
+        return None
     found = []
     for artifact in task:
         info = infos.get(artifact.id, {})
+        if _is_metaflows_name(artifact, info):
+            continue
         type_name = str(info.get("type") or "").removeprefix("<class '").removesuffix("'>")
         found.append(Artifact(artifact.id, type_name, info.get("size")))
     return sorted(found, key=lambda each: each.name)
+
+
+def _is_metaflows_name(artifact: Any, info: dict[str, Any]) -> bool:
+    """Tell whether this is the flow's name, which Metaflow keeps with every task as ``name``."""
+    flow: str = artifact.path_components[0]
+    if artifact.id != "name" or (info.get("size") or 0) > len(flow) + _PICKLED_BYTES:
+        return False
+    return bool(artifact.data == flow)
 
 
 def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
@@ -328,7 +350,7 @@ def _parameters(run: Run) -> dict[str, Any]:
         return {}
     small = {
         each.name
-        for each in artifacts_of(task)
+        for each in artifacts_of(task) or ()
         if each.name not in _NOT_PARAMETERS and (each.size or 0) <= _SMALL_BYTES
     }
     return {artifact.id: artifact.data for artifact in task if artifact.id in small}

@@ -32,7 +32,7 @@ class Artifacts(RunData, bundle="artifacts"):
     steps, tasks : list of str
         Steps that have had tasks, and the tasks of the chosen one.
     step, task : str
-        What is shown; empty for the last step, and its first task.
+        What is shown; empty for the last step with a task that is done, and its first task.
     rows : list of dict
         ``name``, ``type`` and ``size`` (bytes, or None) of each artifact.
     """
@@ -52,16 +52,30 @@ class Artifacts(RunData, bundle="artifacts"):
         if (self.step, self.task) != self._shown:
             self.reload()
 
-    def _load(self) -> None:
+    def _load(self) -> str:
         steps = self._steps()
-        step = self.step if self.step in steps else (steps[-1] if steps else "")
+        step = self.step if self.step in steps else self._latest(steps)
         tasks = self._task_ids(step, MAX_TASKS) if step else []
         task = self.task if self.task in tasks else (tasks[0] if tasks else "")
+        # Before anything of the task is read: one that cannot be is left for another.
+        rows = self.rows if (step, task) == self._shown else []
+        self._fill(rows, steps=steps, tasks=tasks, step=step, task=task)
         found = client.artifacts_of(self._task(step, task)) if task else []
-        self._shown = (step, task)
+        self._fill([vars(artifact) for artifact in found or ()])
+        return f"task {task} has not finished" if found is None else ""
+
+    def _latest(self, steps: list[str]) -> str:
+        """Return the last step that has left something, or at least begun."""
+        progress = self._running.progress.steps
+        left = [name for name in steps if progress[name].done + progress[name].cloned]
+        return (left or steps or [""])[-1]
+
+    def _fill(self, rows: list[dict[str, Any]], **choice: Any) -> None:
         with self.hold_sync(), self.hold_trait_notifications():
-            self.steps, self.tasks, self.step, self.task = steps, tasks, step, task
-            self.rows = [vars(artifact) for artifact in found]
+            for name, value in choice.items():
+                setattr(self, name, value)
+            self._shown = (self.step, self.task)
+            self.rows = rows
 
     def _answer(self, asked: dict[str, Any]) -> None:
         """Answer with a value; with how to load it where it is large, unless that is asked for."""

@@ -35,7 +35,7 @@ class Cards(RunData, bundle="cards"):
 
     _cards: dict[str, Any]
 
-    def _load(self) -> None:
+    def _load(self) -> str:
         cards: dict[str, Any] = {}
         rows: list[dict[str, str]] = []
         metadata = self._running.attributes.get("metadata")
@@ -50,6 +50,7 @@ class Cards(RunData, bundle="cards"):
                     rows.append({"key": key, "step": step, "task": task_id, **about})
         self._cards = cards
         self.rows = rows
+        return ""
 
     def _answer(self, asked: dict[str, Any]) -> None:
         page = self._cards[str(asked["card"])].get()

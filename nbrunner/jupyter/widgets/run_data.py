@@ -70,8 +70,7 @@ class RunData(Widget):
         self._loaded_at = self._ended_tasks()
         self.loading = True
         try:
-            self._load()
-            self.error = ""
+            self.error = self._load()
         except Exception as error:  # of Metaflow or of a storage; shown where it was asked for
             self.error = f"{type(error).__name__}: {error}"
         finally:
@@ -81,7 +80,8 @@ class RunData(Widget):
         tasks = self._running.progress.tasks
         return tasks.done + tasks.failed + tasks.cloned
 
-    def _load(self) -> None:
+    def _load(self) -> str:
+        """Read what is shown; return why nothing is, where that needs to be said."""
         raise NotImplementedError
 
     def _answer(self, content: dict[str, Any]) -> None:
