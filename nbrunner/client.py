@@ -102,6 +102,18 @@ def task_if_reachable(pathspec: str, metadata: str | None) -> Task | None:
         return None
 
 
+def error_headlines() -> frozenset[str]:
+    """Return what Metaflow writes above its own errors: ``"Cannot pickle artifact"``."""
+    from metaflow.exception import MetaflowException
+
+    kinds, found = [MetaflowException], set()
+    while kinds:
+        kind = kinds.pop()
+        found.add(str(kind.headline))
+        kinds += kind.__subclasses__()
+    return frozenset(found)
+
+
 # What pickle puts around a short text, and more.
 _PICKLED_BYTES = 100
 

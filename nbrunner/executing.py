@@ -193,7 +193,8 @@ class ExecutingProcess:
         if failed is None:
             failure = failure_of_run(self.stderr, self.returncode)
         else:
-            failure = failure_of_task(*failed, stdout, self._stored_task(*failed))
+            task = self._stored_task(*failed)
+            failure = failure_of_task(*failed, stdout, task, client.error_headlines())
         flow = self._record.get("flow", {})
         return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
 

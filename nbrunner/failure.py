@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import linecache
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from nbrunner.userfiles import is_users
 
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+_HEADLINE = re.compile(r"^(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:$")
 _TRACEBACK = "Traceback (most recent call last):"
 _NO_EXCEPTION = (
     "the task's process ended without an exception: it was killed (out of memory?) or exited"
@@ -55,8 +57,8 @@ class Failure:
     step, task_id : str
         The task that failed; empty if it was the run itself.
     exception_type, message : str
-        The exception's class, and its text. No class where none was raised: the process
-        was killed, say.
+        The exception's class, and its text. No class where none is known: the process was
+        killed, say, or Metaflow tells it in words of its own.
     traceback : str
         As Python prints it; without indentation where the log alone is left to tell. Without
         an exception: what the task printed last.
@@ -101,7 +103,9 @@ def failed_task(stdout: str) -> tuple[str, str] | None:
     return tracker.failed_task()
 
 
-def failure_of_task(step: str, task_id: str, stdout: str, task: Any | None) -> Failure:
+def failure_of_task(
+    step: str, task_id: str, stdout: str, task: Any | None, headlines: Container[str] = ()
+) -> Failure:
     """Tell why a task failed.
 
     Parameters
@@ -110,14 +114,19 @@ def failure_of_task(step: str, task_id: str, stdout: str, task: Any | None) -> F
         The run's log.
     task : metaflow.Task or None
         Its stored exception is the better source: the log has lost the indentation. A task
-        that was killed has stored none.
+        that was killed, or whose artifacts could not be stored, has stored none.
+    headlines : container of str
+        What stands above the errors that Metaflow tells without a traceback.
     """
     stored = _stored_exception(task)
     if stored is not None:
         kind, message, text = stored
     else:
         text = _logged_traceback(step, task_id, stdout)
-        kind, message = _last_exception(text) if _TRACEBACK in text else ("", _NO_EXCEPTION)
+        if _TRACEBACK in text:
+            kind, message = _last_exception(text)
+        else:
+            kind, message = "", _metaflows_words(text, headlines) or _NO_EXCEPTION
     return Failure(step, task_id, kind, message, text, user_lines(text))
 
 
@@ -146,18 +155,29 @@ def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
 
 
 def _logged_traceback(step: str, task_id: str, stdout: str) -> str:
-    """Return the last traceback that the log shows for a task."""
+    """Return the last traceback that the log shows for a task, or what it printed last."""
     lines: list[str] = []
     for line in stdout.splitlines():
         parsed = parse_line(line)
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
-            if parsed.text == _TRACEBACK:
+            if parsed.text == _TRACEBACK or STATES.get(parsed.text) == "running":
                 lines = []
             if parsed.text not in STATES:
                 lines.append(parsed.text)
     while lines and not lines[-1]:
         lines.pop()
     return "\n".join(lines[-200:])
+
+
+def _metaflows_words(text: str, headlines: Container[str]) -> str:
+    """Return an error as Metaflow tells it, a headline and a paragraph; empty if there is none."""
+    lines = text.splitlines()
+    for number in reversed(range(len(lines))):
+        match = _HEADLINE.match(lines[number].strip())
+        if match and match["headline"] in headlines:
+            below = itertools.takewhile(str.strip, lines[number + 1 :])
+            return f"{match[0]} " + "\n".join(below)
+    return ""
 
 
 def _last_exception(text: str) -> tuple[str, str]:

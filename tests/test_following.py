@@ -10,6 +10,7 @@ from support.feature_flows import HARDYFLOW
 from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
+from nbrunner.failure import failure_of_task
 from nbrunner.following import ProgressFollower
 from nbrunner.progress import ProgressTracker
 
@@ -171,6 +172,29 @@ def test_failure_of_a_task_that_ends_without_an_exception(write_flow, code):
     assert failure.task_id == running.run["divide"].task.id
     assert (failure.exception_type, failure.traceback) == ("", "my last words")
     assert f"task {failure.task_id}: the task's process ended without an exc" in str(failure)
+
+
+def test_failure_to_store_an_artifact_is_told_in_metaflows_words(write_flow):
+    held = "print('Result:', flush=True); print('none'); self.held = __import__('_thread')"
+    text = FAILFLOW.replace("self.result = sum(self.numbers)", f"{held}.allocate_lock(); x = 1")
+    failure, _ = failed(write_flow("failflow", text), fail=False)
+    assert (failure.step, failure.exception_type) == ("divide", "")
+    said = 'Cannot pickle artifact: Cannot pickle dump artifact named "held"'
+    assert failure.message == said
+    assert str(failure) == f"step divide, task {failure.task_id}: {said}"
+
+
+def test_failure_of_the_last_attempt_alone():
+    said = ["Task is starting.", "Data store error:", "Disk full", "and more", "", "Task failed."]
+    killed = ["Task is starting (retry).", "my last words", "Task failed."]
+
+    def failure(lines):
+        log = "\n".join(f"2026-11-23 00:02:53.890 [17/a/1 (pid 9)] {line}" for line in lines)
+        return failure_of_task("a", "1", log, None, {"Data store error"})
+
+    assert failure(said).message == "Data store error: Disk full\nand more"
+    assert failure(said + killed).message.startswith("the task's process ended without")
+    assert failure(said + killed).traceback == "my last words"
 
 
 def test_failure_of_the_one_among_many(write_flow):
