@@ -16,6 +16,8 @@
     ├── FlowFailedError         also a RuntimeError: the run of a cell failed
     ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
     └── StateError              also a RuntimeError: the state directory cannot be used
+
+An interrupted cell ends with `Interrupted`, which is a KeyboardInterrupt and no error.
 """
 
 from __future__ import annotations
@@ -97,6 +99,16 @@ class FlowFailedError(NbrunnerError, RuntimeError):
 
     def _render_traceback_(self) -> list[str]:
         return f"{type(self).__name__}: {self}".splitlines()
+
+
+class Interrupted(KeyboardInterrupt):
+    """The cell that has waited for a run was interrupted.
+
+    A notebook shows the message alone: what has become of the run.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {self}"]
 
 
 class BundleMissingError(NbrunnerError, RuntimeError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadValueError, FlowFailedError, did_you_mean
+from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
@@ -19,6 +19,7 @@ from nbrunner.flow.words import Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, is_ours
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.runner import Runner, begin, until_named
+from nbrunner.status import LABELS
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,8 @@ def wait_for(
 
     Raises
     ------
-    KeyboardInterrupt
+    Interrupted
+        A KeyboardInterrupt that tells what has become of the run.
     """
 
     async def wait(output: Output) -> bool:
@@ -244,7 +246,15 @@ def wait_for(
     except KeyboardInterrupt:
         if on_interrupt == "stop":
             running.stop()
-        raise
+        raise interrupted(running) from None
+
+
+def interrupted(running: ExecutingProcess) -> Interrupted:
+    """Return what an interrupted cell ends with: it tells what has become of its run."""
+    status = running.status
+    if status == "running":
+        return Interrupted(f"{name_of(running)} runs on: `running` follows it")
+    return Interrupted(f"{name_of(running)} {LABELS[status]}")
 
 
 async def _all(*coroutines: Coroutine[Any, Any, object]) -> None:
@@ -263,6 +273,11 @@ async def _print(
             output.write(stream, text)
 
 
+def name_of(running: ExecutingProcess) -> str:
+    """Return what a run is called in text."""
+    return running.pathspec or running.directory.name
+
+
 def result_of(running: ExecutingProcess) -> Any:
     """Return what a run gives to the notebook: the ``metaflow.Run``, or the task of a spin."""
     if isinstance(running, ExecutingRun):
@@ -273,7 +288,7 @@ def result_of(running: ExecutingProcess) -> Any:
 def failed(running: ExecutingProcess) -> FlowFailedError:
     """Return the error that a cell ends with when its run did not succeed."""
     failure = running.failure
-    name = running.pathspec or running.directory.name
+    name = name_of(running)
     if failure is None:
         return FlowFailedError(f"{name}: {running.status}")
     said = visible(str(failure))

@@ -74,7 +74,7 @@ class FlowMagics(Magics):
             chosen = self._to_stop([word.text for word in self._words(line, None)])
         for running in chosen:
             report = running.stop()
-            print(f"{showing.name_of(running)}: {report}")  # noqa: T201
+            print(f"{launching.name_of(running)}: {report}")  # noqa: T201
         if not chosen:
             print("nothing runs")  # noqa: T201
 
@@ -154,10 +154,12 @@ class FlowMagics(Magics):
                 running = begun = drive(lambda output: launch.begin())
                 show.follow(begun)
                 drive(lambda output: launch.until_named(begun))
-        except BaseException:
+        except BaseException as error:
             show.withdraw()
             if running is not None:  # interrupted before anybody waited for its id
                 running.stop()
+                if isinstance(error, KeyboardInterrupt):
+                    raise launching.interrupted(running) from None
             raise
         return running
 

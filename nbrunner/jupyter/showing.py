@@ -16,7 +16,7 @@ from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
-from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
+from nbrunner.jupyter.launching import Detach, Launch, name_of, runner_of, wait_for
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
 from nbrunner.sweeping import Sweep
@@ -117,11 +117,6 @@ def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
         display(bundle, raw=True)
 
 
-def name_of(running: ExecutingProcess) -> str:
-    """Return what a run is called in text."""
-    return running.pathspec or running.directory.name
-
-
 class PlainShown:
     """Prints the run's lines as they come, and at its end how it ended."""
 
@@ -137,11 +132,7 @@ class PlainShown:
         pass
 
     def wait(self, running: ExecutingProcess) -> bool:
-        try:
-            return wait_for(running, Detach(), self._on_interrupt, self._line_of(running))
-        except KeyboardInterrupt:
-            print(f"{name_of(running)}: {running.status}")  # noqa: T201
-            raise
+        return wait_for(running, Detach(), self._on_interrupt, self._line_of(running))
 
     def _line_of(self, running: ExecutingProcess) -> Callable[[str, str], str | None]:
         """Return what tells how a line is printed; a saved notebook has no room for millions."""

@@ -170,17 +170,35 @@ def test_stop_by_name_and_all(plain):
     assert "no record of a run" in plain.execute("%flowstop Nobody/1").stderr
 
 
-@pytest.mark.parametrize(("choice", "status"), [("stop", "'stopped'"), ("detach", "'running'")])
-def test_interrupt_of_a_waiting_cell(plain, choice, status, private_state):
+@pytest.mark.parametrize(
+    ("choice", "status", "said"),
+    [
+        ("stop", "'stopped'", "stopped"),
+        ("detach", "'running'", "runs on: `running` follows it"),
+    ],
+)
+def test_interrupt_of_a_waiting_cell(plain, choice, status, said, private_state):
     shown = plain.execute(
         cell(f"--on-interrupt {choice} --no-pylint", SLEEP),
         interrupt_when=lambda shown: "asleep" in shown.stdout,
     )
-    assert shown.error == "KeyboardInterrupt"
+    name = plain.execute("running.pathspec").result.strip("'")
+    assert shown.traceback == f"Interrupted: {name} {said}"
+    code = "import sys; isinstance(sys.last_value, KeyboardInterrupt)"
+    assert plain.execute(code).result == "True"
     assert plain.execute("running.status").result == status
     plain.execute("%flowstop").checked()
     (record,) = private_state.glob("runs/*/record.json")
     assert processes_of(record.parent) == []
+
+
+def test_interrupt_of_a_start(plain, private_state):
+    ends = SLEEP + "\nif __name__ == '__main__':\n    import time; time.sleep(60)\n"
+    shown = plain.execute(
+        cell("--no-pylint", ends),
+        interrupt_when=lambda shown: list(private_state.glob("runs/*/supervisor.json")),
+    )
+    assert re.fullmatch(r"Interrupted: \S+ stopped", shown.traceback)
 
 
 @pytest.mark.parametrize(
