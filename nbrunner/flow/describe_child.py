@@ -304,7 +304,8 @@ def _kind(each: Any) -> str:
     from metaflow.includefile import FilePathClass
     from metaflow.parameters import JSONTypeClass
 
-    if each.name in ("config", "config_value"):
+    # A parameter of the flow may have the name, and takes one value.
+    if each.name in ("config", "config_value") and each.nargs == 2:
         return "config"
     if getattr(each, "is_flag", False):
         return "bool"

@@ -58,13 +58,23 @@ class Call:
 
 
 def config_words(words: Sequence[Word]) -> dict[str, Any]:
-    """Return the options that change how the flow reads; needed before it is described."""
+    """Return the options that change how the flow reads; needed before it is described.
+
+    They stand before the subcommand; behind it a parameter of the flow may have their name.
+    """
     found: dict[str, list[list[str]]] = {}
-    for number, word in enumerate(words):
-        if word.text in ("--config", "--config-value"):
-            pair = [each.text for each in words[number + 1 : number + 3]]
-            found.setdefault(word.text[2:].replace("-", "_"), []).append(pair)
-    return {name: pairs for name, pairs in found.items() if all(len(each) == 2 for each in pairs)}
+    number = 0
+    while number < len(words) and words[number].text not in SUBCOMMANDS:
+        flag = words[number].text
+        pair = [each.text for each in words[number + 1 : number + 3]]
+        if flag not in ("--config", "--config-value"):
+            number += 1
+            continue
+        # Where run is left out, this may be a parameter with its value, and an option.
+        if len(pair) == 2 and not any(each.startswith("--") for each in pair):
+            found.setdefault(flag[2:].replace("-", "_"), []).append(pair)
+        number += 3
+    return dict(found)
 
 
 def call_of(flow: FlowDescription, words: Sequence[Word]) -> Call:
@@ -89,8 +99,9 @@ def _split(
     flow: FlowDescription, words: Sequence[Word]
 ) -> tuple[Subcommand, Sequence[Word], Sequence[Word]]:
     """Find the subcommand: the first word that is neither an option nor an option's value."""
-    named = next((word.text for word in words if word.text in SUBCOMMANDS), "run")
-    by_flag = _by_flag(flow.options(cast(Subcommand, named))) | _by_flag(flow.top_level)
+    named = next((word.text for word in words if word.text in SUBCOMMANDS), "")
+    own, top = _by_flag(flow.options(cast(Subcommand, named or "run"))), _by_flag(flow.top_level)
+    by_flag = own | top if named else top | own
     number = 0
     while number < len(words):
         text = words[number].text

@@ -324,6 +324,17 @@ def test_configs_given_change_what_is_told(write_flow):
     assert describe(file, config={"conf": beside}).parameters[0].default == 6
 
 
+def test_a_parameter_may_be_named_config(write_flow):
+    text = SLOWFLOW.replace("import FlowSpec", "import Config, FlowSpec").replace(
+        "secs = Parameter('seconds'",
+        "conf = Config('conf', default_value={})\n    config = Parameter('config'",
+    )
+    told = describe(write_flow("slowflow", text))
+    assert [(each.name, each.kind) for each in told.parameters] == [("config", "int")]
+    kinds = {each.flag: each.kind for each in told.top_level if each.kind == "config"}
+    assert kinds == {"--config": "config", "--config-value": "config"}
+
+
 def test_a_decorator_that_a_mutator_adds_is_told(write_flow):
     text = SLOWFLOW.replace(
         "class SlowFlow",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nbrunner.errors import BadValueError
@@ -124,3 +126,24 @@ def test_configs_are_found_before_the_flow_is_known():
     words = [Word(text) for text in line.split()]
     assert config_words(words) == {"config_value": [["a", "1"]], "config": [["b", "x.json"]]}
     assert config_words([Word("--config"), Word("b")]) == {}
+
+
+SHADOW = replace(
+    FLOW,
+    parameters=(Option("config", "--config", kind="json"), *FLOW.parameters),
+    top_level=(*FLOW.top_level, Option("config", "--config", "config", multiple=True, values=2)),
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "top_level", "arguments"),
+    [
+        ('run --config {"a":1}', {}, {"config": {"a": 1}}),
+        ("--config 1 --Alpha 3", {}, {"config": 1, "alpha": 3}),
+        ("--config b x.json run --config 1", {"config": [["b", "x.json"]]}, {"config": 1}),
+    ],
+)
+def test_a_parameter_named_config_is_no_config(line, top_level, arguments):
+    words = [Word(text) for text in line.split()]
+    assert config_words(words) == top_level
+    assert call_of(SHADOW, words) == Call(top_level, "run", arguments)
