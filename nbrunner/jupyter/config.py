@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
-from traitlets.config import SingletonConfigurable
+from traitlets.config import Config, SingletonConfigurable
 
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record.expiry import DAY_SECONDS, KEEP
@@ -74,3 +75,22 @@ class FlowRun(SingletonConfigurable):
         LAUNCHER.preload = tuple(self.preload)
         KEEP.max_age_seconds = self.keep_days * DAY_SECONDS
         KEEP.max_total_bytes = int(self.keep_gigabytes * 1e9)
+
+
+def configured(shell: Any) -> FlowRun:
+    """Return what the shell's configuration says; what it cannot say is left out, and told.
+
+    ``%config FlowRun.out = '1a'`` is refused, but stays in the shell's configuration.
+    """
+    FlowRun.clear_instance()
+    try:
+        return FlowRun.instance(parent=shell)
+    except TraitError:
+        section = shell.config.FlowRun
+    for name, value in list(section.items()):
+        try:
+            FlowRun(config=Config({"FlowRun": {name: value}}))
+        except TraitError as error:
+            del section[name]
+            print(f"%config left out: {error}", file=sys.stderr)  # noqa: T201
+    return FlowRun.instance(parent=shell)

@@ -19,11 +19,11 @@ def load(shell: Any) -> None:
     twice is harmless.
     """
     from nbrunner.jupyter.completion import matcher
-    from nbrunner.jupyter.config import FlowRun
+    from nbrunner.jupyter.config import configured
     from nbrunner.jupyter.magics import FlowMagics
 
+    config = configured(shell)  # first: should it fail, what is loaded stays
     unload(shell)
-    config = FlowRun.instance(parent=shell)
     shell.configurables.append(config)
     shell.register_magics(FlowMagics(shell, config))
     shell.Completer.custom_matchers.append(matcher(shell.user_ns))
@@ -91,7 +91,6 @@ def unload(shell: Any) -> None:
     from nbrunner.jupyter.config import FlowRun
 
     shell.configurables[:] = [each for each in shell.configurables if type(each) is not FlowRun]
-    FlowRun.clear_instance()
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
         for name in ("flowrun", "flowruns", "flowform", "flowstop"):

@@ -245,6 +245,18 @@ def test_loading_twice_and_unloading(plain):
     plain.execute("%flowrun --help").checked()
 
 
+def test_what_cannot_be_configured_is_left_out_when_loaded_again(plain):
+    said = plain.execute("%config FlowRun.out = '1a'").stderr
+    assert "expected a Python name, got '1a'" in said
+    plain.execute("%config FlowRun.keep_days = 'x'\n%config FlowRun.block = False")
+    lines = plain.execute("%reload_ext nbrunner").checked().stderr.splitlines()
+    left_out = ["FlowRun.out: expected", "The 'keep_days' trait"]
+    assert [line[:38] for line in lines] == [f"%config left out: {each}"[:38] for each in left_out]
+    shown = plain.execute("%flowrun --help\n%config FlowRun.block").checked()
+    assert "--on-interrupt" in shown.stdout
+    assert shown.result == "False"
+
+
 def completions(kernel, code):
     message_id = kernel.client.complete(code)
     content = kernel._reply(message_id)
