@@ -1,10 +1,11 @@
-"""What can be typed next behind ``%flowrun`` and ``%%flowrun``."""
+"""What can be typed next behind a magic of ours."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import glob
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from IPython.core.completer import (
 
 from nbrunner.blocking import drive
 from nbrunner.errors import NbrunnerError
+from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.describe import async_describe
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 from nbrunner.flow.whole_cell import cell_flow
@@ -26,6 +28,7 @@ from nbrunner.flow.words import SUBCOMMANDS, Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
 from nbrunner.record import registry, rundir
+from nbrunner.status import LABELS
 
 # A flow that takes longer to import is described when it runs; nobody waits for a Tab.
 _PATIENCE_SECONDS = 1.5
@@ -40,18 +43,15 @@ def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
 
     @context_matcher(identifier="nbrunner")
     def flowrun_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        line, _, cell = context.full_text.partition("\n")
-        if context.cursor_line or not line.startswith(("%flowrun ", "%%flowrun ")):
+        line, cell = line_at(context.full_text, context.cursor_line, context.cursor_position)
+        before, symbol = _cut(line)
+        magic, *texts = before.split() or [""]
+        if magic not in _MAGICS:
             return {"completions": []}
-        until_cursor = line[: context.cursor_position]
-        before, symbol = _cut(until_cursor)
-        if not before:
-            return {"completions": []}
-        words = [Word(text) for text in before.split()[1:]]
-        cell_text = cell if line.startswith("%%") else None
+        words = [Word(text) for text in texts]
         found: Candidates = ()
         with contextlib.suppress(NbrunnerError):  # what stands there is not right yet
-            found = list(candidates(words, cell_text, symbol, namespace))
+            found = list(_MAGICS[magic](words, cell, symbol, namespace))
         matching = [(text, kind) for text, kind in found if text.startswith(symbol)]
         return {
             "completions": [SimpleCompletion(text, type=kind) for text, kind in matching],
@@ -63,6 +63,26 @@ def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
     return flowrun_matcher  # type: ignore[no-any-return]
 
 
+def line_at(text: str, number: int, column: int) -> tuple[str, str | None]:
+    """Return the line of a magic until the cursor, and the text below that of a cell.
+
+    Both forms of a magic begin with one ``%``; below a cell's first line there is no magic.
+
+    Parameters
+    ----------
+    text : str
+        The whole cell.
+    number, column : int
+        Where the cursor is, from 0.
+    """
+    lines = text.split("\n")
+    line = lines[number][:column].lstrip()
+    if not text.lstrip().startswith("%%"):
+        return line, None
+    is_first = line.startswith("%%") and not "".join(lines[:number]).strip()
+    return (line[1:], "\n".join(lines[number + 1 :])) if is_first else ("", None)
+
+
 def _cut(text: str) -> tuple[str, str]:
     """Split into what stands before the word at the cursor, and that word."""
     at = max(text.rfind(" "), text.rfind("=")) + 1
@@ -72,7 +92,7 @@ def _cut(text: str) -> tuple[str, str]:
 def candidates(
     words: Sequence[Word], cell: str | None, symbol: str, namespace: Mapping[str, Any]
 ) -> Candidates:
-    """Return what can stand behind these words, and what each is.
+    """Return what can stand behind these words of ``%flowrun``, and what each is.
 
     Parameters
     ----------
@@ -87,7 +107,7 @@ def candidates(
     if words and words[-1].text == "--on-interrupt":
         return [("stop", "value"), ("detach", "value")]
     _options, rest = take_options(words, Options())
-    ours = [(spelling, each.help) for each in OPTIONS for spelling in each.spellings]
+    ours = _our_options()
     flow: Any
     if cell is not None:
         try:
@@ -102,6 +122,37 @@ def candidates(
     description = _described(flow)
     found = list(_of_flow(description, rest)) if description else []
     return found if rest else found + ours
+
+
+def _our_options() -> list[tuple[str, str]]:
+    return [(spelling, each.help) for each in OPTIONS for spelling in each.spellings]
+
+
+def _behind_flowform(
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+) -> Candidates:
+    _options, rest = take_options(words, Options())
+    return [] if rest else [*_flows(symbol, namespace), *_our_options()]
+
+
+def _behind_flowruns(
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+) -> Candidates:
+    return [] if words else [*_flows(symbol, namespace), ("--clean", "delete old records now")]
+
+
+def _behind_flowstop(
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+) -> Candidates:
+    if words:
+        return []
+    found = [("all", "every run that goes on")]
+    for running in _living():
+        flow, _, run_id = str(running.pathspec).rpartition("/")
+        found.append((run_id, f"{flow}, running"))
+        if symbol:  # whoever begins with the flow's name is offered that, too
+            found.append((f"{flow}/{run_id}", "running"))
+    return found
 
 
 def _flows(symbol: str, namespace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -133,6 +184,8 @@ def _of_flow(flow: FlowDescription, words: Sequence[Word]) -> Candidates:
     own, top = flow.options(subcommand), flow.top_level
     last = texts[-1] if texts else ""
     option = next((each for each in (*own, *top) if each.flag == last and not each.is_flag), None)
+    if option is not None and option.name.endswith("run_id"):
+        return itertools.islice(_run_ids(flow.name), _MOST_RUNS)
     if option is not None:
         return [(text, "value") for text in _values(flow, option)]
     found = []
@@ -162,8 +215,6 @@ def _values(flow: FlowDescription, option: Option) -> list[str]:
         return list(option.choices)
     if option.kind == "bool":
         return ["True", "False"]
-    if option.name.endswith("run_id"):
-        return _run_ids(flow.name)
     if "step" in option.name:
         return [step.name for step in flow.steps]
     if option.default is None:
@@ -172,12 +223,28 @@ def _values(flow: FlowDescription, option: Option) -> list[str]:
     return [text] if text and not any(character.isspace() for character in text) else []
 
 
-def _run_ids(flow_name: str) -> list[str]:
-    found = []
+def _run_ids(flow_name: str) -> Iterator[tuple[str, str]]:
+    """Yield the ids of a flow's runs, the newest first, and what became of each."""
     for directory in registry.directories():
         attributes = directory.read(rundir.ATTRIBUTES)
-        if attributes and attributes.get("flow_name") == flow_name:
-            found.append(str(attributes["run_id"]))
-            if len(found) == _MOST_RUNS:
-                break
-    return found
+        record = directory.read(rundir.RECORD) or {}
+        is_run = record.get("subcommand") != "spin"  # its task cannot be resumed
+        if attributes and attributes.get("flow_name") == flow_name and is_run:
+            yield str(attributes["run_id"]), LABELS[attach(directory.name).status]
+
+
+def _living() -> Iterator[ExecutingProcess]:
+    """Yield the runs that have their id and go on."""
+    for directory in registry.directories():
+        if directory.read(rundir.EXIT) is None and directory.read(rundir.ATTRIBUTES):
+            running = attach(directory.name)
+            if running.status == "running":
+                yield running
+
+
+_MAGICS = {
+    "%flowrun": candidates,
+    "%flowform": _behind_flowform,
+    "%flowruns": _behind_flowruns,
+    "%flowstop": _behind_flowstop,
+}

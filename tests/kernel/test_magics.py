@@ -277,11 +277,28 @@ def test_tab_completes_options_parameters_flows_runs_and_steps(plain):
     assert completions(plain, "%flowrun TrainFlow run --n ") == {"1": "value"}
     assert set(completions(plain, "%flowrun TrainFlow resume s")) == {"start"}
     run_id = plain.execute("print(run.id)").stdout.strip()
-    assert list(completions(plain, "%flowrun TrainFlow resume --origin-run-id ")) == [run_id]
+    plain.execute("%flowrun TrainFlow --no-pylint spin start").checked()
+    resume = "%flowrun TrainFlow resume --origin-run-id "
+    assert completions(plain, resume) == {run_id: "successful"}
     assert "--no-raise-error" in completions(plain, "%flowrun --no-r")
     message_id = plain.client.complete(cell("--ta"), cursor_pos=len("%%flowrun --ta"))
     matches = plain._reply(message_id)["matches"]
     assert matches == ["--table", "--tag"]
+
+
+def test_tab_completes_every_magic_in_every_line(plain):
+    plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
+    name = plain.execute("print(running.pathspec)").stdout.strip()
+    run_id = name.partition("/")[2]
+    assert set(completions(plain, "%flowstop ")) == {"all", run_id}
+    assert completions(plain, "x = 1\n  %flowstop Sl") == {name: "running"}
+    plain.execute("%flowstop").checked()
+    assert set(completions(plain, "%flowstop ")) == {"all"}
+    assert set(completions(plain, "%flowform Sle")) == {"SleepFlow"}
+    assert set(completions(plain, "%flowform --pro")) == {"--profile"}
+    assert set(completions(plain, "%flowruns Sle")) == {"SleepFlow"}
+    assert set(completions(plain, "%flowruns --")) == {"--clean"}
+    assert "--no-pylint" in completions(plain, "if True:\n    %flowrun SleepFlow --no-")
 
 
 def test_the_doctor_looks_at_the_kernel_too(plain):
