@@ -121,7 +121,9 @@ class StateError(NbrunnerError, RuntimeError):
 
 def did_you_mean(name: str, possible: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
-    close = difflib.get_close_matches(name, list(possible), n=3, cutoff=0.6)
+    # The dashes of options would make them all alike.
+    by_word = {each.lstrip("-"): each for each in possible}
+    close = difflib.get_close_matches(name.lstrip("-"), list(by_word), n=3, cutoff=0.6)
     if not close:
         return ""
-    return "; did you mean " + " or ".join(repr(match) for match in close) + "?"
+    return "; did you mean " + " or ".join(repr(by_word[match]) for match in close) + "?"

@@ -77,26 +77,31 @@ def config_words(words: Sequence[Word]) -> dict[str, Any]:
     return dict(found)
 
 
-def call_of(flow: FlowDescription, words: Sequence[Word]) -> Call:
+def call_of(flow: FlowDescription, words: Sequence[Word], others: Iterable[str] = ()) -> Call:
     """Return the call that the words behind ``python flow.py`` stand for.
 
     ``run`` may be left out. An option that the subcommand does not know may stand behind
     it all the same if it is one of the top level.
+
+    Parameters
+    ----------
+    others : iterable of str
+        Options that are not Metaflow's, but may have been meant.
 
     Raises
     ------
     BadValueError
         An option that is not known, or without its value; a word too many.
     """
-    subcommand, before, after = _split(flow, words)
-    reader = _Reader(flow, subcommand)
+    subcommand, before, after = _split(flow, words, others)
+    reader = _Reader(flow, subcommand, others)
     reader.read(before, top_level_first=True)
     reader.read(after, top_level_first=False)
     return Call(reader.top_level, subcommand, reader.arguments)
 
 
 def _split(
-    flow: FlowDescription, words: Sequence[Word]
+    flow: FlowDescription, words: Sequence[Word], others: Iterable[str]
 ) -> tuple[Subcommand, Sequence[Word], Sequence[Word]]:
     """Find the subcommand: the first word that is neither an option nor an option's value."""
     named = next((word.text for word in words if word.text in SUBCOMMANDS), "")
@@ -114,7 +119,7 @@ def _split(
         flag, equals, _ = text.partition("=")
         option = by_flag.get(flag)
         if option is None:
-            raise _unknown("run", flag, by_flag)
+            raise _unknown("run", flag, by_flag, others)
         number += 1 if option.is_flag or equals else 1 + option.values
     return "run", (), words
 
@@ -133,10 +138,13 @@ def _by_flag(options: Iterable[Option]) -> dict[str, Option]:
 class _Reader:
     """Reads words, one option after the other."""
 
-    def __init__(self, flow: FlowDescription, subcommand: Subcommand) -> None:
+    def __init__(
+        self, flow: FlowDescription, subcommand: Subcommand, others: Iterable[str]
+    ) -> None:
         self.top_level: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
         self._subcommand = subcommand
+        self._others = others
         self._top = _by_flag(flow.top_level)
         self._own = _by_flag(flow.options(subcommand))
         self._positional = [each for each in flow.options(subcommand) if each.positional]
@@ -155,7 +163,8 @@ class _Reader:
                     _take(given, options[flag], flag, attached, rest)
                     break
             else:
-                raise _unknown(self._subcommand, flag, {**self._own, **self._top})
+                by_flag = {**self._own, **self._top}
+                raise _unknown(self._subcommand, flag, by_flag, self._others)
 
     def _take_positional(self, word: Word) -> None:
         if not self._positional:
@@ -164,9 +173,11 @@ class _Reader:
         self.arguments[option.name] = _value(option, word)
 
 
-def _unknown(subcommand: str, flag: str, by_flag: Mapping[str, Option]) -> BadValueError:
+def _unknown(
+    subcommand: str, flag: str, by_flag: Mapping[str, Option], others: Iterable[str]
+) -> BadValueError:
     return BadValueError(
-        f"{subcommand}: unknown option {flag}{did_you_mean(flag, by_flag)}"
+        f"{subcommand}: unknown option {flag}{did_you_mean(flag, [*by_flag, *others])}"
         f"\npossible are: {' '.join(by_flag)}"
     )
 
@@ -188,7 +199,8 @@ def _take(
     while len(values) < option.values:
         word = next(rest, None)
         if word is None:
-            raise BadValueError(f"{flag}: expected {_how_many(option)}, got {len(values)}")
+            got = len(values) or "nothing"
+            raise BadValueError(f"{flag}: expected {_how_many(option)}, got {got}")
         values.append(word)
     found = [_value(option, each) for each in values]
     value = found[0] if option.values == 1 else found

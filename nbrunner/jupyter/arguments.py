@@ -6,11 +6,11 @@ They stand before the flow and before Metaflow's words; ``--`` ends them.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nbrunner.errors import BadValueError
+from nbrunner.errors import BadValueError, did_you_mean
 from nbrunner.flow.words import Word
 from nbrunner.jupyter.config import FlowRun
 
@@ -145,9 +145,31 @@ def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, lis
     return options, rest
 
 
-def is_ours(spelling: str) -> bool:
-    """Tell whether a word is one of our options."""
-    return spelling in _BY_SPELLING
+def spellings() -> list[str]:
+    """Return our options as they are spelt."""
+    return list(_BY_SPELLING)
+
+
+def refuse_option(words: Sequence[Word], possible: Iterable[str], hint: str = "") -> None:
+    """Refuse an option where there is none any more.
+
+    Parameters
+    ----------
+    words : sequence of Word
+        What is left of a line behind the options that are known.
+    possible : iterable of str
+        Those that there are.
+    hint : str
+        Said where nothing of them may have been meant.
+
+    Raises
+    ------
+    BadValueError
+        The first word is an option.
+    """
+    text = words[0].text.partition("=")[0] if words else ""
+    if text.startswith("-"):
+        raise BadValueError(f"unknown option {text}{did_you_mean(text, possible) or hint}")
 
 
 def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any:

@@ -16,7 +16,7 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import Call, Word, call_of, config_words
-from nbrunner.jupyter.arguments import Options, is_ours
+from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.runner import Runner, begin, until_named
 from nbrunner.status import LABELS
@@ -87,10 +87,10 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
     runner = runner_of(flow, words, options)
     description = runner.describe()
     try:
-        call = call_of(description, words)
+        call = call_of(description, words, spellings())
     except BadValueError as error:
         for word in words:
-            if is_ours(word.text) and f"unknown option {word.text}" in str(error):
+            if word.text in spellings() and f"unknown option {word.text}" in str(error):
                 raise BadValueError(
                     f"{word.text} is an option of %flowrun itself: it stands before Metaflow's"
                 ) from error

@@ -25,7 +25,7 @@ from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.flow.words import Word
 from nbrunner.jupyter import launching, showing
-from nbrunner.jupyter.arguments import Options, help_text, take_options
+from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spellings, take_options
 from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import words_of
@@ -71,7 +71,9 @@ class FlowMagics(Magics):
     def flowstop(self, line: str) -> None:
         """Stop runs: ``%flowstop`` the latest of this notebook, ``%flowstop RUN``, or ``all``."""
         with usage_errors():
-            chosen = self._to_stop([word.text for word in self._words(line, None)])
+            words = self._words(line, None)
+            refuse_option(words, ["all"])
+            chosen = self._to_stop([word.text for word in words])
         for running in chosen:
             report = running.stop()
             print(f"{launching.name_of(running)}: {report}")  # noqa: T201
@@ -88,6 +90,7 @@ class FlowMagics(Magics):
             if [word.text for word in words] == ["--clean"]:
                 print(cleaned(self._config))  # noqa: T201 - this is what was asked for
                 return
+            refuse_option(words, ["--clean"])
             if len(words) > 1:
                 raise BadValueError(f"%flowruns: expected one flow, got {line.strip()!r}")
             flows = launching.flows_of(self.shell.user_ns)
@@ -105,6 +108,7 @@ class FlowMagics(Magics):
         with usage_errors():
             words = self._words(line, local_ns)
             options, rest = take_options(words, Options.configured(self._config))
+            refuse_option(rest, spellings())
             if len(rest) != 1:
                 raise BadValueError(f"%flowform: expected one flow, got {line.strip()!r}")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
@@ -120,6 +124,7 @@ class FlowMagics(Magics):
         self, line: str, cell: str | None, options: Options, rest: list[Word]
     ) -> launching.Launch:
         if cell is None:
+            refuse_option(rest, spellings(), "; the flow stands before Metaflow's options")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
             return launching.prepared(flow, rest[1:], options, f"%flowrun {line}")
         folder = options.cwd or os.getcwd()

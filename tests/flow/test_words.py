@@ -85,7 +85,7 @@ def test_words_and_the_call_they_stand_for(line, expected):
     ("line", "message"),
     [
         ("--Alfa 3", "unknown option --Alfa; did you mean '--Alpha'"),
-        ("run --Alpha", "--Alpha: expected a value, got 0"),
+        ("run --Alpha", "--Alpha: expected a value, got nothing"),
         ("run more", "'more' belongs to no option"),
         ("rnu", "expected run, resume or spin, got 'rnu'; did you mean 'run'"),
         ("--no-pylint=1", "--no-pylint takes no value"),
