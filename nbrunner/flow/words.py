@@ -8,6 +8,8 @@ shown as Python.
 from __future__ import annotations
 
 import json
+import numbers
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
@@ -215,21 +217,36 @@ def _how_many(option: Option) -> str:
 
 
 def _value(option: Option, word: Word) -> Any:
-    """Return a word as the value that it spells; what does not fit is left to the check."""
+    """Return a word as the value that it spells; what does not fit is left to the check.
+
+    On a line a number or a path is as good as its text, where a text is wanted.
+    """
+    if option.kind == "json":
+        return _json_value(option, word)
     if word.has_value:
-        return word.value
+        is_text = option.kind == "str" and isinstance(word.value, (numbers.Number, os.PathLike))
+        return str(word.value) if is_text else word.value
     text = word.text
     try:
         if option.kind == "int":
             return int(text)
         if option.kind == "float":
             return float(text)
-        if option.kind == "json":
-            return json.loads(text)
     except ValueError:
-        if option.kind == "json":
-            raise BadValueError(f"{option.flag}: expected JSON, got {text!r}") from None
         return text
     if option.kind == "bool" and text.lower() in _TRUE | _FALSE:
         return text.lower() in _TRUE
     return text
+
+
+def _json_value(option: Option, word: Word) -> Any:
+    try:
+        value = word.value if word.has_value else json.loads(word.text)
+    except ValueError:
+        raise BadValueError(f"{option.flag}: expected JSON, got {word.text!r}") from None
+    if value is None and option.default not in (None, "null"):
+        raise BadValueError(
+            f"{option.flag}: Metaflow takes null for nothing given, and then the default, "
+            f"{option.default}"
+        )
+    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ FLOW = FlowDescription(
         Option("rate", "--rate", kind="float", default=0.5),
         Option("on", "--on", kind="bool", default=False),
         Option("table", "--table", kind="json"),
+        Option("sizes", "--sizes", kind="json", default="[1]"),
         Option("who", "--who", default="me"),
     ),
     top_level=(
@@ -64,6 +66,7 @@ def call(line: str) -> Call:
         ("--who run", Call({}, "run", {"who": "run"})),
         ("run --who=", Call({}, "run", {"who": ""})),
         ('run --table {"a":[1,null]}', Call({}, "run", {"table": {"a": [1, None]}})),
+        ("run --table null", Call({}, "run", {"table": None})),
         ("--config-value c 1", Call({"config_value": [["c", "1"]]}, "run", {})),
         (
             "resume train --origin-run-id 7",
@@ -90,6 +93,7 @@ def test_words_and_the_call_they_stand_for(line, expected):
         ("rnu", "expected run, resume or spin, got 'rnu'; did you mean 'run'"),
         ("--no-pylint=1", "--no-pylint takes no value"),
         ("run --table {", "--table: expected JSON, got '{'"),
+        ("run --sizes null", "--sizes: Metaflow takes null for nothing given, and then the def"),
         ("--config-value c", "--config-value: expected 2 values, got 1"),
         ("resume --Alpha 3", "unknown option --Alpha"),
     ],
@@ -113,6 +117,21 @@ def test_an_object_stays_what_it_is():
         Word("7", 7, has_value=True),
     ]
     assert call_of(FLOW, words).arguments == {"table": {"a": 1}, "alpha": 7}
+
+
+def test_a_number_is_text_where_text_is_wanted():
+    def given(flag, value):
+        words = [Word(flag), Word(str(value), value, has_value=True)]
+        return list(call_of(FLOW, words).arguments.values())
+
+    assert given("--who", 7) == ["7"]
+    assert given("--who", True) == ["True"]
+    assert given("--who", Path("/a")) == ["/a"]
+    assert given("--who", None) == [None]
+    assert given("--who", [7]) == [[7]]
+    assert given("--tag", 1.5) == [["1.5"]]
+    assert given("--rate", 7) == [7]
+    assert given("--table", 7) == [7]
 
 
 def test_words_back_and_forth_are_the_same():

@@ -132,6 +132,8 @@ def test_values_of_the_notebook_reach_the_flow(plain):
     plain.execute(cell("--no-pylint run --n {k + 1} --table $cfg --tag 'two words'")).checked()
     assert plain.execute("run.data.n, run.data.table").result == "(5, {'deep': [1, None]})"
     assert plain.execute("'two words' in run.user_tags").result == "True"
+    plain.execute(cell("--no-pylint run --n 2 --tag $k")).checked()
+    assert plain.execute("run.user_tags").result == "frozenset({'4'})"
 
 
 def test_show_the_command_and_start_nothing(plain, private_state):
@@ -213,6 +215,7 @@ def test_interrupt_of_a_start(plain, private_state):
         (cell("--no-raise-eror"), "; did you mean '--no-raise-error' or '--raise-error'?"),
         (cell("--bogus 1"), "unknown option --bogus\n"),
         (cell("--n"), "--n: expected a value, got nothing"),
+        (cell("--table {None}"), "--table: Metaflow takes null for nothing given"),
         ("%flowrun --quite X", "unknown option --quite; did you mean '--quiet'?"),
         ("%flowrun --no-pylint X", "--no-pylint; the flow stands before Metaflow's options"),
         ("%flowform --quite X", "unknown option --quite; did you mean '--quiet'?"),
