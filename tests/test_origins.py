@@ -27,6 +27,20 @@ def test_a_place_is_told_as_its_origin(line, told):
     assert origins.in_origins(text, "/state/F.py", KNOWN) == f"  {told}, in start"
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (4, "Cell In[1], line 8"),
+        (9, "file /work/script.py on line 5"),
+        (2, "file /state/F.py on line 2"),
+    ],
+)
+def test_metaflow_spells_places_in_its_own_way(line, told):
+    text = f"Validity checker found an issue in file /state/F.py on line {line}:"
+    said = origins.in_origins(text, "/state/F.py", KNOWN)
+    assert said == f"Validity checker found an issue in {told}:"
+
+
 def test_what_names_another_file_or_has_no_origin_stays():
     text = 'File "/state/FF.py", line 5, in start'
     assert origins.in_origins(text, "/state/F.py", KNOWN) == text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shlex
 
 from nbrunner import origins
 from nbrunner.errors import RunStartError
@@ -13,6 +15,7 @@ from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
 from nbrunner.record.logfile import tail
+from nbrunner.record.rundir import Json
 
 _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 2000
@@ -61,14 +64,25 @@ def _how_it_ended(run: WatchedRun) -> str:
 
 def _message(run: WatchedRun, what: str) -> str:
     flow = run.record.get("flow", {})
-    command = _shortened(" ".join(run.record.get("command", [])))
-    lines = [f"{flow.get('name', 'the flow')} {what}", f"command: {command}"]
-    for stream in rundir.STREAMS:
+    lines = [f"{flow.get('name', 'the flow')} {what}"]
+    for stream in reversed(rundir.STREAMS):  # first where Metaflow says what is wrong
         last = tail(run.directory.log(stream), _SHOWN_LINES)
         if last:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
+    command = _typed(run.record.get("command", []), flow)
+    lines.append(f"command: {_shortened(command)}")
     known = origins.from_json(flow.get("origins"))
     return origins.in_origins("\n".join(lines), flow.get("file", ""), known)
+
+
+def _typed(command: list[str], flow: Json) -> str:
+    """Return a run's command without what nbrunner itself has put there."""
+    file = flow.get("file", "")
+    ours = "--runner-attribute-file="
+    words = [word for word in command[1:] if word != "-u" and not word.startswith(ours)]
+    if flow.get("origins"):  # nobody knows the file that was made
+        words = [os.path.basename(file) if word == file else word for word in words]
+    return shlex.join(["python", *words])
 
 
 def _shortened(command: str) -> str:

@@ -238,6 +238,15 @@ def test_a_mistake_is_a_usage_error_and_nothing_is_started(plain, code, message,
     assert list(private_state.glob("runs/*/exit.json")) == []
 
 
+def test_a_flow_that_metaflow_refuses_is_told_by_its_cell(plain):
+    shown = plain.execute(cell("--no-pylint --n 3", TRAIN.replace("self.join)", "self.jion)")))
+    lines = shown.stderr.strip().splitlines()
+    assert lines[0].startswith("UsageError: TrainFlow ended with exit code 1 before Metaflow st")
+    assert "Validity checker found an issue in Cell In[3], line 17:" in map(str.strip, lines)
+    assert lines[-1] == "command: python TrainFlow.py --no-pylint run --n=3"
+    assert "/flows/" not in shown.stderr
+
+
 def test_help_and_configuration(plain):
     assert "--on-interrupt stop|detach" in plain.execute("%flowrun --help").checked().stdout
     assert plain.execute("%config FlowRun.block = False").checked()
