@@ -1,0 +1,151 @@
+"""The form of a flow that has a parameter of each kind, as people fill it in."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+pytestmark = pytest.mark.slow
+
+LOAD = "%load_ext nbrunner"
+
+FORM = '''\
+%%flowrun --no-execute run --a-ratio 1
+from metaflow import Config, FlowSpec, IncludeFile, JSONType, Parameter, step
+from metaflow._vendor import click
+
+class FormFlow(FlowSpec):
+    """Has one of each."""
+
+    sizes = Config('sizes', default_value={'width': 1}, help='of the picture')
+
+    number = Parameter('number', default=3, help='how many')
+    ratio = Parameter('a-ratio', type=float, required=True)
+    flag = Parameter('flag', default=True)
+    mode = Parameter('mode', type=click.Choice(['fast', 'exact']), default='fast')
+    text = Parameter('text', default='two words')
+    table = Parameter('table', type=JSONType, default='{"a": [1]}')
+    parts = Parameter('parts', default='a,b', separator=',')
+    data = IncludeFile('data', required=False, help='what is read')
+    computed = Parameter('computed', type=int, default=lambda context: 17)
+
+    @step
+    def start(self):
+        print('got', self.number, self.ratio, self.flag, self.mode, self.text, self.table,
+              self.parts, self.data, self.computed, self.sizes.width, sep='|')
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+'''
+
+
+def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp_path):
+    (tmp_path / "data.txt").write_text("content")
+    lab.execute(0, LOAD)
+    lab.execute(1, FORM)
+    lab.execute(2, "%flowform FormFlow")
+    form = lab.page.get_by_role("region", name="Launch FormFlow", exact=True)
+    lab.until(form.count, "the form")
+    line = form.locator(".nbr-form-code")
+    run = form.get_by_role("button", name="Run", exact=True)
+
+    def control(name, role="textbox"):
+        found = form.get_by_role(role, name=name, exact=True)
+        assert found.count() == 1, name
+        return found
+
+    def told(name, role="textbox"):
+        """What a screen reader says behind a control's name: its help, and what is wrong."""
+        ids = control(name, role).get_attribute("aria-describedby").split()
+        return " ".join(form.locator(f"#{each}").inner_text() for each in ids).strip()
+
+    texts = ("number", "a-ratio", "text", "table", "parts", "data", "computed", "sizes")
+    assert [control(name).input_value() for name in texts] == [
+        *("3", "", "two words", '{"a": [1]}', "a,b", "", "", '{"width": 1}'),
+    ]
+    assert control("flag", "checkbox").is_checked()
+    modes = control("mode", "combobox")
+    assert modes.locator("option").all_inner_texts() == ["fast", "exact"]
+    assert modes.input_value() == "fast"
+    assert control("computed").get_attribute("placeholder") == "computed when the run starts"
+    assert [told(name) for name in ("number", "data", "sizes")] == [
+        *("how many", "what is read", "of the picture"),
+    ]
+
+    # The one that is required is marked, for eyes and for ears, and nothing runs without.
+    assert control("a-ratio").get_attribute("aria-required") == "true"
+    assert form.locator("label", has_text="a-ratio").inner_text() == "a-ratio *"
+    assert "*" not in form.locator("label", has_text="number").inner_text()
+    assert told("a-ratio") == "required"
+    assert run.is_disabled()
+    control("a-ratio").fill("0.5")
+    lab.until(run.is_enabled, "the form to be complete")
+    lab.until(lambda: line.inner_text() == "%flowrun FormFlow run --a-ratio 0.5", "its line")
+
+    # What cannot be is told beside its control; of a config, which Metaflow reads, below all.
+    control("sizes").fill("{")
+    lab.until(lambda: "not valid JSON" in form.get_by_role("alert").inner_text(), "what is wrong")
+    assert run.is_disabled()
+    control("sizes").fill('{"width": 9}')
+    lab.until(run.is_enabled, "the config to be right")
+    for name, wrong, right, what in (
+        ("number", "many", "7", "expected an int"),
+        ("table", "{'k'}", '{"k": null}', "JSON"),
+        ("computed", "1.5", "18", "expected an int"),
+    ):
+        control(name).fill(wrong)
+        lab.until(lambda name=name, what=what: what in told(name), f"what is wrong with {name}")
+        assert control(name).get_attribute("aria-invalid") == "true"
+        assert run.is_disabled()
+        control(name).fill(right)
+        lab.until(run.is_enabled, f"{name} to be right")
+        assert control(name).get_attribute("aria-invalid") == "false"
+
+    control("flag", "checkbox").uncheck()
+    modes.select_option("exact")
+    control("text").fill("it's $5 {x}")
+    control("parts").fill("x,y")
+    control("data").fill("data.txt")
+    assert form.get_by_label("max-workers").is_hidden()
+    form.get_by_text("Options", exact=True).click()
+    form.get_by_label("max-workers").fill("2")
+    form.get_by_label("tag").fill("one\ntwo words")
+    wanted = (
+        """%flowrun FormFlow --config-value sizes '{"width": 9}' run --number 7 --a-ratio 0.5 """
+        """--flag False --mode exact --text 'it'"'"'s $5 {x}' --table '{"k": null}' """
+        """--parts x,y --data data.txt --computed 18 --max-workers 2 --tag one --tag 'two words'"""
+    )
+    lab.until(lambda: line.inner_text() == wanted, "the line of all of it")
+    run.click()
+    panel = form.get_by_role("region")
+    lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run below")
+    got = "got|7|0.5|False|exact|it's $5 {x}|{'k': None}|['x', 'y']|content|18|9"
+    assert got in panel.inner_text()
+    assert "tags: one, two words" in panel.inner_text()
+    status = panel.get_by_role("status")
+    lab.until(lambda: status.inner_text() == "successful", "its end")
+
+    # The line does the same; and the notebook's file tells what can be given.
+    lab.execute(0, wanted)
+    panel = lab.page.locator(".jp-CodeCell").nth(0).get_by_role("region")
+    lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run of the line")
+    assert got in panel.inner_text()
+    lab.save()
+
+    def saved():
+        notebook = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
+        return [each["data"] for each in notebook.cells[2]["outputs"]]
+
+    data = lab.until(saved, "the saved notebook")[0]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"]
+    rows = [row.split() for row in data["text/plain"].splitlines()]
+    assert rows[:4] == [
+        ["FormFlow"],
+        ["parameter", "type", "default", "help"],
+        ["number", "int", "3", "how", "many"],
+        ["a-ratio", "float", "required"],
+    ]
+    assert "<td>number</td><td>int</td><td>3</td><td>how many</td>" in data["text/html"]
+    assert "<script" not in data["text/html"]
