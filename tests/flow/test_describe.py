@@ -289,7 +289,9 @@ def test_a_package_that_is_installed_anew_is_seen(write_flow, tmp_path, monkeypa
     assert imports_of(file) == 2
 
 
-def test_other_settings_of_metaflow_are_seen(write_flow, private_state):
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_other_settings_of_metaflow_are_seen(write_flow, monkeypatch, private_state, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
     file = write_flow("slowflow", COUNTED)
     settings = private_state / "metaflow-home" / "config.json"
     settings.parent.mkdir()
