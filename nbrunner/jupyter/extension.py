@@ -89,8 +89,12 @@ def unload(shell: Any) -> None:
     nest-asyncio2 cannot be taken back; it changes nothing for code that does not nest.
     """
     from nbrunner.jupyter.config import FlowRun
+    from nbrunner.jupyter.magics import FlowMagics
 
-    shell.configurables[:] = [each for each in shell.configurables if type(each) is not FlowRun]
+    # IPython notes the object of the magics, and with it the latest run, among these.
+    ours = (FlowRun, FlowMagics)
+    shell.configurables[:] = [each for each in shell.configurables if type(each) not in ours]
+    shell.magics_manager.registry.pop(FlowMagics.__name__, None)
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
         for name in ("flowrun", "flowruns", "flowform", "flowstop"):
