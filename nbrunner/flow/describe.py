@@ -24,7 +24,8 @@ from nbrunner.errors import (
     RunStartError,
 )
 from nbrunner.flow.description import FlowDescription
-from nbrunner.flow.skeleton import skeleton
+from nbrunner.flow.literals import with_literals
+from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
 from nbrunner.launch.environment import current_directory, run_environment
@@ -98,7 +99,8 @@ async def describe_source(
             _write_cached(cached, answer)
     if "error" in answer:
         raise _error(answer["error"], source)
-    return FlowDescription.from_json({**answer["description"], "file": request["file"]})
+    description = with_literals(answer["description"], literals(source.file.read_bytes()))
+    return FlowDescription.from_json({**description, "file": request["file"]})
 
 
 def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path:

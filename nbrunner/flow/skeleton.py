@@ -8,30 +8,47 @@ syntax tree spares the import.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
+
+from nbrunner.flow.literals import Json, take_literals
 
 
 def skeleton(source: bytes) -> bytes:
     """Return something that is equal for two flow files only if their descriptions are.
 
-    Of a step there remain name, arguments, decorators, docstring and a last statement
-    ``self.next(...)``, which is all that Metaflow takes from it (``metaflow/graph.py``).
-    That holds for decorators of Metaflow's own; one of the user's may read the function,
-    and then it stays whole. Of a function that nothing else mentions, not even in a text, its
-    body does not remain. What is not valid Python is returned as it is.
+    But for the literals of parameters, which `literals` gives. Of a step there remain name,
+    arguments, decorators, docstring and a last statement ``self.next(...)``, which is all that
+    Metaflow takes from it (``metaflow/graph.py``). That holds for decorators of Metaflow's own;
+    one of the user's may read the function, and then it stays whole. Of a function that nothing
+    else mentions, not even in a text, its body does not remain. What is not valid Python is
+    returned as it is.
     """
+    return _reduced(source)[0]
+
+
+def literals(source: bytes) -> dict[str, Json]:
+    """Return the literal defaults and helps of a flow file's parameters, by their names."""
+    return _reduced(source)[1]
+
+
+@functools.lru_cache(maxsize=16)
+def _reduced(source: bytes) -> tuple[bytes, dict[str, Json]]:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return source
+        return source, {}
     known = _names_from_metaflow(tree)
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            for function in node.body:
-                if isinstance(function, ast.FunctionDef) and _is_plain_step(function, known):
-                    function.body = _declared(function.body)
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for node in classes:
+        for function in node.body:
+            if isinstance(function, ast.FunctionDef) and _is_plain_step(function, known):
+                function.body = _declared(function.body)
     _drop_unmentioned(tree, known)
-    return ast.dump(tree).encode()
+    parameters = {"Parameter"} & known | {f"{name}.Parameter" for name in known}
+    read = _read(tree)
+    found = take_literals(classes, parameters, read) if read.isdisjoint(_BY_ANY_NAME) else {}
+    return ast.dump(tree).encode(), found
 
 
 # With one of these something may be called that is not mentioned by its name.
@@ -77,14 +94,18 @@ def _is_undecorated(function: ast.FunctionDef) -> bool:
 
 def _mentioned(tree: ast.AST) -> set[str]:
     """Return what stands in some code as a name, as an attribute or as a text."""
+    texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return _read(tree) | {text for text in texts if isinstance(text, str)}
+
+
+def _read(tree: ast.AST) -> set[str]:
+    """Return the names and attributes that some code reads."""
     found = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
             found.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.add(node.value)
     return found
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nbrunner import describe
-from nbrunner.flow.skeleton import skeleton
+from nbrunner.flow.skeleton import literals, skeleton
+from nbrunner.flow.source import FlowSource
 
 FLOW = '''\
 from metaflow import FlowSpec, Parameter, retry, step
@@ -152,3 +153,82 @@ def test_an_edited_step_does_not_import_the_flow_again(write_flow):
     file.write_text(counting + FLOW.replace("return 3", "return 5"))
     assert describe(file).parameters[0].default == 5
     assert file.with_suffix(".imports").read_text() == "xx"
+
+
+COUNTED = (
+    "from pathlib import Path\n"
+    "with Path(__file__).with_suffix('.imports').open('a') as imports:\n"
+    "    imports.write('x')\n"
+)
+PARAMETERS = (
+    FLOW.replace("default=default()", "default=default(), help='of alpha'")
+    + """
+
+class G(FlowSpec):
+    number = Parameter("number", default=3, help="how many")
+    below = Parameter("below-zero", default=-1.5)
+    flag = Parameter("flag", default=True)
+    word = Parameter("word", default="a", help="one")
+    typed = Parameter("typed", type=float, default=1)
+    later = Parameter("later", default=lambda context: 1)
+    double = Parameter("double", default=2)
+    derived = double
+
+    @step
+    def start(self):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print(self.number, self.below, self.word)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('default=3, help="how many"', 'default=17, help="so many"'),
+        ("default=-1.5", "default=2.25"),
+        ("default=True", "default=False"),
+        ('default="a"', "default='it\\'s ü'"),
+        ("type=float, default=1", "type=float, default=7"),
+    ],
+)
+def test_an_edited_literal_is_read_in_the_file_and_is_what_the_import_tells(
+    write_flow, private_state, before, after
+):
+    file = write_flow("counted.py", COUNTED + PARAMETERS.replace("class F(", "class Base("))
+    flow = FlowSource(file, "G")
+    first = describe(flow)
+    file.write_text(file.read_text().replace(before, after), encoding="utf-8")
+    edited = describe(flow)
+    assert file.with_suffix(".imports").read_text() == "x"
+    assert edited != first
+    for each in private_state.glob("descriptions/*.json"):
+        each.unlink()
+    assert describe(flow) == edited
+    assert file.with_suffix(".imports").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("default=3", "default='3'"),
+        ("default=3", "default=None"),
+        ("default=3, ", ""),
+        ('"number"', '"count"'),
+        ("default=2", "default=4"),  # something else is made of it
+        ("context: 1", "context: 2"),
+        ("type=float", "type=int"),
+    ],
+)
+def test_what_else_there_is_of_a_parameter_counts(before, after):
+    assert before in PARAMETERS
+    assert skeleton(PARAMETERS.replace(before, after).encode()) != skeleton(PARAMETERS.encode())
+
+
+def test_one_name_in_two_flows_counts_whole():
+    twice = PARAMETERS.replace('"word"', '"number"').encode()
+    assert "number" not in literals(twice) and "number" in literals(PARAMETERS.encode())
+    assert skeleton(twice.replace(b"default=3", b"default=4")) != skeleton(twice)
