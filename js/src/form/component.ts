@@ -88,8 +88,6 @@ class LaunchForm implements Component<FormValues> {
       clearTimeout(this.typing);
       this.typing = window.setTimeout(() => this.send(), TYPING_MS);
     });
-    // Not shortcuts of the notebook.
-    this.listen(this.element, "keydown", (event) => event.stopPropagation());
     this.listen(this.earlier, "change", () => {
       if (this.earlier.value) requests.act("take", this.earlier.value);
       this.earlier.value = "";

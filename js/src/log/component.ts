@@ -240,7 +240,7 @@ class LogPane implements LogComponent {
     if ((event.key === "f" && (event.ctrlKey || event.metaKey)) || event.key === "/") {
       if (event.target instanceof HTMLInputElement) return;
       event.preventDefault();
-      event.stopPropagation();
+      event.stopPropagation(); // not the notebook's own search
       this.bar.focusSearch();
       return;
     }
@@ -257,7 +257,6 @@ class LogPane implements LogComponent {
     const move = moves[event.key];
     if (move === undefined) return;
     event.preventDefault();
-    event.stopPropagation(); // the notebook has plans of its own for these keys
     this.moveTo(this.top + move);
   }
 

@@ -105,7 +105,6 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(previous, "click", () => go(-1));
   listen(next, "click", () => go(1));
   listen(search, "keydown", (event) => {
-    event.stopPropagation(); // not a shortcut of the notebook
     const { key, shiftKey } = event as KeyboardEvent;
     if (key === "Enter") go(shiftKey ? -1 : 1);
     if (key === "Escape" && search.value) {

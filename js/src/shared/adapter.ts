@@ -1,6 +1,7 @@
 // Between a component, which knows plain values, and an anywidget model.
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
+import { keepKeys } from "./keys.ts";
 
 /** What a component gives: its element, and how to show new values. */
 export interface Component<Values> {
@@ -43,6 +44,7 @@ export function renderer<Values extends object>(
       frame ||= requestAnimationFrame(show);
     };
     for (const name of names) on(model, `change:${name}`, soon, signal);
+    keepKeys(el, signal);
     el.append(component.element);
     show();
     return () => {

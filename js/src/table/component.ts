@@ -200,7 +200,6 @@ function filterBar(requests: TableRequests, signal: AbortSignal) {
     },
     { signal },
   );
-  search.addEventListener("keydown", (event) => event.stopPropagation(), { signal });
   signal.addEventListener("abort", () => clearTimeout(typing));
   return {
     element,
