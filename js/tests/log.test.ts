@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MAX_PIXELS, ScrollMap } from "../src/log/scroll_map.ts";
+import { linesAtEnd, MAX_PIXELS, moved, ScrollMap } from "../src/log/scroll_map.ts";
 import { labelWidth } from "../src/log/row.ts";
 import { copiedText, countText, matchText } from "../src/log/toolbar.ts";
 import { highlighted, lastState, pieces } from "../src/log/visible.ts";
@@ -60,6 +60,34 @@ describe("the scrollbar", () => {
   test("has nowhere to go where all fits", () => {
     const map = new ScrollMap(5, 18, 300);
     expect([map.lastTop, map.top(100), map.scrollTop(3)]).toEqual([0, 0, 0]);
+  });
+});
+
+describe("rows of several heights", () => {
+  const heights = [18, 90, 18, 36];
+  const heightOf = (line: number) => heights[line] ?? 18;
+
+  test.each([
+    [36, 1],
+    [45, 1.5],
+    [162, 4],
+    [1000, 4],
+  ])("of which %i pixels are the last %d lines", (pixels, lines) => {
+    expect(linesAtEnd(4, pixels, heightOf)).toBe(lines);
+  });
+
+  test.each([
+    [0, 9, 0.5],
+    [0, 18, 1],
+    [0, 63, 1.5],
+    [1.5, -45, 1],
+    [1.5, -54, 0.5],
+    [3, -126, 0],
+    [3, -1000, 0],
+    [3, 1000, 4],
+    [2.5, 0, 2.5],
+  ])("from line %d by %i pixels to line %d", (from, pixels, to) => {
+    expect(moved(from, pixels, 4, heightOf)).toBeCloseTo(to, 9);
   });
 });
 

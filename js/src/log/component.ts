@@ -3,8 +3,9 @@
 import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { WindowCache, type Line } from "./window_cache.ts";
+import { DrawnRows, LINE_HEIGHT } from "./drawn_rows.ts";
 import { labelWidth, MORE, rowOf } from "./row.ts";
-import { ScrollMap } from "./scroll_map.ts";
+import { linesAtEnd, moved, ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import "./log.css";
 
@@ -44,10 +45,9 @@ export interface LogComponent extends Component<LogValues> {
   take(start: number, lines: readonly Line[], revision: number): void;
 }
 
-const LINE_HEIGHT = 18;
 const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
-const AT_END_LINES = 0.6;
+const AT_END_PIXELS = 0.6 * LINE_HEIGHT;
 const MAX_PENDING = 2;
 
 export function logView(requests: LogRequests, signal: AbortSignal): LogComponent {
@@ -57,7 +57,7 @@ export function logView(requests: LogRequests, signal: AbortSignal): LogComponen
 class LogPane implements LogComponent {
   readonly element: HTMLElement;
   private readonly cache = new WindowCache();
-  private readonly rows = html("div", { class: "nbr-log-rows" });
+  private readonly drawn = new DrawnRows();
   private readonly spacer = html("div", { class: "nbr-log-spacer" });
   private readonly pane: HTMLElement;
   private readonly bar: ReturnType<typeof toolbar>;
@@ -65,10 +65,18 @@ class LogPane implements LogComponent {
   private map = new ScrollMap(0, LINE_HEIGHT, 0);
   /** The line at the top, with a fraction; the scrollbar alone is too coarse. */
   private top = 0;
+  /** Somebody has moved it since it was drawn. */
+  private turned = false;
+  /** How many lines, with a fraction, fill the view at the end; as measured last. */
+  private atEnd = 0;
+  /** How high rows are on the average, and of which rows that was measured. */
+  private average = { height: LINE_HEIGHT, of: "" };
   private expectedScroll = -1;
   private pending = 0;
   private frame = 0;
   private matchLine = -1;
+  /** The line whose match is to be brought in sight once it is drawn. */
+  private revealing = -1;
   /** The rows are of a filter that is gone; they stay until there are others. */
   private stale = false;
   private height = "";
@@ -81,7 +89,7 @@ class LogPane implements LogComponent {
       "div",
       { class: "nbr-log-pane", role: "log", "aria-live": "off", tabindex: 0 },
       this.spacer,
-      this.rows,
+      this.drawn.element,
     );
     const actions: ToolbarActions = {
       ...requests,
@@ -91,7 +99,7 @@ class LogPane implements LogComponent {
     this.element = html("div", { class: "nbr nbr-log" }, this.bar.element, this.pane);
     this.pane.addEventListener("scroll", () => this.scrolled(), { signal, passive: true });
     this.pane.addEventListener("wheel", (event) => this.wheeled(event), { signal });
-    this.rows.addEventListener("click", (event) => this.clicked(event), { signal });
+    this.drawn.element.addEventListener("click", (event) => this.clicked(event), { signal });
     this.element.addEventListener("keydown", (event) => this.pressed(event), { signal });
     const resizes = new ResizeObserver(() => this.soon());
     resizes.observe(this.pane);
@@ -140,11 +148,15 @@ class LogPane implements LogComponent {
     return this.values?.lines ?? 0;
   }
 
+  private get lastTop(): number {
+    return Math.max(0, this.lines - this.atEnd);
+  }
+
   /** A short log takes the room of its lines, unless somebody has chosen another. */
   private fit(): void {
     const { style } = this.pane;
     if (style.height !== this.height) return;
-    const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * LINE_HEIGHT);
+    const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * this.average.height);
     this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 300px))`;
     this.height = style.height; // as the browser writes it
   }
@@ -153,13 +165,53 @@ class LogPane implements LogComponent {
     this.fit();
     const height = this.pane.clientHeight;
     if (!height) return; // hidden, as while the theme changes; it stays as it was
-    this.map = new ScrollMap(this.lines, LINE_HEIGHT, height);
-    this.spacer.style.height = `${this.map.height}px`;
-    if (this.values?.follow) this.top = this.map.lastTop;
-    this.top = Math.min(this.top, this.map.lastTop);
-    this.setScroll();
+    const follow = (this.values?.follow ?? false) && !this.turned;
+    this.top = follow ? this.lastTop : Math.max(0, Math.min(this.top, this.lines));
     if (!this.stale || !this.lines) this.drawRows(height);
+    this.measure(height);
+    this.top = follow ? this.lastTop : Math.min(this.top, this.lastTop);
+    this.tellTurned();
+    this.map = new ScrollMap(this.lines, this.average.height, height, this.lastTop);
+    this.spacer.style.height = `${this.map.height}px`;
+    this.setScroll();
+    const offset = this.pane.scrollTop - this.drawn.offsetOf(this.top);
+    this.drawn.element.style.transform = `translateY(${Math.round(offset)}px)`;
+    this.reveal(height);
     this.fetch(height);
+  }
+
+  /** The lines that are wanted for a view: it shows fewer of them where they wrap. */
+  private wanted(height: number): [number, number] {
+    const inView = Math.ceil(height / LINE_HEIGHT);
+    const above = this.values?.wrap ? inView : OVERSCAN;
+    const line = Math.floor(this.top);
+    return [Math.max(0, line - above), Math.min(this.lines, line + inView + OVERSCAN)];
+  }
+
+  private drawRows(height: number): void {
+    const [first, stop] = this.wanted(height);
+    const query = this.values?.query ?? "";
+    this.drawn.draw(first, stop, (line) =>
+      rowOf(this.cache.get(line), line, { query, current: line === this.matchLine }),
+    );
+  }
+
+  /** Learn from the rows what cannot be known before: how high they are. */
+  private measure(height: number): void {
+    const { wrap = false, revision = 0 } = this.values ?? {};
+    const uniform = !wrap || this.stale;
+    if (uniform) this.atEnd = height / LINE_HEIGHT;
+    else if (this.drawn.stop >= this.lines) {
+      this.atEnd = linesAtEnd(this.lines, height, this.drawn.heightOf);
+    }
+    // The scrollbar does not jump with every row: but for new rows it is as it was.
+    const count = this.drawn.stop - this.drawn.first;
+    const of = wrap ? `${revision} ${this.pane.clientWidth} ${count >= this.lines ? count : ""}` : "";
+    if (uniform) this.average = { height: LINE_HEIGHT, of: "" };
+    else if (of !== this.average.of && this.cache.get(Math.floor(this.top))) {
+      this.average = { height: this.drawn.height / count, of };
+      this.soon(); // the room for them is another
+    }
   }
 
   private setScroll(): void {
@@ -168,34 +220,9 @@ class LogPane implements LogComponent {
     this.expectedScroll = this.pane.scrollTop;
   }
 
-  private drawRows(height: number): void {
-    const first = Math.max(0, Math.floor(this.top) - OVERSCAN);
-    const stop = Math.min(this.lines, Math.ceil(this.top + height / LINE_HEIGHT) + OVERSCAN);
-    const drawn: HTMLElement[] = [];
-    for (let number = first; number < stop; number += 1) {
-      drawn.push(
-        rowOf(this.cache.get(number), number, {
-          query: this.values?.query ?? "",
-          current: number === this.matchLine,
-        }),
-      );
-    }
-    this.rows.replaceChildren(...drawn);
-    const atEnd = this.top >= this.map.lastTop && this.lines * LINE_HEIGHT > height;
-    const wrapped = this.values?.wrap ?? false;
-    // Rows that wrap are higher than the map knows: at the end, the last one counts.
-    const offset =
-      wrapped && atEnd
-        ? this.pane.scrollTop + height - this.rows.offsetHeight
-        : this.pane.scrollTop - (this.top - first) * LINE_HEIGHT;
-    this.rows.style.transform = `translateY(${Math.round(offset)}px)`;
-  }
-
   private fetch(height: number): void {
     const revision = this.values?.revision ?? 0;
-    const first = Math.max(0, Math.floor(this.top) - OVERSCAN);
-    const stop = Math.min(this.lines, Math.ceil(this.top + height / LINE_HEIGHT) + OVERSCAN);
-    for (const [from, to] of this.cache.missing(first, stop)) {
+    for (const [from, to] of this.cache.missing(...this.wanted(height))) {
       if (this.pending >= MAX_PENDING) return; // asked again when an answer has come
       this.pending += 1;
       void this.requests.window(from, Math.min(to, this.lines), revision).finally(() => {
@@ -206,28 +233,49 @@ class LogPane implements LogComponent {
   }
 
   private scrolled(): void {
-    if (!this.pane.clientHeight) return; // hidden: nobody scrolls
-    if (Math.abs(this.pane.scrollTop - this.expectedScroll) < 1) return; // our own doing
-    this.expectedScroll = this.pane.scrollTop;
-    this.moveTo(this.map.top(this.pane.scrollTop));
+    const { scrollTop, clientHeight, scrollHeight } = this.pane;
+    if (!clientHeight) return; // hidden: nobody scrolls
+    if (Math.abs(scrollTop - this.expectedScroll) < 1) return; // our own doing
+    this.expectedScroll = scrollTop;
+    const atEnd = scrollTop + clientHeight >= scrollHeight - 1;
+    this.moveTo(atEnd ? this.lines : this.map.top(scrollTop));
   }
 
   private wheeled(event: WheelEvent): void {
-    // Where the scrollbar stands for more pixels than it has, a turn moves as elsewhere.
-    if (this.map.lines * LINE_HEIGHT <= this.map.height || event.ctrlKey) return;
+    // Where a pixel of the scrollbar is more than one of the rows, a turn moves as elsewhere.
+    const { map } = this;
+    const coarse = this.values?.wrap || map.lines * LINE_HEIGHT > map.height;
+    const { deltaX, deltaY, deltaMode } = event;
+    const atLimit = deltaY < 0 ? this.top <= 0 : this.top >= this.lastTop;
+    if (!coarse || !deltaY || atLimit || event.ctrlKey) return;
     event.preventDefault();
-    this.moveTo(this.top + event.deltaY / LINE_HEIGHT);
+    const unit = [1, LINE_HEIGHT, map.viewHeight][deltaMode] ?? 1;
+    this.pane.scrollLeft += deltaX * unit;
+    this.moveBy(deltaY * unit);
   }
 
+  private moveBy(pixels: number): void {
+    this.moveTo(moved(this.top, pixels, this.lines, this.drawn.heightOf));
+  }
+
+  /** Have a line at the top; how far down one can go is known when the rows are drawn. */
   private moveTo(top: number): void {
-    this.top = Math.max(0, Math.min(top, this.map.lastTop));
-    this.requests.keep({ top: this.top });
-    const follow = this.top >= this.map.lastTop - AT_END_LINES;
-    if (this.values && follow !== this.values.follow) {
-      this.values = { ...this.values, follow };
-      this.requests.set({ follow });
-    }
+    this.top = Math.max(0, Math.min(top, this.lines));
+    this.turned = true;
+    this.revealing = -1;
     this.soon();
+  }
+
+  /** Follow the end from when somebody has gone there until somebody leaves it. */
+  private tellTurned(): void {
+    if (!this.turned || !this.values) return;
+    this.turned = false;
+    this.requests.keep({ top: this.top });
+    const below = moved(this.top, AT_END_PIXELS, this.lines, this.drawn.heightOf);
+    const follow = below >= this.lastTop;
+    if (follow === this.values.follow) return;
+    this.values = { ...this.values, follow };
+    this.requests.set({ follow });
   }
 
   private clicked(event: MouseEvent): void {
@@ -237,27 +285,29 @@ class LogPane implements LogComponent {
   }
 
   private pressed(event: KeyboardEvent): void {
-    if ((event.key === "f" && (event.ctrlKey || event.metaKey)) || event.key === "/") {
+    const { key } = event;
+    const isCommand = event.ctrlKey || event.metaKey;
+    if ((key === "f" && isCommand) || key === "/") {
       if (event.target instanceof HTMLInputElement) return;
       event.preventDefault();
       event.stopPropagation(); // not the notebook's own search
       this.bar.focusSearch();
       return;
     }
-    if (event.target !== this.pane) return;
-    const page = Math.max(1, this.pane.clientHeight / LINE_HEIGHT - 1);
-    const moves: Record<string, number> = {
-      ArrowUp: -1,
-      ArrowDown: 1,
-      PageUp: -page,
-      PageDown: page,
-      Home: -this.lines,
-      End: this.lines,
+    if (event.target !== this.pane || isCommand || event.altKey) return;
+    const page = Math.max(LINE_HEIGHT, this.pane.clientHeight - LINE_HEIGHT);
+    const moves: Record<string, () => void> = {
+      ArrowUp: () => this.moveBy(-LINE_HEIGHT),
+      ArrowDown: () => this.moveBy(LINE_HEIGHT),
+      PageUp: () => this.moveBy(-page),
+      PageDown: () => this.moveBy(page),
+      Home: () => this.moveTo(0),
+      End: () => this.moveTo(this.lines),
     };
-    const move = moves[event.key];
-    if (move === undefined) return;
+    const move = moves[key];
+    if (!move) return;
     event.preventDefault();
-    this.moveTo(this.top + move);
+    move();
   }
 
   private async goTo(index: number): Promise<void> {
@@ -265,9 +315,26 @@ class LogPane implements LogComponent {
     const line = await this.requests.match(index, revision);
     if (line < 0 || this.signal.aborted || revision !== this.values?.revision) return;
     this.matchLine = line;
-    const inSight = line > this.top + 1 && line < this.top + this.pane.clientHeight / LINE_HEIGHT - 2;
-    if (inSight) this.soon();
-    else this.moveTo(line - this.pane.clientHeight / LINE_HEIGHT / 2);
+    const near = line >= this.drawn.first && line < this.drawn.stop;
+    if (!near) this.moveTo(line);
+    this.revealing = line;
+    this.soon();
+  }
+
+  /** Bring the match that was gone to in sight, wherever in its line it stands. */
+  private reveal(height: number): void {
+    const line = this.revealing;
+    if (line < 0 || !this.cache.get(line)) return; // it comes with the row
+    this.revealing = -1;
+    const view = this.pane.getBoundingClientRect();
+    const spot = this.drawn.placeOf(line);
+    if (!spot) return;
+    const fromTop = spot.top - view.top;
+    if (fromTop < LINE_HEIGHT || fromTop > height - 2 * LINE_HEIGHT) {
+      this.moveBy(fromTop - height / 2);
+    }
+    const fromLeft = spot.left - view.left;
+    if (fromLeft < 0 || spot.right > view.right) this.pane.scrollLeft += fromLeft - view.width / 2;
   }
 
   private async showWhole(number: number): Promise<void> {

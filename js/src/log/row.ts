@@ -11,6 +11,8 @@ export interface RowOptions {
 
 /** The class of the button behind a line that was cut; the log listens for all of them. */
 export const MORE = "nbr-log-more";
+/** What a match is. */
+export const MARK = "mark";
 
 /** Characters for "step/task": those of the longest step and of a three-digit task, within limits. */
 export function labelWidth(steps: readonly string[]): number {
@@ -35,7 +37,7 @@ export function rowOf(line: Line | undefined, number: number, options: RowOption
   const said = html("span", { class: "nbr-log-text" });
   for (const piece of highlighted(pieces(text), options.query)) {
     const attributes = { class: piece.classes || null };
-    said.append(piece.match ? html("mark", attributes, piece.text) : html("span", attributes, piece.text));
+    said.append(piece.match ? html(MARK, attributes, piece.text) : html("span", attributes, piece.text));
   }
   if (cut > 0) {
     const text = `… ${cut.toLocaleString("en-US")} characters more`;

@@ -1,23 +1,52 @@
-// Between the scrollbar and line numbers. Virtual-scroll libraries place rows by pixels, and
-// browsers cannot: Firefox ends at 17.9 million, where a million lines of 18 pixels are more.
+// Between the scrollbar, pixels and line numbers. Virtual-scroll libraries place rows by pixels,
+// and browsers cannot: Firefox ends at 17.9 million, where a million lines of 18 pixels are more.
 
 export const MAX_PIXELS = 8_000_000;
 
+/** The height of a line's row, in pixels. */
+export type HeightOf = (line: number) => number;
+
+/** How many lines, with a fraction, fill the view at the end of the log: all of them if few. */
+export function linesAtEnd(lines: number, viewHeight: number, heightOf: HeightOf): number {
+  let left = viewHeight;
+  for (let line = lines - 1; line >= 0; line -= 1) {
+    const height = heightOf(line);
+    if (height >= left) return lines - line - 1 + left / height;
+    left -= height;
+  }
+  return lines;
+}
+
+/** The line, with a fraction, that stands so many pixels below (or, negative, above) another. */
+export function moved(top: number, pixels: number, lines: number, heightOf: HeightOf): number {
+  let line = Math.floor(top);
+  // From the start of that line, which is not above the first one.
+  let left = pixels + (top - line) * heightOf(line);
+  while (left < 0 && line > 0) {
+    line -= 1;
+    left += heightOf(line);
+  }
+  while (line < lines && left >= heightOf(line)) {
+    left -= heightOf(line);
+    line += 1;
+  }
+  return line < lines ? Math.max(0, line + left / heightOf(line)) : lines;
+}
+
+/** The scrollbar's share: its position stands for the line at the top. */
 export class ScrollMap {
   constructor(
     readonly lines: number,
+    /** As rows are high, or on the average. */
     readonly lineHeight: number,
     readonly viewHeight: number,
+    /** The greatest line number, with a fraction, that can stand at the top. */
+    readonly lastTop = Math.max(0, lines - viewHeight / lineHeight),
   ) {}
 
   /** Height of the scrolled area. */
   get height(): number {
     return Math.min(MAX_PIXELS, this.lines * this.lineHeight);
-  }
-
-  /** The greatest line number, with a fraction, that can stand at the top. */
-  get lastTop(): number {
-    return Math.max(0, this.lines - this.viewHeight / this.lineHeight);
   }
 
   private get range(): number {

@@ -1,0 +1,118 @@
+"""The log in JupyterLab: long lines, searching, selecting, while a run prints."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+LOAD = "%load_ext nbrunner"
+
+LONG = """\
+%%flowrun --no-pylint
+from metaflow import FlowSpec, step
+
+class LongFlow(FlowSpec):
+
+    @step
+    def start(self):
+        for number in range(30):
+            print(f'LINE{number:02} ' + 'word ' * 590 + f'last{number:02}')
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+# What stands in the part of the log that one sees.
+SEEN = """log => {
+  const view = log.getBoundingClientRect();
+  const inView = element => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return bottom > view.top + 1 && top < view.bottom - 1;
+  };
+  const found = new Set();
+  const walker = document.createTreeWalker(log, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    for (const { 0: word, index } of node.data.matchAll(/(?:LINE|last)\\d\\d/g)) {
+      const range = document.createRange();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      if (inView(range)) found.add(word);
+    }
+  }
+  return [...found];
+}"""
+# Whether the match in the line with a word is in sight.
+MATCH = """(log, word) => {
+  const row = log.querySelector('.nbr-log-current');
+  if (!row?.textContent.includes(word)) return false;
+  const view = log.getBoundingClientRect();
+  const box = row.querySelector('mark').getBoundingClientRect();
+  return box.left >= view.left && box.right <= view.right
+    && box.top >= view.top && box.bottom <= view.bottom;
+}"""
+
+ENDS = {f"{end}{number:02}" for number in range(30) for end in ("LINE", "last")}
+
+
+@pytest.fixture
+def log(lab):
+    """The log of a run with long lines, wrapped, at its start."""
+    lab.execute(0, LOAD)
+    lab.execute(1, LONG)
+    panel = lab.panel()
+    panel.until_status("successful")
+    log = panel.locator.get_by_role("log")
+    panel.locator.get_by_role("switch", name="Wrap lines").click()
+    log.focus()
+    lab.page.keyboard.press("Home")
+    lab.until(lambda: "LINE00" in log.evaluate(SEEN), "the first line")
+    return log
+
+
+def frame(lab):
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def reached(lab, log, move, at_most):
+    """Move until the last line is in sight; return what was seen on the way."""
+    seen = set(log.evaluate(SEEN))
+    for _ in range(at_most):
+        move()
+        frame(lab)
+        seen |= set(now := log.evaluate(SEEN))
+        if "last29" in now:
+            return seen
+    raise AssertionError(f"the last line is not reached: {sorted(ENDS - seen)}")
+
+
+@pytest.mark.parametrize("way", ["PageDown", "wheel"])
+def test_every_part_of_long_lines_that_wrap_is_reached(lab, log, way):
+    moves = {
+        "PageDown": lambda: lab.page.keyboard.press("PageDown"),
+        "wheel": lambda: lab.page.mouse.wheel(0, 200),
+    }
+    log.hover()
+    seen = reached(lab, log, moves[way], at_most=200)
+    assert seen >= ENDS
+    lab.page.keyboard.press("Home")
+    lab.until(lambda: "LINE00" in log.evaluate(SEEN), "the first line again")
+    lab.page.keyboard.press("End")
+    lab.until(lambda: "last29" in log.evaluate(SEEN), "the last line again")
+    lab.page.keyboard.press("PageUp")
+    lab.until(lambda: "last29" not in log.evaluate(SEEN), "the page before")
+
+
+def test_a_match_far_down_a_long_line_is_in_sight(lab, log):
+    panel = lab.panel().locator
+    panel.get_by_role("searchbox", name="Search log").fill("last2")
+    lab.until(lambda: panel.get_by_text("10 matches").count(), "the matches")
+    for wrapped in (True, False):
+        for number in range(20, 30):
+            panel.get_by_role("button", name="Next match").click()
+            lab.until(lambda n=number: log.evaluate(MATCH, f"last{n}"), f"match {number}")
+        if wrapped:
+            panel.get_by_role("switch", name="Wrap lines").click()
