@@ -116,3 +116,64 @@ def test_a_match_far_down_a_long_line_is_in_sight(lab, log):
             lab.until(lambda n=number: log.evaluate(MATCH, f"last{n}"), f"match {number}")
         if wrapped:
             panel.get_by_role("switch", name="Wrap lines").click()
+
+
+TICKING = """\
+%%flowrun --bg --no-pylint
+from metaflow import FlowSpec, step
+
+class TickFlow(FlowSpec):
+
+    @step
+    def start(self):
+        import time
+        for number in range(6000):
+            print('tick', number, flush=True)
+            time.sleep(0.05)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+# Selects the last two lines in sight but for the very last, which may still change.
+SELECT = """log => {
+  const rows = [...log.querySelectorAll('.nbr-log-row')].slice(-3, -1);
+  getSelection().setBaseAndExtent(rows[0], 0, rows[1], rows[1].childNodes.length);
+  return rows.map(row => row.querySelector('.nbr-log-text').textContent);
+}"""
+COPIED = """() => {
+  let text = null;
+  document.addEventListener('copy', () => { text = getSelection().toString() }, { once: true });
+  document.execCommand('copy');
+  return text;
+}"""
+
+
+def test_selected_text_stays_while_a_run_prints_and_is_copied_as_whole_lines(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, TICKING)
+    panel = lab.panel()
+    lab.until(lambda: panel.lines > 40, "enough lines to scroll")
+    log = panel.locator.get_by_role("log")
+    lines = log.evaluate(SELECT)
+    before = panel.lines
+    lab.until(lambda: panel.lines > before + 40, "many more lines")
+    assert lab.page.evaluate(COPIED) == "\n".join(lines)
+    lab.page.evaluate("() => getSelection().removeAllRanges()")
+    lab.until(
+        lambda: int(log.locator(".nbr-log-row").last.get_attribute("data-line")) > before + 30,
+        "the newest lines",
+    )
+    # Nor does it vanish where one has scrolled up.
+    log.focus()
+    lab.page.keyboard.press("Home")
+    first = log.locator(".nbr-log-row", has_text="tick 3").first
+    first.locator(".nbr-log-text").dblclick()
+    assert lab.page.evaluate("() => getSelection().toString()").strip() in ("tick", "3")
+    before = panel.lines
+    lab.until(lambda: panel.lines > before + 20, "more lines")
+    assert lab.page.evaluate("() => getSelection().toString()").strip() in ("tick", "3")
+    panel.button("Stop").click()
+    panel.until_status("stopped")

@@ -4,7 +4,7 @@ import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { WindowCache, type Line } from "./window_cache.ts";
 import { DrawnRows, LINE_HEIGHT } from "./drawn_rows.ts";
-import { labelWidth, MORE, rowOf } from "./row.ts";
+import { labelWidth, MORE } from "./row.ts";
 import { linesAtEnd, moved, ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import "./log.css";
@@ -79,6 +79,10 @@ class LogPane implements LogComponent {
   private revealing = -1;
   /** The rows are of a filter that is gone; they stay until there are others. */
   private stale = false;
+  /** Something has changed that is shown at once, also where somebody has selected text. */
+  private urgent = false;
+  private asked = "";
+  private waiting = false;
   private height = "";
 
   constructor(
@@ -101,7 +105,8 @@ class LogPane implements LogComponent {
     this.pane.addEventListener("wheel", (event) => this.wheeled(event), { signal });
     this.drawn.element.addEventListener("click", (event) => this.clicked(event), { signal });
     this.element.addEventListener("keydown", (event) => this.pressed(event), { signal });
-    const resizes = new ResizeObserver(() => this.soon());
+    document.addEventListener("selectionchange", () => this.waiting && this.soon(), { signal });
+    const resizes = new ResizeObserver(() => this.soon(true));
     resizes.observe(this.pane);
     signal.addEventListener("abort", () => resizes.disconnect());
   }
@@ -123,7 +128,10 @@ class LogPane implements LogComponent {
     if (values.query && values.current >= 0 && values.current !== before?.current) {
       void this.goTo(values.current);
     }
-    this.soon();
+    const { revision, query, follow, wrap } = values;
+    const asked = [revision, query, follow, wrap].join("\n");
+    this.soon(asked !== this.asked);
+    this.asked = asked;
   }
 
   take(start: number, lines: readonly Line[], revision: number): void {
@@ -137,7 +145,8 @@ class LogPane implements LogComponent {
     cancelAnimationFrame(this.frame);
   }
 
-  private soon(): void {
+  private soon(urgent = false): void {
+    this.urgent ||= urgent;
     this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
       this.draw();
@@ -162,6 +171,10 @@ class LogPane implements LogComponent {
   }
 
   private draw(): void {
+    // Whoever has selected text is about to copy it; what has come since is shown after that.
+    this.waiting = !this.urgent && this.drawn.isSelected();
+    if (this.waiting) return;
+    this.urgent = false;
     this.fit();
     const height = this.pane.clientHeight;
     if (!height) return; // hidden, as while the theme changes; it stays as it was
@@ -191,9 +204,11 @@ class LogPane implements LogComponent {
   private drawRows(height: number): void {
     const [first, stop] = this.wanted(height);
     const query = this.values?.query ?? "";
-    this.drawn.draw(first, stop, (line) =>
-      rowOf(this.cache.get(line), line, { query, current: line === this.matchLine }),
-    );
+    this.drawn.draw(first, stop, (line) => ({
+      line: this.cache.get(line),
+      query,
+      current: line === this.matchLine,
+    }));
   }
 
   /** Learn from the rows what cannot be known before: how high they are. */
@@ -263,7 +278,7 @@ class LogPane implements LogComponent {
     this.top = Math.max(0, Math.min(top, this.lines));
     this.turned = true;
     this.revealing = -1;
-    this.soon();
+    this.soon(true);
   }
 
   /** Follow the end from when somebody has gone there until somebody leaves it. */
@@ -318,7 +333,7 @@ class LogPane implements LogComponent {
     const near = line >= this.drawn.first && line < this.drawn.stop;
     if (!near) this.moveTo(line);
     this.revealing = line;
-    this.soon();
+    this.soon(true);
   }
 
   /** Bring the match that was gone to in sight, wherever in its line it stands. */
@@ -344,6 +359,6 @@ class LogPane implements LogComponent {
     const text = await this.requests.whole(number, revision);
     if (revision !== this.values?.revision) return;
     this.cache.put(number, [[text, line[1], 0, line[3], line[4]]]);
-    this.soon();
+    this.soon(true);
   }
 }

@@ -1,7 +1,7 @@
 // The rows that are in the document: those that one sees, and some more above and below.
 
 import { html } from "../shared/dom.ts";
-import { MARK } from "./row.ts";
+import { MARK, rowOf, same, type Content } from "./row.ts";
 
 /** As the style sheet has it; a line that wraps is a multiple of it. */
 export const LINE_HEIGHT = 18;
@@ -11,11 +11,32 @@ export class DrawnRows {
   /** Lines from the first one to the one before `stop` are drawn. */
   first = 0;
   stop = 0;
+  private contents = new Map<number, Content>();
 
-  draw(first: number, stop: number, rowOf: (line: number) => HTMLElement): void {
-    const rows: HTMLElement[] = [];
-    for (let line = first; line < stop; line += 1) rows.push(rowOf(line));
-    this.element.replaceChildren(...rows);
+  /**
+   * Draw lines. A row that says the same as before stays the element that it is: what is
+   * selected or clicked in it is not lost when others come.
+   */
+  draw(first: number, stop: number, contentOf: (line: number) => Content): void {
+    const before = this.contents;
+    const rows = new Map<number, Element>();
+    [...this.element.children].forEach((row, index) => {
+      const line = this.first + index;
+      if (line >= first && line < stop) rows.set(line, row);
+      else row.remove();
+    });
+    this.contents = new Map();
+    let next = this.element.firstElementChild;
+    for (let line = first; line < stop; line += 1) {
+      const content = contentOf(line);
+      this.contents.set(line, content);
+      const [row, shown] = [rows.get(line), before.get(line)];
+      if (row) next = row.nextElementSibling;
+      if (row && shown && same(shown, content)) continue;
+      const made = rowOf(line, content);
+      if (row) row.replaceWith(made);
+      else this.element.insertBefore(made, next);
+    }
     this.first = first;
     this.stop = Math.max(first, stop);
   }
@@ -36,6 +57,13 @@ export class DrawnRows {
     const row = this.row(line);
     if (!row) return (top - this.first) * LINE_HEIGHT;
     return row.offsetTop + (top - line) * row.offsetHeight;
+  }
+
+  /** Whether somebody has selected text of these rows. */
+  isSelected(): boolean {
+    const selection = document.getSelection();
+    if (!selection || selection.isCollapsed) return false;
+    return [selection.anchorNode, selection.focusNode].some((node) => this.element.contains(node));
   }
 
   /** All rows together. */

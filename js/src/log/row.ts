@@ -4,9 +4,18 @@ import { html } from "../shared/dom.ts";
 import { highlighted, pieces } from "./visible.ts";
 import type { Line } from "./window_cache.ts";
 
-export interface RowOptions {
+/** All that a row shows. */
+export interface Content {
+  line: Line | undefined;
   query: string;
   current: boolean;
+}
+
+/** Whether a row that shows the one shows the other as well. */
+export function same(one: Content, other: Content): boolean {
+  if (one.query !== other.query || one.current !== other.current) return false;
+  if (one.line === other.line) return true;
+  return one.line?.every((part, index) => part === other.line?.[index]) ?? false;
 }
 
 /** The class of the button behind a line that was cut; the log listens for all of them. */
@@ -20,7 +29,7 @@ export function labelWidth(steps: readonly string[]): number {
   return Math.min(Math.max(longest + 4, 8), 24);
 }
 
-export function rowOf(line: Line | undefined, number: number, options: RowOptions): HTMLElement {
+export function rowOf(number: number, { line, query, current }: Content): HTMLElement {
   const row = html("div", { class: "nbr-log-row", "data-line": number });
   if (!line) {
     row.classList.add("nbr-log-loading");
@@ -29,13 +38,13 @@ export function rowOf(line: Line | undefined, number: number, options: RowOption
   }
   const [text, stream, cut, time, label] = line;
   if (stream === 1) row.classList.add("nbr-log-stderr");
-  if (options.current) row.classList.add("nbr-log-current");
+  if (current) row.classList.add("nbr-log-current");
   row.append(
     html("span", { class: "nbr-log-time" }, time.slice(0, 8)),
     html("span", { class: "nbr-log-label", title: label || null }, label),
   );
   const said = html("span", { class: "nbr-log-text" });
-  for (const piece of highlighted(pieces(text), options.query)) {
+  for (const piece of highlighted(pieces(text), query)) {
     const attributes = { class: piece.classes || null };
     said.append(piece.match ? html(MARK, attributes, piece.text) : html("span", attributes, piece.text));
   }
