@@ -1,19 +1,26 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { actionButtons, onAction } from "../src/shared/buttons.ts";
+import { ActionButtons } from "../src/shared/buttons.ts";
 
 const stop = { name: "stop", label: "Stop", disabled: false, hint: "" };
+const resume = { ...stop, name: "resume", label: "Resume" };
 let bar: HTMLElement;
 let controller: AbortController;
 let pressed: string[];
+let answer: () => void;
+let buttons: ActionButtons;
 
 beforeEach(() => {
   vi.useFakeTimers();
   bar = document.createElement("div");
-  bar.append(...actionButtons([stop]));
   document.body.replaceChildren(bar);
   controller = new AbortController();
   pressed = [];
-  onAction(bar, (name) => pressed.push(name), controller.signal);
+  const act = (name: string) => {
+    pressed.push(name);
+    return new Promise<void>((resolve) => (answer = resolve));
+  };
+  buttons = new ActionButtons(bar, act, controller.signal);
+  buttons.update([stop]);
 });
 
 afterEach(() => {
@@ -22,27 +29,53 @@ afterEach(() => {
 });
 
 const button = () => bar.querySelector("button")!;
+const isOff = () => button().getAttribute("aria-disabled") === "true";
 
 test("a press is told once, and the button waits", () => {
   button().click();
   button().click();
   expect(pressed).toEqual(["stop"]);
-  expect(button().disabled).toBe(true);
+  expect(isOff()).toBe(true);
   expect(button().textContent).toBe("Stop");
 });
 
-test("a press that nobody answers says why", () => {
+test("a press that nobody answers says why, until it is answered", async () => {
   button().click();
-  vi.advanceTimersByTime(5000);
+  await vi.advanceTimersByTimeAsync(5000);
+  buttons.update([{ ...stop }]); // which tells nothing new
   expect(button().textContent).toBe("Stop (kernel is busy)");
   expect(button().title).toContain("interrupting the kernel");
+  answer();
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([button().textContent, button().title, isOff()]).toEqual(["Stop", "", false]);
+  button().click();
+  expect(pressed).toEqual(["stop", "stop"]);
 });
 
-test("a press that is answered says nothing of the kernel", () => {
+test("after an answer a button is as the model has it", async () => {
+  button().click();
+  answer();
+  buttons.update([{ ...stop, label: "Stopping", disabled: true }]);
+  await vi.advanceTimersByTimeAsync(5000);
+  expect([button().textContent, isOff()]).toEqual(["Stopping", true]);
+  button().click();
+  expect(pressed).toEqual(["stop"]);
+});
+
+test("the button of a row is told apart by what it is about", () => {
+  buttons.update([stop], "Flow/1");
+  expect(button().getAttribute("aria-label")).toBe("Stop Flow/1");
+});
+
+test("the focus goes to what takes the place of a button", () => {
+  const copy = document.createElement("button");
+  buttons.update([stop], "", [copy]);
   const before = button();
-  before.click();
-  bar.replaceChildren(...actionButtons([{ ...stop, label: "Stopping", disabled: true }]));
-  vi.advanceTimersByTime(5000);
-  expect(before.textContent).toBe("Stop");
-  expect(button().textContent).toBe("Stopping");
+  before.focus();
+  buttons.update([{ ...stop, disabled: true }], "", [copy]);
+  expect(document.activeElement).toBe(before);
+  buttons.update([resume], "", [copy]);
+  expect(document.activeElement?.textContent).toBe("Resume");
+  buttons.update([], "", [copy]);
+  expect(document.activeElement).toBe(copy);
 });

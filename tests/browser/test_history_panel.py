@@ -64,6 +64,7 @@ def test_a_form_is_checked_while_one_types_and_runs(defined):
     panel = form.get_by_role("region")
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run")
     assert "got 3 0.5 False {'$a': [1]}" in panel.inner_text()
+    lab.panel(1).until_status("successful")
     lab.execute(1, "print(running.pathspec, running.status)")
     assert "successful" in lab.page.locator(".jp-CodeCell").nth(1).inner_text()
     # The values of that run, in a new form.
@@ -72,6 +73,45 @@ def test_a_form_is_checked_while_one_types_and_runs(defined):
     form.get_by_label("Values of an earlier run").select_option(index=1)
     lab.until(lambda: form.get_by_label("ratio").input_value() == "0.5", "the earlier values")
     assert not form.get_by_label("flag").is_checked()
+
+
+def test_a_press_that_changes_nothing_is_answered_all_the_same(defined):
+    lab = defined
+    lab.execute(1, FORM.replace("--no-execute run", "-q run"))
+    lab.execute(2, "%flowruns FormFlow")
+    history = lab.page.get_by_role("region", name="Runs of FormFlow", exact=True)
+    lab.until(lambda: history.get_by_role("row").count() == 2, "the run")
+    refresh = history.get_by_role("button", name="Refresh", exact=True)
+    resume = history.get_by_role("button", name="Resume FormFlow")
+    bar = history.get_by_label("From step")
+    for _ in range(2):
+        refresh.press("Enter")
+        assert refresh.is_disabled()
+        lab.until(refresh.is_enabled, "the answer")
+        assert refresh.evaluate("button => button === document.activeElement")
+        resume.press("Enter")
+        lab.until(bar.is_visible, "the choice of the step")
+        lab.until(resume.is_enabled, "the answer")
+        resume.press("Enter")
+        lab.until(lambda: not bar.count(), "it to go")
+        lab.until(resume.is_enabled, "the answer")
+    lab.execute(2, "%flowform FormFlow")
+    form = lab.page.get_by_role("region", name="Launch FormFlow", exact=True)
+    run = form.get_by_role("button", name="Run", exact=True)
+    lab.until(run.is_disabled, "the form")
+    form.get_by_label("ratio").fill("0.5")
+    lab.until(run.is_enabled, "the form to be ready")
+    # Entered before the form knows that it is wrong.
+    form.get_by_label("ratio").fill("half")
+    form.get_by_label("ratio").press("Enter")
+    lab.until(lambda: "expected a float" in form.inner_text(), "what is wrong")
+    assert run.is_disabled()
+    form.get_by_label("ratio").fill("2")
+    lab.until(run.is_enabled, "the form to be ready again")
+    form.get_by_label("ratio").press("Enter")
+    panel = form.get_by_role("region")
+    lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run")
+    lab.until(run.is_enabled, "the form for another run")
 
 
 def test_past_runs_are_searched_opened_and_resumed(defined):

@@ -1,7 +1,7 @@
 // A form: a labelled control for each parameter; what is wrong is told by the kernel.
 
 import type { Component } from "../shared/adapter.ts";
-import { untilAnswered } from "../shared/buttons.ts";
+import { KernelButton } from "../shared/buttons.ts";
 import { html } from "../shared/dom.ts";
 import "./form.css";
 
@@ -33,13 +33,12 @@ export interface FormValues {
 }
 
 export interface FormRequests {
-  act(name: string, key: string): void;
+  act(name: string, key: string): Promise<unknown>;
   set(values: Partial<FormValues>): void;
 }
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
-const RUN = "Run";
 const TYPING_MS = 200;
 
 export function launchForm(requests: FormRequests, signal: AbortSignal): Component<FormValues> {
@@ -53,7 +52,7 @@ class LaunchForm implements Component<FormValues> {
   private readonly parameters = html("div", { class: "nbr-form-fields" });
   private readonly options = html("div", { class: "nbr-form-fields" });
   private readonly earlier = html("select", { class: "nbr-button", "aria-label": "Values of an earlier run" });
-  private readonly run = html("button", { type: "submit", class: "nbr-button nbr-form-run" }, RUN);
+  private readonly run: KernelButton;
   private readonly code = html("code", { class: "nbr-form-code" });
   private readonly wrong = html("div", { class: "nbr-remark nbr-remark-error", role: "alert" });
   private controls = new Map<string, { control: Control; error: HTMLElement }>();
@@ -66,6 +65,8 @@ class LaunchForm implements Component<FormValues> {
     private readonly requests: FormRequests,
     private readonly signal: AbortSignal,
   ) {
+    const run = html("button", { type: "submit", class: "nbr-button nbr-form-run" });
+    this.run = new KernelButton(run, signal);
     const options = html("details", { class: "nbr-fold" }, html("summary", {}, "Options"), this.options);
     this.element = html(
       "form",
@@ -75,21 +76,20 @@ class LaunchForm implements Component<FormValues> {
       this.parameters,
       options,
       this.wrong,
-      html("div", { class: "nbr-headline" }, this.run, this.code),
+      html("div", { class: "nbr-headline" }, run, this.code),
     );
     this.listen(this.element, "submit", (event) => {
       event.preventDefault();
-      if (this.run.disabled) return;
+      if (this.run.isOff) return;
       this.send();
-      untilAnswered(this.run, signal);
-      requests.act("run", "");
+      this.run.wait(requests.act("run", ""));
     });
     this.listen(this.element, "input", () => {
       clearTimeout(this.typing);
       this.typing = window.setTimeout(() => this.send(), TYPING_MS);
     });
     this.listen(this.earlier, "change", () => {
-      if (this.earlier.value) requests.act("take", this.earlier.value);
+      if (this.earlier.value) void requests.act("take", this.earlier.value);
       this.earlier.value = "";
     });
     signal.addEventListener("abort", () => clearTimeout(this.typing));
@@ -111,9 +111,7 @@ class LaunchForm implements Component<FormValues> {
     }
     this.wrong.textContent = values.errors[""] ?? "";
     this.code.textContent = values.code;
-    this.run.disabled = !values.ready;
-    this.run.textContent = RUN;
-    this.run.title = "";
+    this.run.update({ label: "Run", disabled: !values.ready, hint: "" });
   }
 
   private listen(target: EventTarget, type: string, listener: (event: Event) => void): void {

@@ -2,7 +2,7 @@
 
 import { copyText, html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
-import { actionButtons, keepingFocus, onAction, type Action } from "../shared/buttons.ts";
+import { ActionButtons, type Action } from "../shared/buttons.ts";
 import { clock, took } from "../shared/duration.ts";
 import type { State } from "../shared/wire.ts";
 import { badge } from "./badge.ts";
@@ -24,7 +24,7 @@ export interface HeaderValues {
 const COPIED_MS = 1500;
 
 export function header(
-  act: (name: string) => void,
+  act: (name: string) => Promise<unknown>,
   signal: AbortSignal,
 ): Component<HeaderValues> {
   const state = badge();
@@ -51,8 +51,7 @@ export function header(
     },
     { signal },
   );
-  onAction(buttons, act, signal);
-  let shown = "";
+  const actions = new ActionButtons(buttons, act, signal);
   return {
     element,
     update(values) {
@@ -62,11 +61,7 @@ export function header(
       code = values.code;
       given.replaceChildren(...givenParts(values));
       warning.textContent = values.warning;
-      const actions = JSON.stringify([values.actions, values.code]);
-      if (actions !== shown) {
-        shown = actions;
-        showActions(buttons, values, copy);
-      }
+      actions.update(values.actions, "", code.magic || code.python ? [copy] : []);
     },
   };
 }
@@ -84,15 +79,4 @@ function givenParts(values: HeaderValues): HTMLElement[] {
     parts.push(html("span", { class: "nbr-tags" }, `tags: ${values.tags.join(", ")}`));
   }
   return parts;
-}
-
-/** Show the buttons anew; the one that had the focus keeps it. */
-function showActions(
-  buttons: HTMLElement,
-  values: HeaderValues,
-  copy: HTMLButtonElement,
-): void {
-  const made = actionButtons(values.actions);
-  if (values.code.magic || values.code.python) made.push(copy);
-  keepingFocus(buttons, () => buttons.replaceChildren(...made));
 }

@@ -1,7 +1,7 @@
 // Requests to the kernel, each answered by one or more messages with its id.
 
 import { on, type Model } from "./adapter.ts";
-import { ERROR } from "./wire.ts";
+import { ACTION, ERROR } from "./wire.ts";
 
 export interface Answer {
   kind: string;
@@ -11,11 +11,18 @@ export interface Answer {
 const PATIENCE_MS = 20_000;
 /** For what a bucket or a metadata service may have to be asked. */
 export const REMOTE_PATIENCE_MS = 600_000;
+// Where clicks are delivered only between cells, as long as a cell may take.
+const BUSY_PATIENCE_MS = 24 * 3600 * 1000;
 
 type Take = (answer: Answer, buffers: DataView[]) => boolean;
 
+interface Waiting {
+  take: Take;
+  end(): void;
+}
+
 export class Conversation {
-  private readonly waiting = new Map<string, Take>();
+  private readonly waiting = new Map<string, Waiting>();
   private readonly view = Math.random().toString(36).slice(2);
   private number = 0;
 
@@ -27,10 +34,10 @@ export class Conversation {
   ) {
     const hear = (message: Answer, buffers: DataView[]) => {
       if (message.id === undefined) other(message, buffers);
-      else this.waiting.get(message.id)?.(message, buffers);
+      else this.waiting.get(message.id)?.take(message, buffers);
     };
     on(model, "msg:custom", hear as never, signal);
-    signal.addEventListener("abort", () => this.waiting.clear());
+    signal.addEventListener("abort", () => [...this.waiting.values()].forEach(({ end }) => end()));
   }
 
   /** Send a request that has one answer. */
@@ -45,6 +52,11 @@ export class Conversation {
     }, patienceMs);
     if (!found) throw new Error("no answer");
     return found;
+  }
+
+  /** Have an action begun; answered once it has been handed over. */
+  act(name: string, key = ""): Promise<unknown> {
+    return this.ask({ kind: ACTION, name, key }, BUSY_PATIENCE_MS);
   }
 
   /** Send a request; `take` is given each answer, until it says that it was the last. */
@@ -63,7 +75,7 @@ export class Conversation {
           reject(new Error("the kernel did not answer"));
         }, patienceMs);
       };
-      this.waiting.set(id, (answer, buffers) => {
+      const heard: Take = (answer, buffers) => {
         if (answer.kind === ERROR) {
           end();
           reject(new Error((answer as Answer & { text: string }).text));
@@ -76,7 +88,8 @@ export class Conversation {
         }
         wait();
         return false;
-      });
+      };
+      this.waiting.set(id, { take: heard, end });
       wait();
       this.model.send({ ...message, id });
     });

@@ -34,6 +34,31 @@ export function svg<Name extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/** Make these an element's children; those that are, in this order, are not touched. */
+export function arrange(parent: Element, children: readonly Element[]): void {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const child of children) {
+    if (child === at) at = child.nextElementSibling;
+    else parent.insertBefore(child, at);
+  }
+}
+
+/**
+ * Do something that moves or removes parts of an element; what had the focus has it afterwards,
+ * or, if it is gone, the button that stands in its place.
+ */
+export function keepingFocus(element: Element, change: () => void): void {
+  const active = document.activeElement;
+  if (!(active instanceof HTMLElement) || !element.contains(active)) return change();
+  const place = [...element.querySelectorAll("button")].indexOf(active as HTMLButtonElement);
+  change();
+  const buttons = element.querySelectorAll("button");
+  const instead = buttons[Math.min(Math.max(place, 0), buttons.length - 1)];
+  (element.contains(active) ? active : instead)?.focus({ preventScroll: true });
+}
+
 const ICONS = {
   copy: "M5 2.5h7.5V11M2.5 5H10v8.5H2.5z",
   download: "M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11",

@@ -2,8 +2,8 @@
 
 import { SHAPES } from "../run/badge.ts";
 import type { Component } from "../shared/adapter.ts";
-import { actionButtons, keepingFocus, onAction, type Action } from "../shared/buttons.ts";
-import { copyText, html, icon } from "../shared/dom.ts";
+import { ActionButtons, type Action } from "../shared/buttons.ts";
+import { copyText, html, icon, keepingFocus } from "../shared/dom.ts";
 import { remark } from "../shared/fold.ts";
 import "./table.css";
 
@@ -46,7 +46,7 @@ export interface TableValues {
 }
 
 export interface TableRequests {
-  act(name: string, key: string): void;
+  act(name: string, key: string): Promise<unknown>;
   set(values: Partial<TableValues>): void;
 }
 
@@ -60,7 +60,7 @@ export function runTable(requests: TableRequests, signal: AbortSignal): Componen
 class RunTable implements Component<TableValues> {
   readonly element: HTMLElement;
   private readonly title = html("span", { class: "nbr-table-title" });
-  private readonly buttons = html("span", { class: "nbr-actions" });
+  private readonly actions: ActionButtons;
   private readonly filters: ReturnType<typeof filterBar>;
   private readonly head = html("tr");
   private readonly body = html("tbody");
@@ -69,7 +69,7 @@ class RunTable implements Component<TableValues> {
   private readonly pager: ReturnType<typeof pageBar>;
   private readonly table: HTMLElement;
   private values: TableValues | null = null;
-  private shown = { head: "", rows: "", actions: "" };
+  private shown = { head: "", rows: "" };
 
   constructor(
     private readonly requests: TableRequests,
@@ -77,16 +77,17 @@ class RunTable implements Component<TableValues> {
   ) {
     this.filters = filterBar(requests, signal);
     this.pager = pageBar(requests, signal);
+    const buttons = html("span", { class: "nbr-actions" });
+    this.actions = new ActionButtons(buttons, (name) => requests.act(name, ""), signal);
     this.table = html("table", { class: "nbr-table nbr-runs" }, html("thead", {}, this.head), this.body);
     this.element = html(
       "div",
       { class: "nbr" },
-      html("div", { class: "nbr-headline" }, this.title, this.filters.element, this.buttons),
+      html("div", { class: "nbr-headline" }, this.title, this.filters.element, buttons),
       html("div", { class: "nbr-scroll-x" }, this.table),
       this.note.element,
       html("div", { class: "nbr-table-foot" }, this.summary, this.pager.element),
     );
-    onAction(this.element, (name, key) => requests.act(name, key), signal);
   }
 
   update(values: TableValues): void {
@@ -103,9 +104,7 @@ class RunTable implements Component<TableValues> {
     this.refresh("rows", values.rows, () =>
       keepingFocus(this.body, () => this.body.replaceChildren(...values.rows.map((row) => this.row(row, values)))),
     );
-    this.refresh("actions", values.actions, () =>
-      keepingFocus(this.buttons, () => this.buttons.replaceChildren(...actionButtons(values.actions))),
-    );
+    this.actions.update(values.actions);
   }
 
   private refresh(what: keyof typeof this.shown, content: unknown, draw: () => void): void {
@@ -155,9 +154,10 @@ class RunTable implements Component<TableValues> {
       return td;
     });
     const name = row.cells[0] ?? row.key;
-    const buttons: HTMLElement[] = actionButtons(row.actions, row.key, name);
-    if (row.code) buttons.push(this.copyButton(row.code, name));
-    return html("tr", {}, state, ...cells, html("td", {}, html("span", { class: "nbr-row-actions" }, ...buttons)));
+    const buttons = html("span", { class: "nbr-row-actions" });
+    const actions = new ActionButtons(buttons, (what) => this.requests.act(what, row.key), this.signal);
+    actions.update(row.actions, name, row.code ? [this.copyButton(row.code, name)] : []);
+    return html("tr", {}, state, ...cells, html("td", {}, buttons));
   }
 
   private copyButton(code: string, name: string): HTMLElement {

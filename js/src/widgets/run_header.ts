@@ -1,7 +1,7 @@
 import { header, type HeaderValues } from "../run/header.ts";
 import { renderer } from "../shared/adapter.ts";
+import { Conversation } from "../shared/conversation.ts";
 import { nameRegion } from "../shared/region.ts";
-import { ACTION } from "../shared/wire.ts";
 
 const NAMES = [
   "label",
@@ -18,7 +18,8 @@ const NAMES = [
 
 export default {
   render: renderer<HeaderValues>(NAMES, (model, signal, el) => {
-    const component = header((name) => model.send({ kind: ACTION, name }), signal);
+    const talk = new Conversation(model as never, signal);
+    const component = header((name) => talk.act(name), signal);
     const rename = nameRegion(el, () => String(model.get("label")), signal);
     return {
       ...component,

@@ -1,6 +1,6 @@
 import { renderer, setter } from "../shared/adapter.ts";
+import { Conversation } from "../shared/conversation.ts";
 import { nameRegion } from "../shared/region.ts";
-import { ACTION } from "../shared/wire.ts";
 import { runTable, type TableValues } from "../table/component.ts";
 
 const NAMES = [
@@ -11,7 +11,8 @@ const NAMES = [
 export default {
   render: renderer<TableValues>(NAMES, (model, signal, el) => {
     nameRegion(el, () => String(model.get("label")), signal);
-    const act = (name: string, key: string) => model.send({ kind: ACTION, name, key });
+    const talk = new Conversation(model as never, signal);
+    const act = (name: string, key: string) => talk.act(name, key);
     return runTable({ act, set: setter(model) }, signal);
   }),
 };

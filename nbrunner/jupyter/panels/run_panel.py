@@ -164,11 +164,11 @@ class RunPanel(Panel):
         """Begin what a button asks for; returns at once, in whichever thread it is."""
         if name == "background" and self._detach is not None:
             self._detach.ask()
-            FEED.submit(lambda: self._show_actions())
         elif name == "stop" and self._stopping is None:
             self._stopping = FEED.start(self._stop())
         elif name == "resume" and self.running.status != "running":
             self._stopping = FEED.start(self._resume())
+        FEED.submit(self._show_actions)
 
     def _show_actions(self) -> None:
         self.header.actions = self._actions(self.running.status)

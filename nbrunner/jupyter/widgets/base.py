@@ -8,6 +8,8 @@ from typing import Any
 import anywidget
 
 from nbrunner.errors import BundleMissingError
+from nbrunner.jupyter import wire
+from nbrunner.jupyter.front_end import no_cells_context
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -41,6 +43,11 @@ class Widget(anywidget.AnyWidget):
                 "js/, or install nbrunner's wheel; %flowrun --no-panel works without"
             )
         super().__init__(**traits)
+
+    def _answer_action(self, asked: dict[str, Any]) -> None:
+        """Tell the front end that what it asked for has been handed over: its button waits."""
+        answer = {"kind": wire.ACTION, "id": asked.get("id")}
+        no_cells_context().run(self.send, answer)
 
 
 def _text(file: Path) -> str:

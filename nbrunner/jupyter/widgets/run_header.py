@@ -68,6 +68,11 @@ class RunHeader(Widget, bundle="run_header"):
         self.on_msg(self._message)
 
     def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        if content.get("kind") != wire.ACTION:
+            return
         name = content.get("name")
-        if content.get("kind") == wire.ACTION and name in wire.ACTIONS and self._on_action:
-            self._on_action(name)
+        try:
+            if name in wire.ACTIONS and self._on_action is not None:
+                self._on_action(name)
+        finally:
+            self._answer_action(content)

@@ -83,8 +83,13 @@ class RunTable(Widget, bundle="run_table"):
         self.on_msg(self._message)
 
     def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        if content.get("kind") == wire.ACTION and self._on_action is not None:
-            self._on_action(str(content.get("name")), str(content.get("key", "")))
+        if content.get("kind") != wire.ACTION:
+            return
+        try:
+            if self._on_action is not None:
+                self._on_action(str(content.get("name")), str(content.get("key", "")))
+        finally:
+            self._answer_action(content)
 
 
 def action(name: str, label: str, disabled: bool = False, hint: str = "") -> dict[str, Any]:
