@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -96,6 +97,51 @@ def test_continue_in_background_ends_the_cell_and_the_run_lives_on_beside_other_
     panel.button("Stop").click()
     assert panel.until_status("stopped") < ANSWERED_SECONDS
     assert "*" in lab.prompt(2), "the kernel was busy all the time"
+
+
+GATED = (
+    TICKING.replace("range(600)", "range(3)")
+    + """
+if __name__ == '__main__':
+    import os, sys
+    if 'run' in sys.argv:
+        open('gate').close()
+    TickFlow()
+"""
+)
+
+
+def test_a_run_is_there_from_the_moment_it_starts_and_gives_its_code(lab, tmp_path):
+    os.mkfifo(tmp_path / "gate")
+    lab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.execute(0, LOAD)
+    lab.execute(1, GATED, wait=False)
+    panel = lab.panel()
+    panel.until_status("starting")
+    assert panel.name == "Run TickFlow"
+    assert panel.button("Stop").is_enabled()
+    os.close(os.open(tmp_path / "gate", os.O_WRONLY))
+    panel.until_status("successful")
+    assert panel.name.startswith("Run TickFlow/")
+    panel.button("Copy code").click()
+    copied = panel.button("Copied")
+    lab.until(copied.count, "the copy")
+    code = "%%flowrun --no-pylint\n\nrunning = Runner(TickFlow, pylint=False).run()"
+    assert lab.page.evaluate("() => navigator.clipboard.readText()") == code
+
+
+def test_a_run_that_is_starting_can_be_stopped(lab, tmp_path):
+    os.mkfifo(tmp_path / "gate")
+    lab.execute(0, LOAD)
+    lab.execute(1, GATED, wait=False)
+    panel = lab.panel()
+    panel.until_status("starting")
+    panel.button("Stop").click()
+    said = lab.page.locator(".jp-OutputArea-output").filter(
+        has_text="was stopped before Metaflow started the run"
+    )
+    lab.until(said.count, "what became of it")
+    lab.until(lambda: not panel.locator.count(), "the end of the panel")
 
 
 def test_a_failed_run_tells_why_in_text_alone(lab):
