@@ -24,8 +24,6 @@ export interface LogValues {
   matches: number;
   counting: boolean;
   current: number;
-  /** The line at the top, for a view that takes the place of another. */
-  top?: number;
 }
 
 /** What the log asks the kernel for, and what it tells the model. */
@@ -37,8 +35,6 @@ export interface LogRequests {
   /** Give how many lines above were too many for the clipboard; null where it may not be written. */
   copy(): Promise<number | null>;
   set(values: Partial<LogValues>): void;
-  /** Have views that are made later know something; the kernel need not. */
-  keep(values: Partial<LogValues>): void;
 }
 
 export interface LogComponent extends Component<LogValues> {
@@ -114,7 +110,6 @@ class LogPane implements LogComponent {
   update(values: LogValues): void {
     const before = this.values;
     this.values = values;
-    if (!before) this.top = values.top ?? 0;
     this.pane.setAttribute("aria-label", values.name);
     this.pane.style.setProperty("--nbr-label-width", `${labelWidth(values.steps)}ch`);
     this.pane.classList.toggle("nbr-log-wrapped", values.wrap);
@@ -285,7 +280,6 @@ class LogPane implements LogComponent {
   private tellTurned(): void {
     if (!this.turned || !this.values) return;
     this.turned = false;
-    this.requests.keep({ top: this.top });
     const below = moved(this.top, AT_END_PIXELS, this.lines, this.drawn.heightOf);
     const follow = below >= this.lastTop;
     if (follow === this.values.follow) return;

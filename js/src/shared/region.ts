@@ -1,22 +1,30 @@
 // The name of a panel, for those who hear it.
 
+import { on } from "./adapter.ts";
 import { keepKeys } from "./keys.ts";
+import { whenPlaced } from "./place.ts";
 
-/** Name the panel that an element has been put into; it is attached some time after rendering. */
-export function nameRegion(element: HTMLElement, label: () => string, signal: AbortSignal): () => void {
-  let named: HTMLElement | null = null;
+interface Labelled {
+  get(name: never): unknown;
+  on(name: never, listener: never): void;
+  off(name: never, listener: never): void;
+}
+
+/** Name the panel that an element stands in after its model; it is put there after rendering. */
+export function nameRegion(el: HTMLElement, model: Labelled, signal: AbortSignal): void {
   const name = () => {
-    const panel = element.closest<HTMLElement>(".nbrunner-panel");
-    if (!panel) return false;
-    // Not all that stands in a panel is ours.
-    if (panel !== named) keepKeys(panel, signal);
-    named = panel;
-    panel.setAttribute("role", "region");
-    panel.setAttribute("aria-label", label());
-    return true;
+    const panel = el.closest<HTMLElement>(".nbrunner-panel");
+    panel?.setAttribute("role", "region");
+    panel?.setAttribute("aria-label", String(model.get("label" as never)));
+    return panel;
   };
-  const observer = new MutationObserver(() => name() && observer.disconnect());
-  if (!name()) observer.observe(document.body, { childList: true, subtree: true });
-  signal.addEventListener("abort", () => observer.disconnect());
-  return () => void name();
+  on(model, "change:label", () => void name(), signal);
+  whenPlaced(
+    el,
+    () => {
+      const panel = name();
+      if (panel) keepKeys(panel, signal); // not all that stands in it is ours
+    },
+    signal,
+  );
 }

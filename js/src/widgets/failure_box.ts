@@ -1,6 +1,4 @@
 import { failureBox, type FailureValues } from "../run/failure.ts";
-import { renderer } from "../shared/adapter.ts";
+import { widget } from "../shared/adapter.ts";
 
-export default {
-  render: renderer<FailureValues>(["failure"], () => failureBox()),
-};
+export default widget<FailureValues>(["failure"], () => failureBox());

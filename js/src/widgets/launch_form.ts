@@ -1,15 +1,14 @@
 import { launchForm, type FormValues } from "../form/component.ts";
-import { renderer, setter } from "../shared/adapter.ts";
+import { setter, widget, type Model } from "../shared/adapter.ts";
 import { Conversation } from "../shared/conversation.ts";
 import { nameRegion } from "../shared/region.ts";
 
 const NAMES = ["label", "title", "doc", "fields", "values", "errors", "code", "ready", "earlier"] as const;
 
-export default {
-  render: renderer<FormValues>(NAMES, (model, signal, el) => {
-    nameRegion(el, () => String(model.get("label")), signal);
-    const talk = new Conversation(model as never, signal);
-    const act = (name: string, key: string) => talk.act(name, key);
-    return launchForm({ act, set: setter(model) }, signal);
-  }),
+const make = (model: Model<FormValues>, signal: AbortSignal) => {
+  const talk = new Conversation(model as never, signal);
+  const act = (name: string, key: string) => talk.act(name, key);
+  return launchForm({ act, set: setter(model) }, signal);
 };
+
+export default widget<FormValues>(NAMES, make, nameRegion);

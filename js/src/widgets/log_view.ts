@@ -1,13 +1,13 @@
 import { logView, type LogRequests, type LogValues } from "../log/component.ts";
 import type { Line } from "../log/window_cache.ts";
-import { renderer, setter } from "../shared/adapter.ts";
+import { setter, widget } from "../shared/adapter.ts";
 import { Conversation, type Answer } from "../shared/conversation.ts";
 import { copyText } from "../shared/dom.ts";
 import { COPY, DOWNLOAD, LINE, MATCH, TAIL, WINDOW } from "../shared/wire.ts";
 
 const NAMES = [
   "name", "total", "lines", "ended", "steps", "step", "stream", "query",
-  "follow", "wrap", "revision", "matches", "counting", "current", "top",
+  "follow", "wrap", "revision", "matches", "counting", "current",
 ] as const;
 
 interface Lines extends Answer {
@@ -30,45 +30,42 @@ function save(name: string, parts: BlobPart[]): void {
   URL.revokeObjectURL(url);
 }
 
-export default {
-  render: renderer<LogValues>(NAMES, (model, signal) => {
-    const talk = new Conversation(model as never, signal, (message) => {
-      const { kind, start, lines, revision } = message as Lines;
-      if (kind === TAIL) component.take(start, lines, revision);
-    });
-    const requests: LogRequests = {
-      window: async (start, stop, revision) => {
-        try {
-          const found = await talk.ask<Lines>({ kind: WINDOW, start, stop, revision });
-          component.take(found.start, found.lines, found.revision);
-        } catch (error) {
-          console.warn("nbrunner: lines of the log did not come", error); // asked for again
-        }
-      },
-      match: async (index, revision) => {
-        const asked = { kind: MATCH, index, revision };
-        const found = await talk.ask<{ line: number; revision: number }>(asked);
-        return found.revision === revision ? found.line : -1;
-      },
-      whole: async (number, revision) =>
-        (await talk.ask<{ text: string }>({ kind: LINE, number, revision })).text,
-      download: async () => {
-        const parts: BlobPart[] = [];
-        await talk.askAll({ kind: DOWNLOAD }, (answer, buffers) => {
-          const { name, done } = answer as Download;
-          parts.push(...(buffers as unknown as BlobPart[]));
-          if (done) save(name, parts);
-          return done;
-        });
-      },
-      copy: async () => {
-        const { text, cut } = await talk.ask<{ text: string; cut: number }>({ kind: COPY });
-        return (await copyText(text)) ? cut : null;
-      },
-      set: setter(model),
-      keep: ({ top }) => model.set("top", top as never),
-    };
-    const component = logView(requests, signal);
-    return component;
-  }),
-};
+export default widget<LogValues>(NAMES, (model, signal) => {
+  const talk = new Conversation(model as never, signal, (message) => {
+    const { kind, start, lines, revision } = message as Lines;
+    if (kind === TAIL) component.take(start, lines, revision);
+  });
+  const requests: LogRequests = {
+    window: async (start, stop, revision) => {
+      try {
+        const found = await talk.ask<Lines>({ kind: WINDOW, start, stop, revision });
+        component.take(found.start, found.lines, found.revision);
+      } catch (error) {
+        console.warn("nbrunner: lines of the log did not come", error); // asked for again
+      }
+    },
+    match: async (index, revision) => {
+      const asked = { kind: MATCH, index, revision };
+      const found = await talk.ask<{ line: number; revision: number }>(asked);
+      return found.revision === revision ? found.line : -1;
+    },
+    whole: async (number, revision) =>
+      (await talk.ask<{ text: string }>({ kind: LINE, number, revision })).text,
+    download: async () => {
+      const parts: BlobPart[] = [];
+      await talk.askAll({ kind: DOWNLOAD }, (answer, buffers) => {
+        const { name, done } = answer as Download;
+        parts.push(...(buffers as unknown as BlobPart[]));
+        if (done) save(name, parts);
+        return done;
+      });
+    },
+    copy: async () => {
+      const { text, cut } = await talk.ask<{ text: string; cut: number }>({ kind: COPY });
+      return (await copyText(text)) ? cut : null;
+    },
+    set: setter(model),
+  };
+  const component = logView(requests, signal);
+  return component;
+});

@@ -1,5 +1,5 @@
 import { header, type HeaderValues } from "../run/header.ts";
-import { renderer } from "../shared/adapter.ts";
+import { widget, type Model } from "../shared/adapter.ts";
 import { Conversation } from "../shared/conversation.ts";
 import { nameRegion } from "../shared/region.ts";
 
@@ -16,17 +16,9 @@ const NAMES = [
   "code",
 ] as const;
 
-export default {
-  render: renderer<HeaderValues>(NAMES, (model, signal, el) => {
-    const talk = new Conversation(model as never, signal);
-    const component = header((name) => talk.act(name), signal);
-    const rename = nameRegion(el, () => String(model.get("label")), signal);
-    return {
-      ...component,
-      update(values) {
-        component.update(values);
-        rename();
-      },
-    };
-  }),
+const make = (model: Model<HeaderValues>, signal: AbortSignal) => {
+  const talk = new Conversation(model as never, signal);
+  return header((name) => talk.act(name), signal);
 };
+
+export default widget<HeaderValues>(NAMES, make, nameRegion);

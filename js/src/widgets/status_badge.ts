@@ -1,6 +1,4 @@
 import { badge, type BadgeValues } from "../run/badge.ts";
-import { renderer } from "../shared/adapter.ts";
+import { widget } from "../shared/adapter.ts";
 
-export default {
-  render: renderer<BadgeValues>(["status", "detail"], () => badge()),
-};
+export default widget<BadgeValues>(["status", "detail"], () => badge());

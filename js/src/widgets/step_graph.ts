@@ -1,11 +1,9 @@
-import { renderer } from "../shared/adapter.ts";
+import { widget } from "../shared/adapter.ts";
 import { stepGraph, type StepValues } from "../steps/component.ts";
 
-export default {
-  render: renderer<StepValues>(["steps", "progress", "selected"], (model, signal) =>
-    stepGraph((name) => {
-      model.set("selected", name);
-      model.save_changes();
-    }, signal),
-  ),
-};
+export default widget<StepValues>(["steps", "progress", "selected"], (model, signal) =>
+  stepGraph((name) => {
+    model.set("selected", name);
+    model.save_changes();
+  }, signal),
+);

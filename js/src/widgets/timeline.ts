@@ -1,14 +1,12 @@
-import { renderer, setter } from "../shared/adapter.ts";
+import { setter, widget } from "../shared/adapter.ts";
 import { Conversation } from "../shared/conversation.ts";
 import { BARS } from "../shared/wire.ts";
 import type { WireBar } from "../timeline/bars.ts";
 import { timeline, type TimelineValues } from "../timeline/component.ts";
 
-export default {
-  render: renderer<TimelineValues>(["unfolded", "version", "elapsed", "ended"], (model, signal) => {
-    const talk = new Conversation(model as never, signal);
-    const bars = (since: number) =>
-      talk.ask<{ version: number; bars: WireBar[] }>({ kind: BARS, since });
-    return timeline({ bars, set: setter(model) }, signal);
-  }),
-};
+export default widget<TimelineValues>(["unfolded", "version", "elapsed", "ended"], (model, signal) => {
+  const talk = new Conversation(model as never, signal);
+  const bars = (since: number) =>
+    talk.ask<{ version: number; bars: WireBar[] }>({ kind: BARS, since });
+  return timeline({ bars, set: setter(model) }, signal);
+});
