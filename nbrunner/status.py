@@ -14,3 +14,6 @@ LABELS: Mapping[str, str] = {
     "timeout": "timed out",
     "lost": "lost",
 }
+
+#: Of a run that was ended from outside: its unfinished tasks were ended with it.
+STOPPED = ("stopped", "timeout")

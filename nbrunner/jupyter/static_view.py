@@ -7,7 +7,7 @@ colours are legible on light and on dark ground.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nbrunner.executing import ExecutingProcess, ExecutingRun
@@ -15,9 +15,10 @@ from nbrunner.failure import Failure
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.step_picture import step_svg
+from nbrunner.jupyter.step_picture import steps_html
 from nbrunner.record.logfile import last_lines
-from nbrunner.status import LABELS
+from nbrunner.record.logline import STDOUT, shown
+from nbrunner.status import LABELS, STOPPED
 from nbrunner.timeline import step_spans
 
 _COLOURS = {
@@ -69,7 +70,8 @@ class Facts:
         self.types: Mapping[str, str] = record.get("flow", {}).get("types", {})
         self.failure: Failure | None = running.failure
         lines, self.lines_above = last_lines(_logs(running), log_lines)
-        self.log = list(map(as_written(running), lines))
+        rename = as_written(running)
+        self.log = [_log_line(line, rename) for line in lines]
         self.load = load_code(running)
 
 
@@ -99,7 +101,7 @@ def as_text(facts: Facts) -> str:
     if facts.log:
         if facts.lines_above:
             lines.append(f"+ {facts.lines_above:,} lines above")
-        lines += map(visible, facts.log)
+        lines += map(visible, _aligned(facts.log))
     if facts.load:
         lines.append(f"load it with {facts.load}")
     return "\n".join(lines)
@@ -114,14 +116,15 @@ def as_html(facts: Facts) -> str:
     )
     parts = [
         f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"
-        f'<span style="opacity:.75">{_text(facts.elapsed)}</span></div>'
+        f'<span style="opacity:0.75">{_text(facts.elapsed)}</span></div>'
     ]
     said = [f"{name}={value}" for name, value in facts.parameters.items()]
     if facts.tags:
         said.append(f"tags: {', '.join(facts.tags)}")
     if said:
-        parts.append(f'<div style="opacity:.75;{_MONO}">{_text("  ".join(said))}</div>')
-    parts.append(step_svg(facts.graph, facts.types, facts.progress, facts.seconds))
+        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text("  ".join(said))}</div>')
+    stopped = facts.status in STOPPED
+    parts.append(steps_html(facts.graph, facts.types, facts.progress, facts.seconds, stopped))
     if facts.failure is not None:
         parts.append(
             f'<pre style="{_MONO};border-left:3px solid {_COLOURS["failed"]};margin:6px 0;'
@@ -129,11 +132,26 @@ def as_html(facts: Facts) -> str:
         )
     parts.append(_log_html(facts))
     if facts.load:
-        parts.append(f'<div style="opacity:.75;{_MONO}">{_text(facts.load)}</div>')
+        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text(facts.load)}</div>')
     return (
-        '<div style="border:1px solid rgba(128,128,128,.4);border-radius:3px;padding:8px 10px;'
+        '<div style="border:1px solid rgba(128,128,128,0.4);border-radius:3px;padding:8px 10px;'
         f'max-width:100%;overflow:hidden">{"".join(parts)}</div>'
     )
+
+
+def _log_line(line: str, rename: Callable[[str], str]) -> tuple[str, str, str]:
+    """Return time, task and text of a line, as the panel shows them."""
+    taken = shown(line.encode("utf-8", "replace"), STDOUT, 0, len(line))
+    return taken.time[:8], taken.label, rename(taken.text)
+
+
+def _aligned(log: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return lines with their texts below each other; without a task's, all that there is."""
+    width = max((len(label) for _, label, _ in log), default=0)
+    return [
+        f"{time}  {label:<{width}}  {text}" if label else "  ".join(filter(None, (time, text)))
+        for time, label, text in log
+    ]
 
 
 def _log_html(facts: Facts) -> str:
@@ -141,12 +159,14 @@ def _log_html(facts: Facts) -> str:
         return ""
     above = ""
     if facts.lines_above:
-        shown = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
-        above = f'<span style="opacity:.75">{shown}</span>\n'
-    text = "\n".join(_text(line) for line in facts.log)
+        told = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
+        above = f'<span style="opacity:0.75">{told}</span>\n'
+    text = "\n".join(map(_text, _aligned(facts.log)))
+    # Turned round, it opens at its end, where one reads how it went.
     return (
-        f'<pre style="{_MONO};max-height:24em;overflow:auto;margin:6px 0;'
-        f'white-space:pre-wrap">{above}{text}</pre>'
+        '<div style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
+        f'margin:6px 0"><pre style="{_MONO};margin:0;white-space:pre-wrap;flex-shrink:0">'
+        f"{above}{text}</pre></div>"
     )
 
 
@@ -160,14 +180,19 @@ def table_picture(
         "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in cells
     ]
     text = "\n".join(line.rstrip() for line in (title, *(lines if rows else ()), remark) if line)
-    head = "".join(f'<th style="text-align:left">{_text(cell)}</th>' for cell in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    head = _cells("th", columns)
+    body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
     page = (
         f'<div style="overflow-x:auto"><b>{_text(title)}</b>{table}'
-        f'<div style="opacity:.75">{_text(remark)}</div></div>'
+        f'<div style="opacity:0.75">{_text(remark)}</div></div>'
     )
     return {"text/plain": text, "text/html": page}
+
+
+def _cells(tag: str, row: Sequence[str]) -> str:
+    # JupyterLab would put them to the right.
+    return "".join(f'<{tag} style="text-align:left">{_text(cell)}</{tag}>' for cell in row)
 
 
 def _text(text: str) -> str:

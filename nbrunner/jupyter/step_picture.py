@@ -1,132 +1,233 @@
-"""The steps of a run as inline SVG, for where no widget can draw."""
+"""The steps of a run as boxes and lines in HTML, for where no widget can draw.
+
+All of it is inline style that JupyterLab leaves to untrusted notebooks too, of which it
+strips SVG. Where styles are gone as well, each step is a line of text.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 from nbrunner.jupyter.durations import took
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.progress import Progress, StepProgress
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 128, 34, 30, 10
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 128, 34, 30, 14
 _MAX_STEPS = 120
+_NAME_CHARACTERS = 16
+_LINE = "#8a8a8a"
+
+Place = tuple[int, int]
+Point = tuple[int, int]
+Edge = tuple[str, str]
 
 
-def step_svg(
+def steps_html(
     following: Mapping[str, Sequence[str]],
     types: Mapping[str, str],
     progress: Progress,
     seconds: Mapping[str, float],
+    stopped: bool = False,
 ) -> str:
     """Return the drawing of the graph, each step with its counts and how long it was at work.
 
     Empty without steps.
 
-    Steps stand in columns by their distance from ``start``; an edge that leads back, as
-    a switch may have, is drawn as a bow.
+    Steps stand in columns by their distance from ``start``; a line that passes a column has a
+    place of its own there, and one that leads back, as a switch may have, goes below its row.
+
+    Parameters
+    ----------
+    stopped : bool
+        Whether the run was stopped: what is told as failed then was ended with it.
     """
     steps = list(following) or list(progress.steps)
     if not steps or len(steps) > _MAX_STEPS:
         return ""
-    places = _places(steps, following)
+    edges = [(name, behind) for name in steps for behind in following.get(name, ())]
+    edges = [edge for edge in edges if edge[1] in steps]
+    places, ways = _placed(steps, edges)
+    lines = [_way([places[name], *ways[name, behind], places[behind]]) for name, behind in edges]
+    wide = {behind for name, behind in edges if types.get(name) in ("foreach", "parallel")}
+    boxes = [
+        _box(
+            name,
+            places[name],
+            progress.steps.get(name) or StepProgress(),
+            seconds.get(name),
+            name in wide,
+            stopped,
+        )
+        for name in steps
+    ]
     columns = max(x for x, _ in places.values()) + 1
-    rows = max(y for _, y in places.values()) + 1
-    width = columns * (_WIDTH + _GAP_X) - _GAP_X + 2
-    height = rows * (_HEIGHT + _GAP_Y) - _GAP_Y + 16
-    drawn = [
-        _edge(places[name], places[behind])
-        for name in steps
-        for behind in following.get(name, ())
-        if behind in places
-    ]
-    drawn += [
-        _box(name, types.get(name, ""), places[name], progress.steps.get(name), seconds.get(name))
-        for name in steps
-    ]
-    label = html.escape(visible(f"Steps: {progress}"), quote=True)
+    rows = max(y for x, y in [*places.values(), *(p for way in ways.values() for p in way)]) + 1
+    label = _text(f"Steps: {progress}")
+    size = f"width:{columns * (_WIDTH + _GAP_X)}px;height:{rows * (_HEIGHT + _GAP_Y)}px"
+    drawn = "".join(dict.fromkeys(part for line in lines for part in line))
     return (
-        f'<div style="overflow-x:auto;margin:6px 0"><svg role="img" aria-label="{label}" '
-        f'width="{width}" height="{height}" viewBox="-1 -1 {width} {height}" '
-        'style="font-family:var(--jp-ui-font-family,sans-serif);font-size:12px" fill="none" '
-        f'stroke="currentColor">{"".join(drawn)}</svg></div>'
+        f'<div style="overflow-x:auto;margin:6px 0"><div role="group" aria-label="{label}" '
+        f'style="position:relative;{size};font-size:12px">{drawn}{"".join(boxes)}</div></div>'
     )
 
 
-def _places(
-    steps: Sequence[str], following: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[int, int]]:
-    """Return (column, row) of each step."""
-    depth = {name: 0 for name in steps}
+# -- where everything stands -----------------------------------------------------------------
+
+
+def _placed(
+    steps: Sequence[str], edges: Sequence[Edge]
+) -> tuple[dict[str, Place], dict[Edge, list[Place]]]:
+    """Return (column, row) of each step, and where each line passes the columns between."""
     order = {name: number for number, name in enumerate(steps)}
-    for name in steps:  # sorted along the graph, so one pass is enough
-        for behind in following.get(name, ()):
-            if order.get(behind, -1) > order[name]:
-                depth[behind] = max(depth[behind], depth[name] + 1)
-    rows: dict[int, int] = {}
-    places = {}
-    for name in steps:
-        column = depth[name]
-        places[name] = (column, rows.get(column, 0))
-        rows[column] = rows.get(column, 0) + 1
-    return places
+    depth = {name: 0 for name in steps}
+    forward = [edge for edge in edges if order[edge[0]] < order[edge[1]]]
+    for name, behind in sorted(forward, key=lambda edge: order[edge[0]]):
+        depth[behind] = max(depth[behind], depth[name] + 1)
+    places: dict[str, Place] = {}
+    ways: dict[Edge, list[Place]] = {edge: [] for edge in edges}
+    for column in range(max(depth.values()) + 1):
+        here = {
+            name: min((_row(edge, places, ways) for edge in forward if edge[1] == name), default=0)
+            for name in steps
+            if depth[name] == column
+        }
+        passing = {
+            edge: _row(edge, places, ways)
+            for edge in forward
+            if depth[edge[0]] < column < depth[edge[1]]
+        }
+        # Each as high as what leads to it, and steps above the lines that pass them.
+        rows: list[tuple[str | Edge, int]] = [*here.items(), *passing.items()]
+        row = -1
+        for each, wanted in sorted(rows, key=lambda item: item[1]):
+            row = max(row + 1, wanted)
+            if isinstance(each, str):
+                places[each] = (column, row)
+            else:
+                ways[each].append((column, row))
+    return places, ways
 
 
-def _corner(place: tuple[int, int]) -> tuple[int, int]:
+def _row(
+    edge: Edge,
+    places: Mapping[str, Place],
+    ways: Mapping[Edge, Sequence[Place]],
+) -> int:
+    """Return the row in which a line comes to the next column."""
+    return (ways[edge] or [places[edge[0]]])[-1][1]
+
+
+def _corner(place: Place) -> Point:
     return place[0] * (_WIDTH + _GAP_X), place[1] * (_HEIGHT + _GAP_Y)
 
 
-def _edge(start: tuple[int, int], end: tuple[int, int]) -> str:
+# -- lines -----------------------------------------------------------------------------------
+
+
+def _way(places: Sequence[Place]) -> Iterator[str]:
+    """Yield the pieces of a line from its first place to its last."""
+    start, end = places[0], places[-1]
+    is_back = end[0] <= start[0]
+    points = _back(start, end) if is_back else _forward(places)
+    for point, following in itertools.pairwise(points):
+        if point != following:
+            yield _piece(point, following, "dashed" if is_back else "solid")
+    x, y = points[-1]
+    yield _styled(
+        f"left:{x - 5}px;top:{y - 4}px;width:0;height:0;border:4px solid transparent;"
+        f"border-left:5px solid {_LINE};border-right:0"
+    )
+
+
+def _forward(places: Sequence[Place]) -> list[Point]:
+    middles = [(x, y + _HEIGHT // 2) for x, y in map(_corner, places)]
+    x, y = middles[0]
+    points = [(x + _WIDTH, y)]
+    for x, next_y in middles[1:]:
+        if next_y != y:
+            # Lines from different rows go up and down beside each other.
+            turn = x - _GAP_X + 8 + places[0][1] % 3 * 5
+            points += [(turn, y), (turn, next_y)]
+            y = next_y
+    return [*points, (x, y)]
+
+
+def _back(start: Place, end: Place) -> list[Point]:
+    """Return the points of a line below the lower row, where it meets no box."""
     x, y = _corner(start)
-    x, y = x + _WIDTH, y + _HEIGHT // 2
     to_x, to_y = _corner(end)
-    to_y += _HEIGHT // 2
-    if to_x <= x - _WIDTH:  # back: below the boxes
-        low = max(y, to_y) + _HEIGHT // 2 + 8
-        middle, target = x - _WIDTH // 2, to_x + _WIDTH // 2
-        path = f"M{middle} {y + _HEIGHT // 2}C{middle} {low} {target} {low} {target} "
-        return f'<path opacity=".5" stroke-dasharray="3 2" d="{path}{to_y + _HEIGHT // 2}"/>'
-    half = (x + to_x) // 2
-    return f'<path opacity=".5" d="M{x} {y}C{half} {y} {half} {to_y} {to_x} {to_y}"/>'
+    low = max(y, to_y) + _HEIGHT + _GAP_Y // 2
+    out, into = x + _WIDTH + 4, max(0, to_x - 9)
+    y, to_y = y + _HEIGHT - 7, to_y + _HEIGHT - 7
+    return [(out - 4, y), (out, y), (out, low), (into, low), (into, to_y), (to_x, to_y)]
+
+
+def _piece(point: Point, following: Point, style: str) -> str:
+    (x, y), (to_x, to_y) = point, following
+    left, top = min(x, to_x), min(y, to_y)
+    if y == to_y:
+        size, side = f"width:{abs(to_x - x) + 1}px;height:0", "top"
+    else:
+        size, side = f"width:0;height:{abs(to_y - y)}px", "left"
+    return _styled(f"left:{left}px;top:{top}px;{size};border-{side}:1px {style} {_LINE}")
+
+
+def _styled(style: str) -> str:
+    return f'<div style="position:absolute;{style}"></div>'
+
+
+# -- boxes -----------------------------------------------------------------------------------
 
 
 def _box(
     name: str,
-    kind: str,
-    place: tuple[int, int],
-    counts: StepProgress | None,
+    place: Place,
+    counts: StepProgress,
     seconds: float | None,
+    is_wide: bool,
+    stopped: bool,
 ) -> str:
     x, y = _corner(place)
-    counts = counts or StepProgress()
-    colour, shape = _state(counts)
-    short = name if len(name) <= 15 else f"{name[:14]}…"
-    many = counts.total > 1 or kind in ("foreach", "parallel")
-    tally = f"{counts.done + counts.cloned}/{counts.total}" if many else ""
-    title = (
-        f"{name}: {counts.done} of {counts.total} done, {counts.running} running, "
-        f"{counts.failed} failed" + (f", {counts.cloned} cloned" if counts.cloned else "")
-    )
-    time = "" if seconds is None else took(seconds)
-    base = y + (15 if time else 21)
-    text = 'stroke="none" fill="currentColor"'
+    colour, sign = _state(counts, stopped)
+    tally = f"{counts.done + counts.cloned}/{counts.total}" if is_wide or counts.total > 1 else ""
+    room = _NAME_CHARACTERS - len(tally)
+    short = name if len(name) < room else f"{name[: room - 2]}…"
+    aside = f' <span style="float:right;opacity:0.75">{tally}</span>' if tally else ""
+    time = ""
+    if seconds is not None:
+        style = "display:block;margin-left:16px;font-size:10px;opacity:0.75"
+        time = f' <span style="{style}">{took(seconds)}</span>'
     return (
-        f"<g><title>{html.escape(visible(title))}</title>"
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="3" stroke="{colour}"/>'
-        f'<text x="{x + 8}" y="{base}" stroke="none" fill="{colour}">{shape}</text>'
-        f'<text x="{x + 24}" y="{base}" {text}>{html.escape(visible(short))}</text>'
-        f'<text x="{x + _WIDTH - 6}" y="{base}" text-anchor="end" opacity=".75" '
-        f"{text}>{tally}</text>"
-        f'<text x="{x + 24}" y="{y + 28}" font-size="10" opacity=".75" {text}>{time}</text></g>'
+        f'<div title="{_text(_said(name, counts, stopped))}" style="position:absolute;'
+        f"left:{x}px;top:{y}px;width:{_WIDTH}px;height:{_HEIGHT}px;box-sizing:border-box;"
+        f"border:1px solid {colour};border-radius:3px;padding:2px 6px;overflow:hidden;"
+        f'white-space:nowrap;line-height:{14 if time else 28}px">'
+        f'<span style="display:inline-block;width:13px;color:{colour}">{sign}</span> '
+        f"{_text(short)}{aside}{time}</div>"
     )
 
 
-def _state(counts: StepProgress) -> tuple[str, str]:
+def _said(name: str, counts: StepProgress, stopped: bool) -> str:
+    ended = "stopped" if stopped else "failed"
+    cloned = f", {counts.cloned} cloned" if counts.cloned else ""
+    return (
+        f"{name}: {counts.done} of {counts.total} done, {counts.running} running, "
+        f"{counts.failed} {ended}{cloned}"
+    )
+
+
+def _state(counts: StepProgress, stopped: bool) -> Edge:
     """Return the colour and the sign of a step."""
     if counts.failed:
-        return "#c62828", "✗"
+        return ("#8d6e00", "■") if stopped else ("#c62828", "✗")
     if counts.running:
         return "#1976d2", "◐"
     if counts.total and counts.pending == 0:
         return "#2e7d32", "◎" if counts.cloned and not counts.done else "✓"
     return "#8a8a8a", "○"
+
+
+def _text(text: str) -> str:
+    return html.escape(visible(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 
@@ -95,11 +96,19 @@ class Page(HTMLParser):
     def acts(self) -> list[str]:
         """Return what loads something, leads somewhere or runs."""
         harmless = {"div", "span", "b", "pre", "table", "thead", "tbody", "tr", "th", "td"}
-        harmless |= {"svg", "path", "g", "title", "rect", "text"}
         found = [tag for tag in self.tags if tag not in harmless]
         found += [name for name, _ in self.attributes if name.startswith("on")]
         found += [name for name, _ in self.attributes if name in ("href", "src", "id", "class")]
         return found + [value for _, value in self.attributes if "url(" in value or ":/" in value]
+
+
+def as_shown(line: str) -> str:
+    """Return a line of the log with the hour and the task alone of Metaflow's prefix."""
+    prefix = r"^\S+ (?P<time>\S{8})\.\d{3} (?:\[\d+/(?P<task>\w+/\d+) \(pid \d+\)\] )?"
+    match = re.match(prefix, line)
+    if match is None:
+        return line
+    return "  ".join(filter(None, (match["time"], match["task"], line[match.end() :])))
 
 
 def misleading(text: str) -> list[str]:
@@ -115,22 +124,25 @@ def test_a_successful_run(run):
     assert re.fullmatch(rf"{running.pathspec}  successful  \d+\.\d\d s", first)
     assert said == "word=a word  tags: one, two words"
     assert steps == "start 1/1  work 3/3  join 1/1  end 1/1"
-    lines = (running.stderr + running.stdout).splitlines()
+    lines = [as_shown(line) for line in (running.stderr + running.stdout).splitlines()]
     assert above == f"+ {len(lines) - 2} lines above"
     assert log == lines[-2:]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  end/6  Task finished successfully\.", log[0])
     assert load == f"load it with metaflow.Run('{running.pathspec}')"
     assert page.text.startswith("✓ successful")
     for text in (running.pathspec, said, "\n".join(log), load.removeprefix("load it with ")):
         assert text in page.text
     assert f"the last 2 lines; {len(lines) - 2} more above" in page.text
-    assert page.tags.count("rect") == 4
-    assert "work: 3 of 3 done, 0 running, 0 failed" in page.text
+    titles = [value for name, value in page.attributes if name == "title"]
+    assert len(titles) == 4
+    assert "work: 3 of 3 done, 0 running, 0 failed" in titles
     assert len(re.findall(r"\d\.\d\d s", page.text)) == 5, "of the run and of each step"
     assert page.acts() == []
 
     told = picture(running, log_lines=len(lines))  # all of them, and so no word of more
-    assert told["text/plain"].splitlines()[3:-1] == lines
-    assert "\n".join(lines) in Page(told["text/html"]).text
+    shown = told["text/plain"].splitlines()[3:-1]
+    assert [line.split() for line in shown] == [line.split() for line in lines]
+    assert "\n".join(shown) in Page(told["text/html"]).text
     assert "above" not in told["text/plain"] + told["text/html"]
 
 
@@ -149,8 +161,30 @@ def test_a_failed_run(run):
     ]
     assert page.text.startswith("✗ failed")
     assert "\n".join(text[3:6]) in page.text
-    assert "join: 0 of 1 done, 0 running, 1 failed" in page.text
+    assert ("title", "join: 0 of 1 done, 0 running, 1 failed") in page.attributes
     assert page.acts() == []
+
+
+def test_what_a_stopped_run_had_not_done_has_not_failed(run, write_flow):
+    file = write_flow("pictureflow.py", FLOW.replace("def work(self):", SLEEPING))
+    runner = Runner(file, pylint=False, show_output=False)
+
+    async def stopped():
+        running = await runner.async_run(width=1)
+        async for event in running.events():
+            if (event.step, event.state) == ("work", "running"):
+                break
+        await running.async_stop()
+        return running
+
+    page = Page(picture(asyncio.run(stopped()), log_lines=0)["text/html"])
+    assert "■ work 0/1" in page.text and "✗" not in page.text
+    assert ("title", "work: 0 of 1 done, 0 running, 1 stopped") in page.attributes
+
+
+SLEEPING = """def work(self):
+        import time
+        time.sleep(60)"""
 
 
 def test_a_parameter_a_tag_and_a_line_of_the_log_are_text(run):
@@ -168,7 +202,7 @@ def test_an_exception_is_text(run):
     running = run(failing=True, word=NASTY)
     page = Page(picture(running, log_lines=100)["text/html"])
     assert f": ValueError: {SHOWN}\n" in page.text, "the failure"
-    assert f"] ValueError: {SHOWN}\n" in page.text, "the log"
+    assert f"  join/5   ValueError: {SHOWN}\n" in page.text, "the log"
     assert misleading(page.text) == []
     assert page.acts() == []
 
@@ -182,4 +216,5 @@ def test_a_table_is_text():
         assert text.endswith("two of them")
         assert misleading(text) == []
     assert told["text/plain"].splitlines()[-2] == "22  <i>"
+    assert page.attributes.count(("style", "text-align:left")) == 2 + 2 * 2
     assert page.acts() == []

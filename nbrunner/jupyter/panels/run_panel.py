@@ -35,7 +35,7 @@ from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
-from nbrunner.status import LABELS
+from nbrunner.status import LABELS, STOPPED
 
 _SHOWN_LAST_SECONDS = 10.0
 
@@ -116,7 +116,7 @@ class RunPanel(Panel):
             header.warning = self._error
             if over:
                 header.detail = ""
-        self.graph.show(running.progress)
+        self.graph.show(running.progress, status in STOPPED)
         for part in self._folded:
             part.show(over)
         more = self.log_view.refresh(over)

@@ -20,7 +20,8 @@ class StepGraph(Widget, bundle="step_graph"):
     steps : list of dict
         ``name``, ``type``, ``next`` and ``doc`` of each step.
     progress : dict
-        For each step how many of its tasks are pending, running, done, failed, cloned.
+        For each step how many of its tasks are pending, running, done, failed, cloned; and
+        how many of the failed were ended with the run, which was ``stopped``.
     selected : str
         The step that was clicked; empty for none.
     """
@@ -33,9 +34,19 @@ class StepGraph(Widget, bundle="step_graph"):
     def _visible_docs(self, proposal: Any) -> list[dict[str, Any]]:
         return [{**step, "doc": visible(step.get("doc", ""))} for step in proposal["value"]]
 
-    def show(self, progress: Progress) -> None:
-        """Show what became of the steps so far."""
-        self.progress = {name: asdict(counts) for name, counts in progress.steps.items()}
+    def show(self, progress: Progress, stopped: bool = False) -> None:
+        """Show what became of the steps so far.
+
+        Parameters
+        ----------
+        progress : Progress
+        stopped : bool
+            Whether the run was stopped: what failed then was ended with it.
+        """
+        self.progress = {
+            name: {**asdict(counts), "stopped": counts.failed if stopped else 0}
+            for name, counts in progress.steps.items()
+        }
 
 
 def steps_of(flow: dict[str, Any]) -> list[dict[str, Any]]:
