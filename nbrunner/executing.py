@@ -277,8 +277,7 @@ class ExecutingProcess:
         """Yield what happens in the run, from its start; at last how it ended."""
         tracker = self._progress.new_tracker()
         async for _, line in self.stream_log("stdout"):
-            event = tracker.feed(line)
-            if event is not None:
+            for event in tracker.feed(line):
                 yield event
         await self.watched.until_over()
         yield RunEvent("status", self.status)

@@ -67,6 +67,5 @@ class ProgressFollower:
             return
         for line in data.split(b"\n"):
             if any(needle in line for needle in self._NEEDLES):
-                event = self._tracker.feed(line.decode("utf-8", "replace"))
-                if event is not None:
+                for event in self._tracker.feed(line.decode("utf-8", "replace")):
                     self._timeline.feed(event)

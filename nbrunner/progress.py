@@ -37,7 +37,8 @@ _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 # Tasks are cloned by several threads, and their lines may run into each other: what is
 # cloned is told behind these words, wherever they stand.
 _CLONED = re.compile(
-    r"Cloning (?:results of a )?previously run task [^/\s]+/(?P<step>[^/\s]+)/(?P<task>[^/\s]+)"
+    r"Cloning (?:results of a )?previously run task [^/\s]+/(?P<step>[^/\s]+)/"
+    r"(?P<task>[^/\s]+?)(?=\s|$|\d{4}-\d\d-\d\d )"
 )
 
 
@@ -185,22 +186,23 @@ class ProgressTracker:
         self._expected: dict[str, int] = {name: 1 for name in step_names}
         self._tasks: dict[str, dict[str, TaskState]] = {name: {} for name in self._expected}
         self._foreach: dict[str, int] = {}
+        self._when = ""
 
-    def feed(self, line: str) -> RunEvent | None:
-        """Take in one line; return what it tells, if anything."""
+    def feed(self, line: str) -> list[RunEvent]:
+        """Take in one line; return what it tells: nothing, mostly, of clones perhaps several."""
         if "Cloning " in line and "(pid " not in line:  # by Metaflow, not by a task
-            return self._clone_event(line)
+            return self._clone_events(line)
         if "] " not in line:
-            return None
+            return []
         parsed = parse_line(line)
         if parsed is None:
-            return None
+            return []
         state = STATES.get(parsed.text)
         if state is not None:
-            return self._task_event(parsed, state)
+            return [self._task_event(parsed, state)]
         if count := _FOREACH.match(parsed.text):
-            return self._foreach_event(parsed, int(count[1]))
-        return None
+            return [self._foreach_event(parsed, int(count[1]))]
+        return []
 
     def _task_event(self, line: LogLine, state: TaskState) -> RunEvent:
         tasks = self._tasks.setdefault(line.step, {})
@@ -208,18 +210,17 @@ class ProgressTracker:
         tasks[line.task_id] = state
         return RunEvent("task", "retrying" if again else state, line.step, line.task_id, line.when)
 
-    def _clone_event(self, line: str) -> RunEvent | None:
-        """Note the tasks that a line says are cloned; return the last of them."""
-        event = None
-        when = _WHEN.search(line)
+    def _clone_events(self, line: str) -> list[RunEvent]:
+        """Note the tasks that a line says are cloned."""
+        events = []
         for clone in _CLONED.finditer(line):
+            times = _WHEN.findall(line, 0, clone.start())
+            self._when = times[-1] if times else self._when  # it may stand in the line before
             # Not by its new number, which counts the clones; a task may have it as well.
             name = f"clone of {clone['task']}"
             self._tasks.setdefault(clone["step"], {})[name] = "cloned"
-            event = RunEvent(
-                "task", "cloned", clone["step"], clone["task"], when[0] if when else ""
-            )
-        return event
+            events.append(RunEvent("task", "cloned", clone["step"], clone["task"], self._when))
+        return events
 
     def _foreach_event(self, line: LogLine, count: int) -> RunEvent:
         for name in self._following.get(line.step, []):
@@ -229,13 +230,16 @@ class ProgressTracker:
         return RunEvent("foreach", str(count), line.step, line.task_id, line.when)
 
     def snapshot(self, ended: bool = False) -> Progress:
-        """Return the counts as they stand; once the run has ended nothing is pending."""
+        """Return the counts as they stand.
+
+        Once the run has ended nothing is pending but what a foreach had announced.
+        """
         steps = {}
         for name, tasks in self._tasks.items():
             states = list(tasks.values())
-            known = len(states)
+            expected = (self._foreach if ended else self._expected).get(name, 0 if ended else 1)
             steps[name] = StepProgress(
-                pending=0 if ended else max(0, self._expected.get(name, 1) - known),
+                pending=max(0, expected - len(states)),
                 # Nothing runs on after the run: Metaflow ended it without a word.
                 running=0 if ended else states.count("running"),
                 done=states.count("done"),

@@ -288,6 +288,20 @@ def test_clones_count_however_their_lines_run_into_each_other(lines):
     assert (steps["a"].cloned, steps["b"].cloned) == (1, 1)
 
 
+def test_what_a_foreach_has_announced_stays_announced_when_the_run_has_ended():
+    tracker = ProgressTracker(["start", "work", "join"], {"start": ["work"], "work": ["join"]})
+    for task, text in [
+        ("start/1", "Foreach yields 1200 child steps."),
+        ("work/2", "Task is starting."),
+        ("work/3", "Task is starting."),
+        ("work/2", "Task finished successfully."),
+    ]:
+        tracker.feed(f"2026-11-23 00:02:53.890 [17/{task} (pid 9)] {text}")
+    ended = tracker.snapshot(ended=True)
+    assert ended.steps["work"] == StepProgress(done=1, failed=1, pending=1198)
+    assert (ended.steps["join"].total, str(ended)) == (0, "work 1/1200")
+
+
 def test_a_task_that_speaks_of_clones_is_not_believed():
     tracker = ProgressTracker(["a"])
     tracker.feed("2026-11-23 00:02:53.890 [17/a/1 (pid 9)] Cloning previously run task 16/a/2")

@@ -20,8 +20,7 @@ def line(seconds: float, task: str, text: str) -> str:
 def timeline_of(*lines: str, started: datetime = STARTED) -> Timeline:
     tracker, timeline = ProgressTracker(), Timeline(started.timestamp())
     for each in lines:
-        event = tracker.feed(each)
-        if event is not None:
+        for event in tracker.feed(each):
             timeline.feed(event)
     return timeline
 
@@ -70,3 +69,19 @@ def test_clones_are_marks_without_a_duration():
         f"{STARTED:%Y-%m-%d %H:%M:%S}.700 [18/start/2] Cloning previously run task 17/start/1"
     )
     assert timeline.spans() == [TaskSpan("start", "1", "cloned", 0.7, 0.7)]
+
+
+def test_clones_whose_lines_run_into_each_other_are_all_there():
+    when = f"{STARTED:%Y-%m-%d %H:%M:%S}"
+    cloning = "Cloning previously run task 17"
+    timeline = timeline_of(
+        f"{when}.700 {when}.800 [18/start/2] [18/train/3] {cloning}/start/1",
+        f"{cloning}/train/2",
+        f"{when}.900 [18/train/4] {cloning}/train/3{when}.950 [18/train/5] {cloning}/train/4",
+    )
+    assert timeline.spans() == [
+        TaskSpan("start", "1", "cloned", 0.8, 0.8),
+        TaskSpan("train", "2", "cloned", 0.8, 0.8),
+        TaskSpan("train", "3", "cloned", 0.9, 0.9),
+        TaskSpan("train", "4", "cloned", 0.95, 0.95),
+    ]
