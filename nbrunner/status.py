@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 
 #: The status of a handle -> what a badge says.
@@ -17,3 +18,18 @@ LABELS: Mapping[str, str] = {
 
 #: Of a run that was ended from outside: its unfinished tasks were ended with it.
 STOPPED = ("stopped", "timeout")
+
+
+def how_it_failed(status: str, returncode: int | None) -> str:
+    """Return how the process of a failed run has ended: ``exit code 1``, ``killed by SIGKILL``.
+
+    Empty for any other run: its status says it, or nobody saw it.
+    """
+    if status != "failed" or returncode is None:
+        return ""
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
+        return f"killed by {signal.Signals(-returncode).name}"
+    except ValueError:  # one of those for real-time use, which have no names
+        return f"killed by signal {-returncode}"

@@ -73,6 +73,7 @@ ONCE = (
     "test_layers.py",
     "test_outliving.py",
     "test_package.py",
+    "test_status.py",
     "test_terminal.py",
     "test_timeline.py",
 )

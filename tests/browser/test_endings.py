@@ -82,6 +82,7 @@ def test_a_run_that_failed_timed_out_or_was_lost_says_so_and_is_resumed(lab, pri
     lab.execute(1, FAILS)
     panel = lab.panel()
     panel.until_status("failed")
+    lab.until(lambda: "exit code 1" in panel.locator.inner_text(), "how its process has ended")
     alert = panel.locator.get_by_role("alert")
     lab.until(alert.count, "why it failed")
     assert "step start, task 1" in alert.inner_text()

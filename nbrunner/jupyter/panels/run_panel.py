@@ -35,7 +35,7 @@ from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
-from nbrunner.status import LABELS, STOPPED
+from nbrunner.status import LABELS, STOPPED, how_it_failed
 
 _SHOWN_LAST_SECONDS = 10.0
 
@@ -115,7 +115,7 @@ class RunPanel(Panel):
             header.actions = self._actions(status)
             header.warning = self._error
             if over:
-                header.detail = ""
+                header.detail = how_it_failed(status, running.returncode)
         self.graph.show(running.progress, status in STOPPED)
         for part in self._folded:
             part.show(over)

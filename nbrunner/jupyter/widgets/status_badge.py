@@ -16,7 +16,7 @@ class StatusBadge(Widget, bundle="status_badge"):
     status : str
         One of ``nbrunner.jupyter.wire.STATES``.
     detail : str
-        What is being done about it: ``"SIGINT sent"``.
+        What is being done about it, ``"asked to stop"``; how the process of a failed run ended.
     """
 
     status = Enum(wire.STATES, "starting").tag(sync=True)
