@@ -67,7 +67,10 @@ def test_a_form_is_checked_while_one_types_and_runs(defined):
     lab.panel(1).until_status("successful")
     lab.execute(1, "print(running.pathspec, running.status)")
     assert "successful" in lab.page.locator(".jp-CodeCell").nth(1).inner_text()
-    # The values of that run, in a new form.
+    # The values of that run, in this form, which has kept its own, and in a new one.
+    options = form.get_by_label("Values of an earlier run").locator("option")
+    lab.until(lambda: options.count() == 2, "the run among those whose values can be taken")
+    assert form.get_by_label("ratio").input_value() == "0.5"
     lab.execute(2, "%flowform FormFlow")
     lab.until(lambda: "required" in form.inner_text(), "the new form")
     form.get_by_label("Values of an earlier run").select_option(index=1)

@@ -59,6 +59,7 @@ class LaunchForm implements Component<FormValues> {
   private values: Values = {};
   private fields: Field[] = [];
   private shown = "";
+  private offered = "";
   private typing = 0;
 
   constructor(
@@ -98,11 +99,12 @@ class LaunchForm implements Component<FormValues> {
   update(values: FormValues): void {
     this.title.textContent = values.title;
     this.doc.textContent = values.doc;
-    const now = JSON.stringify([values.fields, values.earlier]);
+    const now = JSON.stringify(values.fields);
     if (now !== this.shown) {
       this.shown = now;
-      this.draw(values);
+      this.draw(values.fields);
     }
+    this.offer(values.earlier);
     if (JSON.stringify(values.values) !== JSON.stringify(this.values)) this.fill(values.values);
     for (const [name, { control, error }] of this.controls) {
       const text = values.errors[name] ?? "";
@@ -118,7 +120,7 @@ class LaunchForm implements Component<FormValues> {
     target.addEventListener(type, listener, { signal: this.signal });
   }
 
-  private draw({ fields, earlier }: FormValues): void {
+  private draw(fields: Field[]): void {
     this.fields = fields;
     this.controls = new Map();
     const rows = fields.map((field) => ({ field, row: this.row(field) }));
@@ -126,6 +128,12 @@ class LaunchForm implements Component<FormValues> {
       rows.filter(({ field }) => (field.group === "option") === option).map(({ row }) => row);
     this.parameters.replaceChildren(...ofGroup(false));
     this.options.replaceChildren(...ofGroup(true));
+  }
+
+  private offer(earlier: FormValues["earlier"]): void {
+    const now = JSON.stringify(earlier);
+    if (now === this.offered) return;
+    this.offered = now;
     this.earlier.hidden = !earlier.length;
     this.earlier.replaceChildren(
       html("option", { value: "" }, "values of an earlier run…"),

@@ -140,6 +140,7 @@ class LaunchPanel(Panel):
             return
         finally:
             self.form.ready = True
+        self.form.earlier = _earlier(self._description.name)
         if self._on_start is not None:
             self._on_start(running)
 
