@@ -61,8 +61,9 @@ class Facts:
         self.name = running.pathspec or running.directory.name
         self.elapsed = elapsed(running.elapsed_seconds, self.status)
         arguments = running.parameters
-        self.tags = [str(tag) for tag in arguments.get("tags") or ()]
-        self.parameters = {k: str(v) for k, v in arguments.items() if k != "tags"}
+        self.said = [f"{k}={visible(str(v))}" for k, v in arguments.items() if k != "tags"]
+        if tags := arguments.get("tags"):
+            self.said.append(f"tags: {', '.join(visible(str(tag)) for tag in tags)}")
         self.progress = running.progress
         spans = step_spans(running.timeline)
         self.seconds = {step: end - start for step, (start, end) in spans.items()}
@@ -89,15 +90,12 @@ def load_code(running: ExecutingProcess) -> str:
 def as_text(facts: Facts) -> str:
     """Return a few lines of text."""
     lines = [f"{facts.name}  {facts.label}  {facts.elapsed}".rstrip()]
-    said = [f"{name}={visible(value)}" for name, value in facts.parameters.items()]
-    if facts.tags:
-        said.append("tags: " + ", ".join(map(visible, facts.tags)))
-    if said:
-        lines.append("  ".join(said))
+    if facts.said:
+        lines.append("  ".join(facts.said))
     if facts.progress.steps:
         lines.append(str(facts.progress))
     if facts.failure is not None:
-        lines += str(facts.failure).splitlines()
+        lines += visible(str(facts.failure)).splitlines()
     if facts.log:
         if facts.lines_above:
             lines.append(f"+ {facts.lines_above:,} lines above")
@@ -118,11 +116,8 @@ def as_html(facts: Facts) -> str:
         f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"
         f'<span style="opacity:0.75">{_text(facts.elapsed)}</span></div>'
     ]
-    said = [f"{name}={value}" for name, value in facts.parameters.items()]
-    if facts.tags:
-        said.append(f"tags: {', '.join(facts.tags)}")
-    if said:
-        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text("  ".join(said))}</div>')
+    if facts.said:
+        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text("  ".join(facts.said))}</div>')
     stopped = facts.status in STOPPED
     parts.append(steps_html(facts.graph, facts.types, facts.progress, facts.seconds, stopped))
     if facts.failure is not None:

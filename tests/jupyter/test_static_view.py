@@ -200,11 +200,20 @@ def test_a_parameter_a_tag_and_a_line_of_the_log_are_text(run):
 
 def test_an_exception_is_text(run):
     running = run(failing=True, word=NASTY)
-    page = Page(picture(running, log_lines=100)["text/html"])
+    told = picture(running, log_lines=100)
+    assert f": ValueError: {SHOWN}\n" in told["text/plain"]
+    assert misleading(told["text/plain"]) == []
+    page = Page(told["text/html"])
     assert f": ValueError: {SHOWN}\n" in page.text, "the failure"
     assert f"  join/5   ValueError: {SHOWN}\n" in page.text, "the log"
     assert misleading(page.text) == []
     assert page.acts() == []
+
+
+def test_a_return_in_a_value_hides_no_other_value(run):
+    told = picture(run(word="a\rb", tags=["n\rly"]), log_lines=0)
+    for text in (told["text/plain"], Page(told["text/html"]).text):
+        assert "word=b" in text and "tags: ly" in text
 
 
 def test_a_table_is_text():
