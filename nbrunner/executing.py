@@ -17,13 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbrunner import client, origins
 from nbrunner.blocking import drive
 from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError
-from nbrunner.failure import (
-    Failure,
-    as_written,
-    failed_task,
-    failure_of_run,
-    failure_of_task,
-)
+from nbrunner.failure import Failure, as_written, failed_task, failure_of_run, failure_of_task
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity

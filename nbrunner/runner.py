@@ -102,14 +102,12 @@ class Runner:
     def __enter__(self) -> Runner:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        pass
+    def __exit__(self, *exception: object) -> None: ...
 
     async def __aenter__(self) -> Runner:
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        pass
+    async def __aexit__(self, *exception: object) -> None: ...
 
     # -- blocking -----------------------------------------------------------------------
 
