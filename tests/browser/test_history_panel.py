@@ -158,7 +158,16 @@ def test_past_runs_are_searched_opened_and_resumed(defined):
     history.get_by_role("combobox", name="State").select_option("failed")
     lab.until(lambda: rows.count() == 2 and "failed" in rows.nth(1).inner_text(), "failed runs")
     rows.nth(1).get_by_role("button", name="Resume").click()
-    history.get_by_label("From step").select_option("start")
+    step = history.get_by_label("From step")
+    lab.until(step.count, "what a resume begins with")
+    first = step.locator("option").first.inner_text().replace("\xa0", " ")
+    assert first == "where it failed (start)"
+    refresh = history.get_by_role("button", name="Refresh")
+    start = history.get_by_role("button", name="Start", exact=True)
+    for part in ("height", "fontFamily", "backgroundColor"):
+        look = f"each => getComputedStyle(each).{part}"
+        assert refresh.evaluate(look) == start.evaluate(look), part
+    step.select_option("start")
     history.get_by_label("With").select_option("FormFlow")
     history.get_by_role("button", name="Start", exact=True).click()
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the resumed run")

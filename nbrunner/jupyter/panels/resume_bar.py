@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from nbrunner.jupyter.panels.panel import close_all
 from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
 
-FROM_FAILURE = "where it ended"
+_ENDED = {"failed": "failed", "stopped": "was stopped", "timed out": "timed out"}
 
 
 class ResumeBar(ipywidgets.VBox):
@@ -43,8 +43,11 @@ class ResumeBar(ipywidgets.VBox):
         self._recorded = attach(run.recorded) if run.recorded else None
         self._flows = _choices(run, flows, self._recorded)
         steps = _steps(run, self._recorded)
+        by_itself = _where_it_ended(run, self._recorded, steps)
         self.step = ipywidgets.Dropdown(
-            options=[FROM_FAILURE, *steps], description="From step", value=FROM_FAILURE
+            options=[(by_itself, ""), *((step, step) for step in steps)],
+            description="From step",
+            value="",
         )
         self.flow = ipywidgets.Dropdown(options=list(self._flows), description="With")
         self.button = ipywidgets.Button(
@@ -56,13 +59,15 @@ class ResumeBar(ipywidgets.VBox):
         self.button.on_click(lambda _: FEED.start(self._start()))
         chosen = ipywidgets.HBox([self.step, self.flow, self.button])
         chosen.layout.flex_flow = "row wrap"
+        chosen.layout.align_items = "center"
         super().__init__((self.message, chosen))
+        self.add_class("nbr-resume")
 
     async def _start(self) -> None:
         """Start what was chosen; on the feed's loop."""
         self.button.disabled = True
         arguments: dict[str, Any] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
-        if self.step.value != FROM_FAILURE:
+        if self.step.value:
             arguments["step_to_rerun"] = self.step.value
         try:
             runner = self._runner()
@@ -108,3 +113,15 @@ def _steps(run: PastRun, recorded: ExecutingProcess | None) -> list[str]:
     if recorded is not None:
         return list(recorded.record.get("flow", {}).get("steps", ()))
     return client.step_names(run.pathspec)
+
+
+def _where_it_ended(run: PastRun, recorded: ExecutingProcess | None, begun: Sequence[str]) -> str:
+    """Return what is said of the steps that a resume begins with unless told otherwise."""
+    steps = list(begun[-1:])
+    if recorded is not None:
+        counts = recorded.progress.steps.items()
+        steps = [name for name, each in counts if each.failed or each.running]
+    if run.status == "successful":
+        steps = []
+    named = f" ({', '.join(steps)})" if steps else ""
+    return f"where it {_ENDED.get(run.status, 'ended')}{named}"
