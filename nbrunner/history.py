@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbrunner import client
-from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
@@ -45,6 +45,8 @@ class PastRun:
     parameters : dict
     recorded : str
         Name of nbrunner's record; empty for a run that something else has started.
+    is_spin : bool
+        Whether this is a step that spin has run by itself: it cannot be resumed.
     """
 
     pathspec: str
@@ -55,12 +57,18 @@ class PastRun:
     user: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     recorded: str = ""
+    is_spin: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the run is called among others."""
+        return f"{self.pathspec} (spin)" if self.is_spin else self.pathspec
 
     @property
     def words(self) -> str:
         """All that a search looks in."""
         given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
-        return f"{self.pathspec} {self.status} {' '.join(self.tags)} {self.user} {given}".lower()
+        return f"{self.name} {self.status} {' '.join(self.tags)} {self.user} {given}".lower()
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,7 @@ def _recorded_run(pathspec: str, record: str) -> PastRun:
         str(running.record.get("user", "")),
         given,
         record,
+        is_spin=isinstance(running, ExecutingTask),
     )
 
 

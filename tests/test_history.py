@@ -91,6 +91,16 @@ def test_all_flows_that_nbrunner_has_started(flow_file, write_flow):
     assert flows == ["ForeachFlow", "FailFlow"]
 
 
+def test_what_spin_has_run_is_told_apart(flow_file):
+    runner = Runner(flow_file, show_output=False, pylint=False, cwd=flow_file.parent)
+    origin = runner.run(fail=False)
+    runner.spin(origin.run["divide"].task.pathspec)
+    spun, run = History().page().runs
+    assert (spun.is_spin, spun.name) == (True, f"{spun.pathspec} (spin)")
+    assert (run.is_spin, run.name) == (False, origin.pathspec)
+    assert [each.pathspec for each in History().page(query="spin").runs] == [spun.pathspec]
+
+
 def test_a_running_run_is_seen_to_end(write_flow):
     import asyncio
 

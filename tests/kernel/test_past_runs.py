@@ -55,6 +55,19 @@ def test_runs_of_this_and_of_an_earlier_kernel(plain):
     assert "no runs" in plain.execute("%flowruns OtherFlow").checked().result
 
 
+def test_what_spin_has_run_says_so_and_cannot_be_resumed(plain):
+    plain.execute(add("run --b 1")).checked()
+    plain.execute("%flowrun AddFlow --no-pylint spin start").checked()
+    assert "(spin)  " in plain.execute("%flowruns AddFlow").checked().result
+    code = (
+        "from nbrunner.jupyter.panels import HistoryPanel\n"
+        "panel = HistoryPanel('AddFlow')\n"
+        "rows = [panel._row(run) for run in panel.read().runs]\n"
+        "print([[each['name'] for each in row['actions']] for row in rows])"
+    )
+    assert plain.execute(code).checked().stdout == "[['open'], ['open', 'resume']]\n"
+
+
 def test_an_earlier_run_is_attached_and_resumed(plain):
     wrong = add("--no-raise-error run --b 1")
     plain.execute(wrong.replace("        pass", "        1 / 0")).checked()

@@ -148,7 +148,7 @@ class HistoryPanel(Panel):
         actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
         if run.status == "running" and run.recorded:
             actions.append(action("stop", "Stop"))
-        if run.status in _RESUMED:
+        if run.status in _RESUMED and not run.is_spin:
             actions.append(action("resume", "Resume"))
         return {
             "key": run.pathspec,
@@ -239,7 +239,7 @@ def cells_of(run: PastRun) -> list[str]:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
     given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
     return [
-        run.pathspec,
+        run.name,
         started,
         elapsed(run.seconds, run.status),
         ", ".join(run.tags),

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets
 
 from nbrunner.errors import NbrunnerError
-from nbrunner.executing import ExecutingProcess
+from nbrunner.executing import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.config import FlowRun
@@ -140,7 +140,7 @@ class RunPanel(Panel):
             if self._detach is not None and not self._detach.is_asked():
                 found.append(action("background", "Continue in background"))
             found.append(action("stop", "Stop", disabled=self._stopping is not None))
-        elif status in ("failed", "stopped", "timeout", "lost") and self.running.pathspec:
+        elif status in ("failed", "stopped", "timeout", "lost") and _can_be_resumed(self.running):
             found.append(action("resume", "Resume", disabled=self._stopping is not None))
         return found
 
@@ -218,7 +218,11 @@ def _file_name(name: str) -> str:
 
 def _has_id_early(running: ExecutingProcess) -> bool:
     """Tell whether Metaflow gives the id at the start: of a spin it does when it has ended."""
-    return running.record.get("subcommand") != "spin"
+    return not isinstance(running, ExecutingTask)
+
+
+def _can_be_resumed(running: ExecutingProcess) -> bool:
+    return running.pathspec is not None and not isinstance(running, ExecutingTask)
 
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:
