@@ -6,9 +6,7 @@ import pytest
 
 from nbrunner.failure import Failure, SourceLine
 from nbrunner.jupyter.launching import failed
-from nbrunner.jupyter.widgets import FailureBox, RunHeader, StepGraph
-from nbrunner.jupyter.widgets.launch_form import LaunchForm
-from nbrunner.jupyter.widgets.run_table import RunTable
+from nbrunner.jupyter.widgets import FailureBox, LaunchForm, RunHeader, RunTable, StepGraph
 
 NASTY = "a\x1b[31mb\u202ec\x07d\x1b]8;;http://x\x07e"
 SHOWN = "ab<U+202E>c\u2407de"
