@@ -55,6 +55,8 @@ class Sweep:
         How many run at once.
     on_failure : str
         ``"continue"``, or ``"stop"``: a failure ends the sweep.
+    artifacts : tuple of str
+        The results that are looked at: on its board, and in `table` by default.
     errors : dict of int to NbrunnerError
         Why a run could not be started, by its place.
     """
@@ -73,6 +75,7 @@ class Sweep:
         self.parameters: list[dict[str, Any]] = content["parameters"]
         self.parallel: int = content["parallel"]
         self.on_failure: OnFailure = content["on_failure"]
+        self.artifacts: tuple[str, ...] = tuple(content.get("artifacts", ()))
         self.errors: dict[int, NbrunnerError] = {}
 
     def __repr__(self) -> str:
@@ -127,14 +130,16 @@ class Sweep:
         Parameters
         ----------
         *artifacts : str
-            Artifacts of the last step to add; None where a run has none of that name.
+            Artifacts of the last step to add, default those of the sweep; None where a run
+            has none of that name.
 
         Returns
         -------
         pandas.DataFrame, or list of dict where pandas is not installed
             The parameters, then ``status``, ``seconds``, ``run`` (its pathspec), the artifacts.
         """
-        rows = [self._row(index, artifacts) for index in range(len(self.parameters))]
+        names = artifacts or self.artifacts
+        rows = [self._row(index, names) for index in range(len(self.parameters))]
         try:
             import pandas
         except ImportError:
@@ -295,6 +300,7 @@ def sweep(
     parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
     parallel: int = 4,
     on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
     **arguments: Any,
 ) -> Sweep:
     """Run a flow with each parameter set and wait for all of them.
@@ -310,6 +316,8 @@ def sweep(
         How many run at once.
     on_failure : "continue" or "stop"
         Whether a run that fails ends the sweep.
+    artifacts : iterable of str
+        Artifacts of the last step to look at: columns of the board, and of `Sweep.table`.
     **arguments
         Parameters and options that all runs share.
 
@@ -324,7 +332,7 @@ def sweep(
         One of the sets is not what the flow takes; nothing was started.
     """
     description = runner.describe()
-    made = _made(runner, description, parameters, parallel, on_failure, arguments)
+    made = _made(runner, description, parameters, parallel, on_failure, arguments, artifacts)
     shown = any([show(made) for show in SHOWN_BY])
     tell = runner.show_output and not shown
     try:
@@ -340,6 +348,7 @@ async def async_sweep(
     parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
     parallel: int = 4,
     on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
     **arguments: Any,
 ) -> Sweep:
     """Begin a sweep and return at once; ``await`` what is returned to wait for its end.
@@ -348,7 +357,7 @@ async def async_sweep(
     ``%load_ext nbrunner`` always.
     """
     description = await runner.async_describe()
-    made = _made(runner, description, parameters, parallel, on_failure, arguments)
+    made = _made(runner, description, parameters, parallel, on_failure, arguments, artifacts)
     made.begin()
     return made
 
@@ -382,6 +391,7 @@ def _made(
     parallel: int,
     on_failure: OnFailure,
     arguments: Mapping[str, Any],
+    artifacts: Iterable[str] = (),
 ) -> Sweep:
     """Check everything that a sweep will start, and write it down."""
     if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
@@ -402,6 +412,7 @@ def _made(
         "parameters": [{name: plain(value) for name, value in each.items()} for each in sets],
         "parallel": parallel,
         "on_failure": on_failure,
+        "artifacts": [artifacts] if isinstance(artifacts, str) else list(artifacts),
     }
     made = Sweep(sweeps.create(content), runner)
     made.parameters = sets  # as they were given; on disk is what JSON can hold

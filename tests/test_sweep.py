@@ -14,6 +14,8 @@ import pytest
 
 from nbrunner import Runner, async_sweep, attach_sweep, sweep, sweeping
 from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError
+from nbrunner.jupyter.board import chosen
+from nbrunner.jupyter.board_rows import BoardRows
 from nbrunner.parameters import differing, parameter_sets
 
 SCOREFLOW = """\
@@ -103,6 +105,17 @@ def test_runs_come_back_in_order_with_parameters_and_results(runner):
     assert list(table["score"]) == [9, 9, 1, 1, 4, 4]
     assert list(table["run"]) == [run.pathspec for run in done]
     assert table["nothing"].isna().all()
+
+
+def test_the_artifacts_of_a_sweep_are_on_its_board_and_in_its_table(runner):
+    done = sweep(runner, {"x": [1, 3, 2]}, artifacts=("score",))
+    for each in (done, attach_sweep(done.name)):
+        assert list(each.table()["score"]) == [1, 9, 4]
+        rows = BoardRows(each)
+        assert "score" in [column["name"] for column in rows.columns]
+        best = chosen(rows.read(), "score", descending=True)
+        assert [row.values["score"] for row in best] == [9, 4, 1]
+    assert "score" not in sweep(runner, {"x": [1]}).table()
 
 
 def test_no_more_run_at_once_than_asked_for(runner):

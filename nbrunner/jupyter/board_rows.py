@@ -27,12 +27,13 @@ class BoardRows:
     ----------
     runs : Sweep, or sequence of ExecutingRun
     artifacts : iterable of str
-        Artifacts of the last step to show once a run has ended.
+        Artifacts of the last step to show once a run has ended; default those of the sweep.
     """
 
     def __init__(self, runs: Runs, artifacts: Iterable[str] = ()) -> None:
         self._runs = runs
-        self._artifacts = tuple(artifacts)
+        of_sweep = runs.artifacts if isinstance(runs, Sweep) else ()
+        self._artifacts = tuple(artifacts) or of_sweep
         self._ended: dict[str, BoardRow] = {}
         self._names = differing(self._parameters())
 

@@ -29,7 +29,8 @@ class BoardPanel(Panel):
     ----------
     runs : Sweep, or sequence of ExecutingRun
     artifacts : iterable of str
-        Artifacts of the last step to show, and to sort by, once a run has ended.
+        Artifacts of the last step to show, and to sort by, once a run has ended; default
+        those of the sweep.
     """
 
     def __init__(self, runs: Runs, artifacts: Iterable[str] = ()) -> None:
