@@ -1,28 +1,11 @@
 // A table of runs: which rows, and in which order, is the kernel's decision.
 
-import { SHAPES } from "../run/badge.ts";
 import type { Component } from "../shared/adapter.ts";
 import { ActionButtons, type Action } from "../shared/buttons.ts";
-import { copyText, html, icon, keepingFocus } from "../shared/dom.ts";
+import { arrange, html, keepingFocus } from "../shared/dom.ts";
 import { remark } from "../shared/fold.ts";
+import { TableRow, type Column, type Row } from "./row.ts";
 import "./table.css";
-
-export interface Column {
-  name: string;
-  label: string;
-  numeric: boolean;
-  sortable: boolean;
-}
-
-export interface Row {
-  key: string;
-  status: string;
-  cells: string[];
-  done: number | null;
-  actions: Action[];
-  /** What "Copy code" gives, where a row has it. */
-  code?: string;
-}
 
 export interface TableValues {
   label: string;
@@ -51,7 +34,6 @@ export interface TableRequests {
 }
 
 const SEARCH_DELAY_MS = 250;
-const COPIED_MS = 1500;
 
 export function runTable(requests: TableRequests, signal: AbortSignal): Component<TableValues> {
   return new RunTable(requests, signal);
@@ -69,7 +51,9 @@ class RunTable implements Component<TableValues> {
   private readonly pager: ReturnType<typeof pageBar>;
   private readonly table: HTMLElement;
   private values: TableValues | null = null;
-  private shown = { head: "", rows: "" };
+  private rows = new Map<string, TableRow>();
+  private columns = "";
+  private shownHead = "";
 
   constructor(
     private readonly requests: TableRequests,
@@ -100,21 +84,32 @@ class RunTable implements Component<TableValues> {
     const empty = values.rows.length || values.loading ? "" : "no runs";
     this.note.update(values.loading && !values.rows.length, values.error, empty);
     this.table.setAttribute("aria-busy", String(values.loading));
-    this.refresh("head", [values.columns, values.sort, values.descending], () => this.drawHead(values));
-    this.refresh("rows", values.rows, () =>
-      keepingFocus(this.body, () => this.body.replaceChildren(...values.rows.map((row) => this.row(row, values)))),
-    );
+    this.drawHead(values);
+    this.drawRows(values);
     this.actions.update(values.actions);
   }
 
-  private refresh(what: keyof typeof this.shown, content: unknown, draw: () => void): void {
-    const now = JSON.stringify(content);
-    if (now === this.shown[what]) return;
-    this.shown[what] = now;
-    draw();
+  private drawRows({ columns, rows }: TableValues): void {
+    const of = JSON.stringify(columns);
+    const before = this.rows;
+    const kept = of === this.columns ? before : new Map<string, TableRow>();
+    this.columns = of;
+    this.rows = new Map();
+    for (const row of rows) {
+      const act = (name: string) => this.requests.act(name, row.key);
+      const drawn = kept.get(row.key) ?? new TableRow(columns, act, this.signal);
+      drawn.update(row);
+      this.rows.set(row.key, drawn);
+    }
+    const drawn = [...this.rows.values()];
+    keepingFocus(this.body, () => arrange(this.body, drawn.map(({ element }) => element)));
+    for (const row of before.values()) if (!drawn.includes(row)) row.close();
   }
 
   private drawHead({ columns, sort, descending }: TableValues): void {
+    const now = JSON.stringify([columns, sort, descending]);
+    if (now === this.shownHead) return;
+    this.shownHead = now;
     const cells = columns.map((column) => {
       const sorted = column.name === sort ? (descending ? "descending" : "ascending") : null;
       const side = column.numeric ? "nbr-number" : null;
@@ -125,7 +120,8 @@ class RunTable implements Component<TableValues> {
       return html("th", { class: side, scope: "col", "aria-sort": sorted }, button);
     });
     const state = html("th", { scope: "col" }, "State");
-    this.head.replaceChildren(state, ...cells, html("th", { scope: "col", "aria-label": "Actions" }));
+    const actions = html("th", { scope: "col", "aria-label": "Actions" });
+    keepingFocus(this.head, () => this.head.replaceChildren(state, ...cells, actions));
   }
 
   private sortBy(name: string): void {
@@ -134,41 +130,6 @@ class RunTable implements Component<TableValues> {
     if (sort !== name) this.requests.set({ sort: name, descending: false });
     else if (!descending) this.requests.set({ descending: true });
     else this.requests.set({ sort: "", descending: false });
-  }
-
-  private row(row: Row, { columns }: TableValues): HTMLElement {
-    const shape = SHAPES[row.status as keyof typeof SHAPES] ?? "·";
-    const state = html(
-      "td",
-      { class: "nbr-row-state", "data-state": row.status },
-      html("span", { "aria-hidden": "true", class: "nbr-badge-shape" }, shape),
-      row.status,
-    );
-    const cells = row.cells.map((cell, index) => {
-      const column = columns[index];
-      const td = html("td", { class: column?.numeric ? "nbr-number" : null, title: cell }, cell);
-      if (column?.name === "progress" && row.done !== null) {
-        td.classList.add("nbr-progress");
-        td.style.setProperty("--nbr-done", `${Math.round(row.done * 100)}%`);
-      }
-      return td;
-    });
-    const name = row.cells[0] ?? row.key;
-    const buttons = html("span", { class: "nbr-row-actions" });
-    const actions = new ActionButtons(buttons, (what) => this.requests.act(what, row.key), this.signal);
-    actions.update(row.actions, name, row.code ? [this.copyButton(row.code, name)] : []);
-    return html("tr", {}, state, ...cells, html("td", {}, buttons));
-  }
-
-  private copyButton(code: string, name: string): HTMLElement {
-    const label = `Copy code ${name}`;
-    const button = html("button", { type: "button", class: "nbr-button", "aria-label": label, title: code }, icon("copy"));
-    const copy = async () => {
-      button.textContent = (await copyText(code)) ? "✓" : "✗";
-      setTimeout(() => button.replaceChildren(icon("copy")), COPIED_MS);
-    };
-    button.addEventListener("click", () => void copy(), { signal: this.signal });
-    return button;
   }
 }
 
