@@ -108,7 +108,7 @@ class Supervisor:
         elif not self.signals and self.run_pid and self.returncode is None:
             run = processes.identify(self.run_pid)
             if run and run.send_group(signal.SIGINT):
-                self.signals.append("SIGINT")
+                self._note(signal.SIGINT)
 
     def _clear_away(self) -> None:
         """End what a stopped, killed or failed run left below it.
@@ -134,8 +134,14 @@ class Supervisor:
         for process in processes.descendants(os.getpid()):
             if process not in reached and process.send(signum):
                 reached.add(process)
-                if signum.name not in self.signals:
-                    self.signals.append(signum.name)
+                self._note(signum)
+
+    def _note(self, signum: signal.Signals) -> None:
+        """Note a rung of the ladder, and tell whoever watches."""
+        if signum.name not in self.signals:
+            self.signals.append(signum.name)
+            with contextlib.suppress(OSError):  # no room; the exit record will tell
+                self.directory.write(rundir.STOPPING, {"signals": self.signals})
 
     def _reap(self) -> bool:
         """Collect every child that has ended; return whether any is left."""

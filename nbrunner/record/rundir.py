@@ -10,6 +10,7 @@
     stderr.log
     open.json         lines that tasks have not ended: progress bars          (run process)
     stop.json         a request to end the run, and with which grace          (anyone)
+    stopping.json     which signals a stop has needed so far                  (supervisor)
     shared-id         Metaflow gave another run the same id                   (whoever saw it)
     discard           a request to delete the directory once the run is over  (anyone)
     exit.json         return code, when, how it was stopped                   (supervisor)
@@ -39,6 +40,7 @@ OPEN_LINES = "open.json"
 STOP = "stop.json"
 DISCARD = "discard"
 SHARED_ID = "shared-id"
+STOPPING = "stopping.json"
 EXIT = "exit.json"
 
 Stream = Literal["stdout", "stderr"]

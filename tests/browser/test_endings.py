@@ -62,8 +62,6 @@ DEAF = SLEEPS.replace(
 # What is waited for here takes some ten seconds by default.
 IMPATIENT = """\
 import functools
-from nbrunner.jupyter.panels import run_panel
-run_panel.INTERRUPT_GRACE_SECONDS = run_panel.TERMINATE_GRACE_SECONDS = 0.3
 running.async_stop = functools.partial(running.async_stop, 0.6, 0.6)
 """
 
@@ -135,7 +133,8 @@ def test_stop_tells_how_far_it_went_and_continue_ends_the_cell_alone(lab):
     assert panel.button("Stop").is_disabled()
     panel.until_status("stopped")
     told = [detail for detail in lab.page.evaluate("() => window.told") if detail]
-    assert list(dict.fromkeys(told)) == ["asked to stop", "terminating", "killed"]
+    rungs = ["asked to stop", "terminating", "killed"]  # the last one works at once
+    assert list(dict.fromkeys(told)) in (rungs[:2], rungs)
     assert panel.locator.locator(".nbr-badge-detail").inner_text() == ""
 
     lab.execute(1, SLEEPS.replace(" --bg", ""), wait=False)

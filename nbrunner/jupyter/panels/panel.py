@@ -24,6 +24,7 @@ class Panel(ipywidgets.VBox):
     def __init__(self, parts: Iterable[Any]) -> None:
         self._displays: list[Any] = []
         self._pictured: dict[str, str] = {}
+        self._changed = False  # asked to put a new picture before there was a place for it
         self._inside: Panel | None = None
         self._below = ipywidgets.VBox()
         super().__init__([*parts, self._below])
@@ -70,6 +71,8 @@ class Panel(ipywidgets.VBox):
         view = display(self.bundle(), raw=True, display_id=True)
         beside = display(self._kept(), raw=True, display_id=True)
         self._displays = [view, beside]
+        if self._changed:
+            self.refresh_picture()
 
     def _kept(self) -> dict[str, str]:
         return kept(self._pictured["text/html"], self.model_id)
@@ -81,6 +84,7 @@ class Panel(ipywidgets.VBox):
         """
         if self._inside is not None:
             self._inside.refresh_picture()
+        self._changed = not self._displays
         if self._displays and self.picture() != self._pictured:
             view, beside = self._displays
             view.update(self.bundle(), raw=True)

@@ -32,12 +32,16 @@ from nbrunner.jupyter.widgets import (
 )
 from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
-from nbrunner.launch.stopping import INTERRUPT_GRACE_SECONDS, TERMINATE_GRACE_SECONDS
+from nbrunner.record import rundir
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
 from nbrunner.status import LABELS, STOPPED, how_it_failed
 
 _SHOWN_LAST_SECONDS = 10.0
+
+# What is said while a run is being stopped, by the last signal that it needed.
+_RUNGS = {"SIGINT": "asked to stop", "SIGTERM": "terminating", "SIGKILL": "killed"}
+_RUNG_SECONDS = 0.1
 
 
 class RunPanel(Panel):
@@ -176,15 +180,10 @@ class RunPanel(Panel):
     async def _stop(self) -> None:
         """Stop the run, and tell how far the ladder has been climbed."""
         stopping = asyncio.ensure_future(self.running.async_stop())
-        for detail, seconds in (
-            ("asked to stop", INTERRUPT_GRACE_SECONDS),
-            ("terminating", TERMINATE_GRACE_SECONDS),
-            ("killed", None),
-        ):
-            self.header.detail = detail
-            done, _ = await asyncio.wait([stopping], timeout=seconds)
-            if done:
-                break
+        while not stopping.done():
+            told = self.running.directory.read(rundir.STOPPING) or {}
+            self.header.detail = _RUNGS[(told.get("signals") or ["SIGINT"])[-1]]
+            await asyncio.wait([stopping], timeout=_RUNG_SECONDS)
         self._stopping = None
         self._tell(stopping.exception())
 
@@ -197,6 +196,8 @@ class RunPanel(Panel):
             self._stopping = None
             self._tell(error)
             return
+        self._stopping = None
+        self._show_actions()
         self.show_below(RunPanel(handle, saved_log_lines=self._saved_log_lines), first=False)
 
     def _tell(self, error: BaseException | None) -> None:
