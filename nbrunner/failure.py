@@ -13,6 +13,7 @@ from nbrunner.origins import Origin, in_origins, is_cell, origin_of
 from nbrunner.progress import STATES, ProgressTracker, parse_line
 from nbrunner.userfiles import is_users
 
+_SHORT_LINES, _SHORT_CHARACTERS = 8, 1000
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 _HEADLINE = re.compile(r"^(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:$")
@@ -79,6 +80,25 @@ class Failure:
         lines = [f"{where}{what}".rstrip(": ")]
         lines += [f"  {each.place}, in {each.function}\n    {each.text}" for each in self.source]
         return "\n".join(lines)
+
+    @property
+    def short(self) -> Failure:
+        """The same with the first lines of a long message alone, as panels show it."""
+        lines = [
+            line if len(line) <= _SHORT_CHARACTERS else f"{line[:_SHORT_CHARACTERS]}…"
+            for line in self.message.splitlines()
+        ]
+        more = len(lines) - _SHORT_LINES
+        if more > 1:  # in place of one line that line itself fits
+            lines[_SHORT_LINES:] = [f"… {more:,} lines more"]
+        return replace(self, message="\n".join(lines))
+
+    @property
+    def headline(self) -> str:
+        """What failed in one line, and the innermost of the user's own lines in another."""
+        first = str(replace(self.short, source=())).partition("\n")[0]
+        own = [f"  {each.place}, in {each.function}: {each.text}" for each in self.source[-1:]]
+        return "\n".join([first, *own])
 
 
 def as_written(failure: Failure, file: str, origins: Sequence[Origin]) -> Failure:
@@ -194,12 +214,17 @@ def _last_exception(text: str) -> tuple[str, str]:
 
 
 def user_lines(text: str) -> tuple[SourceLine, ...]:
-    """Return the lines of a traceback that are not Metaflow's, Python's or installed."""
-    found = []
+    """Return the lines of a traceback that are not Metaflow's, Python's or installed.
+
+    Frames of one line, of a function and a comprehension in it say, are one.
+    """
+    found: list[SourceLine] = []
     for line in text.splitlines():
         match = _FRAME.match(line)
         if match and is_users(match["file"]):
             number = int(match["line"])
+            if found and (found[-1].file, found[-1].line) == (match["file"], number):
+                continue
             linecache.checkcache(match["file"])
             source = linecache.getline(match["file"], number).strip()
             found.append(SourceLine(match["file"], number, match["function"], source))

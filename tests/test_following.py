@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from support.feature_flows import HARDYFLOW
 from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
-from nbrunner.failure import failure_of_task
+from nbrunner.failure import SourceLine, failure_of_task, user_lines
 from nbrunner.following import ProgressFollower
 from nbrunner.progress import ProgressTracker
 
@@ -172,6 +173,33 @@ def test_failure_of_a_task_that_ends_without_an_exception(write_flow, code):
     assert failure.task_id == running.run["divide"].task.id
     assert (failure.exception_type, failure.traceback) == ("", "my last words")
     assert f"task {failure.task_id}: the task's process ended without an exc" in str(failure)
+
+
+def test_frames_of_one_line_are_one():
+    frame = 'File "/flows/{}.py", line {}, in {}'
+    frames = [("f", 3, "divide"), ("f", 3, "<dictcomp>"), ("g", 3, "part"), ("f", 3, "divide")]
+    text = "\n".join(frame.format(*each) for each in frames)
+    found = [(each.file, each.function) for each in user_lines(text)]
+    assert found == [("/flows/f.py", "divide"), ("/flows/g.py", "part"), ("/flows/f.py", "divide")]
+
+
+def test_a_long_message_is_cut_for_those_who_look_and_whole_for_those_who_ask():
+    line = SourceLine("Cell In[3]", 7, "train", "fit(table)")
+    message = "\n".join(f"line {number}" for number in range(1, 1211))
+    failure = Failure("a", "1", "ValueError", message, "traceback", (line, line))
+    assert failure.message == message
+    assert str(failure).count("\n") == 1209 + 4
+    assert failure.short.message.splitlines() == [
+        *(f"line {number}" for number in range(1, 9)),
+        "… 1,202 lines more",
+    ]
+    assert failure.headline.splitlines() == [
+        "step a, task 1: ValueError: line 1",
+        "  Cell In[3], line 7, in train: fit(table)",
+    ]
+    nine = replace(failure, message="\n".join("123456789"), source=())
+    assert nine.short == nine
+    assert len(replace(failure, message="x" * 10**6).short.message) == 1001
 
 
 def test_failure_to_store_an_artifact_is_told_in_metaflows_words(write_flow):

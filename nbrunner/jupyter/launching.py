@@ -285,11 +285,19 @@ def result_of(running: ExecutingProcess) -> Any:
     return getattr(running, "task", None) if running.status != "running" else None
 
 
-def failed(running: ExecutingProcess) -> FlowFailedError:
-    """Return the error that a cell ends with when its run did not succeed."""
+def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
+    """Return the error that a cell ends with when its run did not succeed.
+
+    Parameters
+    ----------
+    is_told : bool
+        Whether a panel above says why, so that a headline is enough.
+    """
     failure = running.failure
     name = name_of(running)
     if failure is None:
         return FlowFailedError(f"{name}: {running.status}")
+    if is_told:
+        return FlowFailedError(f"{name} failed: {visible(failure.headline)}")
     said = visible(str(failure))
     return FlowFailedError(f"{name} failed\n{said}\n(all of it: running.failure.traceback)")

@@ -149,7 +149,7 @@ class FlowMagics(Magics):
         if over:
             show.ended(running)
             if options.raise_error and running.status != "successful":
-                raise launching.failed(running)
+                raise launching.failed(running, show.tells_why)
 
     def _started(self, launch: launching.Launch, show: showing.Shown) -> ExecutingProcess:
         """Start a run, shown from the moment that it is starting; return once it has its id."""

@@ -23,7 +23,15 @@ from nbrunner.sweeping import Sweep
 
 
 class Shown(Protocol):
-    """What the output of a cell tells of a run, from its start on."""
+    """What the output of a cell tells of a run, from its start on.
+
+    Attributes
+    ----------
+    tells_why : bool
+        Whether it stays beside the cell's error and says why a run failed.
+    """
+
+    tells_why: bool
 
     def follow(self, running: ExecutingProcess) -> None:
         """Show a run that has just been started."""
@@ -119,6 +127,8 @@ def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
 
 class PlainShown:
     """Prints the run's lines as they come, and at its end how it ended."""
+
+    tells_why = False
 
     def __init__(self, config: FlowRun, on_interrupt: str, headless: bool) -> None:
         self._on_interrupt = on_interrupt

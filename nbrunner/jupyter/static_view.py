@@ -95,7 +95,7 @@ def as_text(facts: Facts) -> str:
     if facts.progress.steps:
         lines.append(str(facts.progress))
     if facts.failure is not None:
-        lines += visible(str(facts.failure)).splitlines()
+        lines += visible(str(facts.failure.short)).splitlines()
     if facts.log:
         if facts.lines_above:
             lines.append(f"+ {facts.lines_above:,} lines above")
@@ -123,7 +123,7 @@ def as_html(facts: Facts) -> str:
     if facts.failure is not None:
         parts.append(
             f'<pre style="{_MONO};border-left:3px solid {_COLOURS["failed"]};margin:6px 0;'
-            f'padding:2px 8px;white-space:pre-wrap">{_text(str(facts.failure))}</pre>'
+            f'padding:2px 8px;white-space:pre-wrap">{_text(str(facts.failure.short))}</pre>'
         )
     parts.append(_log_html(facts))
     if facts.load:

@@ -165,6 +165,14 @@ def test_a_failed_run(run):
     assert page.acts() == []
 
 
+def test_a_long_message_leaves_room_for_the_rest(run):
+    told = picture(run(failing=True, word="\n".join("abcdefghijklm")), log_lines=0)
+    for text in (told["text/plain"], Page(told["text/html"]).text):
+        failure = text[text.index("step join") :]
+        assert "ValueError: a\nb\nc\nd\ne\nf\ng\nh\n… 5 lines more\n" in failure
+        assert "    raise ValueError(self.word)" in failure
+
+
 def test_what_a_stopped_run_had_not_done_has_not_failed(run, write_flow):
     file = write_flow("pictureflow.py", FLOW.replace("def work(self):", SLEEPING))
     runner = Runner(file, pylint=False, show_output=False)

@@ -27,11 +27,18 @@ def test_of_a_failure():
     said = box.failure
     assert [said["message"], said["traceback"], said["source"][0]["text"]] == [SHOWN] * 3
 
+    box.show(Failure("start", "1", "ValueError", "\n".join("abcdefghijklm"), ""))
+    assert box.failure["message"].splitlines() == [*"abcdefgh", "… 5 lines more"]
+
     class Run:
         pathspec, status = "F/1", "failed"
 
     Run.failure = failure
     assert SHOWN in str(failed(Run())) and NASTY not in str(failed(Run()))
+    assert str(failed(Run(), is_told=True)).splitlines() == [
+        f"F/1 failed: step start, task 1: ValueError: {SHOWN}",
+        f"  flow.py:1, in start: {SHOWN}",
+    ]
 
 
 def test_of_tables_and_forms():

@@ -233,6 +233,8 @@ def _parameters(running: ExecutingProcess) -> list[list[str]]:
 class PanelShown:
     """The output of a cell whose front end can show a panel."""
 
+    tells_why = True
+
     def __init__(self, shell: Any, config: FlowRun, launch: Launch) -> None:
         self._shell = shell
         self._config = config

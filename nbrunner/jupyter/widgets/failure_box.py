@@ -23,7 +23,7 @@ class FailureBox(Widget, bundle="failure_box"):
     failure: Any = Instance(dict, allow_none=True).tag(sync=True)
 
     def show(self, failure: Failure | None) -> None:
-        """Show a failure, or none."""
+        """Show a failure, of a long message its first lines, or none."""
         self.failure = (
             None
             if failure is None
@@ -31,7 +31,7 @@ class FailureBox(Widget, bundle="failure_box"):
                 "step": failure.step,
                 "task": failure.task_id,
                 "exception": failure.exception_type,
-                "message": visible(failure.message),
+                "message": visible(failure.short.message),
                 "source": [
                     {"place": each.place, "function": each.function, "text": visible(each.text)}
                     for each in failure.source
