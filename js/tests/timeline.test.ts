@@ -50,7 +50,7 @@ test("what is said of bars", () => {
   expect(barText(bars[4]!, 10)).toBe("end/5: cloned");
   expect(grouped(bars, 10).map((group) => groupText(group, 10))).toEqual([
     "start: 1 task, longest 1.00 s",
-    "train: 3 tasks, longest 8.50 s",
+    "train: 3 tasks, 1 failed, 1 running, longest 8.50 s",
     "end: 1 task, 1 cloned",
   ]);
 });

@@ -44,6 +44,7 @@ export interface LogComponent extends Component<LogValues> {
 const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
 const AT_END_PIXELS = 0.6 * LINE_HEIGHT;
+const SIDEWAYS_PIXELS = 80;
 const MAX_PENDING = 2;
 
 export function logView(requests: LogRequests, signal: AbortSignal): LogComponent {
@@ -310,6 +311,8 @@ class LogPane implements LogComponent {
       ArrowDown: () => this.moveBy(LINE_HEIGHT),
       PageUp: () => this.moveBy(-page),
       PageDown: () => this.moveBy(page),
+      ArrowLeft: () => this.pane.scrollBy({ left: -SIDEWAYS_PIXELS }),
+      ArrowRight: () => this.pane.scrollBy({ left: SIDEWAYS_PIXELS }),
       Home: () => this.moveTo(0),
       End: () => this.moveTo(this.lines),
     };

@@ -1,6 +1,6 @@
 // What stands above the log: filters, search, follow, download, copy, the count.
 
-import { html, icon } from "../shared/dom.ts";
+import { html, icon, say } from "../shared/dom.ts";
 import type { LogRequests, LogValues } from "./component.ts";
 
 export interface ToolbarActions extends Pick<LogRequests, "set" | "download" | "copy"> {
@@ -47,7 +47,9 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     class: "nbr-log-search",
     spellcheck: "false",
   });
-  const matches = html("span", { class: "nbr-log-matches", "aria-live": "polite" });
+  const matches = html("span", { class: "nbr-log-matches" });
+  // Those who hear it are not told of every number on the way.
+  const found = html("span", { class: "nbr-hidden", "aria-live": "polite" });
   const button = (label: string, text: string | Node) =>
     html("button", { type: "button", class: "nbr-button", "aria-label": label, title: label }, text);
   const previous = button("Previous match", "‹");
@@ -65,11 +67,12 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   const count = html("span", { class: "nbr-log-count" });
   const element = html(
     "div",
-    { class: "nbr-log-bar", role: "toolbar", "aria-label": "Log controls" },
+    { class: "nbr-log-bar", role: "group", "aria-label": "Log controls" },
     step,
     stream,
     search,
     matches,
+    found,
     previous,
     next,
     html("span", { class: "nbr-log-gap" }),
@@ -137,7 +140,8 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
       step.value = now.step;
       stream.value = now.stream;
       if (document.activeElement !== search && !typing) search.value = now.query;
-      matches.textContent = matchText(now.matches, now.current, now.counting);
+      say(matches, matchText(now.matches, now.current, now.counting));
+      if (!now.counting) say(found, matches.textContent);
       previous.hidden = next.hidden = now.matches <= 0;
       follow.setAttribute("aria-checked", String(now.follow));
       wrap.setAttribute("aria-checked", String(now.wrap));

@@ -1,6 +1,6 @@
 // The state of a run as a word and a shape.
 
-import { html } from "../shared/dom.ts";
+import { html, say } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import type { State } from "../shared/wire.ts";
 import "./badge.css";
@@ -23,16 +23,15 @@ export const SHAPES: Record<State, string> = {
 export function badge(): Component<BadgeValues> {
   const shape = html("span", { class: "nbr-badge-shape", "aria-hidden": "true" });
   const word = html("span", { role: "status", class: "nbr-badge-word" });
-  const detail = html("span", { class: "nbr-badge-detail" });
+  const detail = html("span", { class: "nbr-badge-detail", "aria-live": "polite" });
   const element = html("span", { class: "nbr-badge" }, shape, word, detail);
   return {
     element,
     update(values) {
       element.dataset["state"] = values.status;
       shape.textContent = SHAPES[values.status];
-      // A screen reader reads it again at each change only.
-      if (word.textContent !== values.status) word.textContent = values.status;
-      detail.textContent = values.detail;
+      say(word, values.status);
+      say(detail, values.detail);
     },
   };
 }

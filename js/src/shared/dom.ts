@@ -34,6 +34,11 @@ export function svg<Name extends keyof SVGElementTagNameMap>(
   return element;
 }
 
+/** Have an element say something; where it says so already, nothing is read out again. */
+export function say(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Make these an element's children; those that are, in this order, are not touched. */
 export function arrange(parent: Element, children: readonly Element[]): void {
   const wanted = new Set(children);

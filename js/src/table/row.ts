@@ -2,7 +2,7 @@
 
 import { SHAPES } from "../run/badge.ts";
 import { ActionButtons, type Action } from "../shared/buttons.ts";
-import { copyText, html, icon } from "../shared/dom.ts";
+import { copyText, html, icon, say } from "../shared/dom.ts";
 
 export interface Column {
   name: string;
@@ -80,10 +80,6 @@ export class TableRow {
     this.copy.textContent = (await copyText(this.code)) ? "✓" : "✗";
     setTimeout(() => this.copy.replaceChildren(icon("copy")), COPIED_MS);
   }
-}
-
-function say(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 function showProgress(td: HTMLElement, done: number | null): void {

@@ -77,6 +77,10 @@ export function groupText({ step, bars }: Group, now: number): string {
   const cloned = bars.filter((bar) => bar.state === "cloned").length;
   const worked = bars.filter((bar) => bar.state !== "cloned");
   const parts = [`${bars.length} ${bars.length === 1 ? "task" : "tasks"}`];
+  for (const state of ["failed", "running"]) {
+    const count = bars.filter((bar) => bar.state === state).length;
+    if (count) parts.push(`${count} ${state}`);
+  }
   if (cloned) parts.push(`${cloned} cloned`);
   if (worked.length) {
     const longest = Math.max(...worked.map((bar) => (bar.end ?? now) - bar.start));

@@ -4,6 +4,7 @@ import type { Component } from "../shared/adapter.ts";
 import { html } from "../shared/dom.ts";
 import { fold } from "../shared/fold.ts";
 import { barText, grouped, groupText, merged, ticks, tickText, type Bar, type Group, type WireBar } from "./bars.ts";
+import { hatching } from "./hatching.ts";
 import "./timeline.css";
 
 export interface TimelineValues {
@@ -121,11 +122,14 @@ class Bars implements Component<TimelineValues> {
     const look = getComputedStyle(this.area);
     const colour = (name: string) => look.getPropertyValue(name).trim() || look.color;
     this.drawAxis(context, width, height, colour("--nbr-bars-grid"), colour("--nbr-bars-quiet"), look);
+    const fills: Record<string, string | CanvasPattern> = {
+      failed: hatching(context, colour("--nbr-bars-failed"), colour("--nbr-bars-ground")),
+    };
     for (const { group, top, height: room } of this.placed) {
       const lane = (room - STEP_GAP) / group.lanes;
       for (const bar of group.bars) {
         const [left, right] = this.ends(bar, width);
-        context.fillStyle = colour(`--nbr-bars-${bar.state}`);
+        context.fillStyle = fills[bar.state] ??= colour(`--nbr-bars-${bar.state}`);
         const thick = Math.max(1, lane - (lane > 4 ? 2 : 0));
         context.fillRect(left, top + STEP_GAP / 2 + bar.lane * lane, right - left, thick);
       }
