@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { clock, took } from "../src/shared/duration.ts";
-import { layout, path } from "../src/steps/layout.ts";
-import { stepState, stepText, tally, type Step } from "../src/steps/text.ts";
+import { layout } from "../src/steps/layout.ts";
+import { neighbour } from "../src/steps/neighbour.ts";
+import { atWork, doneText, roomFor, stepState, stepText, tally, type Step } from "../src/steps/text.ts";
 
 const counts = (given: object) => ({ pending: 0, running: 0, done: 0, failed: 0, cloned: 0, ...given });
 const step = (name: string, next: string[], type = "linear"): Step => ({ name, next, type, doc: "" });
@@ -64,17 +65,41 @@ describe("the layout", () => {
     ]);
   });
 
+  test("keeps the order of the definition and has one width for each rank", () => {
+    const names = Array.from({ length: 14 }, (_, number) => `branch_${number}`);
+    const branches = names.map((name) => step(name, ["join"]));
+    const { boxes } = layout([step("start", names, "split"), ...branches, step("join", [])]);
+    const drawn = boxes.filter(({ name }) => names.includes(name));
+    expect([...drawn].sort((a, b) => a.y - b.y).map(({ name }) => name)).toEqual(names);
+    expect(new Set(drawn.map(({ width, x }) => `${width} ${x}`)).size).toBe(1);
+  });
+
+  test("draws lines from right to left side, and what leads back as a bow below", () => {
+    const { boxes, edges, height, boxHeight } = layout([
+      step("start", ["loop"]),
+      step("loop", ["loop", "end"], "switch"),
+      step("end", []),
+    ]);
+    const [start, loop] = boxes;
+    const [on] = edges;
+    expect(on!.path).toMatch(`M${start!.x + start!.width} ${start!.y + boxHeight / 2}H`);
+    expect(on!.head).toContain(`L${loop!.x} ${loop!.y + boxHeight / 2}L`);
+    expect(edges.filter(({ back }) => back).map(({ from, to }) => [from, to])).toEqual([["loop", "loop"]]);
+    expect(height).toBeGreaterThan(boxHeight + 10);
+  });
+
+  test("has room for the tallies", () => {
+    const steps = [step("start", ["fan"], "foreach"), step("fan", [])];
+    const width = (count: string) => layout(steps, new Map([["fan", count]])).boxes[1]!.width;
+    expect(width("0000/0000")).toBeGreaterThan(width("00/00") + 20);
+  });
+
   test("of a hundred steps is quick", () => {
     const steps = Array.from({ length: 100 }, (_, i) => step(`s${i}`, i < 99 ? [`s${i + 1}`] : []));
     const began = performance.now();
     expect(layout(steps).boxes).toHaveLength(100);
     expect(performance.now() - began).toBeLessThan(2000);
   });
-});
-
-test("a path through points", () => {
-  expect(path([])).toBe("");
-  expect(path([{ x: 0, y: 0 }, { x: 10, y: 4 }])).toBe("M0 0C5 0 5 4 10 4");
 });
 
 test.each([
@@ -93,4 +118,41 @@ test.each([
   [185, "3:05"],
 ])("%s seconds in all are %j", (seconds, shown) => {
   expect(took(seconds)).toBe(shown);
+});
+
+test("room for as many tasks as are announced", () => {
+  expect(roomFor(counts({ done: 1 }), false)).toBe("");
+  expect(roomFor(counts({}), true)).toBe("00/00");
+  expect(roomFor(counts({ done: 1, pending: 1199 }), false)).toBe("0000/0000");
+});
+
+test("of many steps how many are done, and where the run is", () => {
+  const steps = ["a", "b", "c", "d"].map((name) => step(name, []));
+  const progress = { a: counts({ done: 1 }), b: counts({ cloned: 1 }), c: counts({ running: 1 }) };
+  expect(doneText(steps.map(({ name }) => progress[name as "a"] ?? counts({})))).toBe("2 of 4 steps");
+  expect(atWork(steps, progress)).toBe("c");
+  expect(atWork(steps, { ...progress, d: counts({ failed: 1 }) })).toBe("d");
+  expect(atWork(steps, {})).toBe("");
+});
+
+test.each([
+  ["start", "ArrowRight", "b"],
+  ["start", "ArrowLeft", "start"],
+  ["b", "ArrowUp", "a"],
+  ["b", "ArrowDown", "c"],
+  ["c", "ArrowDown", "c"],
+  ["c", "ArrowRight", "join"],
+  ["join", "ArrowLeft", "b"],
+  ["join", "Home", "start"],
+  ["start", "End", "join"],
+  ["b", "x", "b"],
+])("from %s the key %s leads to %s", (from, key, to) => {
+  const { boxes } = layout([
+    step("start", ["a", "b", "c"], "split"),
+    step("a", ["join"]),
+    step("b", ["join"]),
+    step("c", ["join"]),
+    step("join", []),
+  ]);
+  expect(neighbour(boxes, from, key)).toBe(to);
 });

@@ -65,3 +65,81 @@ def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(lab):
     lab.page.keyboard.press("Control+Shift+C")
     palette = lab.page.get_by_role("dialog").or_(lab.page.locator(".jp-ModalCommandPalette"))
     lab.until(lambda: palette.first.is_visible(), "JupyterLab's commands")
+
+
+WIDE = """\
+%%flowrun --bg --no-pylint
+from metaflow import FlowSpec, step
+
+class WideFlow(FlowSpec):
+
+    @step
+    def start(self):
+        print('a line that is ' + 'very ' * 500 + 'long')
+        self.next(self.left, self.right)
+
+    @step
+    def left(self):
+        self.next(self.join)
+
+    @step
+    def right(self):
+        import time
+        time.sleep(600)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def focused(lab):
+    return lab.page.evaluate(
+        "() => document.activeElement.getAttribute('aria-label')"
+        " ?? document.activeElement.textContent"
+    )
+
+
+def test_steps_and_log_are_gone_through_with_arrow_keys_and_a_stop_keeps_the_focus(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, WIDE)
+    panel = lab.panel()
+    steps = panel.locator.get_by_role("list", name="Steps")
+    right = "right: 0 of 1 done, 1 running, 0 failed"
+    lab.until(lambda: steps.get_by_role("button", name=right).count(), "the run")
+    assert steps.get_by_role("listitem", name=right).count() == 1
+    assert panel.locator.get_by_role("group", name="Log controls").count() == 1
+    press = lab.page.keyboard.press
+    panel.button("Copy code").focus()
+    press("Tab")
+    assert focused(lab).startswith("start: ")
+    for key, name in (
+        ("ArrowRight", "left"),
+        ("ArrowDown", "right"),
+        ("ArrowRight", "join"),
+        ("End", "end"),
+        ("Home", "start"),
+        ("ArrowRight", "left"),
+    ):
+        press(key)
+        assert focused(lab).startswith(f"{name}: ")
+    press("Tab")
+    assert focused(lab) == "Step", "one stop for all steps"
+    press("Shift+Tab")
+    assert focused(lab).startswith("left: "), "where one has been"
+    log = panel.locator.get_by_role("log")
+    log.focus()
+    press("ArrowRight")
+    lab.until(lambda: log.evaluate("log => log.scrollLeft") > 0, "the rest of the line")
+    press("ArrowLeft")
+    lab.until(lambda: log.evaluate("log => log.scrollLeft") == 0, "its start")
+    panel.button("Stop").focus()
+    press("Enter")
+    assert focused(lab) == "Stop"
+    panel.until_status("stopped")
+    lab.until(lambda: focused(lab) == "Resume", "the next button to have the focus")

@@ -52,3 +52,23 @@ export function tally(counts: Counts, isForeach: boolean): string {
   const all = total(counts);
   return isForeach || all > 1 ? `${counts.done + counts.cloned}/${all || "?"}` : "";
 }
+
+/** The longest text that a step's tally comes to with as many tasks as are announced. */
+export function roomFor(counts: Counts, isForeach: boolean): string {
+  const text = tally(counts, isForeach);
+  const all = "0".repeat(Math.max(2, String(total(counts)).length));
+  return text && `${all}/${all}`;
+}
+
+/** The step where something goes on, or has gone wrong; empty for none. */
+export function atWork(steps: readonly Step[], progress: Record<string, Counts>): string {
+  const inState = (state: StepState) =>
+    steps.find(({ name }) => stepState(progress[name] ?? NONE) === state)?.name;
+  return inState("failed") ?? inState("running") ?? "";
+}
+
+/** "57 of 100 steps". */
+export function doneText(counts: readonly Counts[]): string {
+  const done = counts.filter((each) => ["done", "cloned"].includes(stepState(each))).length;
+  return `${done} of ${counts.length} steps`;
+}
