@@ -140,12 +140,13 @@ class RunPanel(Panel):
 
     def _actions(self, status: str) -> list[dict[str, Any]]:
         found = []
+        is_busy = self._stopping is not None
         if status == "running":
-            if self._detach is not None and not self._detach.is_asked():
+            if self._detach is not None and not self._detach.is_asked() and not is_busy:
                 found.append(action("background", "Continue in background"))
-            found.append(action("stop", "Stop", disabled=self._stopping is not None))
+            found.append(action("stop", "Stop", disabled=is_busy))
         elif status in ("failed", "stopped", "timeout", "lost") and _can_be_resumed(self.running):
-            found.append(action("resume", "Resume", disabled=self._stopping is not None))
+            found.append(action("resume", "Resume", disabled=is_busy))
         return found
 
     def own_picture(self) -> dict[str, str]:
