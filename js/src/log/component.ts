@@ -162,7 +162,7 @@ class LogPane implements LogComponent {
     const { style } = this.pane;
     if (style.height !== this.height) return;
     const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * this.average.height);
-    this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 300px))`;
+    this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 306px))`;
     this.height = style.height; // as the browser writes it
   }
 

@@ -29,6 +29,18 @@ export function labelWidth(steps: readonly string[]): number {
   return Math.min(Math.max(longest + 4, 8), 24);
 }
 
+/** "step/task": a long name is cut where it is shown, the number of the task never. */
+function labelOf(label: string): HTMLElement {
+  const cut = label.lastIndexOf("/");
+  const [step, task] = cut < 0 ? [label, ""] : [label.slice(0, cut), label.slice(cut)];
+  return html(
+    "span",
+    { class: "nbr-log-label", title: label || null },
+    html("span", { class: "nbr-log-step" }, step),
+    task,
+  );
+}
+
 export function rowOf(number: number, { line, query, current }: Content): HTMLElement {
   const row = html("div", { class: "nbr-log-row", "data-line": number });
   if (!line) {
@@ -41,7 +53,7 @@ export function rowOf(number: number, { line, query, current }: Content): HTMLEl
   if (current) row.classList.add("nbr-log-current");
   row.append(
     html("span", { class: "nbr-log-time" }, time.slice(0, 8)),
-    html("span", { class: "nbr-log-label", title: label || null }, label),
+    labelOf(label),
   );
   const said = html("span", { class: "nbr-log-text" });
   for (const piece of highlighted(pieces(text), query)) {
