@@ -26,6 +26,17 @@ test("a bar takes the first lane of its step that is free when it starts", () =>
   expect(groups[1]?.bars.map(({ lane }) => lane)).toEqual([0, 1, 0]);
 });
 
+test("steps that were cloned stand in the order of the flow", () => {
+  const cloned: WireBar[] = [
+    [0, "c", "10", "cloned", 1, 1],
+    [1, "a", "1", "cloned", 1.1, 1.1],
+    [2, "b", "3", "cloned", 1.2, 1.2],
+    [3, "d", "11", "done", 2, 3],
+    [4, "b", "2", "cloned", 2.5, 2.5],
+  ];
+  expect(grouped(merged([], cloned), 10).map(({ step }) => step)).toEqual(["a", "b", "c", "d"]);
+});
+
 test("ten thousand bars are laid out at once", () => {
   const many = Array.from({ length: 10_000 }, (_, n): WireBar => [n, "work", String(n), "done", n / 16, n / 16 + 1]);
   const began = performance.now();

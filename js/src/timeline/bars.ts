@@ -47,7 +47,18 @@ export function grouped(bars: readonly Bar[], now: number): Group[] {
     group.bars.push(bar);
     group.lanes = free.length;
   }
-  return [...groups.values()];
+  return inFlowOrder([...groups.values()]);
+}
+
+/**
+ * Put the steps that were only cloned in the order of the tasks that they were cloned from:
+ * cloning takes them in any order.
+ */
+function inFlowOrder(groups: Group[]): Group[] {
+  const isCloned = ({ bars }: Group) => bars.every(({ state }) => state === "cloned");
+  const first = ({ bars }: Group) => Math.min(...bars.map(({ task }) => Number(task) || 0));
+  const cloned = groups.filter(isCloned).sort((one, other) => first(one) - first(other));
+  return groups.map((group) => (isCloned(group) ? cloned.shift()! : group));
 }
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];

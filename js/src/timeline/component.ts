@@ -42,6 +42,7 @@ class Bars implements Component<TimelineValues> {
   private readonly frame: ReturnType<typeof fold>;
   private readonly names = html("ul", { class: "nbr-bars-names", "aria-label": "Tasks by step" });
   private readonly canvas = html("canvas", { class: "nbr-bars-canvas", "aria-hidden": "true" });
+  private readonly axis = html("div", { class: "nbr-bars-axis", "aria-hidden": "true" });
   private readonly tip = html("div", { class: "nbr-bars-tip", role: "tooltip", hidden: true });
   private readonly area: HTMLElement;
   private bars: Bar[] = [];
@@ -56,7 +57,7 @@ class Bars implements Component<TimelineValues> {
   ) {
     this.frame = fold("Timeline", (unfolded) => requests.set({ unfolded }), signal);
     this.element = this.frame.element;
-    this.area = html("div", { class: "nbr-bars-area" }, this.canvas, this.tip);
+    this.area = html("div", { class: "nbr-bars-area" }, this.axis, this.canvas, this.tip);
     this.frame.body.append(html("div", { class: "nbr-bars" }, this.names, this.area));
     this.area.addEventListener("pointermove", (event) => this.point(event), { signal });
     this.area.addEventListener("pointerleave", () => (this.tip.hidden = true), { signal });
@@ -121,7 +122,7 @@ class Bars implements Component<TimelineValues> {
     context.scale(ratio, ratio);
     const look = getComputedStyle(this.area);
     const colour = (name: string) => look.getPropertyValue(name).trim() || look.color;
-    this.drawAxis(context, width, height, colour("--nbr-bars-grid"), colour("--nbr-bars-quiet"), look);
+    this.drawAxis(width, height, context, colour("--nbr-bars-grid"));
     const fills: Record<string, string | CanvasPattern> = {
       failed: hatching(context, colour("--nbr-bars-failed"), colour("--nbr-bars-ground")),
     };
@@ -136,28 +137,17 @@ class Bars implements Component<TimelineValues> {
     }
   }
 
-  private drawAxis(
-    context: CanvasRenderingContext2D,
-    width: number,
-    height: number,
-    grid: string,
-    quiet: string,
-    look: CSSStyleDeclaration,
-  ): void {
-    context.font = `11px ${look.fontFamily}`;
-    for (const tick of ticks(this.span, Math.max(2, Math.floor(width / TICK_ROOM)))) {
-      const x = Math.round((tick / this.span) * width) + 0.5;
-      context.fillStyle = grid;
-      context.fillRect(x, AXIS - 4, 1, height - AXIS + 4);
-      context.fillStyle = quiet;
-      const text = tickText(tick);
-      const room = context.measureText(text).width;
-      context.fillText(text, Math.min(x + 2, width - room), 11);
-    }
-    for (const { top } of this.placed) {
-      context.fillStyle = grid;
-      context.fillRect(0, top, width, 1);
-    }
+  /** The times stay in sight when there are many steps; their lines are part of the picture. */
+  private drawAxis(width: number, height: number, context: CanvasRenderingContext2D, grid: string): void {
+    context.fillStyle = grid;
+    const times = ticks(this.span, Math.max(2, Math.floor(width / TICK_ROOM))).map((tick) => {
+      const x = Math.round((tick / this.span) * width);
+      context.fillRect(x + 0.5, AXIS - 4, 1, height - AXIS + 4);
+      const isLast = x > width - TICK_ROOM / 2;
+      return html("span", { style: isLast ? "right:0" : `left:${x + 3}px` }, tickText(tick));
+    });
+    this.axis.replaceChildren(...times);
+    for (const { top } of this.placed) context.fillRect(0, top, width, 1);
   }
 
   private named({ group, height }: Placed): HTMLElement {
