@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { runTable, type TableValues } from "../src/table/component.ts";
+import { flowOf, runTable, type TableValues } from "../src/table/component.ts";
 
 const column = (name: string) => ({ name, label: name, numeric: false, sortable: true });
 const action = (name: string) => ({ name, label: name, disabled: false, hint: "" });
@@ -60,4 +60,14 @@ test("the focus of a button that goes is its neighbour's", () => {
 test("other columns are other rows", () => {
   table.update({ ...values, columns: [column("run")], rows: [{ ...row("1", ""), cells: ["Flow/1"] }] });
   expect(table.element.querySelectorAll("tbody td")).toHaveLength(3);
+});
+
+test("where the title names the flow, a run is called by its id; its buttons by all of it", () => {
+  expect(["Runs of Flow", "Flow: 2 runs, 2 at once", "2 runs", "Runs of all flows"].map(flowOf)).toEqual([
+    "Flow", "Flow", "", "",
+  ]);
+  table.update({ ...values, title: "Flow: 2 runs, 2 at once" });
+  expect(names()).toEqual(["1", "2"]);
+  expect(button("Open Flow/1")).not.toBeNull();
+  expect(table.element.querySelector("tbody td:nth-child(2)")!.getAttribute("title")).toBe("Flow/1");
 });

@@ -57,7 +57,9 @@ class ArtifactList implements Component<ArtifactValues> {
     reload.addEventListener("click", () => requests.reload(), { signal });
     this.step.addEventListener("change", () => requests.set({ step: this.step.value, task: "" }), { signal });
     this.task.addEventListener("change", () => requests.set({ task: this.task.value }), { signal });
-    const names = ["Name", "Type", "Size", ""].map((name) => html("th", {}, name));
+    const names = ["Name", "Type", "Size", ""].map((name) =>
+      html("th", { class: name === "Size" ? "nbr-number" : null }, name),
+    );
     this.table = html(
       "table",
       { class: "nbr-table nbr-artifacts", "aria-label": "Artifacts" },

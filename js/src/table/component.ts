@@ -66,7 +66,7 @@ class RunTable implements Component<TableValues> {
     this.table = html("table", { class: "nbr-table nbr-runs" }, html("thead", {}, this.head), this.body);
     this.element = html(
       "div",
-      { class: "nbr" },
+      { class: "nbr nbr-table-frame" },
       html("div", { class: "nbr-headline" }, this.title, this.filters.element, buttons),
       html("div", { class: "nbr-scroll-x" }, this.table),
       this.note.element,
@@ -89,7 +89,8 @@ class RunTable implements Component<TableValues> {
     this.actions.update(values.actions);
   }
 
-  private drawRows({ columns, rows }: TableValues): void {
+  private drawRows({ columns, rows, title }: TableValues): void {
+    const flow = flowOf(title);
     const of = JSON.stringify(columns);
     const before = this.rows;
     const kept = of === this.columns ? before : new Map<string, TableRow>();
@@ -98,7 +99,7 @@ class RunTable implements Component<TableValues> {
     for (const row of rows) {
       const act = (name: string) => this.requests.act(name, row.key);
       const drawn = kept.get(row.key) ?? new TableRow(columns, act, this.signal);
-      drawn.update(row);
+      drawn.update(row, flow);
       this.rows.set(row.key, drawn);
     }
     const drawn = [...this.rows.values()];
@@ -114,8 +115,10 @@ class RunTable implements Component<TableValues> {
       const sorted = column.name === sort ? (descending ? "descending" : "ascending") : null;
       const side = column.numeric ? "nbr-number" : null;
       if (!column.sortable) return html("th", { class: side, scope: "col" }, column.label);
-      const arrow = sorted ? (descending ? " ▾" : " ▴") : "";
-      const button = html("button", { type: "button", class: "nbr-sort" }, column.label + arrow);
+      const sign = sorted ? (descending ? "▾" : "▴") : "";
+      const arrow = html("span", { class: "nbr-sort-arrow", "aria-hidden": "true" }, sign);
+      const said = column.numeric ? [arrow, column.label] : [column.label, arrow];
+      const button = html("button", { type: "button", class: "nbr-sort" }, ...said);
       button.addEventListener("click", () => this.sortBy(column.name), { signal: this.signal });
       return html("th", { class: side, scope: "col", "aria-sort": sorted }, button);
     });
@@ -131,6 +134,12 @@ class RunTable implements Component<TableValues> {
     else if (!descending) this.requests.set({ descending: true });
     else this.requests.set({ sort: "", descending: false });
   }
+}
+
+/** "Runs of TrainFlow", "TrainFlow: 4 runs": the flow that all rows are of. */
+export function flowOf(title: string): string {
+  const found = /^Runs of (\S+)$|^(\S+): /.exec(title);
+  return found?.[1] ?? found?.[2] ?? "";
 }
 
 function filterBar(requests: TableRequests, signal: AbortSignal) {

@@ -43,7 +43,9 @@ export class TableRow {
   ) {
     const signal = AbortSignal.any([tableSignal, this.gone.signal]);
     this.state.append(this.shape, this.word);
-    this.cells = columns.map(({ numeric }) => html("td", { class: numeric ? "nbr-number" : null }));
+    this.cells = columns.map(({ name, numeric }) =>
+      html("td", { class: numeric ? "nbr-number" : null, "data-column": name }),
+    );
     const buttons = html("span", { class: "nbr-row-actions" });
     this.actions = new ActionButtons(buttons, act, signal);
     this.copy = html("button", { type: "button", class: "nbr-button" }, icon("copy"));
@@ -51,8 +53,9 @@ export class TableRow {
     this.element = html("tr", {}, this.state, ...this.cells, html("td", {}, buttons));
   }
 
-  update(row: Row): void {
-    const now = JSON.stringify(row);
+  /** Show a row; of `flow`, which the title names, a run is called by its id alone. */
+  update(row: Row, flow = ""): void {
+    const now = JSON.stringify([row, flow]);
     if (now === this.shown) return;
     this.shown = now;
     this.state.dataset["state"] = row.status;
@@ -60,7 +63,7 @@ export class TableRow {
     say(this.word, row.status);
     this.cells.forEach((td, index) => {
       const text = row.cells[index] ?? "";
-      say(td, text);
+      say(td, index === 0 ? withoutFlow(text, flow) : text);
       td.title = text;
       if (this.columns[index]?.name === "progress") showProgress(td, row.done);
     });
@@ -82,7 +85,12 @@ export class TableRow {
   }
 }
 
+function withoutFlow(pathspec: string, flow: string): string {
+  return flow && pathspec.startsWith(`${flow}/`) ? pathspec.slice(flow.length + 1) : pathspec;
+}
+
 function showProgress(td: HTMLElement, done: number | null): void {
-  td.classList.toggle("nbr-progress", done !== null);
-  if (done !== null) td.style.setProperty("--nbr-done", `${Math.round(done * 100)}%`);
+  const isUnderWay = done !== null && done < 1;
+  td.classList.toggle("nbr-progress", isUnderWay);
+  if (isUnderWay) td.style.setProperty("--nbr-done", `${Math.round(done * 100)}%`);
 }
