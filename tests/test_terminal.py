@@ -81,7 +81,7 @@ def test_loading_prints_nothing_and_every_magic_prints_text(terminal):
     ]
     latest = terminal.enter("%flowrun").splitlines()
     assert [latest[0], *latest[1:3], latest[-1]] == lines[-4:]
-    assert any(line.endswith("] n is 3") for line in latest[3:-1])
+    assert any(line.endswith("  start/1  n is 3") for line in latest[3:-1])
 
 
 def test_runs_in_the_background_and_their_end(terminal):

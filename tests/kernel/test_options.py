@@ -159,7 +159,7 @@ def test_a_flow_of_an_ordinary_cell_and_the_latest_run(kernel):
     for _ in ("this kernel", "the next one"):
         shown = kernel.execute("%flowrun").checked()
         assert shown.result.startswith(f"{latest}  successful  ")
-        assert "\nn=5\n" in shown.result and "] n is 5\n" in shown.result
+        assert "\nn=5\n" in shown.result and "  start/1  n is 5\n" in shown.result
         kernel.restart()
         kernel.execute("%load_ext nbrunner\n%config FlowRun.panel = False").checked()
     kernel.execute("%config FlowRun.panel = True").checked()
