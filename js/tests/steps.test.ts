@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { clock, took } from "../src/shared/duration.ts";
 import { layout } from "../src/steps/layout.ts";
 import { neighbour } from "../src/steps/neighbour.ts";
-import { atWork, doneText, roomFor, stepState, stepText, tally, type Step } from "../src/steps/text.ts";
+import { atWork, doneText, NONE, roomFor, stepState, stepText, tally, type Step } from "../src/steps/text.ts";
 
 const counts = (given: object) => ({ pending: 0, running: 0, done: 0, failed: 0, cloned: 0, ...given });
 const step = (name: string, next: string[], type = "linear"): Step => ({ name, next, type, doc: "" });
@@ -155,4 +155,10 @@ test.each([
     step("join", []),
   ]);
   expect(neighbour(boxes, from, key)).toBe(to);
+});
+
+test("what ended with a run that was stopped has not failed", () => {
+  expect(stepState({ ...NONE, done: 2, failed: 1, stopped: 1 })).toBe("stopped");
+  expect(stepState({ ...NONE, failed: 2, stopped: 1 })).toBe("failed");
+  expect(stepState({ ...NONE, failed: 1, stopped: 0 })).toBe("failed");
 });

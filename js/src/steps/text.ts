@@ -6,6 +6,8 @@ export interface Counts {
   done: number;
   failed: number;
   cloned: number;
+  /** How many of the failed were ended with the run, by whoever stopped it. */
+  stopped?: number;
 }
 
 export interface Step {
@@ -15,7 +17,7 @@ export interface Step {
   doc: string;
 }
 
-export type StepState = "pending" | "running" | "done" | "failed" | "cloned";
+export type StepState = "pending" | "running" | "done" | "failed" | "stopped" | "cloned";
 
 export const NONE: Counts = { pending: 0, running: 0, done: 0, failed: 0, cloned: 0 };
 
@@ -33,7 +35,7 @@ export function stepText(name: string, counts: Counts): string {
 
 /** The state that a step shows: the worst that concerns it now. */
 export function stepState(counts: Counts): StepState {
-  if (counts.failed) return "failed";
+  if (counts.failed) return counts.failed === counts.stopped ? "stopped" : "failed";
   if (counts.running) return "running";
   if (counts.pending || !total(counts)) return counts.done || counts.cloned ? "running" : "pending";
   return counts.done ? "done" : "cloned";
@@ -44,6 +46,7 @@ export const SHAPES: Record<StepState, string> = {
   running: "◐",
   done: "✓",
   failed: "✗",
+  stopped: "■",
   cloned: "◎",
 };
 
@@ -64,7 +67,7 @@ export function roomFor(counts: Counts, isForeach: boolean): string {
 export function atWork(steps: readonly Step[], progress: Record<string, Counts>): string {
   const inState = (state: StepState) =>
     steps.find(({ name }) => stepState(progress[name] ?? NONE) === state)?.name;
-  return inState("failed") ?? inState("running") ?? "";
+  return inState("failed") ?? inState("stopped") ?? inState("running") ?? "";
 }
 
 /** "57 of 100 steps". */
