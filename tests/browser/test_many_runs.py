@@ -80,7 +80,8 @@ def test_many_past_runs_are_turned_over_filtered_copied_opened_and_resumed(
     picture = lab.page.locator("[class^=nbrunner-kept]")
 
     def runs(text):
-        return [int(many_runs) - int(each) for each in re.findall(r"NumberFlow/(\d{16})", text)]
+        ids = re.findall(r"(?<!\d)(\d{16})(?=\D|20\d\d-|$)", text)  # a date may follow at once
+        return [int(many_runs) - int(each) for each in ids]
 
     def shown():
         return runs("".join(history.get_by_role("row").all_inner_texts()))
