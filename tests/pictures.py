@@ -168,7 +168,11 @@ def failure(camera: Camera) -> None:
     lab = camera.notebook
     lab.execute(0, LOAD)
     lab.execute(1, FAILS)
-    lab.panel().until_status("failed")
+    panel = lab.panel()
+    panel.until_status("failed")
+    # What the run process says; the traceback below it names folders of this machine.
+    panel.locator.get_by_role("combobox", name="Stream").select_option("stderr")
+    lab.until(lambda: panel.locator.get_by_text("Step failure:").count(), "the lines of stderr")
     camera.panel("failed")
     camera.theme("JupyterLab Dark")
     camera.panel("failed-dark")

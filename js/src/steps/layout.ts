@@ -16,8 +16,8 @@ interface Measures {
   apart: number;
 }
 
-const ROOMY: Measures = { height: 30, character: 7.6, digit: 8.4, rest: 42, least: 84, between: 34, apart: 12 };
-const COMPACT: Measures = { height: 22, character: 6.8, digit: 7.2, rest: 38, least: 40, between: 20, apart: 6 };
+const ROOMY: Measures = { height: 30, character: 8.2, digit: 8.4, rest: 46, least: 84, between: 34, apart: 12 };
+const COMPACT: Measures = { height: 22, character: 7.2, digit: 7.2, rest: 40, least: 40, between: 20, apart: 6 };
 
 /** Above so many steps boxes are small. */
 export const MANY_STEPS = 30;
