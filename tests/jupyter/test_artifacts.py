@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.waiting import async_until
 
 from nbrunner import Runner
 from nbrunner.jupyter.widgets import Artifacts
@@ -28,6 +29,7 @@ class WaitFlow(FlowSpec):
     def wait(self):
         if self.kill:
             os.kill(os.getpid(), signal.SIGKILL)
+        pathlib.Path('begun').touch()
         while not pathlib.Path('go').exists():
             time.sleep(0.02)
         self.name = 'of my own'
@@ -57,9 +59,8 @@ def test_while_a_step_runs_the_one_before_is_shown_and_the_running_one_says_so(
 
     async def main():
         running = await runner.async_run()
-        async for event in running.events():
-            if (event.step, event.state) == ("wait", "running"):
-                break
+        # Metaflow says that a task is starting before the task says who it is.
+        await async_until((tmp_path / "begun").exists, "the step")
         shown = widget(running)
         shown.reload()
         assert (shown.steps, shown.step, shown.error) == (["start", "wait"], "start", "")
