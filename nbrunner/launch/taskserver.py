@@ -75,5 +75,6 @@ class TaskServer:
     def _descriptors(self) -> list[int]:
         """Return every descriptor of the server: none is for a task."""
         of_tasks = [each for fd, (_pid, status) in self._statuses.items() for each in (fd, status)]
-        epoll = self._selector.fileno()
-        return [self._requests.detach(), epoll, *of_tasks]
+        # By itself: it would close its number a second time, which by then may be a file's.
+        self._selector.close()
+        return [self._requests.detach(), *of_tasks]
