@@ -26,6 +26,7 @@ from nbrunner.launch.environment import (
     run_environment,
     user_of,
 )
+from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.sharedids import SharedIdError
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
@@ -286,7 +287,7 @@ class Runner:
         words = command_words(flow, self.top_level_options, subcommand, arguments)
         directory = registry.create()
         try:
-            attributes = f"--runner-attribute-file={directory.path / rundir.ATTRIBUTES}"
+            attributes = f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"
             # Behind the subcommand: before it stand the top-level options.
             words.insert(words.index(subcommand) + 1, attributes)
             command = [sys.executable, "-u", self.flow_file, *words]

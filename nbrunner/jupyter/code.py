@@ -9,6 +9,7 @@ from typing import Any
 
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.launching import python_code
+from nbrunner.launch.launcher import without_ours
 
 
 def code_of(running: ExecutingProcess) -> dict[str, str]:
@@ -27,8 +28,7 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     if variables := record.get("env"):
         settings["env"] = dict.fromkeys(variables, "...")
         options += [word for name in variables for word in ("--env", f"{name}=...")]
-    words = command[command.index(flow["file"]) + 1 :]
-    words = [word for word in words if not word.startswith(f"--{_ATTRIBUTES}=")]
+    words = without_ours(command[command.index(flow["file"]) + 1 :])
     name = flow["name"] if flow.get("cell") else flow["file"]
     python = python_code(
         name if flow.get("cell") else repr(name),
@@ -37,9 +37,6 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
         running.parameters,
     )
     return {"magic": f"%flowrun {typed([*options, name, *words])}", "python": python}
-
-
-_ATTRIBUTES = "runner-attribute-file"
 
 
 def typed(words: Iterable[Any]) -> str:

@@ -25,6 +25,15 @@ _BOOTSTRAP = (
 SUPERVISOR_LOG = "supervisor.log"
 
 
+# What nbrunner itself puts behind the subcommand: Metaflow then tells who the run is.
+ATTRIBUTES_OPTION = "--runner-attribute-file="
+
+
+def without_ours(command: Sequence[str]) -> list[str]:
+    """Return the words of a run's command that somebody has asked for."""
+    return [word for word in command if not word.startswith(ATTRIBUTES_OPTION)]
+
+
 @dataclass(frozen=True)
 class Started:
     """How a process was started.

@@ -9,7 +9,7 @@ import shlex
 from nbrunner import origins
 from nbrunner.errors import RunStartError
 from nbrunner.launch import ending
-from nbrunner.launch.launcher import SUPERVISOR_LOG
+from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
 from nbrunner.launch.sharedids import check_id
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
@@ -78,8 +78,7 @@ def _message(run: WatchedRun, what: str) -> str:
 def _typed(command: list[str], flow: Json) -> str:
     """Return a run's command without what nbrunner itself has put there."""
     file = flow.get("file", "")
-    ours = "--runner-attribute-file="
-    words = [word for word in command[1:] if word != "-u" and not word.startswith(ours)]
+    words = [word for word in without_ours(command[1:]) if word != "-u"]
     if flow.get("origins"):  # nobody knows the file that was made
         words = [os.path.basename(file) if word == file else word for word in words]
     return shlex.join(["python", *words])
