@@ -4,8 +4,10 @@ import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { WindowCache, type Line } from "./window_cache.ts";
 import { DrawnRows, LINE_HEIGHT } from "./drawn_rows.ts";
+import { Heights } from "./heights.ts";
+import { moving, type Movable } from "./moving.ts";
 import { labelWidth, MORE } from "./row.ts";
-import { linesAtEnd, moved, ScrollMap } from "./scroll_map.ts";
+import { moved, ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import "./log.css";
 
@@ -44,14 +46,13 @@ export interface LogComponent extends Component<LogValues> {
 const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
 const AT_END_PIXELS = 0.6 * LINE_HEIGHT;
-const SIDEWAYS_PIXELS = 80;
 const MAX_PENDING = 2;
 
 export function logView(requests: LogRequests, signal: AbortSignal): LogComponent {
   return new LogPane(requests, signal);
 }
 
-class LogPane implements LogComponent {
+class LogPane implements LogComponent, Movable {
   readonly element: HTMLElement;
   private readonly cache = new WindowCache();
   private readonly drawn = new DrawnRows();
@@ -64,10 +65,7 @@ class LogPane implements LogComponent {
   private top = 0;
   /** Somebody has moved it since it was drawn. */
   private turned = false;
-  /** How many lines, with a fraction, fill the view at the end; as measured last. */
-  private atEnd = 0;
-  /** How high rows are on the average, and of which rows that was measured. */
-  private average = { height: LINE_HEIGHT, of: "" };
+  private readonly heights = new Heights();
   private expectedScroll = -1;
   private pending = 0;
   private frame = 0;
@@ -99,7 +97,7 @@ class LogPane implements LogComponent {
     this.bar = toolbar(actions, signal);
     this.element = html("div", { class: "nbr nbr-log" }, this.bar.element, this.pane);
     this.pane.addEventListener("scroll", () => this.scrolled(), { signal, passive: true });
-    this.pane.addEventListener("wheel", (event) => this.wheeled(event), { signal });
+    moving(this.pane, this, signal);
     this.drawn.element.addEventListener("click", (event) => this.clicked(event), { signal });
     this.element.addEventListener("keydown", (event) => this.pressed(event), { signal });
     document.addEventListener("selectionchange", () => this.waiting && this.soon(), { signal });
@@ -149,19 +147,19 @@ class LogPane implements LogComponent {
     });
   }
 
-  private get lines(): number {
+  get lines(): number {
     return this.values?.lines ?? 0;
   }
 
   private get lastTop(): number {
-    return Math.max(0, this.lines - this.atEnd);
+    return Math.max(0, this.lines - this.heights.atEnd);
   }
 
   /** A short log takes the room of its lines, unless somebody has chosen another. */
   private fit(): void {
     const { style } = this.pane;
     if (style.height !== this.height) return;
-    const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * this.average.height);
+    const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * this.heights.average);
     this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 306px))`;
     this.height = style.height; // as the browser writes it
   }
@@ -180,7 +178,7 @@ class LogPane implements LogComponent {
     this.measure(height);
     this.top = follow ? this.lastTop : Math.min(this.top, this.lastTop);
     this.tellTurned();
-    this.map = new ScrollMap(this.lines, this.average.height, height, this.lastTop);
+    this.map = new ScrollMap(this.lines, this.heights.average, height, this.lastTop);
     this.spacer.style.height = `${this.map.height}px`;
     this.setScroll();
     const offset = this.pane.scrollTop - this.drawn.offsetOf(this.top);
@@ -207,22 +205,13 @@ class LogPane implements LogComponent {
     }));
   }
 
-  /** Learn from the rows what cannot be known before: how high they are. */
   private measure(height: number): void {
     const { wrap = false, revision = 0 } = this.values ?? {};
-    const uniform = !wrap || this.stale;
-    if (uniform) this.atEnd = height / LINE_HEIGHT;
-    else if (this.drawn.stop >= this.lines) {
-      this.atEnd = linesAtEnd(this.lines, height, this.drawn.heightOf);
-    }
-    // The scrollbar does not jump with every row: but for new rows it is as it was.
-    const count = this.drawn.stop - this.drawn.first;
-    const of = wrap ? `${revision} ${this.pane.clientWidth} ${count >= this.lines ? count : ""}` : "";
-    if (uniform) this.average = { height: LINE_HEIGHT, of: "" };
-    else if (of !== this.average.of && this.cache.get(Math.floor(this.top))) {
-      this.average = { height: this.drawn.height / count, of };
-      this.soon(); // the room for them is another
-    }
+    if (!wrap || this.stale) return this.heights.beAlike(height);
+    const isLoaded = this.cache.get(Math.min(Math.floor(this.top), this.lines - 1)) !== undefined;
+    const what = isLoaded ? `${revision} ${this.pane.clientWidth}` : "";
+    // The room for them is another then.
+    if (this.heights.learn(this.drawn, this.lines, height, what)) this.soon();
   }
 
   private setScroll(): void {
@@ -252,25 +241,18 @@ class LogPane implements LogComponent {
     this.moveTo(atEnd ? this.lines : this.map.top(scrollTop));
   }
 
-  private wheeled(event: WheelEvent): void {
+  takesWheel(down: boolean): boolean {
     // Where a pixel of the scrollbar is more than one of the rows, a turn moves as elsewhere.
-    const { map } = this;
-    const coarse = this.values?.wrap || map.lines * LINE_HEIGHT > map.height;
-    const { deltaX, deltaY, deltaMode } = event;
-    const atLimit = deltaY < 0 ? this.top <= 0 : this.top >= this.lastTop;
-    if (!coarse || !deltaY || atLimit || event.ctrlKey) return;
-    event.preventDefault();
-    const unit = [1, LINE_HEIGHT, map.viewHeight][deltaMode] ?? 1;
-    this.pane.scrollLeft += deltaX * unit;
-    this.moveBy(deltaY * unit);
+    const isCoarse = this.values?.wrap || this.lines * LINE_HEIGHT > this.map.height;
+    return isCoarse && (down ? this.top < this.lastTop : this.top > 0);
   }
 
-  private moveBy(pixels: number): void {
+  moveBy(pixels: number): void {
     this.moveTo(moved(this.top, pixels, this.lines, this.drawn.heightOf));
   }
 
   /** Have a line at the top; how far down one can go is known when the rows are drawn. */
-  private moveTo(top: number): void {
+  moveTo(top: number): void {
     this.top = Math.max(0, Math.min(top, this.lines));
     this.turned = true;
     this.revealing = -1;
@@ -295,31 +277,11 @@ class LogPane implements LogComponent {
   }
 
   private pressed(event: KeyboardEvent): void {
-    const { key } = event;
-    const isCommand = event.ctrlKey || event.metaKey;
-    if ((key === "f" && isCommand) || key === "/") {
-      if (event.target instanceof HTMLInputElement) return;
-      event.preventDefault();
-      event.stopPropagation(); // not the notebook's own search
-      this.bar.focusSearch();
-      return;
-    }
-    if (event.target !== this.pane || isCommand || event.altKey) return;
-    const page = Math.max(LINE_HEIGHT, this.pane.clientHeight - LINE_HEIGHT);
-    const moves: Record<string, () => void> = {
-      ArrowUp: () => this.moveBy(-LINE_HEIGHT),
-      ArrowDown: () => this.moveBy(LINE_HEIGHT),
-      PageUp: () => this.moveBy(-page),
-      PageDown: () => this.moveBy(page),
-      ArrowLeft: () => this.pane.scrollBy({ left: -SIDEWAYS_PIXELS }),
-      ArrowRight: () => this.pane.scrollBy({ left: SIDEWAYS_PIXELS }),
-      Home: () => this.moveTo(0),
-      End: () => this.moveTo(this.lines),
-    };
-    const move = moves[key];
-    if (!move) return;
+    const isFind = event.key === "f" && (event.ctrlKey || event.metaKey);
+    if ((!isFind && event.key !== "/") || event.target instanceof HTMLInputElement) return;
     event.preventDefault();
-    move();
+    event.stopPropagation(); // not the notebook's own search
+    this.bar.focusSearch();
   }
 
   private async goTo(index: number): Promise<void> {
