@@ -44,7 +44,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     type: "search",
     "aria-label": "Search log",
     placeholder: "Search log",
-    class: "nbr-log-search",
+    class: "nbr-search",
     spellcheck: "false",
   });
   const matches = html("span", { class: "nbr-log-matches" });

@@ -145,7 +145,7 @@ export function flowOf(title: string): string {
 function filterBar(requests: TableRequests, signal: AbortSignal) {
   const search = html("input", {
     type: "search",
-    class: "nbr-log-search",
+    class: "nbr-search",
     "aria-label": "Search runs",
     placeholder: "Search runs: id, tag, name=value",
     spellcheck: "false",
