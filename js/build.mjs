@@ -8,15 +8,18 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "..", "nbrunner", "static");
 const MAX_BYTES = 150_000;
 
-// An entry is a file directly in src/widgets; what they share is in the folders beside it.
+// An entry is a file directly in src/widgets, and what loads it; what they share is in the
+// folders beside it.
 const entries = readdirSync(join(here, "src", "widgets"))
   .filter((name) => name.endsWith(".ts"))
-  .map((name) => join(here, "src", "widgets", name));
+  .map((name) => join(here, "src", "widgets", name))
+  .concat(join(here, "src", "loader.ts"));
 
 rmSync(out, { recursive: true, force: true });
 await build({
   entryPoints: entries,
   outdir: out,
+  entryNames: "[name]",
   bundle: true,
   format: "esm",
   target: "es2022",

@@ -128,7 +128,7 @@ import nbrunner
 from nbrunner.jupyter.panels import RunPanel
 panel = RunPanel(running)
 print(nbrunner.__version__, nbrunner.__file__, running.status, running.warm, run.data.answer)
-print(panel.header.title == run.pathspec, len(panel.log_view._esm) > 1000)
+print(panel.header.title == run.pathspec, len(panel.log_view._bundle_text) > 1000)
 panel.close()
 """
 

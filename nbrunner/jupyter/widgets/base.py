@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import traitlets
 
 from nbrunner.errors import BundleMissingError
 from nbrunner.jupyter import wire
@@ -24,15 +25,18 @@ class Widget(anywidget.AnyWidget):
     """
 
     _bundle = ""
+    _script = ""
+    # What the loader imports, which is anywidget's `_esm`. A page keeps every module that it has
+    # imported, and anywidget imports one for each widget: so that one is small.
+    _bundle_text = traitlets.Unicode(read_only=True).tag(sync=True)
 
     def __init_subclass__(cls, bundle: str = "", **arguments: Any) -> None:
         if bundle:  # not of the classes that traitlets derives when a trait is added
             cls._bundle = bundle
-            script, style = STATIC / f"{bundle}.js", STATIC / f"{bundle}.css"
             # As text: of a path anywidget keeps every instance, to tell it of changes.
-            cls._esm = _text(script) if script.exists() else "export default {}\n"
-            if style.exists():
-                cls._css = _text(style)
+            cls._script = _text(f"{bundle}.js")
+            cls._css = _text(f"{bundle}.css")
+            cls._esm = _text("loader.js") or "export default {}\n"
         super().__init_subclass__(**arguments)
 
     def __init__(self, **traits: Any) -> None:
@@ -44,12 +48,17 @@ class Widget(anywidget.AnyWidget):
             )
         super().__init__(**traits)
 
+    @traitlets.default("_bundle_text")
+    def _text_of_class(self) -> str:
+        return self._script
+
     def _answer_action(self, asked: dict[str, Any]) -> None:
         """Tell the front end that what it asked for has been handed over: its button waits."""
         answer = {"kind": wire.ACTION, "id": asked.get("id")}
         no_cells_context().run(self.send, answer)
 
 
-def _text(file: Path) -> str:
+def _text(name: str) -> str:
+    file = STATIC / name
     # A text of one line would be taken for a path.
-    return file.read_text(encoding="utf-8") + "\n"
+    return file.read_text(encoding="utf-8") + "\n" if file.exists() else ""

@@ -1,0 +1,40 @@
+// What anywidget imports for each widget: it takes the widget's bundle from those of the page.
+//
+// A browser keeps every module that it has ever imported, and anywidget imports one for each
+// widget. A bundle takes up to 250 kB there, so it is imported once, whoever shows it.
+
+import type { AnyModel, AnyWidget, InitializeProps, RenderProps } from "@anywidget/types";
+
+type Widget = { render: (props: RenderProps) => (() => void) | undefined };
+type Bundle = { default: () => Widget };
+
+/** Where a page keeps its bundles: by their texts, as two versions may meet in one page. */
+const BUNDLES = Symbol.for("nbrunner.bundles");
+
+function bundleOf(model: AnyModel): Promise<Bundle> {
+  const page = globalThis as { [BUNDLES]?: Map<string, Promise<Bundle>> };
+  const bundles = (page[BUNDLES] ??= new Map());
+  const text = model.get("_bundle_text") as string;
+  const found = bundles.get(text) ?? imported(text);
+  bundles.set(text, found);
+  return found;
+}
+
+async function imported(text: string): Promise<Bundle> {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  try {
+    return (await import(url)) as Bundle;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+export default (() => {
+  let widget: Widget;
+  return {
+    async initialize({ model }: InitializeProps) {
+      widget = (await bundleOf(model)).default();
+    },
+    render: (props: RenderProps) => widget.render(props),
+  };
+}) satisfies AnyWidget;
