@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 _HOME = {
     # start and follow runs
     "Runner": "nbrunner.runner",
-    "NBRunner": "nbrunner.runner",
+    "NBRunner": "nbrunner.notebook_runner",
     "ExecutingProcess": "nbrunner.executing",
     "ExecutingRun": "nbrunner.executing",
     "ExecutingTask": "nbrunner.executing",
@@ -34,7 +34,7 @@ _HOME = {
     "sweep": "nbrunner.sweeping",
     "async_sweep": "nbrunner.sweeping",
     "attach_sweep": "nbrunner.sweeping",
-    "Sweep": "nbrunner.sweeping",
+    "Sweep": "nbrunner.executing_sweep",
     # find runs of this or an earlier process
     "attach": "nbrunner.executing",
     # results, through Metaflow's Client
@@ -83,9 +83,10 @@ if TYPE_CHECKING:
     from nbrunner.flow.describe import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.launch.stopping import StopReport
+    from nbrunner.notebook_runner import NBRunner
     from nbrunner.progress import Progress, RunEvent, StepProgress
-    from nbrunner.runner import NBRunner, Runner
-    from nbrunner.sweeping import Sweep, async_sweep, attach_sweep, sweep
+    from nbrunner.runner import Runner
+    from nbrunner.sweeping import async_sweep, attach_sweep, sweep
     from nbrunner.timeline import TaskSpan
 
 

@@ -1,4 +1,4 @@
-"""Runner and NBRunner: starting runs of a flow, blocking or not."""
+"""Runner: starting runs of a flow, blocking or not."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from nbrunner.blocking import Output, drive
 from nbrunner.errors import RunStartError
@@ -34,9 +34,6 @@ from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir
 from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json
-
-if TYPE_CHECKING:
-    from metaflow import Run
 
 _E = TypeVar("_E", bound=ExecutingProcess)
 
@@ -333,69 +330,3 @@ async def until_named(runner: Runner, handle: ExecutingProcess) -> None:
 async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:
     """Do as `Runner.async_run`, and write a note into the run's record."""
     return await runner._until_started(ExecutingRun, "run", arguments, note)
-
-
-class NBRunner:
-    """Starts runs of a FlowSpec class that was defined in a notebook.
-
-    Parameters
-    ----------
-    flow : FlowSpec class
-        Defined in this or an earlier cell; see `Runner` for the others.
-    show_output, profile, env, file_read_timeout, **top_level_options
-        As for `Runner`.
-    base_dir : path-like, optional
-        Directory to run in; default the current one.
-    """
-
-    def __init__(
-        self,
-        flow: Any,
-        show_output: bool = True,
-        profile: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_dir: str | os.PathLike[str] | None = None,
-        file_read_timeout: float = 3600,
-        **top_level_options: Any,
-    ) -> None:
-        self.flow = flow
-        self.runner = Runner(
-            flow,
-            show_output=show_output,
-            profile=profile,
-            env=env,
-            cwd=base_dir,
-            file_read_timeout=file_read_timeout,
-            **top_level_options,
-        )
-
-    def nbrun(self, **arguments: Any) -> Run:
-        """Run the flow, wait for its end, and return the ``metaflow.Run``; see `Runner.run`."""
-        return self.runner.run(**arguments).run
-
-    def nbresume(self, **arguments: Any) -> Run:
-        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``.
-
-        See `Runner.resume`.
-        """
-        return self.runner.resume(**arguments).run
-
-    def run(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.run`."""
-        return self.runner.run(**arguments)
-
-    def resume(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.resume`."""
-        return self.runner.resume(**arguments)
-
-    async def async_run(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.async_run`."""
-        return await self.runner.async_run(**arguments)
-
-    async def async_resume(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.async_resume`."""
-        return await self.runner.async_resume(**arguments)
-
-    def cleanup(self) -> None:
-        """Do as `Runner.cleanup`."""
-        self.runner.cleanup()

@@ -24,6 +24,7 @@ FILES = {
 ROWS = (
     ("nbrunner.jupyter", "nbrunner.__main__"),
     ("nbrunner.sweeping", "nbrunner.history", "nbrunner.doctor"),
+    ("nbrunner.executing_sweep", "nbrunner.notebook_runner"),
     ("nbrunner.rerunning",),
     ("nbrunner.runner",),
     ("nbrunner.executing",),

@@ -12,7 +12,7 @@ import textwrap
 
 import pytest
 
-from nbrunner import Runner, async_sweep, attach_sweep, sweep, sweeping
+from nbrunner import Runner, async_sweep, attach_sweep, executing_sweep, sweep, sweeping
 from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError
 from nbrunner.jupyter.board import chosen
 from nbrunner.jupyter.board_rows import BoardRows
@@ -190,7 +190,7 @@ def test_stopping_all(runner, tmp_path):
 
 
 def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatch):
-    start = sweeping.start_with_note
+    start = executing_sweep.start_with_note
 
     async def main():
         async def stopped_meanwhile(*arguments):
@@ -198,7 +198,7 @@ def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatc
             await began.async_stop()  # the sweep does not know of this run yet
             return run
 
-        monkeypatch.setattr(sweeping, "start_with_note", stopped_meanwhile)
+        monkeypatch.setattr(executing_sweep, "start_with_note", stopped_meanwhile)
         began = await async_sweep(runner, {"x": [1, 2]}, parallel=1, label="wait")
         await began
         return began

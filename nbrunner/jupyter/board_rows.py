@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbrunner.executing import ExecutingProcess, ExecutingRun
+from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, counts
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing
 from nbrunner.status import LABELS
-from nbrunner.sweeping import Sweep
 
 Runs = Sweep | Sequence[ExecutingProcess]
 

@@ -65,21 +65,21 @@ def _close_old_panels(shell: Any) -> None:
 
 def _show_sweeps(shell: Any, config: Any) -> None:
     """Have sweeps shown as boards, and their runs started also while a cell computes."""
-    from nbrunner import sweeping
+    from nbrunner import executing_sweep, sweeping
     from nbrunner.jupyter.feed import FEED
     from nbrunner.jupyter.front_end import front_end
     from nbrunner.jupyter.showing import show_sweep
 
-    def begun(sweep: sweeping.Sweep) -> bool:
+    def begun(sweep: executing_sweep.Sweep) -> bool:
         if not (config.panel and front_end(shell) == "notebook"):
             return False
         show_sweep(shell, config, sweep)
         return True
 
     sweeping.SHOWN_BY[:] = [begun]
-    sweeping.STARTED_BY[:] = [FEED.start]
+    executing_sweep.STARTED_BY[:] = [FEED.start]
     shell.display_formatter.ipython_display_formatter.for_type(
-        sweeping.Sweep, lambda sweep: show_sweep(shell, config, sweep)
+        executing_sweep.Sweep, lambda sweep: show_sweep(shell, config, sweep)
     )
 
 
@@ -103,11 +103,11 @@ def unload(shell: Any) -> None:
 
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)
-    from nbrunner import sweeping
+    from nbrunner import executing_sweep, sweeping
 
-    formatter.pop(sweeping.Sweep, None)
+    formatter.pop(executing_sweep.Sweep, None)
     sweeping.SHOWN_BY.clear()
-    sweeping.STARTED_BY.clear()
+    executing_sweep.STARTED_BY.clear()
     while _LISTENERS:
         shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers

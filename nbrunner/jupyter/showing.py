@@ -10,6 +10,7 @@ from IPython.display import DisplayHandle, display
 
 from nbrunner import client
 from nbrunner.executing import ExecutingProcess
+from nbrunner.executing_sweep import Sweep
 from nbrunner.history import History
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture
@@ -19,7 +20,6 @@ from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, name_of, runner_of, wait_for
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
-from nbrunner.sweeping import Sweep
 
 
 class Shown(Protocol):

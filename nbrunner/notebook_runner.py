@@ -1,0 +1,79 @@
+"""NBRunner: a Runner of flows that are defined in a notebook, with Metaflow's names for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nbrunner.executing import ExecutingRun
+from nbrunner.runner import Runner
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+
+class NBRunner:
+    """Starts runs of a FlowSpec class that was defined in a notebook.
+
+    Parameters
+    ----------
+    flow : FlowSpec class
+        Defined in this or an earlier cell; see `Runner` for the others.
+    show_output, profile, env, file_read_timeout, **top_level_options
+        As for `Runner`.
+    base_dir : path-like, optional
+        Directory to run in; default the current one.
+    """
+
+    def __init__(
+        self,
+        flow: Any,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        base_dir: str | os.PathLike[str] | None = None,
+        file_read_timeout: float = 3600,
+        **top_level_options: Any,
+    ) -> None:
+        self.flow = flow
+        self.runner = Runner(
+            flow,
+            show_output=show_output,
+            profile=profile,
+            env=env,
+            cwd=base_dir,
+            file_read_timeout=file_read_timeout,
+            **top_level_options,
+        )
+
+    def nbrun(self, **arguments: Any) -> Run:
+        """Run the flow, wait for its end, and return the ``metaflow.Run``; see `Runner.run`."""
+        return self.runner.run(**arguments).run
+
+    def nbresume(self, **arguments: Any) -> Run:
+        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``.
+
+        See `Runner.resume`.
+        """
+        return self.runner.resume(**arguments).run
+
+    def run(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.run`."""
+        return self.runner.run(**arguments)
+
+    def resume(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.resume`."""
+        return self.runner.resume(**arguments)
+
+    async def async_run(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.async_run`."""
+        return await self.runner.async_run(**arguments)
+
+    async def async_resume(self, **arguments: Any) -> ExecutingRun:
+        """Do as `Runner.async_resume`."""
+        return await self.runner.async_resume(**arguments)
+
+    def cleanup(self) -> None:
+        """Do as `Runner.cleanup`."""
+        self.runner.cleanup()
