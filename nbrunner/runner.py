@@ -16,6 +16,7 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.included import check_files
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
@@ -282,6 +283,7 @@ class Runner:
         cwd = self._cwd or current_directory()
         flow = await self._describe(environment, cwd)
         words = command_words(flow, self.top_level_options, subcommand, arguments)
+        check_files(flow, arguments, cwd, environment)
         directory = registry.create()
         try:
             attributes = f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"
@@ -325,6 +327,12 @@ async def begin(runner: Runner, subcommand: Subcommand, arguments: Json) -> Exec
 async def until_named(runner: Runner, handle: ExecutingProcess) -> None:
     """Wait until a run that was begun has its id; raise and clean up as `Runner.async_run`."""
     await runner._until_named(handle)
+
+
+def check_included(runner: Runner, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
+    """Raise unless the files that a run would include are there; see `check_files`."""
+    environment = run_environment(runner._env, runner._profile)
+    check_files(flow, arguments, runner._cwd or current_directory(), environment)
 
 
 async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:

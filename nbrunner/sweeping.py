@@ -12,7 +12,7 @@ from nbrunner.flow.command import command_words
 from nbrunner.flow.recorded import plain
 from nbrunner.parameters import parameter_sets
 from nbrunner.record import sweeps
-from nbrunner.runner import Runner
+from nbrunner.runner import Runner, check_included
 
 #: Called with each sweep that blocks in this process; a notebook shows its board, and says so.
 SHOWN_BY: list[Callable[[Sweep], bool]] = []
@@ -127,6 +127,7 @@ def _made(
     ]
     for each in sets:
         command_words(description, runner.top_level_options, "run", each)
+        check_included(runner, description, each)
     content = {
         "flow": description.name,
         "file": runner.flow_file,

@@ -18,7 +18,7 @@ from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.jupyter.plain_text import visible
-from nbrunner.runner import Runner, begin, until_named
+from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS
 
 
@@ -97,6 +97,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
         raise
     runner.top_level_options = call.top_level
     checked = command_words(description, call.top_level, call.subcommand, call.arguments)
+    check_included(runner, description, call.arguments)
     return Launch(runner, call, options, line, checked)
 
 

@@ -94,6 +94,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
         ("number", "many", "7", "expected an int"),
         ("table", "{'k'}", '{"k": null}', "JSON"),
         ("computed", "1.5", "18", "expected an int"),
+        ("data", "no.txt", "data.txt", "there is no /"),
     ):
         control(name).fill(wrong)
         lab.until(lambda name=name, what=what: what in told(name), f"what is wrong with {name}")
@@ -107,7 +108,6 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
     modes.select_option("exact")
     control("text").fill("it's $5 {x}")
     control("parts").fill("x,y")
-    control("data").fill("data.txt")
     assert form.get_by_label("max-workers").is_hidden()
     form.get_by_text("Options", exact=True).click()
     form.get_by_label("max-workers").fill("2")

@@ -22,6 +22,7 @@ from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
 from nbrunner.record import registry, rundir
+from nbrunner.runner import check_included
 
 _MAX_EARLIER = 20
 
@@ -55,9 +56,9 @@ class LaunchPanel(Panel):
         self._flow = flow
         self._options = options or Options()
         self._on_start = on_start
-        runner = runner_of(flow, [], self._options)
-        self._description: FlowDescription = runner.describe()
-        self._name = name or runner.flow_name or runner.flow_file
+        self._runner = runner_of(flow, [], self._options)
+        self._description: FlowDescription = self._runner.describe()
+        self._name = name or self._runner.flow_name or self._runner.flow_file
         self._launch: Launch | None = None
         self._aside = Aside("nbrunner-form")
         described = self._description
@@ -107,6 +108,7 @@ class LaunchPanel(Panel):
         try:
             call = call_of(described, words)
             check_values(described, call.top_level, call.subcommand, call.arguments)
+            check_included(self._runner, described, call.arguments)
         except NbrunnerError as error:
             return _first_line(error)
         return ""
