@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shlex
 from collections.abc import Iterable
 from typing import Any
 
+from nbrunner.errors import FlowNotFoundError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.launching import python_code
+from nbrunner.launch.environment import current_directory
 from nbrunner.launch.launcher import without_ours
 
 
@@ -22,8 +24,9 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     if not flow or not command:
         return {"magic": "", "python": ""}
     settings = {name: record[name] for name in ("profile", "cwd") if record.get(name)}
-    if settings.get("cwd") == os.getcwd():
-        del settings["cwd"]
+    with contextlib.suppress(FlowNotFoundError):  # the current one was deleted
+        if settings.get("cwd") == current_directory():
+            del settings["cwd"]
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     if variables := record.get("env"):
         settings["env"] = dict.fromkeys(variables, "...")

@@ -27,6 +27,7 @@ from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.flow.words import SUBCOMMANDS, Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
+from nbrunner.launch.environment import current_directory
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
@@ -111,7 +112,7 @@ def candidates(
     flow: Any
     if cell is not None:
         try:
-            flow = cell_flow(cell, "Cell", [os.getcwd()])
+            flow = cell_flow(cell, "Cell", [current_directory()])
         except NbrunnerError:  # still being written
             return [*ours, *((name, "subcommand") for name in SUBCOMMANDS)]
     elif rest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +28,7 @@ from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spelli
 from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import words_of
+from nbrunner.launch.environment import current_directory
 from nbrunner.record import expiry, registry
 
 
@@ -127,7 +127,7 @@ class FlowMagics(Magics):
             refuse_option(rest, spellings(), "; the flow stands before Metaflow's options")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
             return launching.prepared(flow, rest[1:], options, f"%flowrun {line}")
-        folder = options.cwd or os.getcwd()
+        folder = options.cwd or current_directory()
         flow = cell_flow(cell, cell_name(self.shell), [folder])
         self.shell.user_ns[flow.flow_name] = flow
         return launching.prepared(flow, rest, options, f"%%flowrun {line}")

@@ -30,7 +30,7 @@ _COLOURS = {
     "running": "#1565c0",
     "starting": "#1565c0",
 }
-_SHAPES = {"successful": "✓", "failed": "✗", "timeout": "⏱", "lost": "?", "stopped": "■"}
+_SHAPES = {"successful": "✓", "failed": "✗", "timeout": "◷", "lost": "?", "stopped": "■"}
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
 

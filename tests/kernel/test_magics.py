@@ -84,6 +84,14 @@ def test_the_flow_of_a_cell_is_a_flow_for_everything_else(plain):
     assert plain.execute(code).checked().result == "(3, 10, 'TrainFlow')"
 
 
+def test_in_a_folder_that_was_deleted_a_line_says_so_and_earlier_runs_show(plain):
+    plain.execute(cell("--no-pylint --n 3")).checked()
+    plain.execute("import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')").checked()
+    said = plain.execute(cell("--no-pylint --n 3")).stderr
+    assert said.startswith("UsageError: the current directory was deleted: change to another")
+    assert "successful" in plain.execute("%flowrun").checked().result
+
+
 def test_a_failed_run_fails_the_cell_in_short_and_the_fixed_cell_resumes_it(plain):
     shown = plain.execute(cell("--no-pylint run --n 1"))
     assert (shown.status, shown.error) == ("error", "FlowFailedError")

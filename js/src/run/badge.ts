@@ -16,7 +16,7 @@ export const SHAPES: Record<State, string> = {
   successful: "✓",
   failed: "✗",
   stopped: "■",
-  "timed out": "⏱",
+  "timed out": "◷",
   lost: "?",
 };
 
