@@ -203,7 +203,9 @@ def test_a_long_message_is_cut_for_those_who_look_and_whole_for_those_who_ask():
 
 
 def test_failure_to_store_an_artifact_is_told_in_metaflows_words(write_flow):
-    held = "print('Result:', flush=True); print('none'); self.held = __import__('_thread')"
+    # To where Metaflow tells the error too: of two streams either may come first.
+    printed = "import sys; print('Result:', 'none', sep=chr(10), file=sys.stderr, flush=True)"
+    held = f"{printed}; self.held = __import__('_thread')"
     text = FAILFLOW.replace("self.result = sum(self.numbers)", f"{held}.allocate_lock(); x = 1")
     failure, _ = failed(write_flow("failflow", text), fail=False)
     assert (failure.step, failure.exception_type) == ("divide", "")
