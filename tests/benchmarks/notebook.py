@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.board_figures import board_figures
 from support.lab import opened
 from support.log_figures import flood_figures, size_figures
+from support.watching_figures import LINES, watching_figures
 
 # What is measured, as what it is told, its unit, and the goal in that unit, if there is one.
 ROWS = {
@@ -25,7 +26,17 @@ ROWS = {
     "seconds": ("the same: until the last has ended", "s", 1.0, None),
     "cpu": ("the same: the kernel's share of a core", "%", 100.0, 15.0),
     "messages a second": ("the same: messages on the wire", "/s", 1.0, 20.0),
+    "short alone": ("two steps without work, without a panel", "s", 1.0, None),
+    "short watched": ("the same with its panel in sight", "s", 1.0, None),
+    "printing alone": (f"a step that prints {LINES:,} lines, without a panel", "s", 1.0, None),
+    "printing watched": ("the same with its panel in sight", "s", 1.0, None),
+    "printing bytes": ("the same: on the wire", "MB/s", 1e-6, 1.0),
+    "stop seconds": ("a click on Stop, while the cell waits, until it is done", "s", 1.0, 1.0),
+    "continue seconds": ("the same with Continue in background", "s", 1.0, 1.0),
 }
+
+
+MEASURES = (size_figures, flood_figures, board_figures, watching_figures)
 
 
 def main() -> None:
@@ -35,7 +46,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     found: dict[str, list[float]] = {}
     for number in range(rounds):
-        for measure in (size_figures, flood_figures, board_figures):
+        for measure in MEASURES:
             with opened() as lab:
                 figures = measure(lab)
             print(f"{number + 1}/{rounds}", figures, file=sys.stderr)

@@ -107,8 +107,8 @@ def test_what_is_left_of_a_record_goes_too(runs, files):
         "exp_old/events.out.tfevents",
         "exp_old/record.json",
         "20250101-120000/record.json",
-        f"{registry.new_name()}/model.pt",
-        f"{registry.new_name()}/logs/stdout.log",
+        "20250101-120000-123456-0123abcd/model.pt",
+        "20250101-120000-123456-0123abcd/logs/stdout.log",
     ],
 )
 def test_folders_of_somebody_else_are_neither_counted_nor_deleted(runs, file):

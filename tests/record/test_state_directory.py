@@ -181,7 +181,9 @@ def test_a_sweep_is_kept_as_long_as_any_of_its_runs(runner):
     assert sweeps.find().name == new.name
 
 
-@pytest.mark.parametrize("file", ["my_sweep/sweep.json", f"{registry.new_name()}/result.csv"])
+@pytest.mark.parametrize(
+    "file", ["my_sweep/sweep.json", "20250101-120000-123456-0123abcd/result.csv"]
+)
 def test_a_folder_among_the_sweeps_that_is_somebody_elses_stays(private_state, file):
     foreign = private_state / "sweeps" / file
     foreign.parent.mkdir(parents=True)
