@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbrunner import client, origins
 from nbrunner.blocking import drive
 from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError
-from nbrunner.failure import Failure, as_written, failed_task, failure_of_run, failure_of_task
+from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
@@ -74,6 +74,7 @@ class ExecutingProcess:
         self.watched = WatchedRun(directory, supervisor)
         self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record)
+        self._failure: Failure | None = None
 
     # -- what it is ---------------------------------------------------------------------
 
@@ -182,13 +183,18 @@ class ExecutingProcess:
         """Why the run failed; None if it did not."""
         if self.status != "failed":
             return None
-        stdout = self.stdout
-        failed = failed_task(stdout)
+        self._check_there()
+        if self._failure is None:
+            self._failure = self._read_failure()
+        return self._failure
+
+    def _read_failure(self) -> Failure:
+        failed = self._progress.failed_task()
         if failed is None:
             failure = failure_of_run(self.stderr, self.returncode)
         else:
-            task = self._stored_task(*failed)
-            failure = failure_of_task(*failed, stdout, task, client.error_headlines())
+            task, headlines = self._stored_task(*failed), client.error_headlines()
+            failure = failure_of_task(*failed, lambda: self.stdout, task, headlines)
         flow = self._record.get("flow", {})
         return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import linecache
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from nbrunner.origins import Origin, in_origins, is_cell, origin_of
-from nbrunner.progress import STATES, ProgressTracker, parse_line
+from nbrunner.progress import STATES, parse_line
 from nbrunner.userfiles import is_users
 
 _SHORT_LINES, _SHORT_CHARACTERS = 8, 1000
@@ -115,23 +115,19 @@ def as_written(failure: Failure, file: str, origins: Sequence[Origin]) -> Failur
     )
 
 
-def failed_task(stdout: str) -> tuple[str, str] | None:
-    """Return (step, task id) of the task that made the run fail, by its stdout."""
-    tracker = ProgressTracker()
-    for line in stdout.splitlines():
-        tracker.feed(line)
-    return tracker.failed_task()
-
-
 def failure_of_task(
-    step: str, task_id: str, stdout: str, task: Any | None, headlines: Container[str] = ()
+    step: str,
+    task_id: str,
+    stdout: Callable[[], str],
+    task: Any | None,
+    headlines: Container[str] = (),
 ) -> Failure:
     """Tell why a task failed.
 
     Parameters
     ----------
-    stdout : str
-        The run's log.
+    stdout : callable
+        Returns the run's log, which may be long: asked only where the task has stored nothing.
     task : metaflow.Task or None
         Its stored exception is the better source: the log has lost the indentation. A task
         that was killed, or whose artifacts could not be stored, has stored none.
@@ -142,7 +138,7 @@ def failure_of_task(
     if stored is not None:
         kind, message, text = stored
     else:
-        text = _logged_traceback(step, task_id, stdout)
+        text = _logged_traceback(step, task_id, stdout())
         if _TRACEBACK in text:
             kind, message = _last_exception(text)
         else:
@@ -177,8 +173,9 @@ def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
 def _logged_traceback(step: str, task_id: str, stdout: str) -> str:
     """Return the last traceback that the log shows for a task, or what it printed last."""
     lines: list[str] = []
+    own = f"/{step}/{task_id} ("  # found far quicker than a line is parsed
     for line in stdout.splitlines():
-        parsed = parse_line(line)
+        parsed = parse_line(line) if own in line else None
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
             if parsed.text == _TRACEBACK or STATES.get(parsed.text) == "running":
                 lines = []

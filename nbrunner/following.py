@@ -48,6 +48,12 @@ class ProgressFollower:
             self._read()
             return self._timeline.spans(ended)
 
+    def failed_task(self) -> tuple[str, str] | None:
+        """Read what is new and return (step, task id) of the task that made the run fail."""
+        with self._lock:
+            self._read()
+            return self._tracker.failed_task()
+
     def _read(self) -> None:
         with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
             file.seek(self._read_to)
