@@ -46,8 +46,9 @@ def bundles() -> set[str]:
 
 
 def static() -> set[str]:
-    """Return the files of the bundles; each widget has a style sheet, too."""
-    return {f"nbrunner/static/{name}.{kind}" for name in bundles() for kind in ("js", "css")}
+    """Return the files of the bundles; each widget has a style sheet, and one loads them all."""
+    files = {f"nbrunner/static/{name}.{kind}" for name in bundles() for kind in ("js", "css")}
+    return {*files, "nbrunner/static/loader.js"}
 
 
 @pytest.mark.slow

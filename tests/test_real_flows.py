@@ -176,7 +176,7 @@ def test_a_missing_config_file_is_named(given, tmp_path):
 
 
 def test_a_missing_included_file_is_named(given):
-    with pytest.raises(RuntimeError, match=r"nowhere\.txt"):
+    with pytest.raises(ValueError, match=r"text: .* there is no /.*nowhere\.txt"):
         quiet(given).run(text="nowhere.txt")
 
 

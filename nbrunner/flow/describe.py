@@ -187,9 +187,11 @@ async def _ask_child(
             ) from error
         finally:
             if child.alive():
-                for process in {child, *session_of(child)}:  # what it has started, too
+                doomed = {child, *session_of(child)}  # what it has started, too
+                for process in doomed:
                     process.send(signal.SIGKILL)
-                await ended(child)
+                for process in doomed:
+                    await ended(process)
         try:
             answer: Json = json.loads(answered.read_bytes())
         except (OSError, ValueError) as error:
