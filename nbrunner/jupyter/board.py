@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 MAX_ROWS = 20
@@ -73,16 +75,35 @@ def _rank(status: str) -> int:
     return _ORDER.index(status) if status in _ORDER else len(_ORDER)
 
 
-def _value(row: BoardRow, name: str) -> Any:
-    own = {"status": _rank(row.status), "run": row.name or None, "time": row.seconds}
-    if name == "progress":
-        return row.done / row.total if row.total else None
-    return own[name] if name in own else row.values.get(name)
+def column_of(name: str) -> str:
+    """Return what the column of a parameter or artifact is sorted by: its name, if it is free."""
+    return f"{_VALUE}{name}" if name in _OWN else name
 
 
-def _key(row: BoardRow, name: str) -> tuple[int, Any]:
+def _value(row: BoardRow, column: str) -> Any:
+    """Return what a row is sorted by; None for nothing, and for what is not a number (NaN)."""
+    if column in _OWN:
+        return _OWN[column](row)
+    value = row.values.get(column.removeprefix(_VALUE))
+    return None if isinstance(value, Real) and math.isnan(value) else value
+
+
+def _key(row: BoardRow, column: str) -> tuple[int, Any]:
     """Return what sorts rows: numbers by size before everything else by its text."""
-    value = _value(row, name)
-    if isinstance(value, (int, float)):
-        return (0, value)
-    return (1, str(value))
+    value = _value(row, column)
+    # The abstract type, so that numpy's numbers are taken as well.
+    return (0, value) if isinstance(value, Real) else (1, str(value))
+
+
+def _progress(row: BoardRow) -> float | None:
+    return row.done / row.total if row.total else None
+
+
+_OWN: Mapping[str, Callable[[BoardRow], Any]] = {
+    "status": lambda row: _rank(row.status),
+    "run": lambda row: row.name or None,
+    "progress": _progress,
+    "time": lambda row: row.seconds,
+}
+# No parameter has a blank in its name.
+_VALUE = "value "

@@ -7,7 +7,7 @@ from typing import Any
 
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.executing_sweep import Sweep
-from nbrunner.jupyter.board import BoardRow, chosen, counts
+from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
@@ -48,7 +48,7 @@ class BoardRows:
         names = (*self._names, *self._artifacts)
         return [
             column("run", "Run"),
-            *(column(name, numeric=True) for name in names),
+            *(column(column_of(name), name, numeric=True) for name in names),
             column("progress", "Tasks", numeric=True),
             column("time", "Time", numeric=True),
         ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy
 import pytest
 
-from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
+from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts, summary
 
 
 def rows(*statuses, **values):
@@ -37,6 +38,23 @@ def test_of_many_those_that_need_attention_are_drawn():
 def test_sorting_by_a_parameter_puts_numbers_by_size_and_missing_ones_last(descending, order):
     found = rows(*["successful"] * 5, alpha=[2, 10, 2.5, -1, None])
     assert keys(chosen(found, "alpha", descending)) == order
+
+
+def test_numbers_of_numpy_are_numbers_and_what_is_none_stands_last():
+    values = [numpy.int64(10), float("nan"), numpy.float32(9.5), 100, numpy.float64("nan")]
+    found = rows(*["successful"] * 5, alpha=values)
+    assert keys(chosen(found, "alpha")) == [2, 0, 3, 1, 4]
+    assert keys(chosen(found, "alpha", True)) == [3, 0, 2, 1, 4]
+
+
+def test_a_parameter_that_is_called_like_a_column_of_the_board_is_sorted_by_its_own():
+    found = rows("successful", "failed", time=[2, 1], status=["a", "b"])
+    assert [column_of(name) for name in ("time", "status", "alpha")] == [
+        *("value time", "value status", "alpha"),
+    ]
+    assert keys(chosen(found, column_of("time"))) == [1, 0]
+    assert keys(chosen(found, column_of("status"))) == [0, 1]
+    assert keys(chosen(found, "status")) == [1, 0]
 
 
 def test_sorting_by_text_and_by_state():
