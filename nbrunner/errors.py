@@ -11,6 +11,7 @@
     │   ├── FlowLoadError       the flow file raised while it was being read
     │   │   ├── FlowSyntaxError     also a SyntaxError
     │   │   └── FlowImportError     also an ImportError
+    │   ├── NoEventLoopError    also a RuntimeError: nothing is there to go on meanwhile
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
     ├── FlowFailedError         also a RuntimeError: the run of a cell failed
@@ -70,6 +71,10 @@ class FlowSyntaxError(FlowLoadError, SyntaxError):
 
 class FlowImportError(FlowLoadError, ImportError):
     """The flow file imports something that cannot be imported."""
+
+
+class NoEventLoopError(BadRequest, RuntimeError):
+    """What goes on beside the caller was begun where no event loop runs."""
 
 
 class CleanedUpError(BadRequest, RuntimeError, FileNotFoundError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any, Literal
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import NbrunnerError
+from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.executing import ExecutingRun
 from nbrunner.record.rundir import Json
 from nbrunner.record.sweeps import SweepDirectory
@@ -19,6 +20,9 @@ from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note
 
 OnFailure = Literal["continue", "stop"]
+
+# Of a run that is no success.
+_FAILED = frozenset({"failed", "stopped", "timeout", "lost"})
 
 # How often to look for runs that another process starts.
 _LOOK_SECONDS = 1.0
@@ -130,26 +134,31 @@ class Sweep:
         -------
         pandas.DataFrame, or list of dict where pandas is not installed
             The parameters, then ``status``, ``seconds``, ``run`` (its pathspec), the artifacts.
+            One of these three that is the name of a parameter or artifact too has ``run_``
+            before it: ``run_seconds``.
         """
         names = artifacts or self.artifacts
-        rows = [self._row(index, names) for index in range(len(self.parameters))]
+        statuses = self.statuses
+        rows = [self._row(index, status, names) for index, status in enumerate(statuses)]
         try:
             import pandas
         except ImportError:
             return rows
         return pandas.DataFrame(rows)
 
-    def _row(self, index: int, artifacts: Iterable[str]) -> dict[str, Any]:
+    def _row(self, index: int, status: str, artifacts: Collection[str]) -> dict[str, Any]:
         run = self._handles.get(index)
-        row = dict(self.parameters[index])
-        row["status"] = self.statuses[index]
         noted = self._noted.get(index, {})
-        row["seconds"] = noted.get("seconds") if run is None else run.elapsed_seconds
-        row["run"] = noted.get("run") if run is None else run.pathspec
-        for name in artifacts:
-            data = run.run.data if run is not None and run.status == "successful" else None
-            row[name] = getattr(data, name, None)
-        return row
+        own = {
+            "status": status,
+            "seconds": noted.get("seconds") if run is None else run.elapsed_seconds,
+            "run": noted.get("run") if run is None else run.pathspec,
+        }
+        taken = {*artifacts, *itertools.chain(*self.parameters)}
+        row = dict(self.parameters[index])
+        row |= {f"run_{name}" if name in taken else name: value for name, value in own.items()}
+        data = run.run.data if artifacts and run is not None and status == "successful" else None
+        return row | {name: getattr(data, name, None) for name in artifacts}
 
     # -- waiting and stopping -----------------------------------------------------------
 
@@ -199,13 +208,26 @@ class Sweep:
     # -- inside -------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Have the runs started without waiting for them."""
-        driving = self._drive(None)
+        """Have the runs started without waiting for them.
+
+        Raises
+        ------
+        NoEventLoopError
+            Nothing is there to start them while the caller goes on: in a script this is
+            called inside of ``async def``. ``asyncio.run(sweep.wait())`` starts and waits.
+        """
         if STARTED_BY:
-            self._driven = STARTED_BY[-1](driving)
+            self._driven = STARTED_BY[-1](self._drive(None))
             return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise NoEventLoopError(
+                f"{self.name}: begin() has runs started by the event loop of the caller, and none "
+                "runs here: call it inside of async def, or asyncio.run(sweep.wait()) instead"
+            ) from error
         done: Future[None] = Future()
-        task = asyncio.get_running_loop().create_task(driving)
+        task = loop.create_task(self._drive(None))
         self._driven = done
 
         def pass_on(ended: asyncio.Task[None]) -> None:
@@ -224,6 +246,8 @@ class Sweep:
                 self._looked_at = 0.0
                 self.refresh()
                 if ours:
+                    if self.on_failure == "stop" and _FAILED.intersection(self.statuses):
+                        await self.async_stop()  # while nobody was there to see it
                     await self._start_all(output)
                     return
             # Another process starts them; should it die, it is our turn.

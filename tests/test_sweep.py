@@ -13,10 +13,11 @@ import textwrap
 import pytest
 
 from nbrunner import Runner, async_sweep, attach_sweep, executing_sweep, sweep, sweeping
-from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError
+from nbrunner.errors import BadTypeError, BadValueError, NoEventLoopError, RunNotFoundError
 from nbrunner.jupyter.board import chosen
 from nbrunner.jupyter.board_rows import BoardRows
 from nbrunner.parameters import differing, parameter_sets
+from nbrunner.runner import start_with_note
 
 SCOREFLOW = """\
 import os
@@ -250,6 +251,30 @@ def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
     assert again.counts == {"successful": 4}
     assert [run.parameters["x"] for run in again] == [1, 2, 3, 4]
     assert attach_sweep().counts == {"successful": 4}, "the latest one, without a name"
+
+
+def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner):
+    made = sweeping._made(runner, runner.describe(), {"x": [-1, 1]}, 1, "stop", {})
+    first = asyncio.run(start_with_note(runner, {"x": -1}, made._directory.note(0)))
+    asyncio.run(first.wait())
+    again = attach_sweep(made.name, runner)
+    asyncio.run(again.wait())
+    assert again.statuses == ["failed", "not started"]
+
+
+def test_a_sweep_that_is_begun_where_no_loop_runs_says_what_to_do(runner):
+    made = sweeping._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
+    with pytest.raises(NoEventLoopError, match=r"asyncio\.run\(sweep\.wait\(\)\)"):
+        attach_sweep(made.name, runner).begin()
+
+
+def test_columns_of_the_table_that_are_called_like_a_parameter(write_flow):
+    text = SCOREFLOW.replace("'label', ", "'seconds', ").replace("self.x ** 2", "'status'")
+    runner = Runner(write_flow("scoreflow.py", text), show_output=False, pylint=False)
+    table = sweep(runner, [{"x": 1, "seconds": "five"}, {"x": 2}]).table("score")
+    assert list(table.columns) == ["x", "seconds", "status", "run_seconds", "run", "score"]
+    assert table["seconds"].iloc[0] == "five"
+    assert all(table["run_seconds"] > 0)
 
 
 def test_a_sweep_whose_records_are_gone_is_over_and_stays_so(runner):
