@@ -34,11 +34,14 @@ class Word:
         The Python object that stands behind a word, or behind its ``=``; only if
         ``has_value``.
     has_value : bool
+    is_expanded : bool
+        Whether a value of the notebook stands somewhere in it.
     """
 
     text: str
     value: Any = None
     has_value: bool = False
+    is_expanded: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)

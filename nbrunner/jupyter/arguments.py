@@ -14,6 +14,9 @@ from nbrunner.errors import BadValueError, did_you_mean
 from nbrunner.flow.words import Word
 from nbrunner.jupyter.config import FlowRun
 
+# Stands for the value of a variable that is not to be shown.
+HIDDEN = "..."
+
 
 @dataclass(frozen=True)
 class OurOption:
@@ -84,14 +87,22 @@ class Options:
     execute: bool = True
     profile: str | None = None
     env: dict[str, str] = field(default_factory=dict)
+    from_notebook: frozenset[str] = frozenset()  # names of variables set by $name or {expression}
     cwd: str | None = None
     doctor: bool = False
     help: bool = False
 
     @property
+    def shown_env(self) -> dict[str, str]:
+        """The variables, but for what came from the notebook: it may be a secret."""
+        return {n: HIDDEN if n in self.from_notebook else value for n, value in self.env.items()}
+
+    @property
     def words(self) -> list[str]:
         """What a line says to have a run start so: profile, variables, directory."""
-        found = [word for name in self.env for word in ("--env", f"{name}={self.env[name]}")]
+        found = [
+            word for name, value in self.shown_env.items() for word in ("--env", f"{name}={value}")
+        ]
         for option in ("profile", "cwd"):
             if getattr(self, option) is not None:
                 found += [f"--{option}", getattr(self, option)]
@@ -131,7 +142,7 @@ def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, lis
         ours = _BY_SPELLING.get(spelling)
         if ours is None:
             break
-        rest.pop(0)
+        word = rest.pop(0)
         if not ours.metavar:
             if equals:
                 raise BadValueError(f"{spelling} takes no value, got {text!r}")
@@ -140,8 +151,12 @@ def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, lis
         if not equals:
             if not rest:
                 raise BadValueError(f"{spelling}: expected {ours.metavar}, got nothing")
-            text = rest.pop(0).text
+            word = rest.pop(0)
+            text = word.text
         options = replace(options, **{ours.target: _checked(ours, spelling, text, options)})
+        if ours.target == "env" and word.is_expanded:
+            names = options.from_notebook | {text.partition("=")[0]}
+            options = replace(options, from_notebook=names)
     return options, rest
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nbrunner.errors import FlowNotFoundError
 from nbrunner.executing import ExecutingProcess
+from nbrunner.jupyter.arguments import HIDDEN
 from nbrunner.jupyter.launching import python_code
 from nbrunner.launch.environment import current_directory
 from nbrunner.launch.launcher import without_ours
@@ -29,7 +30,7 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
             del settings["cwd"]
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     if variables := record.get("env"):
-        settings["env"] = dict.fromkeys(variables, "...")
+        settings["env"] = dict.fromkeys(variables, HIDDEN)
         options += [word for name in variables for word in ("--env", f"{name}=...")]
     words = without_ours(command[command.index(flow["file"]) + 1 :])
     name = flow["name"] if flow.get("cell") else flow["file"]

@@ -47,7 +47,7 @@ class Launch:
     def shell_line(self) -> str:
         """The command line that does the same in a terminal."""
         options = self.runner.process_options
-        variables = dict(options.get("env", {}))
+        variables = self.options.shown_env
         if "profile" in options:
             variables["METAFLOW_PROFILE"] = options["profile"]
         before = [f"cd {shlex.quote(options['cwd'])} &&"] if "cwd" in options else []
@@ -59,6 +59,8 @@ class Launch:
         """The Python that does the same."""
         flow = self.runner.flow_name or repr(self.runner.flow_file)
         given = {**self.runner.process_options, **self.call.top_level}
+        if self.options.env:
+            given["env"] = self.options.shown_env
         return python_code(flow, given, self.call.subcommand, self.call.arguments)
 
     async def begin(self) -> ExecutingProcess:

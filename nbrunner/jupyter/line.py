@@ -20,6 +20,7 @@ class _Piece:
     text: str
     value: Any = None
     is_value: bool = False
+    is_expanded: bool = False
 
 
 def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
@@ -46,13 +47,14 @@ def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
 
 def _word(pieces: list[_Piece]) -> Word:
     text = "".join(each.text for each in pieces)
+    is_expanded = any(each.is_expanded for each in pieces)
     if pieces and pieces[-1].is_value:
         before = "".join(each.text for each in pieces[:-1])
         alone = not before
         behind_equals = before.startswith("--") and before.find("=") == len(before) - 1
         if (alone or behind_equals) and not any(each.is_value for each in pieces[:-1]):
-            return Word(text, pieces[-1].value, has_value=True)
-    return Word(text)
+            return Word(text, pieces[-1].value, True, is_expanded)
+    return Word(text, is_expanded=is_expanded)
 
 
 class _Splitter:
@@ -104,7 +106,7 @@ class _Splitter:
             if character == '"':
                 self._at += 1
                 # "{x}" asks for text.
-                return [_Piece(each.text) for each in pieces]
+                return [_Piece(each.text, is_expanded=each.is_expanded) for each in pieces]
             if character == "\\" and self._line[self._at + 1 : self._at + 2] in ('"', "\\", "$"):
                 pieces.append(_Piece(self._line[self._at + 1]))
                 self._at += 2
@@ -158,7 +160,7 @@ class _Splitter:
             raise BadValueError(
                 f"{shown}: {type(error).__name__}: {error}; single quotes keep it as text"
             ) from error
-        return _Piece(str(value), value, is_value=True)
+        return _Piece(str(value), value, is_value=True, is_expanded=True)
 
 
 def _is_expression(text: str) -> bool:

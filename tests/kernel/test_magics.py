@@ -162,6 +162,16 @@ def test_the_command_shown_has_our_options_too(plain, tmp_path):
     assert code == f"running = Runner(TrainFlow, {given}).run()"
 
 
+def test_a_variable_that_comes_from_the_notebook_is_not_written_into_it(plain):
+    plain.execute("token = 's3cret'").checked()
+    for given in ("--env TOKEN=$token", "--env=TOKEN={token}", '--env TOKEN="a {token}"'):
+        shown = plain.execute(cell(f"-N {given} --env MODE=a --no-pylint")).checked()
+        command, code = shown.lines
+        assert command.startswith("TOKEN=... MODE=a python ")
+        assert "env={'TOKEN': '...', 'MODE': 'a'}" in code
+        assert "s3cret" not in shown.stdout
+
+
 def test_in_the_background_and_stopped(plain):
     shown = plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
     assert "runs in the background" in shown.stdout
