@@ -26,7 +26,7 @@ help:
 	@echo "make soak       an hour's use of one notebook, and what has grown"
 	@echo "make pictures   the README's pictures of the panels, taken in JupyterLab in Chromium"
 	@echo "make reference  docs/reference.md, from the docstrings"
-	@echo "make check      ruff and mypy"
+	@echo "make check      ruff, mypy, tsc, vitest"
 	@echo "make clean      remove the environment and all caches"
 
 demo: $(READY)

@@ -30,7 +30,7 @@ class BundleHook(BuildHookInterface):
                 "nbrunner's widgets are built with Node 18 or newer, and npm was not found: "
                 "install Node, or install nbrunner's wheel, which holds them"
             )
-        _npm(npm, "ci")
+        _npm(npm, "ci", "--omit=dev")  # what tests and checks need is not asked for
         _npm(npm, "run", "build")
 
 

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
         StateError,
     )
     from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
+    from nbrunner.executing_sweep import Sweep
     from nbrunner.failure import Failure
     from nbrunner.flow.describe import async_describe, describe
     from nbrunner.flow.description import FlowDescription

@@ -165,7 +165,7 @@ def _metaflow() -> Finding:
 
 
 def _trial() -> Finding:
-    """Run two steps with metadata and datastore in a folder that is then deleted."""
+    """Run two steps; where nothing says otherwise, its results are in a folder that is deleted."""
     with tempfile.TemporaryDirectory(prefix="nbrunner-doctor-") as folder:
         flow = Path(folder, "doctor_flow.py")
         flow.write_text(_TRIAL, encoding="utf-8")

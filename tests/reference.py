@@ -33,7 +33,7 @@ Written from the docstrings by `make reference`; in a notebook `Runner?` shows t
 # What is read once, when a process first needs it; all of them are optional.
 VARIABLES = {
     STATE_VARIABLE: "The folder of run records, logs and sweeps, for this user alone.",
-    WARM_VARIABLE: "`0` starts every run in a fresh interpreter; anything else, or nothing: warm.",
+    WARM_VARIABLE: "`0`, `off`, `no` or `false` starts every run in a fresh interpreter.",
     PRELOAD_VARIABLE: "Modules that the warm interpreter imports beside metaflow, with spaces.",
 }
 
@@ -172,7 +172,8 @@ def _inline(line: str) -> str:
 def _magics() -> Iterator[str]:
     for name in MAGICS:
         magic = getattr(FlowMagics, name)
-        yield f"- `%{name}`: {_inline(' '.join((magic.__doc__ or '').split()))}"
+        told = inspect.cleandoc(magic.__doc__ or "").partition("\nOur options:")[0].rstrip()
+        yield f"```text\n{told}\n```\n" if "\n" in told else f"`%{name}`: {_inline(told)}\n"
     yield "\nOur own options of `%flowrun` and `%%flowrun`; they stand before all others:\n"
     yield "| option | |\n|---|---|"
     for each in OPTIONS:

@@ -159,6 +159,9 @@ test.each([
 
 test("what ended with a run that was stopped has not failed", () => {
   expect(stepState({ ...NONE, done: 2, failed: 1, stopped: 1 })).toBe("stopped");
+  expect(stepText("train", { ...NONE, done: 2, failed: 1, stopped: 1 })).toBe(
+    "train: 2 of 3 done, 0 running, 0 failed, 1 stopped",
+  );
   expect(stepState({ ...NONE, failed: 2, stopped: 1 })).toBe("failed");
   expect(stepState({ ...NONE, failed: 1, stopped: 0 })).toBe("failed");
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any
@@ -187,6 +187,19 @@ def python_code(
     first = ", ".join([flow, *(f"{name}={value!r}" for name, value in settings.items())])
     rest = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     return f"running = Runner({first}).{subcommand}({rest})"
+
+
+def stop(runs: Iterable[ExecutingProcess]) -> None:
+    """Stop runs, all at once, and tell of each what it took."""
+
+    async def one(running: ExecutingProcess, output: Output) -> None:
+        report = await running.async_stop()
+        output.write("stdout", f"{name_of(running)}: {report}\n")
+
+    async def every(output: Output) -> None:
+        await asyncio.gather(*(one(running, output) for running in runs))
+
+    drive(every)
 
 
 class Detach:

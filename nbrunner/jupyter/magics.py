@@ -74,9 +74,7 @@ class FlowMagics(Magics):
             words = self._words(line, None)
             refuse_option(words, ["all"])
             chosen = self._to_stop([word.text for word in words])
-        for running in chosen:
-            report = running.stop()
-            print(f"{launching.name_of(running)}: {report}")  # noqa: T201
+        launching.stop(chosen)
         if not chosen:
             print("nothing runs")  # noqa: T201
 

@@ -1,4 +1,4 @@
-// The cards of a run: pages with scripts, in a frame that can reach nothing outside.
+// The cards of a run: pages with scripts, in a frame that reaches neither notebook nor kernel.
 
 import type { Component } from "../shared/adapter.ts";
 import { html } from "../shared/dom.ts";

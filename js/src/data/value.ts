@@ -30,7 +30,7 @@ function part(value: Value, later: (undo: () => void) => void): HTMLElement {
       return html("img", { src: url, alt: value.name, class: "nbr-image" });
     }
     case "html":
-      // Nothing runs in it, and it can reach nothing.
+      // No script runs in it.
       return html("iframe", {
         class: "nbr-frame",
         sandbox: "",

@@ -78,7 +78,7 @@ class StepGraph implements Component<StepValues> {
     if (now === this.shown.steps) return;
     this.shown = { steps: now, rooms: "" };
     this.items = new Map(steps.map((step) => [step.name, this.item(step)]));
-    this.wide = new Set(steps.filter(({ type }) => type === "foreach").flatMap(({ next }) => next));
+    this.wide = new Set(steps.filter(({ type }) => type === "foreach" || type === "parallel").flatMap(({ next }) => next));
     this.list.replaceChildren(...[...this.items.values()].map(({ place }) => place));
     this.element.classList.toggle("nbr-steps-many", steps.length > MANY_STEPS);
     this.stopAt(steps[0]?.name ?? "");

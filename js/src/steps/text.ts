@@ -24,12 +24,13 @@ export const NONE: Counts = { pending: 0, running: 0, done: 0, failed: 0, cloned
 export const total = (counts: Counts): number =>
   counts.pending + counts.running + counts.done + counts.failed + counts.cloned;
 
-/** "train: 3 of 8 done, 1 running, 0 failed", and ", 2 cloned" if any. */
+/** "train: 3 of 8 done, 1 running, 0 failed", and ", 2 stopped", ", 2 cloned" if any. */
 export function stepText(name: string, counts: Counts): string {
+  const stopped = counts.stopped ? `, ${counts.stopped} stopped` : "";
   const cloned = counts.cloned ? `, ${counts.cloned} cloned` : "";
   return (
     `${name}: ${counts.done} of ${total(counts)} done, ${counts.running} running, ` +
-    `${counts.failed} failed${cloned}`
+    `${counts.failed - (counts.stopped ?? 0)} failed${stopped}${cloned}`
   );
 }
 

@@ -17,7 +17,8 @@ MAX_TASKS = 100
 class Cards(RunData, bundle="cards"):
     """The cards of a run's tasks; the page of one when it is asked for.
 
-    A card is a page with scripts: it is shown in a frame that can reach nothing outside.
+    A card is a page with scripts: it is shown in a frame of its own, from which
+    neither the notebook nor its cookies can be reached; what it loads from elsewhere comes.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class LaunchForm(Widget, bundle="launch_form"):
     fields : list of dict
         As `nbrunner.jupyter.form.fields_of` gives them.
     values : dict
-        What the fields hold, of those that were changed.
+        What the fields hold; of one that is missing, its default.
     errors : dict of str to str
         What is wrong with a field; under ``""`` with all of it.
     code : str

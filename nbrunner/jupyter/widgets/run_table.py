@@ -30,7 +30,8 @@ class RunTable(Widget, bundle="run_table"):
         ``name``, ``label``, ``numeric``, ``sortable``.
     rows : list of dict
         ``key``, ``status``, ``cells`` (texts, one a column), ``done`` (from 0 to 1, or None),
-        ``actions`` (each with ``name``, ``label``, ``disabled``, ``hint``).
+        ``actions`` (each with ``name``, ``label``, ``disabled``, ``hint``), and ``code`` (what
+        the copy button of a row gives), where there is some.
     actions : list of dict
         Of the whole table.
     sort : str
