@@ -88,7 +88,7 @@ export function groupText({ step, bars }: Group, now: number): string {
   const cloned = bars.filter((bar) => bar.state === "cloned").length;
   const worked = bars.filter((bar) => bar.state !== "cloned");
   const parts = [`${bars.length} ${bars.length === 1 ? "task" : "tasks"}`];
-  for (const state of ["failed", "running"]) {
+  for (const state of ["failed", "stopped", "running"]) {
     const count = bars.filter((bar) => bar.state === state).length;
     if (count) parts.push(`${count} ${state}`);
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from traitlets import Bool, Float, Int
@@ -10,6 +11,7 @@ from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.status import STOPPED
 from nbrunner.timeline import TaskSpan
 
 
@@ -59,6 +61,8 @@ class Timeline(Widget, bundle="timeline"):
             return
         ended = self._running.status != "running"
         spans = self._running.timeline
+        if self._running.status in STOPPED:
+            spans = _ended_with_run(spans)
         version = self.version + 1
         changed = [
             number
@@ -92,3 +96,14 @@ class Timeline(Widget, bundle="timeline"):
         ]
         answer = {"id": asked.get("id"), "version": self.version, "bars": bars}
         self.send({"kind": wire.BARS, **answer})
+
+
+def _ended_with_run(spans: list[TaskSpan]) -> list[TaskSpan]:
+    """Return the spans of a run that was stopped: the last attempts were ended with it."""
+    latest = {(span.step, span.task_id): number for number, span in enumerate(spans)}
+    return [
+        replace(span, state="stopped")
+        if span.state == "failed" and latest[span.step, span.task_id] == number
+        else span
+        for number, span in enumerate(spans)
+    ]
