@@ -314,6 +314,16 @@ def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
     if failure is None:
         return FlowFailedError(f"{name}: {running.status}")
     if is_told:
-        return FlowFailedError(f"{name} failed: {visible(failure.headline)}")
-    said = visible(str(failure))
-    return FlowFailedError(f"{name} failed\n{said}\n(all of it: running.failure.traceback)")
+        said = f"{name} failed: {visible(failure.headline)}"
+    else:
+        said = f"{name} failed\n{visible(str(failure))}\n(all of it: running.failure.traceback)"
+    return FlowFailedError(f"{said}\n{_how_to_go_on(running)}".rstrip())
+
+
+def _how_to_go_on(running: ExecutingProcess) -> str:
+    if not isinstance(running, ExecutingRun):
+        return ""  # what spin has run once is run again
+    flow = running.record.get("flow", {})
+    if flow.get("cell"):
+        return "mended, it goes on where it failed: %%flowrun resume in place of %%flowrun"
+    return f"mended, it goes on where it failed: %flowrun {flow.get('file')} resume"

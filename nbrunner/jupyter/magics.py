@@ -76,7 +76,7 @@ class FlowMagics(Magics):
             chosen = self._to_stop([word.text for word in words])
         launching.stop(chosen)
         if not chosen:
-            print("nothing runs")  # noqa: T201
+            print(_nothing_to_stop())  # noqa: T201
 
     @needs_local_scope
     @no_var_expand
@@ -179,8 +179,7 @@ class FlowMagics(Magics):
         if len(names) > 1:
             raise BadValueError(f"%flowstop: expected one run or all, got {' '.join(names)}")
         if names == ["all"]:
-            every = [attach(directory.name) for directory in registry.directories()]
-            return [each for each in every if each.status == "running"]
+            return _all_running()
         if names:
             return [attach(names[0])]
         latest = self._latest
@@ -188,6 +187,20 @@ class FlowMagics(Magics):
 
 
 FlowMagics.flowrun.__doc__ = help_text()
+
+
+def _all_running() -> list[ExecutingProcess]:
+    every = [attach(directory.name) for directory in registry.directories()]
+    return [each for each in every if each.status == "running"]
+
+
+def _nothing_to_stop() -> str:
+    """Return what ``%flowstop`` says where the latest run of this kernel does not run."""
+    others = len(_all_running())
+    if not others:
+        return "nothing runs"
+    do = "run does" if others == 1 else "runs do"
+    return f"nothing of this kernel runs; of others {others:,} {do}: %flowstop all"
 
 
 def cleaned(config: FlowRun) -> str:

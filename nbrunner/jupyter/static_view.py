@@ -58,7 +58,8 @@ class Facts:
         record = running.record
         self.status = running.status
         self.label = LABELS[self.status]
-        self.name = running.pathspec or running.directory.name
+        flow = record.get("flow", {}).get("name", "")
+        self.name = running.pathspec or flow or running.directory.name
         self.elapsed = elapsed(running.elapsed_seconds, self.status)
         arguments = running.parameters
         self.said = [f"{k}={visible(str(v))}" for k, v in arguments.items() if k != "tags"]
@@ -81,7 +82,9 @@ def _logs(running: ExecutingProcess) -> list[Path]:
 
 
 def load_code(running: ExecutingProcess) -> str:
-    """Return the Python that gives the run again."""
+    """Return the Python that gives the run again: where it runs, that which takes it up."""
+    if running.status == "running":  # whoever reads this later learns so how it went on
+        return f"nbrunner.attach({running.pathspec or running.directory.name!r})"
     if running.pathspec is None or not isinstance(running, ExecutingRun):
         return ""  # what spin leaves behind is not among Metaflow's runs
     return f"metaflow.Run({running.pathspec!r})"
@@ -101,7 +104,7 @@ def as_text(facts: Facts) -> str:
             lines.append(f"+ {facts.lines_above:,} lines above")
         lines += map(visible, _aligned(facts.log))
     if facts.load:
-        lines.append(f"load it with {facts.load}")
+        lines.append(_how_to_load(facts))
     return "\n".join(lines)
 
 
@@ -127,11 +130,17 @@ def as_html(facts: Facts) -> str:
         )
     parts.append(_log_html(facts))
     if facts.load:
-        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text(facts.load)}</div>')
+        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text(_how_to_load(facts))}</div>')
     return (
         '<div style="border:1px solid rgba(128,128,128,0.4);border-radius:3px;padding:8px 10px;'
         f'max-width:100%;overflow:hidden">{"".join(parts)}</div>'
     )
+
+
+def _how_to_load(facts: Facts) -> str:
+    if facts.status == "running":
+        return f"it ran when this was written; how it went on tells {facts.load}"
+    return f"load it with {facts.load}"
 
 
 def _log_line(line: str, rename: Callable[[str], str]) -> tuple[str, str, str]:

@@ -159,10 +159,7 @@ class Soak:
         self.lab.execute(3, LASTS)
         self.lab.execute(0, "print('LASTING', running.pathspec)")
         lasting = self._printed(0, "LASTING")
-        self.lab.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-        )
-        self.lab.until(self.lab.is_idle, "the kernel")
+        self.lab.restart()
         self.lab.execute(0, BEGIN + AGAIN.replace("LASTING", repr(lasting)))
 
     def count(self) -> tuple[dict[str, float], Counter[str]]:

@@ -157,3 +157,29 @@ def test_stop_tells_how_far_it_went_and_continue_ends_the_cell_alone(lab):
     stopped = time.monotonic() - began
     print(f"continued in {continued:.2f} s, stopped in {stopped:.2f} s")
     assert max(continued, stopped) < ANSWERED_SECONDS
+
+
+def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_up(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, SLEEPS)
+    panel = lab.panel()
+    panel.until_status("running")
+    told = panel.locator.get_by_role("note").filter(has_text="kernel")
+    assert told.count() == 0
+    lab.restart()
+    lab.until(told.count, "what has become of the panel")
+    assert "%load_ext nbrunner and %flowruns" in told.inner_text()
+    stop = panel.button("Stop")
+    assert stop.get_attribute("aria-disabled") == "true"
+    stop.click(force=True)  # as a person would, who does not see that it is off
+    assert stop.inner_text() == "Stop", "nothing is waited for"
+    icons = "[...document.querySelectorAll('.nbrunner-panel.jupyter-widgets-disconnected')].map("
+    icons += "each => getComputedStyle(each, '::before').content)"
+    assert lab.page.evaluate(icons) == ["none"], "no broken link beside it"
+    lab.execute(0, LOAD)
+    lab.execute(2, "%flowstop")
+    said = lab.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output").inner_text()
+    assert said.strip() == "nothing of this kernel runs; of others 1 run does: %flowstop all"
+    lab.execute(2, "%flowstop all")
+    said = lab.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output").inner_text()
+    assert "stopped after SIGINT" in said

@@ -181,10 +181,7 @@ def test_a_run_of_an_earlier_kernel_is_found_and_stopped(lab):
             "        self.share", "        import time; time.sleep(600)\n        self.share"
         ),
     )
-    lab.page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-    )
-    lab.until(lab.is_idle, "the new kernel")
+    lab.restart()
     lab.execute(0, LOAD)
     lab.execute(2, "%flowruns")
     history = lab.page.get_by_role("region", name="Runs of all flows", exact=True)

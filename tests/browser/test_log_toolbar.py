@@ -194,6 +194,12 @@ def test_everything_in_the_log_is_reached_by_keyboard(lab, panel):
     press("Shift+Tab")
     press("Escape")
     lab.until(lambda: matches.inner_text() == "", "no search")
+    lab.page.keyboard.type("line 3")
+    press("Enter")  # goes to no match of what stood there before
+    lab.until(lambda: matches.inner_text().endswith(" matches"), "those of another search")
+    assert "of" not in matches.inner_text()
+    press("Escape")
+    lab.until(lambda: matches.inner_text() == "", "no search")
     for name in ("Follow", "Wrap lines"):
         press("Tab")
         assert lab.page.evaluate(focused) == name

@@ -184,10 +184,7 @@ def test_a_board_of_many_runs_draws_twenty_and_is_taken_up_after_a_restart(defin
         "what is not among them then",
     )
 
-    lab.page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
-    )
-    lab.until(lab.is_idle, "the new kernel")
+    lab.restart()
     lab.execute(0, LOAD)
     lab.execute(2, "from nbrunner import attach_sweep\nattach_sweep()")
     lab.until(lambda: told in board.inner_text(), "the same board")

@@ -126,6 +126,13 @@ class NotebookPage:
         if wait:
             self.until(lambda: "*" not in self.prompt(cell) and self.prompt(cell), f"cell {cell}")
 
+    def restart(self) -> None:
+        """Restart the kernel, and wait until the new one is there."""
+        self.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+        self.until(self.is_idle, "the new kernel")
+
     def prompt(self, cell: int) -> str:
         text = self.page.locator(".jp-CodeCell .jp-InputPrompt").nth(cell).inner_text()
         return text if re.search(r"[\d*]", text) else ""

@@ -90,6 +90,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(stream, "change", () => actions.set({ stream: stream.value }));
   let typing = 0;
   const ask = () => {
+    clearTimeout(typing);
     typing = 0;
     actions.set({ query: search.value, current: -1 });
   };
@@ -109,7 +110,8 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(next, "click", () => go(1));
   listen(search, "keydown", (event) => {
     const { key, shiftKey } = event as KeyboardEvent;
-    if (key === "Enter") go(shiftKey ? -1 : 1);
+    if (key === "Enter" && typing) ask(); // the matches are still those of what stood there
+    else if (key === "Enter") go(shiftKey ? -1 : 1);
     if (key === "Escape" && search.value) {
       search.value = "";
       ask();

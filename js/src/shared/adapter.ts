@@ -3,6 +3,7 @@
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { composure } from "./composure.ts";
 import { keepKeys } from "./keys.ts";
+import { whenOrphaned } from "./orphan.ts";
 import { placeOf, whenPlaced, whenReplaced } from "./place.ts";
 
 /** What a component gives: its element, and how to show new values. */
@@ -54,6 +55,7 @@ export function widget<Values extends object>(
         shown.standIn(el, model, view.signal);
       };
       keepKeys(el, view.signal);
+      whenOrphaned(el, view.signal);
       place(el, model, view.signal);
       if ([...all].some((each) => each.place)) whenPlaced(el, begin, view.signal);
       else begin();

@@ -1,6 +1,7 @@
 // Buttons that stand for what the kernel can do.
 
 import { arrange, html, keepingFocus } from "./dom.ts";
+import { isOrphan } from "./orphan.ts";
 
 // Longer than any answer takes that a front end can deliver while a cell runs.
 const PATIENCE_MS = 1500;
@@ -41,7 +42,7 @@ export class KernelButton {
   }
 
   get isOff(): boolean {
-    return this.state.disabled || this.isWaiting;
+    return this.state.disabled || this.isWaiting || isOrphan(this.element);
   }
 
   /** Show it as the model has it; `about` tells those who cannot see the row which one it is of. */

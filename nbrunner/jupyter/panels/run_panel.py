@@ -146,7 +146,7 @@ class RunPanel(Panel):
                 found.append(action("background", "Continue in background"))
             found.append(action("stop", "Stop", disabled=is_busy))
         elif status in ("failed", "stopped", "timeout", "lost") and _can_be_resumed(self.running):
-            found.append(action("resume", "Resume", disabled=is_busy))
+            found.append(action("resume", "Resume", is_busy, _resumed_with(self.running)))
         return found
 
     def own_picture(self) -> dict[str, str]:
@@ -225,6 +225,17 @@ def _has_id_early(running: ExecutingProcess) -> bool:
 
 def _can_be_resumed(running: ExecutingProcess) -> bool:
     return running.pathspec is not None and not isinstance(running, ExecutingTask)
+
+
+def _resumed_with(running: ExecutingProcess) -> str:
+    """Return what is said of the button: it knows nothing of what was edited meanwhile."""
+    cell = running.record.get("flow", {}).get("cell", "")
+    if not cell:
+        return "Goes on behind the last finished task, with the flow file as it is now."
+    return (
+        f"Goes on behind the last finished task, with the flow as it was in {cell}; "
+        "a mended cell goes on when it is run as %%flowrun resume."
+    )
 
 
 def _parameters(running: ExecutingProcess) -> list[list[str]]:
