@@ -29,6 +29,7 @@ from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import words_of
 from nbrunner.launch.environment import current_directory
+from nbrunner.launch.identities import goes_on
 from nbrunner.record import expiry, registry
 
 
@@ -206,7 +207,7 @@ def _nothing_to_stop() -> str:
 def cleaned(config: FlowRun) -> str:
     """Delete what is older, or more, than the configuration keeps; tell what that was."""
     runs = registry.runs_directory()
-    deleted = expiry.expire(runs, **expiry.KEEP.note())
+    deleted = expiry.expire(runs, goes_on, **expiry.KEEP.note())
     return (
         f"{len(deleted):,} records deleted; kept are {config.keep_days:g} days and "
         f"{config.keep_gigabytes:g} GB of them in {runs}"

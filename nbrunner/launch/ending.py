@@ -7,7 +7,7 @@ import contextlib
 import signal
 import time
 
-from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity, descendants, marked, session_of
 from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun

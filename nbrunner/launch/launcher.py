@@ -10,7 +10,6 @@ from typing import Protocol
 
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -115,18 +114,3 @@ class ColdLauncher:
                 output=log.fileno(),
             )
         return Started(process, "cold", self._why)
-
-
-def supervisor_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return who supervises a run by its record, whether or not it is still alive."""
-    return _recorded(directory, "supervisor")
-
-
-def run_process_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return the run process by the record, whether or not it is still alive."""
-    return _recorded(directory, "run")
-
-
-def _recorded(directory: RunDirectory, role: str) -> ProcessIdentity | None:
-    facts = (directory.read(rundir.SUPERVISOR) or {}).get(role)
-    return ProcessIdentity(facts["pid"], facts["started"]) if facts else None

@@ -235,10 +235,11 @@ def finish(directory: RunDirectory) -> None:
     if directory.exists(rundir.DISCARD):
         directory.delete()
     else:
+        from nbrunner.launch.identities import goes_on
         from nbrunner.record.expiry import expire_if_due
 
         keep = (directory.read(rundir.RECORD) or {}).get("keep", {})
-        expire_if_due(directory.path.parent, keep)
+        expire_if_due(directory.path.parent, goes_on, keep)
 
 
 def main() -> NoReturn:

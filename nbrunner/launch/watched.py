@@ -7,7 +7,7 @@ import contextlib
 import time
 
 from nbrunner.launch.children import ended
-from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory

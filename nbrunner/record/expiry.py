@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,11 @@ _OF_A_RUN = frozenset(
     | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
 )
 
-# A run without an exit record is alive or was lost; only time tells them apart here.
+# A run without an exit record that no living process is known of was lost, or its supervisor
+# has not said yet who it is; time tells them apart.
 _LOST_AFTER_SECONDS = DAY_SECONDS
+
+GoesOn = Callable[[RunDirectory], bool]
 
 
 @dataclass
@@ -60,7 +64,10 @@ KEEP = Keep()
 
 
 def expire_if_due(
-    runs: Path, keep: dict[str, Any], interval_seconds: float = INTERVAL_SECONDS
+    runs: Path,
+    goes_on: GoesOn,
+    keep: dict[str, Any],
+    interval_seconds: float = INTERVAL_SECONDS,
 ) -> list[str]:
     """Expire unless that was done in the last minutes; return the names deleted."""
     stamp = runs / _STAMP
@@ -70,21 +77,27 @@ def expire_if_due(
     except FileNotFoundError:
         pass
     stamp.touch()
-    return expire(runs, just_ended_seconds=JUST_ENDED_SECONDS, **keep)
+    return expire(runs, goes_on, just_ended_seconds=JUST_ENDED_SECONDS, **keep)
 
 
 def expire(
     runs: Path,
+    goes_on: GoesOn,
     max_age_seconds: float = MAX_AGE_SECONDS,
     max_total_bytes: int = MAX_TOTAL_BYTES,
     just_ended_seconds: float = 0.0,
 ) -> list[str]:
     """Delete ended runs that are too old, and the oldest while all ended are too large.
 
+    A run that goes on stays, however long it has written nothing.
+
     Parameters
     ----------
     runs : Path
         The folder that holds one directory a run.
+    goes_on : callable
+        Tells, of the directory of a run without an exit record, whether a process of it is
+        alive; see `nbrunner.launch.identities.goes_on`.
     max_age_seconds : float
         How long after its last write a directory is kept.
     max_total_bytes : int
@@ -105,7 +118,8 @@ def expire(
     for entry in _directories(runs):
         directory = RunDirectory(entry)
         size, written = _size_and_age(entry)
-        if directory.exists(rundir.EXIT) or now - written > _LOST_AFTER_SECONDS:
+        lost = now - written > _LOST_AFTER_SECONDS and not goes_on(directory)
+        if lost or directory.exists(rundir.EXIT):
             ended.append((written, size, directory))
             total += size
     deleted = []

@@ -13,7 +13,7 @@ from support.offspring import CHILDFLOW, Offspring, lives, processes_of
 from support.waiting import async_until, whole
 
 from nbrunner import Runner, RunStartError, attach
-from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.record import registry
 
 WAITFLOW = """\

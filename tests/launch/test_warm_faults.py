@@ -14,7 +14,7 @@ from support.offspring import lives, processes_of
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
-from nbrunner.launch.launcher import run_process_of, supervisor_of
+from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.warm import LAUNCHER
 
 pytestmark = pytest.mark.slow

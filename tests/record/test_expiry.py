@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
+from nbrunner.launch.identities import goes_on, supervisor_of
 from nbrunner.record import expiry, registry, rundir
-from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire, expire_if_due
+from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire_if_due
 
 
 @pytest.fixture
@@ -30,6 +34,10 @@ def record(runs, age_days=0.0, size=1000, ended=True, content=b"{}"):
         (folder / rundir.EXIT).write_text("{}")
     age(folder, age_days)
     return folder
+
+
+def expire(runs, **limits):
+    return expiry.expire(runs, goes_on, **limits)
 
 
 def age(folder, days):
@@ -60,7 +68,7 @@ def test_a_large_log_of_a_living_run_costs_no_other_its_record(runs):
 def test_a_run_that_has_just_ended_is_not_deleted_for_its_size(runs):
     earlier, _just_ended = record(runs, age_days=0.01), record(runs, size=1_000_000)
     keep = {"max_age_seconds": DAY_SECONDS, "max_total_bytes": 100_000}
-    assert expire_if_due(runs, keep) == [earlier.name]
+    assert expire_if_due(runs, goes_on, keep) == [earlier.name]
     assert len(expire(runs, **keep)) == 1, "but where somebody asks for it"
 
 
@@ -68,6 +76,32 @@ def test_living_runs_stay_however_old_their_last_word(runs):
     record(runs, age_days=0.9, ended=False)
     lost = record(runs, age_days=40, ended=False)
     assert expire(runs, max_age_seconds=0.5 * DAY_SECONDS) == [lost.name]
+
+
+@pytest.mark.parametrize("killed", [(), (supervisor_of,)])
+def test_a_run_that_goes_on_stays_however_long_it_is_quiet(write_flow, private_state, killed):
+    async def main():
+        runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
+        running = await runner.async_run(seconds=600)
+        for who in killed:
+            psutil.Process(who(running.directory).pid).kill()
+        age(running.directory.path, days=40)
+        deleted = expire(private_state / "runs", max_total_bytes=0)
+        status = running.status
+        await running.async_stop()
+        return running, deleted, status
+
+    running, deleted, status = asyncio.run(main())
+    assert (deleted, status) == ([], "running")
+    assert expire(private_state / "runs", max_total_bytes=0) == [running.directory.name]
+
+
+def test_a_run_whose_processes_are_all_gone_is_lost(runs):
+    gone = {"pid": os.getpid(), "started": "in another life"}
+    lost = record(runs, ended=False)
+    (lost / rundir.SUPERVISOR).write_text(json.dumps({"supervisor": gone, "run": gone}))
+    age(lost, days=2)
+    assert expire(runs, max_age_seconds=DAY_SECONDS) == [lost.name]
 
 
 def test_a_run_that_is_just_starting_stays(runs):
