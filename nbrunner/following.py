@@ -6,8 +6,8 @@ import contextlib
 import threading
 from pathlib import Path
 
-from nbrunner.progress import Progress, ProgressTracker
-from nbrunner.record.rundir import Json
+from nbrunner.progress import Progress, ProgressTracker, announced
+from nbrunner.record.rundir import ATTRIBUTES, Json
 from nbrunner.timeline import TaskSpan, Timeline
 
 
@@ -23,7 +23,7 @@ class ProgressFollower:
     """
 
     # What tells of progress stands behind a task's bracket; all else is not even decoded.
-    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ")
+    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ", b" Workflow starting ")
 
     def __init__(self, log: Path, record: Json) -> None:
         self._log = log
@@ -32,6 +32,7 @@ class ProgressFollower:
         self._lock = threading.Lock()
         self._tracker = self.new_tracker()
         self._timeline = Timeline(float(record.get("started", 0)))
+        self._announced: str | None = None
 
     def new_tracker(self) -> ProgressTracker:
         return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
@@ -73,5 +74,22 @@ class ProgressFollower:
             return
         for line in data.split(b"\n"):
             if any(needle in line for needle in self._NEEDLES):
-                for event in self._tracker.feed(line.decode("utf-8", "replace")):
-                    self._timeline.feed(event)
+                self._feed_line(line.decode("utf-8", "replace"))
+
+    def _feed_line(self, line: str) -> None:
+        if self._announced is None:
+            self._announced = announced(line)
+        for event in self._tracker.feed(line):
+            if self._announced:
+                self._tell_zone(self._announced)
+                self._announced = ""  # once is enough
+            self._timeline.feed(event)
+
+    def _tell_zone(self, when: str) -> None:
+        """Tell the timeline the run's time zone.
+
+        Metaflow writes the attributes right behind the line that announces the run. The first
+        task may come much later: it waits in a queue, or its environment is made first.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self._timeline.announce(when, (self._log.parent / ATTRIBUTES).stat().st_mtime)

@@ -34,6 +34,9 @@ STATES: Mapping[str, TaskState] = {
 }
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 
+# Printed once the run has its id, before it has any task; of a spin there is no such line.
+_ANNOUNCED = re.compile(rf"({_WHEN.pattern}) Workflow starting \(run-id ")
+
 # Tasks are cloned by several threads, and their lines may run into each other: what is
 # cloned is told behind these words, wherever they stand.
 _CLONED = re.compile(
@@ -81,6 +84,14 @@ def parse_line(line: str) -> LogLine | None:
         None if pid is None else int(pid),
         match["text"],
     )
+
+
+def announced(line: str) -> str | None:
+    """Return when, in local time of the run process, it says that it starts; mostly None."""
+    if "Workflow starting" not in line:
+        return None
+    found = _ANNOUNCED.search(_ANSI.sub("", line))
+    return found[1] if found else None
 
 
 @dataclass(frozen=True)

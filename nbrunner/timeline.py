@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -57,6 +58,19 @@ class Timeline:
         self._spans: list[TaskSpan] = []
         self._latest: dict[tuple[str, str], int] = {}
 
+    def announce(self, when: str, at: float) -> None:
+        """Take in a moment that is known in both times: this tells the time zone.
+
+        Parameters
+        ----------
+        when : str
+            Local time of the run process.
+        at : float
+            The same moment, within minutes, in seconds since the epoch.
+        """
+        seconds = datetime.fromisoformat(when).timestamp() - at
+        self._zone = round(seconds / _ZONE_STEP_SECONDS) * _ZONE_STEP_SECONDS
+
     def feed(self, event: RunEvent) -> None:
         """Take in one event."""
         if event.kind != "task" or not event.when:
@@ -93,11 +107,13 @@ class Timeline:
     def _seconds(self, when: str) -> float:
         """Return the seconds from the start of the run to a local time of its process.
 
-        Its time zone need not be ours. But its first words come within minutes.
+        Its time zone need not be ours. Where nothing else has told it the first task does:
+        it begins after the run has, but within the quarter of an hour that zones differ by.
         """
         seconds = datetime.fromisoformat(when).timestamp() - self._started
         if self._zone is None:
-            self._zone = round(seconds / _ZONE_STEP_SECONDS) * _ZONE_STEP_SECONDS
+            # The words have milliseconds, cut off: they may be a little early.
+            self._zone = math.floor((seconds + 1) / _ZONE_STEP_SECONDS) * _ZONE_STEP_SECONDS
         return round(max(0.0, seconds - self._zone), 3)  # the precision of the words
 
 

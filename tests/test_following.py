@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from nbrunner import Failure, RunEvent, Runner, StepProgress
 from nbrunner.failure import SourceLine, failure_of_task, user_lines
 from nbrunner.following import ProgressFollower
 from nbrunner.progress import ProgressTracker
+from nbrunner.record import rundir
 
 pytestmark = pytest.mark.slow
 
@@ -296,6 +299,37 @@ def test_progress_is_exact_wherever_the_log_is_cut_when_it_is_read(tmp_path):
                 file.write(data[at : at + step])
                 follower.snapshot(ended=False)
         assert follower.snapshot(ended=True).steps["start"].done == 1
+
+
+@pytest.mark.parametrize("hours", [-9.5, 0, 5.75])
+@pytest.mark.parametrize("queued", [0.5, 660.0, 4000.0])
+def test_the_first_task_may_begin_long_after_the_run(tmp_path, hours, queued):
+    """In a queue, or while its environment is made; in whatever time zone the run is."""
+    log = tmp_path / "stdout.log"
+    started = datetime(2026, 11, 23, 12)
+    named = started + timedelta(seconds=1000)  # until then packages were resolved
+
+    def line(after, text):
+        when = named + timedelta(seconds=after, hours=hours)
+        return f"{when.isoformat(' ', 'milliseconds')} {text}\n"
+
+    follower = ProgressFollower(log, {"started": started.timestamp()})
+    log.write_text(line(0, "Workflow starting (run-id 17), see it in the UI at https://ui/17"))
+    assert follower.spans(ended=False) == [], "looked at before the attributes are there"
+    (tmp_path / rundir.ATTRIBUTES).touch()
+    os.utime(tmp_path / rundir.ATTRIBUTES, (named.timestamp() + 2,) * 2)
+    with open(log, "a") as file:
+        file.write(line(queued, "[17/start/1 (pid 9)] Task is starting."))
+        file.write(line(queued + 60, "[17/start/1 (pid 9)] Task finished successfully."))
+    (span,) = follower.spans(ended=True)
+    assert (span.start, span.end) == (1000 + queued, 1060 + queued)
+
+
+def test_the_timeline_of_a_run_in_another_time_zone(write_flow):
+    flow = write_flow("foreachflow")
+    running = Runner(flow, show_output=False, pylint=False, env={"TZ": "Asia/Kolkata"}).run()
+    ends = [span.end for span in running.timeline]
+    assert 0 < running.timeline[0].start < max(ends) <= running.elapsed_seconds
 
 
 CLONING = "Cloning previously run task 16/"

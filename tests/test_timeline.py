@@ -64,6 +64,22 @@ def test_a_run_in_another_time_zone_starts_at_the_same_moment(hours):
     assert timeline.spans() == [TaskSpan("start", "1", "done", 1.25, 3.5)]
 
 
+@pytest.mark.parametrize("delay", [0.0, 449.0, 451.0, 600.0, 898.0])
+@pytest.mark.parametrize("hours", [-9.5, 0, 1])
+def test_a_first_task_that_comes_late_is_late(hours, delay):
+    timeline = timeline_of(
+        line(delay, "start/1", "Task is starting."),
+        line(delay + 60, "start/1", "Task finished successfully."),
+        started=STARTED + timedelta(hours=hours),
+    )
+    assert timeline.spans() == [TaskSpan("start", "1", "done", delay, delay + 60)]
+
+
+def test_words_that_are_a_little_early_for_their_precision_are_not_a_zone_away():
+    timeline = timeline_of(line(-0.001, "start/1", "Task is starting."))
+    assert timeline.spans() == [TaskSpan("start", "1", "running", 0.0)]
+
+
 def test_clones_are_marks_without_a_duration():
     timeline = timeline_of(
         f"{STARTED:%Y-%m-%d %H:%M:%S}.700 [18/start/2] Cloning previously run task 17/start/1"
