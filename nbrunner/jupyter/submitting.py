@@ -25,13 +25,19 @@ class InTurn:
 
     def __call__(self, work: Work) -> None:
         self._works.append(work)
+        self._serve()
+
+    def _serve(self) -> None:
         # Asked again after letting go: work may have come in between.
         while self._works and self._at_it.acquire(blocking=False):
             try:
                 while self._works:
                     self._works.popleft()()
-            finally:
+            except BaseException:
                 self._at_it.release()
+                self._serve()  # what others have submitted is none the worse for it
+                raise
+            self._at_it.release()
 
 
 class Aside:
@@ -58,6 +64,9 @@ class Aside:
             if self._busy:
                 return
             self._busy = True
+        self._start()
+
+    def _start(self) -> None:
         target = no_cells_context().run
         threading.Thread(target=target, args=(self._serve,), name=self._name, daemon=True).start()
 
@@ -71,6 +80,5 @@ class Aside:
             try:
                 work()
             except BaseException:
-                with self._lock:
-                    self._busy = False
+                self._start()  # what others have submitted is none the worse for it
                 raise
