@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbrunner import client
+from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
@@ -188,13 +190,20 @@ class History:
         return namespace in client.tags_of(pathspec)
 
     def _run(self, pathspec: str, records: dict[str, str]) -> PastRun:
+        record = records.get(pathspec, "")
         found = self._stored.get(pathspec)
-        if found is None:
-            record = records.get(pathspec)
-            found = _recorded_run(pathspec, record) if record else _stored_run(pathspec)
+        if found is None or found.recorded != record:  # the record may be deleted since
+            found = _read(pathspec, record)
             if found.status not in ("running", "unfinished"):
                 self._stored[pathspec] = found
         return found
+
+
+def _read(pathspec: str, record: str) -> PastRun:
+    if record:
+        with contextlib.suppress(RunNotFoundError):  # it is deleted just now
+            return _recorded_run(pathspec, record)
+    return _stored_run(pathspec)
 
 
 def _recorded_run(pathspec: str, record: str) -> PastRun:

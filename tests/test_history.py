@@ -101,6 +101,25 @@ def test_what_spin_has_run_is_told_apart(flow_file):
     assert [each.pathspec for each in History().page(query="spin").runs] == [spun.pathspec]
 
 
+def test_a_run_whose_record_is_deleted_is_told_by_metaflow(flow_file, monkeypatch):
+    runner = Runner(flow_file, show_output=False, pylint=False)
+    first, second = runner.run(fail=True), runner.run(fail=False)
+    history = History("FailFlow")
+    assert [bool(run.recorded) for run in history.page().runs] == [True, True]
+    first.directory.delete()
+    runs = history.page().runs
+    assert [(run.status, bool(run.recorded)) for run in runs] == [
+        ("successful", True),
+        ("failed", False),
+    ]
+    assert runs[1].parameters == {"fail": True}
+    records = history._records()
+    runner.cleanup()  # by somebody else, just after the records were listed
+    monkeypatch.setattr(history, "_records", lambda: records)
+    (run,) = [run for run in history.page().runs if run.pathspec == second.pathspec]
+    assert run.status == "successful"
+
+
 def test_a_running_run_is_seen_to_end(write_flow):
     import asyncio
 

@@ -68,6 +68,56 @@ def test_what_spin_has_run_says_so_and_cannot_be_resumed(plain):
     assert plain.execute(code).checked().stdout == "[['open'], ['open', 'resume']]\n"
 
 
+PANEL = """\
+import threading
+from nbrunner.jupyter.panels import HistoryPanel
+
+def loaded():
+    done = threading.Event()
+    panel._aside(done.set)  # behind what was asked for
+    assert done.wait(60)
+
+def shown():
+    loaded()
+    loads = [row["code"].splitlines()[-1] for row in panel.table.rows]
+    return [row["status"] for row in panel.table.rows], loads, panel.table.loading
+
+panel = HistoryPanel("AddFlow")
+before = shown()
+"""
+
+
+def test_runs_whose_records_are_deleted_meanwhile_are_shown_by_metaflow(plain):
+    plain.execute(add("run --b 1")).checked()
+    plain.execute(PANEL).checked()
+    assert plain.execute("print(len(panel.table.rows), before[2])").stdout == "1 False\n"
+    plain.execute("running.runner.cleanup()").checked()
+    key = "panel.table.rows[0]['key']"
+    plain.execute(f"panel._act('open', {key})\nloaded()").checked()
+    of = "print([type(each).__name__ for each in panel._below.children], panel.table.error)"
+    assert plain.execute(of).checked().stdout == "['StoredPanel'] \n"
+    plain.execute("panel._act('refresh', '')").checked()
+    assert plain.execute("print(shown() == before)").checked().stdout == "True\n"
+    assert plain.execute("print(panel._page.runs[0].recorded == '')").checked().stdout == "True\n"
+
+
+def test_what_goes_wrong_while_a_page_is_read_or_shown_is_told_in_the_panel(plain):
+    plain.execute(add("run --b 1")).checked()
+    plain.execute(PANEL).checked()
+    for name in ("read", "_row"):
+        code = (
+            f"def broken(*given): raise OSError('no {name}')\n"
+            f"panel.{name} = broken\n"
+            "panel._act('refresh', '')\n"
+            "loaded()\n"
+            f"del panel.{name}\n"
+            "print(panel.table.error, panel.table.loading, len(panel.table.rows))"
+        )
+        done = plain.execute(code).checked()
+        assert done.stdout == f"OSError: no {name} False 1\n"
+        assert "Traceback" not in done.stderr
+
+
 def test_an_earlier_run_is_attached_and_resumed(plain):
     wrong = add("--no-raise-error run --b 1")
     plain.execute(wrong.replace("        pass", "        1 / 0")).checked()

@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from nbrunner import client
-from nbrunner.errors import NbrunnerError, RunNotFoundError
+from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PAGE_SIZE, STATUSES, History, Page, PastRun
 from nbrunner.jupyter.code import code_of
@@ -81,21 +82,18 @@ class HistoryPanel(Panel):
         self.table.loading = True
         try:
             self._page = self.read()
-            error = ""
-        except Exception as failure:  # of Metaflow or of a service; shown where it was asked for
-            error = f"{type(failure).__name__}: {failure}"
-        if number == self._asked:
-            self._show(error)
-            self.refresh_picture()
-            self._watch()
+            if number == self._asked:
+                self._show()
+                self.refresh_picture()
+                self._watch()
+        except Exception as failure:  # of Metaflow or of a service
+            if number == self._asked:
+                self._show_error(failure)
 
     def _watch(self) -> None:
         """Read the page again once a run on it that goes on has ended."""
-        living = []
-        for run in self._page.runs:
-            if run.status == "running" and run.recorded:
-                with contextlib.suppress(RunNotFoundError):  # its record is deleted just now
-                    living.append(attach(run.recorded))
+        shown = (_attached(run) for run in self._page.runs if run.status == "running")
+        living = [running for running in shown if running is not None]
         if self._watching is not None:
             self._watching.cancel()
         self._watching = FEED.start(self._until_one_ends(living))
@@ -135,12 +133,19 @@ class HistoryPanel(Panel):
             self.table.rows = [self._row(run) for run in self._page.runs]
             self.table.summary = f"searched {seen:,} of {total:,} runs"
 
-    def _show(self, error: str = "") -> None:
+    def _show(self) -> None:
         with self.table.hold_sync():
             self.table.rows = [self._row(run) for run in self._page.runs]
             self.table.pages = self._page.pages
-            self.table.error = error
+            self.table.error = ""
             self.table.actions = [action("refresh", "Refresh")]
+            self.table.summary = ""
+            self.table.loading = False
+
+    def _show_error(self, failure: Exception) -> None:
+        """Show what went wrong where it was asked for, above the rows as they were."""
+        with self.table.hold_sync():
+            self.table.error = f"{type(failure).__name__}: {failure}"
             self.table.summary = ""
             self.table.loading = False
 
@@ -176,7 +181,8 @@ class HistoryPanel(Panel):
 
     async def _stop(self, run: PastRun) -> None:
         try:
-            await attach(run.recorded).async_stop()
+            if (running := _attached(run)) is not None:
+                await running.async_stop()
         finally:
             self._refresh()
 
@@ -191,13 +197,16 @@ class HistoryPanel(Panel):
             else:
                 self.close_below(part)
             self._show()
-        except NbrunnerError as error:
-            self._show(str(error))
+        except Exception as failure:  # of Metaflow or of a service
+            self._show_error(failure)
 
     def _made(self, what: str, run: PastRun) -> Any:
+        running = _attached(run)
+        if running is None:
+            run = replace(run, recorded="")
         if what == "resume":
             return ResumeBar(run, self._flows, on_start=self._show_resumed)
-        return RunPanel(attach(run.recorded)) if run.recorded else StoredPanel(run)
+        return StoredPanel(run) if running is None else RunPanel(running)
 
     def _show_resumed(self, running: ExecutingProcess) -> None:
         """Show the run that resumed one of these, and find it among the others."""
@@ -213,12 +222,21 @@ class HistoryPanel(Panel):
         return history_picture(self.flow, self._page)
 
 
+def _attached(run: PastRun) -> ExecutingProcess | None:
+    """Return the handle of a run; None where nbrunner has no record of it, or no longer."""
+    if run.recorded:
+        with contextlib.suppress(RunNotFoundError):
+            return attach(run.recorded)
+    return None
+
+
 def _code(run: PastRun) -> str:
     """Return what starts a run again, or at least loads it."""
     load = f"run = metaflow.Run({run.pathspec!r})"
-    if not run.recorded:
+    running = _attached(run)
+    if running is None:
         return load
-    code = code_of(attach(run.recorded))
+    code = code_of(running)
     return "\n\n".join(part for part in (code["magic"], code["python"], load) if part)
 
 
