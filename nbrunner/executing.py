@@ -111,7 +111,7 @@ class ExecutingProcess:
 
     @property
     def cold_reason(self) -> str:
-        """Why the run was started cold, empty if it was not."""
+        """Why the run was started cold; empty if it was not, and where nobody has noted it."""
         return str((self.directory.read(rundir.START) or {}).get("why", ""))
 
     def __repr__(self) -> str:

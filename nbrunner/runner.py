@@ -34,7 +34,7 @@ from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir
 from nbrunner.record.expiry import KEEP
-from nbrunner.record.rundir import Json
+from nbrunner.record.rundir import Json, ReservedFile
 
 _E = TypeVar("_E", bound=ExecutingProcess)
 
@@ -297,6 +297,8 @@ class Runner:
                 | {"command": command, **self.settings, "user": user_of(environment)}
                 | {"started": time.time(), "keep": KEEP.note()},
             )
+            for name in rundir.RESERVED:
+                ReservedFile(directory, name)
             environment[ending.MARKER] = str(directory.path)
             started = await LAUNCHER.start_run(directory, environment, self.flow_file)
         except BaseException as error:
@@ -307,7 +309,9 @@ class Runner:
                     f"{flow.name} could not be started: {error}; {where}"
                 ) from error
             raise
-        directory.write(rundir.START, {"way": started.way, "why": started.why})
+        with contextlib.suppress(OSError):  # it only tells how the run was started
+            told = {"way": started.way, "why": started.why}
+            ReservedFile(directory, rundir.START).publish(told)
         handle = kind(directory, self, started.process)
         self._started.append(handle)
         return handle

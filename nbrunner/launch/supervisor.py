@@ -60,7 +60,7 @@ class Supervisor:
         error = self._start()
         if error is None:
             self._wait_for_run()
-            self._clear_away()
+        self._clear_away()
         exit_file.publish(self._exit_record(error))
 
     def _start(self) -> str | None:
@@ -70,7 +70,17 @@ class Supervisor:
             self.run_pid = start_process(self.directory, record)
         except OSError as error:
             return f"{type(error).__name__}: {error}"
-        self.directory.write(rundir.SUPERVISOR, self._identities())
+        return self._say_who()
+
+    def _say_who(self) -> str | None:
+        """Write down who supervises and who runs; return why that cannot be, or None.
+
+        A run that nobody else can tell to be alive would be lost to all but its starter.
+        """
+        try:
+            ReservedFile(self.directory, rundir.SUPERVISOR).publish(self._identities())
+        except OSError as error:
+            return f"its processes cannot be written down: {type(error).__name__}: {error}"
         return None
 
     def _identities(self) -> Json:
@@ -111,7 +121,7 @@ class Supervisor:
                 self._note(signal.SIGINT)
 
     def _clear_away(self) -> None:
-        """End what a stopped, killed or failed run left below it.
+        """End what a stopped, killed or failed run left below it, or one that cannot be kept.
 
         After a run that ended well nothing is touched: a daemon that a step left behind
         on purpose lives on, as it does on the command line.

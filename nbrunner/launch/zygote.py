@@ -210,9 +210,9 @@ class WarmSupervisor(Supervisor):
                 self._leave()
                 return self._program(for_run)
             server = os.fork()
-        except OSError as error:
+        except OSError as refusal:
             if self.run_pid is None:
-                exit_file.publish(self._exit_record(f"{type(error).__name__}: {error}"))
+                exit_file.publish(self._exit_record(f"{type(refusal).__name__}: {refusal}"))
                 os._exit(1)
             # Without a server the run starts its tasks itself.
         if server == 0:
@@ -224,13 +224,14 @@ class WarmSupervisor(Supervisor):
         with contextlib.suppress(PermissionError, ProcessLookupError):
             # The child does so too: whoever comes first, a stop finds the group.
             os.setpgid(self.run_pid, self.run_pid)
-        self.directory.write(rundir.SUPERVISOR, self._identities())
-        self._wait_for_run()
+        error = self._say_who()
+        if error is None:
+            self._wait_for_run()
         if server is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(server, signal.SIGKILL)  # it has nobody left to serve
         self._clear_away()
-        exit_file.publish(self._exit_record(None))
+        exit_file.publish(self._exit_record(error))
         finish(self.directory)
         os._exit(0)
 

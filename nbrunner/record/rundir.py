@@ -43,6 +43,9 @@ SHARED_ID = "shared-id"
 STOPPING = "stopping.json"
 EXIT = "exit.json"
 
+# What is written when the run goes on already, and its output may have filled the disk.
+RESERVED = (START, SUPERVISOR, EXIT)
+
 Stream = Literal["stdout", "stderr"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
@@ -169,13 +172,21 @@ def _reserved(name: str) -> str:
 class ReservedFile:
     """A small file whose disk space is taken in advance.
 
-    The exit record must be written when the run's own output has filled the disk.
+    The exit record must be written when the run's own output has filled the disk. Whoever
+    starts a run reserves its files; made again, by the supervisor say, it is the same file.
+
+    Raises
+    ------
+    OSError
+        There is no room for it.
     """
 
     def __init__(self, directory: RunDirectory, name: str, size_bytes: int = 4096) -> None:
         self._temporary = directory.path / _reserved(name)
         self._final = directory.path / name
-        self._temporary.write_bytes(b" " * size_bytes)
+        # Not written once more: that would give its space away first.
+        if not self._temporary.is_file() or self._temporary.stat().st_size < size_bytes:
+            self._temporary.write_bytes(b" " * size_bytes)
 
     def publish(self, content: Json) -> None:
         """Put the content in place; the rest of the reserved space stays blank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -10,12 +11,17 @@ import time
 
 import platformdirs
 import pytest
+from support.flows import FLOWS
+from support.waiting import async_until
 
 from nbrunner import Runner, attach, attach_sweep, sweep
 from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
+from nbrunner.launch.identities import supervisor_of
+from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import registry, rundir, sweeps
 from nbrunner.record.expiry import DAY_SECONDS
+from nbrunner.runner import begin, until_named
 
 pytestmark = pytest.mark.slow
 
@@ -62,12 +68,75 @@ def test_one_that_is_read_only_is_named_with_its_remedy(disk, runner, tmp_path, 
     assert runner.run(seconds=0).status == "successful"
 
 
-def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(disk, runner):
-    done = sweep(runner, {"seconds": [0]})
+def fill(disk):
     filler = disk / "filler"
     with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         while True:
             file.write(b"x" * 4096)
+    return filler
+
+
+def before_the_start(monkeypatch, what):
+    """Have something done with a run's directory right before its supervisor is started."""
+    start = LAUNCHER.start_run
+
+    async def start_run(directory, environment, flow_file):
+        what(directory.path)
+        return await start(directory, environment, flow_file)
+
+    monkeypatch.setattr(LAUNCHER, "start_run", start_run)
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_one_that_is_full_as_a_run_starts_loses_neither_run_nor_handle(
+    disk, write_flow, tmp_path, monkeypatch, warm
+):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    before_the_start(monkeypatch, lambda path: fill(disk))
+    os.mkfifo(tmp_path / "gate")
+    gate = f"import sys\nif 'run' in sys.argv:\n    open({str(tmp_path / 'gate')!r}).close()\n"
+    flow = write_flow("slowflow.py", gate + FLOWS["slowflow"])
+
+    async def main():
+        runner = Runner(flow, show_output=False, pylint=False)
+        running = await begin(runner, "run", {"seconds": 0})
+        await async_until(lambda: supervisor_of(running.directory), "the supervisor")
+        (disk / "filler").unlink()
+        with open(tmp_path / "gate", "w"):
+            await until_named(runner, running)
+        return await running
+
+    running = asyncio.run(main())
+    assert running.status == "successful"
+    assert running.warm == (warm == "1"), running.cold_reason
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_how_a_run_was_started_need_not_be_known(runner, monkeypatch, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    before_the_start(monkeypatch, lambda path: unwritable(path, rundir.START))
+    running = runner.run(seconds=0)
+    assert (running.status, running.warm, running.cold_reason) == ("successful", False, "")
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_a_run_whose_processes_cannot_be_written_down_is_ended(runner, monkeypatch, warm):
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    before_the_start(monkeypatch, lambda path: unwritable(path, rundir.SUPERVISOR))
+    said = "SlowFlow could not be started: its processes cannot be written down: IsADirectoryErr"
+    with pytest.raises(RunStartError, match=said):
+        runner.run(seconds=600)
+
+
+def unwritable(path, name):
+    """Put a folder where the file is written; permissions would not hinder root."""
+    (path / f".{name}.reserved").unlink()
+    (path / f".{name}.reserved").mkdir()
+
+
+def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(disk, runner):
+    done = sweep(runner, {"seconds": [0]})
+    filler = fill(disk)
     with pytest.raises(StateError, match=r"no sweep can be recorded in .*No space left"):
         sweep(runner, {"seconds": [0]})
     with pytest.raises(RunStartError, match=r"No space left .*; its record would be in .*disk"):
