@@ -8,12 +8,13 @@
     │   │   └── RunNotFoundError    also a LookupError
     │   ├── BadTypeError        also a TypeError: a value of the wrong type
     │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file there
-    │   ├── FlowLoadError       the flow file raised while it was being read
+    │   ├── FlowLoadError       also a RuntimeError: the flow file raised while it was being read
     │   │   ├── FlowSyntaxError     also a SyntaxError
     │   │   └── FlowImportError     also an ImportError
     │   ├── NoEventLoopError    also a RuntimeError: nothing is there to go on meanwhile
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
+    │   └── SharedIdError       Metaflow gave two runs one id; both were ended
     ├── FlowFailedError         also a RuntimeError: the run of a cell failed
     ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
     └── StateError              also a RuntimeError: the state directory cannot be used
@@ -93,6 +94,13 @@ class RunStartError(NbrunnerError, RuntimeError):
     def __init__(self, message: str, returncode: int | None = None) -> None:
         super().__init__(message)
         self.returncode = returncode
+
+
+class SharedIdError(RunStartError):
+    """Metaflow gave a run the id of another one; both were ended.
+
+    A Runner then starts the run again; a cell or a form says so, and leaves that to its user.
+    """
 
 
 class FlowFailedError(NbrunnerError, RuntimeError):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import RunStartError
+from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
@@ -28,7 +28,6 @@ from nbrunner.launch.environment import (
     user_of,
 )
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
-from nbrunner.launch.sharedids import SharedIdError
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
@@ -220,29 +219,36 @@ class Runner:
             self._started.remove(handle)
 
     def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
-        show = self.show_output
-
         async def start_and_wait(output: Output) -> _E:
-            handle = await self._launch(kind, subcommand, arguments)
-            try:
-                async with asyncio.TaskGroup() as group:
-                    if show:
-                        for stream in rundir.STREAMS:
-                            group.create_task(_show(handle, stream, output))
-                    await until_started(handle.watched, self.file_read_timeout)
-                    await handle.watched.until_over()
+            while True:
+                handle = await self._launch(kind, subcommand, arguments)
+                try:
+                    await self._shown_to_its_end(handle, output)
+                except SharedIdError:  # see _until_started
+                    continue
                 return handle
-            except BaseExceptionGroup as errors:
-                wrong = errors.exceptions[0]
-            except asyncio.CancelledError:  # the caller was interrupted
-                await ending.end(handle.watched, StopRequest())
-                raise
-            if isinstance(wrong, RunStartError):
-                self._forget(handle)  # its output is in the message, and nobody holds it
-            # Out here, or the group is its context, and IPython formats no such traceback.
-            raise wrong
 
         return drive(start_and_wait)
+
+    async def _shown_to_its_end(self, handle: ExecutingProcess, output: Output) -> None:
+        """Wait for the end of a run that has just been launched, and show what it writes."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                if self.show_output:
+                    for stream in rundir.STREAMS:
+                        group.create_task(_show(handle, stream, output))
+                await until_started(handle.watched, self.file_read_timeout)
+                await handle.watched.until_over()
+            return
+        except BaseExceptionGroup as errors:
+            wrong = errors.exceptions[0]
+        except asyncio.CancelledError:  # the caller was interrupted
+            await ending.end(handle.watched, StopRequest())
+            raise
+        if isinstance(wrong, RunStartError):
+            self._forget(handle)  # its output is in the message, and nobody holds it
+        # Out here, or the group is its context, and IPython formats no such traceback.
+        raise wrong
 
     async def _until_started(
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from nbrunner.errors import RunStartError
+from nbrunner.errors import SharedIdError
 from nbrunner.launch import ending
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
@@ -21,10 +21,6 @@ _WINDOW_SECONDS = 60.0
 
 # How long the other one may take to write down an id that it has drawn at the same moment.
 _SETTLING_SECONDS = 0.2
-
-
-class SharedIdError(RunStartError):
-    """Metaflow gave a run the id of another one; both were ended."""
 
 
 async def check_id(run: WatchedRun) -> None:
