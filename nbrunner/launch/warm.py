@@ -37,6 +37,9 @@ _BOOTSTRAP = (
     "__import__('nbrunner.launch.zygote', fromlist=['main']).main()"
 )
 
+# It tells of interpreters that did not start, the last ones being of interest.
+_MAX_LOG_BYTES = 1_000_000
+
 # Longer than any import of metaflow, shorter than anybody's patience.
 _PATIENCE_SECONDS = 20.0
 
@@ -200,8 +203,7 @@ class _Zygote:
         with theirs:
             theirs.set_inheritable(True)
             command = [sys.executable, "-u", "-c", _BOOTSTRAP, PACKAGE_ROOT, str(theirs.fileno())]
-            log = state_directory() / ZYGOTE_LOG
-            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = _open_log()
             try:
                 self.process = CHILDREN.start(
                     command,
@@ -245,6 +247,15 @@ class _Zygote:
             channel.send(b"g")
         self.has_served = True
         return ProcessIdentity(answer["pid"], answer["started"])
+
+
+def _open_log() -> int:
+    """Return a descriptor of the log that the interpreters of all this user's processes share."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(state_directory() / ZYGOTE_LOG, flags, 0o600)
+    if os.fstat(descriptor).st_size > _MAX_LOG_BYTES:
+        os.ftruncate(descriptor, 0)  # others go on at what is then its end
+    return descriptor
 
 
 async def _converse(channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:

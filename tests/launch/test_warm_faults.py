@@ -15,7 +15,7 @@ from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
 from nbrunner.launch.identities import run_process_of, supervisor_of
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm import LAUNCHER, ZYGOTE_LOG
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +81,40 @@ def task_server(running) -> psutil.Process:
     children = psutil.Process(supervisor_of(running.directory).pid).children()
     (server,) = (each for each in children if each.pid != run_process_of(running.directory).pid)
     return server
+
+
+SPEAKING = "import os\nos.write(2, b'{name} speaks')\nos.system('echo; echo {name} speaks again')\n"
+
+
+def test_what_the_interpreters_of_several_kernels_say_stays(folder, private_state):
+    log = private_state / ZYGOTE_LOG
+    owners = [speaking(folder, name) for name in ("first", "second", "first")]
+    assert [owner.returncode for owner in owners] == [0, 0, 0]
+    said = [line for line in log.read_text().splitlines() if "speaks" in line]
+    assert said == [
+        *("first speaks", "first speaks again"),
+        *("second speaks", "second speaks again"),
+        *("first speaks", "first speaks again"),
+    ]
+    log.write_bytes(b"x" * 1_000_001)
+    speaking(folder, "third")
+    assert log.read_text().startswith("third speaks\nthird speaks again\n")
+
+
+def speaking(folder, name):
+    """Run a process whose warm interpreter speaks while it is preloaded."""
+    modules = folder / "modules"
+    modules.mkdir(exist_ok=True)
+    (modules / f"{name}.py").write_text(SPEAKING.format(name=name))
+    code = f"""
+from nbrunner import Runner
+from nbrunner.launch.warm import LAUNCHER
+runner = Runner({str(folder / "slowflow.py")!r}, pylint=False, show_output=False)
+running = runner.run(seconds=0)
+assert running.warm, running.cold_reason
+"""
+    environment = {**os.environ, "NBRUNNER_PRELOAD": name, "PYTHONPATH": str(modules)}
+    return subprocess.run([sys.executable, "-c", code], env=environment, check=False)
 
 
 @pytest.mark.parametrize("when", ["before any run", "between runs"])
