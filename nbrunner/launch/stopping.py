@@ -84,7 +84,8 @@ class StopReport:
     seconds : float
         How long it took, from the request to the end of the last process.
     left : int
-        How many processes could not be ended: another user's, by ``sudo`` say.
+        How many processes could not be ended: another user's, by ``sudo`` say, or stuck in
+        the system, as on a disk that does not answer.
     """
 
     status: str
@@ -100,4 +101,7 @@ class StopReport:
             return f"{self.status}: had already ended"
         rungs = ", ".join(self.signals)
         said = f"{self.status} after {rungs} in {self.seconds:.1f} s"
-        return said + (f"; {self.left} of another user left" if self.left else "")
+        if not self.left:
+            return said
+        processes = "1 process" if self.left == 1 else f"{self.left} processes"
+        return f"{said}; {processes} could not be ended: another user's, or stuck in the system"
