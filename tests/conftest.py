@@ -52,7 +52,9 @@ SLOW = (
 
 # Those whose runs, if they start any, do not depend on how this pass starts runs.
 ONCE = (
+    "flow/test_cells.py",
     "flow/test_command.py",
+    "flow/test_plain.py",
     "flow/test_skeleton.py",
     "flow/test_words.py",
     "jupyter",

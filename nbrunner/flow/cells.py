@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nbrunner.errors import BadValueError
+from nbrunner.flow.plain import is_plain, plain_source
 from nbrunner.origins import Origin
 
 _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -164,8 +165,8 @@ class _Collector:
             statement = other.statement_defining(name)
             if statement is not None:
                 self.add_statement(other, statement)
-        elif _is_plain(value):
-            self._foreign.append(f"{name} = {_plain_source(value)}")
+        elif is_plain(value):
+            self._foreign.append(f"{name} = {plain_source(value)}")
         elif not hasattr(builtins, name):
             raise BadValueError(
                 f"{self._flow_name} uses {name!r} from another cell, a "
@@ -305,29 +306,3 @@ def _importable(value: Any) -> bool:
     import sys
 
     return getattr(sys.modules.get(module), name, None) is value
-
-
-def _is_plain(value: Any) -> bool:
-    if value is None or isinstance(value, (bool, int, float, complex, str, bytes)):
-        return True
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
-    return False
-
-
-def _plain_source(value: Any) -> str:
-    """Return an expression that gives the value again."""
-    if isinstance(value, float) and value != value:
-        return "float('nan')"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
-        return f"float('{value}')"
-    if isinstance(value, dict):
-        pairs = (f"{_plain_source(key)}: {_plain_source(item)}" for key, item in value.items())
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, (list, tuple, set, frozenset)):
-        items = ", ".join(map(_plain_source, value))
-        plain = next(kind for kind in (list, tuple, set, frozenset) if isinstance(value, kind))
-        return f"{plain.__name__}([{items}])"
-    return repr(value)

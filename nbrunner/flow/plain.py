@@ -1,0 +1,62 @@
+"""Plain values: those that an expression of nothing but Python's own names gives again. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
+_SERIES = frozenset({list, tuple, set, frozenset})
+
+# Python neither prints nor reads a longer decimal number (sys.set_int_max_str_digits).
+_MAX_DECIMAL_BITS = 2000
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is a number, a text, nothing, or a collection of such.
+
+    The exact types alone: what is derived from them, as an enum, a named tuple or a
+    defaultdict is, would come back as something else.
+    """
+    try:
+        return _is_plain(value)
+    except RecursionError:  # it holds itself
+        return False
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is dict:
+        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
+    if type(value) in _SERIES:
+        return all(map(_is_plain, value))
+    return is_scalar(value)
+
+
+def is_scalar(value: Any) -> bool:
+    """Tell whether a value is plain, and none that can be changed in place or holds others."""
+    return type(_of_python(value)) in _SCALARS
+
+
+def _of_python(value: Any) -> Any:
+    """Return the Python number or text that a scalar of numpy stands for; all else as it is."""
+    kind = type(value)
+    # By name: numpy need not be there, and its import would take longer than all of this.
+    if kind.__module__ == "numpy" and any(base.__name__ == "generic" for base in kind.__mro__):
+        return value.item()
+    return value
+
+
+def plain_source(value: Any) -> str:
+    """Return an expression that gives a plain value again."""
+    value = _of_python(value)
+    if isinstance(value, dict):
+        pairs = (f"{plain_source(key)}: {plain_source(item)}" for key, item in value.items())
+        return "{" + ", ".join(pairs) + "}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"{type(value).__name__}([{', '.join(map(plain_source, value))}])"
+    if isinstance(value, complex):
+        return f"complex({plain_source(value.real)}, {plain_source(value.imag)})"
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return f"float('{value}')"
+    if isinstance(value, int) and value.bit_length() > _MAX_DECIMAL_BITS:
+        return hex(value)
+    return repr(value)
