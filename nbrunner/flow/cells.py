@@ -1,10 +1,13 @@
 """A FlowSpec class from a notebook cell (or a script) -> the text of a flow file.
 
 The class travels with what it uses, and with nothing else: from its own cell the imports,
-functions, classes and assignments whose names it needs; from earlier cells likewise; a
-plain value (a number, a text, a list of them) as it stands now. Other statements of the
-cell stay in the notebook: they are neither run again nor in the way, be they magics,
-shell lines, awaits or the very call that starts the run.
+functions, classes and assignments whose names it needs, and what changes them in place; from
+earlier cells likewise; a plain value (a number, a text, a list of them) as it stands now.
+Other statements of the cell stay in the notebook: they are neither run again nor in the way,
+be they magics, shell lines, awaits or the very call that starts the run.
+
+A plain value that the cell computes, and does nothing else with, is computed again by the
+flow: it may be a secret, or differ where the flow runs.
 
 Which cell is its own is told by the code of the class's functions, never by which cell
 was executed last. The lines of that cell keep their distances, below a prelude that holds
@@ -15,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import dis
 import inspect
 import linecache
 import types
@@ -23,7 +25,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.plain import is_plain, plain_source
+from nbrunner.flow.plain import is_plain, is_scalar, plain_source
+from nbrunner.flow.statements import (
+    bound_names,
+    changed_names,
+    is_definition,
+    is_future,
+    is_import,
+    is_written_out,
+    mentions,
+    only_in_notebook,
+    used_names,
+    with_decorators,
+)
 from nbrunner.origins import Origin
 
 _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -69,7 +83,7 @@ def flow_file_text(
             f"{flow.__qualname__} is not defined at the top of its cell; a flow has to be"
         )
     collector = _Collector(flow.__name__, namespace)
-    collector.add_statement(cell, home)
+    collector.add_flow(cell, home)
     text, origins = collector.text(cell, import_path_line(folders))
     return f"{text}\n\nif __name__ == '__main__':\n    {flow.__name__}()\n", origins
 
@@ -85,7 +99,7 @@ class _Cell:
         self.statements = tree.body
         self.binding: dict[str, list[ast.stmt]] = {}
         for statement in self.statements:
-            for name in _bound_names(statement):
+            for name in dict.fromkeys(bound_names(statement)):
                 self.binding.setdefault(name, []).append(statement)
 
     @classmethod
@@ -104,10 +118,41 @@ class _Cell:
         found = self.binding.get(name, [])
         return found[-1] if found else None
 
+    def changing(self, name: str) -> list[ast.stmt]:
+        """Return what else is done in place to something that was made in this cell."""
+        bound = self.binding.get(name, [])
+        if all(map(is_import, bound)):  # nobody's own: a module, or what it has
+            return []
+        return [each for each in self.statements if self._changes(each, name, bound)]
+
+    def _changes(self, statement: ast.stmt, name: str, bound: Sequence[ast.stmt]) -> bool:
+        return (
+            statement not in bound
+            and not is_definition(statement)
+            and name in changed_names(statement)
+        )
+
+    def may_change(self, name: str) -> bool:
+        """Tell whether anything but its binding may change a list, or the like, in place.
+
+        Whatever is executed with it in hand may; a function has to show that it does.
+        """
+        bound = self.binding.get(name, [])
+        return any(
+            name in changed_names(each, within=True)
+            if is_definition(each)
+            else each not in bound and mentions(each, name)
+            for each in self.statements
+        )
+
     def source_of(self, statement: ast.stmt) -> str:
-        segment = ast.get_source_segment(self.text, _with_decorators(statement))
+        segment = ast.get_source_segment(self.text, with_decorators(statement))
         assert segment is not None
         return segment
+
+
+def _key(cell: _Cell, statement: ast.stmt) -> tuple[str, int, int]:
+    return (cell.filename, statement.lineno, statement.col_offset)
 
 
 def _filename(thing: Any) -> str | None:
@@ -132,41 +177,114 @@ class _Collector:
         self._seen: set[tuple[str, int, int]] = set()
         self._names: set[str] = set()
         self._foreign: list[str] = []
+        self._values: dict[str, str] = {}
         self._own: list[tuple[_Cell, ast.stmt]] = []
 
-    def add_statement(self, cell: _Cell, statement: ast.stmt) -> None:
-        """Take a statement in, and before it whatever it uses."""
+    def add_flow(self, cell: _Cell, home: ast.stmt) -> None:
+        """Take the flow in, and before it whatever it uses."""
+        self._add_statement(cell, home, is_executed=False)
+
+    def _add_statement(self, cell: _Cell, statement: ast.stmt, is_executed: bool) -> None:
         cell = self._cells.setdefault(cell.filename, cell)
-        key = (cell.filename, statement.lineno, statement.col_offset)
-        if key in self._seen:
+        if _key(cell, statement) in self._seen:
             return
-        self._seen.add(key)
-        for name in sorted(_used_names(statement, cell.filename)):
-            self._add_name(cell, name)
+        self._seen.add(_key(cell, statement))
+        for name in sorted(used_names(statement, cell.filename)):
+            self._add_name(cell, name, is_executed)
         self._own.append((cell, statement))
 
-    def _add_name(self, cell: _Cell, name: str) -> None:
-        bound = [each for each in cell.binding.get(name, []) if not _only_in_notebook(each)]
-        if bound:
-            for statement in bound:
-                self.add_statement(cell, statement)
+    def _add_name(self, cell: _Cell, name: str, is_executed: bool) -> None:
+        """Take in what a name stands for.
+
+        Parameters
+        ----------
+        is_executed : bool
+            A statement that is executed as the file is read uses it, and gets it as it was in
+            its place; functions get it as it stands.
+        """
+        statements = self._made_by(cell, name)
+        if statements and not self._travels_as_it_stands(cell, name, statements, is_executed):
+            for statement in (*statements, *self._changed_by(cell, name)):
+                self._add_statement(cell, statement, not is_definition(statement))
         elif name in self._namespace and name not in self._names | _OF_EVERY_MODULE:
             self._names.add(name)
             self._add_value(name, self._namespace[name])
 
+    def _made_by(self, cell: _Cell, name: str) -> list[ast.stmt]:
+        return [each for each in cell.binding.get(name, []) if not only_in_notebook(each)]
+
+    def _travels_as_it_stands(
+        self, cell: _Cell, name: str, statements: list[ast.stmt], is_executed: bool
+    ) -> bool:
+        """Tell whether a name of a cell is given its present value, and is not made again."""
+        value = self._namespace.get(name, self)
+        if name in _OF_EVERY_MODULE or not is_plain(value):
+            return False
+        # Then it cannot be made again: here, or at all.
+        if len(statements) < len(cell.binding[name]) or any(
+            mentions(each, self._flow_name) for each in statements
+        ):
+            return True
+        if is_executed:
+            return False
+        return all(map(is_written_out, statements)) or (
+            not is_scalar(value) and cell.may_change(name)
+        )
+
+    def _changed_by(self, cell: _Cell, name: str) -> Iterator[ast.stmt]:
+        """Yield the statements that change an object, or may, and can be executed again.
+
+        Raises
+        ------
+        BadValueError
+            One that certainly does cannot: an object cannot be written down as it stands.
+        """
+        for statement in cell.changing(name) if name != self._flow_name else ():
+            if _key(cell, statement) in self._seen:
+                continue
+            if not only_in_notebook(statement) and not self._needs_flow(cell, statement, []):
+                yield statement
+            elif changed_names(statement)[name] and not is_plain(self._namespace.get(name)):
+                raise BadValueError(
+                    f"{self._flow_name} uses {name!r}, a "
+                    f"{type(self._namespace.get(name)).__name__}, and the statement at line "
+                    f"{statement.lineno} of its cell, which changes it, cannot travel: it needs "
+                    f"{self._flow_name} itself, or a notebook. Change {name!r} in a statement of "
+                    "its own, or pass what changes as a Parameter"
+                )
+
+    def _needs_flow(self, cell: _Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
+        """Tell whether a statement may start the flow, which would then start itself for ever."""
+        seen.append(statement)
+        names = used_names(statement, cell.filename)
+        if self._flow_name in names:
+            return True
+        makers = [(cell, each) for name in names for each in self._made_by(cell, name)]
+        makers += filter(None, map(self._defined_elsewhere, sorted(names - cell.binding.keys())))
+        return any(each not in seen and self._needs_flow(at, each, seen) for at, each in makers)
+
+    def _defined_elsewhere(self, name: str) -> tuple[_Cell, ast.stmt] | None:
+        """Return the statement of another cell that defines a function or class."""
+        value = self._namespace.get(name)
+        if not (inspect.isfunction(value) or inspect.isclass(value)) or _importable(value):
+            return None
+        cell = _Cell.of(value)
+        cell = self._cells.setdefault(cell.filename, cell)
+        statement = cell.statement_defining(name)
+        return (cell, statement) if statement is not None else None
+
     def _add_value(self, name: str, value: Any) -> None:
-        """Take in a name that another cell has bound."""
+        """Take in what a name stands for now."""
         if isinstance(value, types.ModuleType):
             self._foreign.append(f"import {value.__name__} as {name}")
         elif _importable(value):
             self._foreign.append(f"from {value.__module__} import {value.__name__} as {name}")
         elif inspect.isfunction(value) or inspect.isclass(value):
-            other = _Cell.of(value)
-            statement = other.statement_defining(name)
-            if statement is not None:
-                self.add_statement(other, statement)
+            defined = self._defined_elsewhere(name)
+            if defined is not None:
+                self._add_statement(*defined, is_executed=False)
         elif is_plain(value):
-            self._foreign.append(f"{name} = {plain_source(value)}")
+            self._values[name] = f"{name} = {plain_source(value)}"
         elif not hasattr(builtins, name):
             raise BadValueError(
                 f"{self._flow_name} uses {name!r} from another cell, a "
@@ -177,9 +295,12 @@ class _Collector:
 
     def text(self, home: _Cell, first_line: str) -> tuple[str, tuple[Origin, ...]]:
         """Return a prelude and the flow's own cell, blank where unused, and their origins."""
-        future = [each for each in home.statements if _is_future(each)]
+        future = [each for each in home.statements if is_future(each)]
         lines = [line for each in future for line in home.source_of(each).splitlines()]
+        # What is also made again, for an object made of it, is then set to what it is.
+        again = self._values.keys() & self._made_again()
         lines += [first_line, *self._foreign]
+        lines += [line for name, line in self._values.items() if name not in again]
         origins = []
         for cell, statement in self._own:
             if cell.filename != home.filename:
@@ -189,12 +310,17 @@ class _Collector:
                 lines += source
         rows = self._rows(home)
         origins.append(self._origin(len(lines) + 1, len(rows), home))
-        return "\n".join([*lines, *rows]), tuple(origins)
+        lines += [*rows, *(self._values[name] for name in sorted(again))]
+        return "\n".join(lines), tuple(origins)
+
+    def _made_again(self) -> set[str]:
+        taken = (each for _, each in self._own if not is_definition(each))
+        return {name for each in taken for name in bound_names(each)}
 
     def _origin(
         self, first: int, count: int, cell: _Cell, statement: ast.stmt | None = None
     ) -> Origin:
-        line = 1 if statement is None else _with_decorators(statement).lineno
+        line = 1 if statement is None else with_decorators(statement).lineno
         return Origin(first, first + count - 1, _told(cell.filename, self._namespace), line)
 
     def _rows(self, home: _Cell) -> list[str]:
@@ -203,10 +329,10 @@ class _Collector:
         own = [
             statement
             for each, statement in self._own
-            if each.filename == home.filename and not _is_future(statement)
+            if each.filename == home.filename and not is_future(statement)
         ]
         for statement in sorted(own, key=lambda each: (each.lineno, each.col_offset)):
-            first = _with_decorators(statement).lineno - 1
+            first = with_decorators(statement).lineno - 1
             for row, line in enumerate(home.source_of(statement).splitlines(), start=first):
                 rows[row] = f"{rows[row]}; {line}" if rows[row] else line
         return rows
@@ -228,74 +354,6 @@ def import_path_line(folders: Sequence[str]) -> str:
     flow starts, and bind no name.
     """
     return f"__import__('sys').path[1:1] = {list(folders)!r}"
-
-
-def _is_future(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
-
-
-def _with_decorators(statement: ast.stmt) -> ast.stmt:
-    """Return the statement's place in the source, its decorators included."""
-    decorators = getattr(statement, "decorator_list", [])
-    if not decorators:
-        return statement
-    first = min(decorators, key=lambda each: each.lineno)
-    place = ast.Pass()
-    # The @ stands before the decorator's expression.
-    place.lineno, place.col_offset = first.lineno, 0
-    place.end_lineno, place.end_col_offset = statement.end_lineno, statement.end_col_offset
-    return place
-
-
-def _bound_names(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a top statement binds in its module."""
-    stack: list[ast.AST] = [statement]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-            continue
-        if isinstance(node, ast.Lambda):
-            continue
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            for alias in node.names:
-                yield alias.asname or alias.name.split(".")[0]
-        stack.extend(ast.iter_child_nodes(node))
-
-
-def _used_names(statement: ast.stmt, filename: str) -> set[str]:
-    """Return the global names that a statement, or a function in it, reads."""
-    module = ast.Module(body=[statement], type_ignores=[])
-    return _global_reads(compile(module, filename, "exec", dont_inherit=True))
-
-
-def _global_reads(code: types.CodeType) -> set[str]:
-    reads, stores = set(), set()
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
-            reads.add(instruction.argval)
-        elif instruction.opname == "STORE_NAME":
-            stores.add(instruction.argval)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            reads |= _global_reads(constant)
-    return reads - stores if code.co_name != "<module>" else reads
-
-
-def _only_in_notebook(statement: ast.stmt) -> bool:
-    """Tell whether a statement works in a notebook alone: a magic, a shell line, an await."""
-    stack: list[ast.AST] = [statement]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Await):
-            return True
-        if isinstance(node, ast.Name) and node.id == "get_ipython":
-            return True
-        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            stack.extend(ast.iter_child_nodes(node))
-    return False
 
 
 def _importable(value: Any) -> bool:

@@ -88,6 +88,19 @@ def test_a_value_is_taken_as_it_stands_when_the_run_is_made(notebook):
     gives(notebook, "LEVEL = 2", run("Level"), value=2)
 
 
+def test_values_and_objects_that_the_cell_changes_in_place(notebook):
+    above = (
+        "import types\nrates = {}\nrates['lr'] = 0.1\nnames = []\n"
+        "for name in 'ab':\n    names.append(name)\n"
+        "thing = types.SimpleNamespace()\nthing.size = len(names)\n"
+    )
+    value = "f'{rates} {names} {thing.size}'"
+    expected = "{'lr': 0.1} ['a', 'b'] 2"
+    gives(notebook, IMPORTS + above + flow(value=value) + run(), value=expected)
+    twice = "rates['lr'] = 0.2\n" + run() + "rates['lr'] = 0.3\n"
+    gives(notebook, twice, value=expected.replace("0.1", "0.2"))
+
+
 def test_the_base_class_by_its_module(notebook):
     text = "import metaflow\n" + flow(base="metaflow.FlowSpec").replace("@step", "@metaflow.step")
     gives(notebook, text + run())

@@ -1,0 +1,137 @@
+"""What the top statements of a cell bind, use and change. Pure."""
+
+from __future__ import annotations
+
+import ast
+import dis
+import types
+from collections.abc import Iterator
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
+
+def is_future(statement: ast.stmt) -> bool:
+    """Tell whether this is an import from ``__future__``, which has to stand first."""
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def is_import(statement: ast.stmt) -> bool:
+    """Tell whether a statement is an import, and nothing else."""
+    return isinstance(statement, _IMPORTS)
+
+
+def is_definition(statement: ast.stmt) -> bool:
+    """Tell whether a statement only gives names to functions, classes or modules."""
+    return isinstance(statement, (*_DEFINITIONS, *_IMPORTS))
+
+
+def with_decorators(statement: ast.stmt) -> ast.stmt:
+    """Return the statement's place in the source, its decorators included."""
+    decorators = getattr(statement, "decorator_list", [])
+    if not decorators:
+        return statement
+    first = min(decorators, key=lambda each: each.lineno)
+    place = ast.Pass()
+    # The @ stands before the decorator's expression.
+    place.lineno, place.col_offset = first.lineno, 0
+    place.end_lineno, place.end_col_offset = statement.end_lineno, statement.end_col_offset
+    return place
+
+
+def bound_names(statement: ast.stmt) -> Iterator[str]:
+    """Yield the names that a top statement binds in its module."""
+    for node in _executed(statement):
+        if isinstance(node, _DEFINITIONS):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, _IMPORTS):
+            for alias in node.names:
+                yield alias.asname or alias.name.split(".")[0]
+
+
+def _executed(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield the nodes that are executed with a statement: functions and classes, not in them."""
+    stack: list[ast.AST] = [statement]
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, ast.Lambda):
+            yield node
+            if isinstance(node, ast.comprehension):  # its target is known in it alone
+                stack += [node.iter, *node.ifs]
+            elif not isinstance(node, _DEFINITIONS):
+                stack.extend(ast.iter_child_nodes(node))
+
+
+def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
+    """Return the names whose objects a top statement changes in place, or may change.
+
+    True: by an assignment to an attribute or to an item, or by its deletion. False: a method
+    is called, and what it returns is not kept. ``within``: functions and classes count, too.
+    """
+    found: dict[str, bool] = {}
+    for node in ast.walk(statement) if within else _executed(statement):
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            name, is_certain = _root(node), True
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value.func
+            name, is_certain = _root(called) if isinstance(called, ast.Attribute) else "", False
+        else:
+            continue
+        found[name] = found.get(name, False) or is_certain
+    found.pop("", None)
+    return found
+
+
+def _root(node: ast.expr) -> str:
+    """Return the name that a chain of attributes and items begins with, if it is one."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def is_written_out(statement: ast.stmt) -> bool:
+    """Tell whether a statement assigns what stands there in letters and digits alone."""
+    return isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and not any(
+        isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        for node in ast.walk(statement.value or ast.Pass())
+    )
+
+
+def mentions(statement: ast.stmt, name: str) -> bool:
+    """Tell whether a name stands anywhere in a statement."""
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(statement))
+
+
+def used_names(statement: ast.stmt, filename: str) -> set[str]:
+    """Return the global names that a statement, or a function in it, reads."""
+    module = ast.Module(body=[statement], type_ignores=[])
+    return _global_reads(compile(module, filename, "exec", dont_inherit=True))
+
+
+def _global_reads(code: types.CodeType) -> set[str]:
+    reads, stores = set(), set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
+            reads.add(instruction.argval)
+        elif instruction.opname == "STORE_NAME":
+            stores.add(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            reads |= _global_reads(constant)
+    return reads - stores if code.co_name != "<module>" else reads
+
+
+def only_in_notebook(statement: ast.stmt) -> bool:
+    """Tell whether a statement works in a notebook alone: a magic, a shell line, an await."""
+    stack: list[ast.AST] = [statement]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Await):
+            return True
+        if isinstance(node, ast.Name) and node.id == "get_ipython":
+            return True
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            stack.extend(ast.iter_child_nodes(node))
+    return False
