@@ -28,6 +28,9 @@ _EXPECTED: Mapping[str, str] = {
     "other": "a str",
 }
 
+# Metaflow's own: a parameter of the flow may be named alike, and takes one value.
+_NEVER_EMPTY = frozenset({"--tag", "--with"})
+
 # Linux (MAX_ARG_STRLEN) counts the NUL behind it too.
 _MAX_WORD_BYTES = 128 * 1024 - 1
 
@@ -219,7 +222,7 @@ def _text(option: Option, value: Any) -> str:
         return _choice(option, value)
     if kind in ("str", "file", "other") and isinstance(value, os.PathLike):  # many a str is a path
         value = os.fspath(value)
-    if kind == "str" and option.flag.lstrip("-").startswith(("tag", "with")) and value == "":
+    if value == "" and option.multiple and option.flag in _NEVER_EMPTY:
         raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
     if not isinstance(value, str):
         if option.positional or kind not in ("str", "file", "other") or _is_id(option, value):

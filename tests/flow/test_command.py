@@ -23,6 +23,8 @@ FLOW = FlowDescription(
         Option("a_dash", "--a-dash", kind="float", default=0.5),
         Option("who", "--who", default="me"),
         Option("on", "--on", kind="bool", default=False),
+        Option("tagline", "--tagline"),
+        Option("with_title", "--with-title"),
         Option("table", "--table", kind="json"),
         Option("text", "--text", kind="file"),
         Option("letters", "--letters", kind="other", default=["a", "b"]),
@@ -58,6 +60,7 @@ FLOW = FlowDescription(
     [
         ({}, []),
         ({"alpha": 3}, ["--Alpha=3"]),
+        ({"tagline": "", "with_title": ""}, ["--tagline=", "--with-title="]),
         ({"Alpha": 3}, ["--Alpha=3"]),
         ({"alpha": -3}, ["--Alpha=-3"]),
         ({"alpha": 10**30}, [f"--Alpha={10**30}"]),
@@ -211,6 +214,7 @@ def test_what_does_not_fit(subcommand, arguments, kind, said):
         ({"config": 3}, BadTypeError, "pairs of a config's name"),
         ({"config_value": [("c", {1})]}, BadTypeError, "JSON can hold"),
         ({"pylint": 1}, BadTypeError, "pylint: expected True or False"),
+        ({"decospecs": [""]}, BadValueError, "decospecs: an empty text"),
         ({"alpha": 1}, BadValueError, r"Runner\(\): unknown argument 'alpha'"),
     ],
 )
@@ -224,7 +228,8 @@ def test_possible_names_are_listed_without_our_own():
         command_words(FLOW, {}, "run", {"zzz": 1})
     possible = str(refused.value).splitlines()[1]
     assert possible == (
-        "possible are: alpha, a_dash, who, on, table, text, letters, tags, max_workers, "
+        "possible are: alpha, a_dash, who, on, tagline, with_title, table, "
+        "text, letters, tags, max_workers, "
         "user_namespace"
     )
 
