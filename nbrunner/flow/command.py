@@ -122,8 +122,7 @@ def _by_name(options: Iterable[Option]) -> dict[str, Option]:
     found: dict[str, Option] = {}
     for option in options:
         found.setdefault(option.name, option)
-        # Metaflow lowers the case of Parameter("Alpha"); the name as written is fine too.
-        found.setdefault(option.flag.lstrip("-").replace("-", "_"), option)
+        found.setdefault(option.name_as_written, option)
     return found
 
 
@@ -281,7 +280,7 @@ def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadT
 def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None:
     known = {key for key, value in given.items() if value is not None}
     for option in options:
-        names = {option.name, option.flag.lstrip("-").replace("-", "_")}
+        names = {option.name, option.name_as_written}
         if option.required and not names & known:
             raise BadValueError(
                 f"missing argument: {option.name} is required"

@@ -52,6 +52,11 @@ class Option:
     choices: tuple[str, ...] = ()
     help: str = ""
 
+    @property
+    def name_as_written(self) -> str:
+        """The flag as a keyword, in the flow's case: that of ``name`` Metaflow has lowered."""
+        return self.flag.lstrip("-").replace("-", "_")
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Option:
         return cls(**{**content, "choices": tuple(content["choices"])})

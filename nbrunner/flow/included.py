@@ -32,8 +32,7 @@ def check_files(
         There is no such file, or it cannot be read.
     """
     for option in flow.parameters:
-        spelt = option.flag.lstrip("-").replace("-", "_")  # its case is as in the flow
-        given = arguments.get(option.name, arguments.get(spelt))
+        given = arguments.get(option.name, arguments.get(option.name_as_written))
         if option.kind != "file" or not isinstance(given, (str, os.PathLike)):
             continue
         text = os.fspath(given)

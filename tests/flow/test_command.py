@@ -228,9 +228,8 @@ def test_possible_names_are_listed_without_our_own():
         command_words(FLOW, {}, "run", {"zzz": 1})
     possible = str(refused.value).splitlines()[1]
     assert possible == (
-        "possible are: alpha, a_dash, who, on, tagline, with_title, table, "
-        "text, letters, tags, max_workers, "
-        "user_namespace"
+        "possible are: alpha, a_dash, who, on, tagline, with_title, table, text, letters, tags, "
+        "max_workers, user_namespace"
     )
 
 
@@ -268,6 +267,11 @@ def test_the_longest_word_is_one_that_a_process_can_be_given():
     subprocess.run(["true", word], check=True)
     with pytest.raises(OSError, match="Argument list too long"):
         subprocess.run(["true", f"{word}x"], check=True)
+
+
+def test_the_name_as_the_flow_has_it():
+    names = {each.name: each.name_as_written for each in (*FLOW.parameters, *FLOW.run)}
+    assert (names["alpha"], names["a_dash"], names["tags"]) == ("Alpha", "a_dash", "tag")
 
 
 def test_options_that_take_several_values():
