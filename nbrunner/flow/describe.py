@@ -20,6 +20,7 @@ from nbrunner.errors import (
     BadValueError,
     FlowImportError,
     FlowLoadError,
+    FlowNotFoundError,
     FlowSyntaxError,
     RunStartError,
 )
@@ -88,7 +89,7 @@ async def describe_source(
 ) -> FlowDescription:
     """Describe a flow as a run in this environment and directory would see it."""
     request = {"file": str(source.file), "flow": source.flow_name, "top_level": list(top_level)}
-    cached = _cache_file(request, environment, cwd)
+    cached = _cache_file(request, _text(source), environment, cwd)
     answer = _read_cached(cached, environment)
     if answer is None:
         answer = await _ask_child(request, environment, cwd, timeout_seconds)
@@ -99,11 +100,27 @@ async def describe_source(
             _write_cached(cached, answer)
     if "error" in answer:
         raise _error(answer["error"], source)
-    description = with_literals(answer["description"], literals(source.file.read_bytes()))
+    description = with_literals(answer["description"], literals(_text(source)))
     return FlowDescription.from_json({**description, "file": request["file"]})
 
 
-def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path:
+def _text(source: FlowSource) -> bytes:
+    """Return what stands in the flow file, which was there when the flow was given."""
+    named = f"{source.file}, of {source.cell}," if source.cell else str(source.file)
+    try:
+        return source.file.read_bytes()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        what_to_do = (
+            "execute the cell again" if source.cell else "put it back, or give its new path"
+        )
+        raise FlowNotFoundError(
+            f"the flow file {named} is not there any more; {what_to_do}"
+        ) from error
+    except OSError as error:
+        raise FlowLoadError(f"the flow file {named} cannot be read: {error}") from error
+
+
+def _cache_file(request: Json, text: bytes, environment: Mapping[str, str], cwd: str) -> Path:
     """Return where the answer is kept; the name holds all that it depends on."""
     own = {
         name: value
@@ -114,7 +131,7 @@ def _cache_file(request: Json, environment: Mapping[str, str], cwd: str) -> Path
     asked = {**request, "file": file.name} if is_generated(file) else request
     key = [_FORM, asked, sys.executable, own, cwd, _installation(environment)]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
-    digest.update(skeleton(file.read_bytes()))
+    digest.update(skeleton(text))
     return state_directory() / "descriptions" / f"{digest.hexdigest()[:_DIGITS]}.json"
 
 

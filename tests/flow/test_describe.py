@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import site
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 from support.flows import FOREACHFLOW, SLOWFLOW
 
 from nbrunner import Runner, async_describe, describe
+from nbrunner.errors import FlowLoadError, FlowNotFoundError
 from nbrunner.flow import describe as describing
 from nbrunner.flow.description import FlowDescription, Option
 
@@ -307,6 +309,30 @@ def test_a_refused_flow_is_asked_again(write_flow):
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         describe(file)
     assert describe(write_flow("slowflow")).name == "SlowFlow"
+
+
+def test_a_flow_file_that_was_deleted_since(write_flow):
+    file = write_flow("slowflow")
+    runner = Runner(file, show_output=False)
+    runner.describe()
+    file.unlink()
+    for ask in (runner.describe, runner.run):
+        with pytest.raises(FlowNotFoundError, match=re.escape(str(file))) as refused:
+            ask()
+        assert isinstance(refused.value, FileNotFoundError)
+
+
+def test_a_flow_file_that_cannot_be_read_any_more(write_flow):
+    file = write_flow("slowflow")
+    runner = Runner(file, show_output=False)
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(FlowNotFoundError, match=re.escape(str(file))):
+        runner.describe()
+    file.rmdir()
+    file.symlink_to(file)
+    with pytest.raises(FlowLoadError, match=f"{re.escape(str(file))} cannot be read"):
+        runner.describe()
 
 
 def test_configs_given_change_what_is_told(write_flow):
