@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from nbrunner.errors import NbrunnerError
@@ -16,7 +17,7 @@ from nbrunner.jupyter.code import typed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Launch, prepared, runner_of
-from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.panels.panel import Panel, said
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
@@ -95,7 +96,7 @@ class LaunchPanel(Panel):
         if not errors:
             try:
                 self._launch = self._prepared(words)
-            except NbrunnerError as error:
+            except Exception as error:
                 errors[""] = _first_line(error)
         with self.form.hold_sync():
             self.form.errors = errors
@@ -123,28 +124,40 @@ class LaunchPanel(Panel):
             self._aside(lambda: self._take(key))
 
     def _run(self) -> None:
-        self._check()  # the file may have changed since
+        with self._errors_shown():
+            self._check()  # the file may have changed since
         if self._launch is not None:
             FEED.start(self._start(self._launch))
 
     async def _start(self, launch: Launch) -> None:
+        """Start a run; whatever comes of it, the button can be pressed again."""
         self.form.ready = False
-        panel: RunPanel | None = None
         try:
-            running = await launch.begin()
-            panel = self._panel_of(running, launch)
-            self.show_below(panel)
-            await launch.until_named(running)
-        except NbrunnerError as error:
-            self.form.errors = {"": str(error)}
-            if panel is not None:  # its record is gone
-                self.close_below(panel)
-            return
+            with self._errors_shown():
+                await self._begin(launch)
         finally:
             self.form.ready = True
+
+    async def _begin(self, launch: Launch) -> None:
+        running = await launch.begin()
+        panel = self._panel_of(running, launch)
+        self.show_below(panel)
+        try:
+            await launch.until_named(running)
+        except Exception:
+            self.close_below(panel)  # its record is gone
+            raise
         self.form.earlier = _earlier(self._description.name)
         if self._on_start is not None:
             self._on_start(running)
+
+    @contextlib.contextmanager
+    def _errors_shown(self) -> Iterator[None]:
+        """Show in the form what goes wrong, be it expected or not."""
+        try:
+            yield
+        except Exception as error:
+            self.form.errors = {"": said(error)}
 
     def _panel_of(self, running: ExecutingProcess, launch: Launch) -> RunPanel:
         code = {"magic": self._line(launch.words), "python": launch.python}
@@ -156,8 +169,9 @@ class LaunchPanel(Panel):
 
     def _take(self, key: str) -> None:
         """Fill in what an earlier run was given."""
-        run = attach(key)
-        self.form.values = form.values_of_run(self._description, run.parameters)
+        with self._errors_shown():  # its record may be gone
+            run = attach(key)
+            self.form.values = form.values_of_run(self._description, run.parameters)
 
     # -- as output of a cell --------------------------------------------------------------
 
@@ -198,4 +212,4 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).partition("\npossible are")[0]
+    return said(error).partition("\npossible are")[0]

@@ -9,11 +9,10 @@ from typing import Any
 import ipywidgets
 
 from nbrunner import client
-from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PastRun
 from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.panels.panel import close_all
+from nbrunner.jupyter.panels.panel import close_all, said
 from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
 
@@ -70,15 +69,13 @@ class ResumeBar(ipywidgets.VBox):
         if self.step.value:
             arguments["step_to_rerun"] = self.step.value
         try:
-            runner = self._runner()
-            handle = await runner.async_resume(**arguments)
-        except NbrunnerError as error:
-            self.message.value = str(error)
-            return
+            handle = await self._runner().async_resume(**arguments)
+            self.message.value = f"{handle.pathspec} resumes {self.run.pathspec}"
+            self._on_start(handle)
+        except Exception as error:
+            self.message.value = said(error)
         finally:
             self.button.disabled = False
-        self.message.value = f"{handle.pathspec} resumes {self.run.pathspec}"
-        self._on_start(handle)
 
     def _runner(self) -> Runner:
         flow = self._flows[self.flow.value]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any
 
 import ipywidgets
 
-from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.code import code_of
@@ -68,7 +68,7 @@ class RunPanel(Panel):
         self.running = running
         self._detach = detach
         self._saved_log_lines = saved_log_lines
-        self._stopping: Future[Any] | None = None
+        self._is_busy = False  # what a button has asked for is being done
         self._error = ""
         flow = running.record.get("flow", {})
         name = _name_of(running)
@@ -140,7 +140,7 @@ class RunPanel(Panel):
 
     def _actions(self, status: str) -> list[dict[str, Any]]:
         found = []
-        is_busy = self._stopping is not None
+        is_busy = self._is_busy
         if status == "running":
             if self._detach is not None and not self._detach.is_asked() and not is_busy:
                 found.append(action("background", "Continue in background"))
@@ -169,39 +169,48 @@ class RunPanel(Panel):
         """Begin what a button asks for; returns at once, in whichever thread it is."""
         if name == "background" and self._detach is not None:
             self._detach.ask()
-        elif name == "stop" and self._stopping is None:
-            self._stopping = FEED.start(self._stop())
-        elif name == "resume" and self.running.status != "running":
-            self._stopping = FEED.start(self._resume())
+        elif name == "stop" and not self._is_busy:
+            self._begin(self._stop())
+        elif name == "resume" and not self._is_busy and self.running.status != "running":
+            self._begin(self._resume())
         FEED.submit(self._show_actions)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._is_busy = True
+        FEED.start(self._done(work))
+
+    async def _done(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what a button asks for; whatever comes of it, the button can be pressed again."""
+        error: Exception | None = None
+        try:
+            await work
+        except Exception as raised:
+            error = raised
+        finally:
+            self._is_busy = False
+            self._tell(error)
 
     def _show_actions(self) -> None:
         self.header.actions = self._actions(self.running.status)
 
     async def _stop(self) -> None:
-        """Stop the run, and tell how far the ladder has been climbed."""
         stopping = asyncio.ensure_future(self.running.async_stop())
+        await asyncio.gather(stopping, self._tell_how_far(stopping))
+
+    async def _tell_how_far(self, stopping: asyncio.Future[Any]) -> None:
+        """Tell how far the ladder has been climbed, until the run is stopped."""
         while not stopping.done():
             told = self.running.directory.read(rundir.STOPPING) or {}
             self.header.detail = _RUNGS[(told.get("signals") or ["SIGINT"])[-1]]
             await asyncio.wait([stopping], timeout=_RUNG_SECONDS)
-        self._stopping = None
-        self._tell(stopping.exception())
 
     async def _resume(self) -> None:
         """Resume the run, and show the new one below."""
-        try:
-            origin = self.running.attributes["run_id"]
-            handle = await runner_of(self.running).async_resume(origin_run_id=origin)
-        except NbrunnerError as error:
-            self._stopping = None
-            self._tell(error)
-            return
-        self._stopping = None
-        self._show_actions()
+        origin = self.running.attributes["run_id"]
+        handle = await runner_of(self.running).async_resume(origin_run_id=origin)
         self.show_below(RunPanel(handle, saved_log_lines=self._saved_log_lines), first=False)
 
-    def _tell(self, error: BaseException | None) -> None:
+    def _tell(self, error: Exception | None) -> None:
         self._error = "" if error is None else f"{type(error).__name__}: {error}"
         with self.header.hold_sync():
             self.header.warning = self._error
