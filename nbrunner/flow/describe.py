@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ from nbrunner.launch.environment import current_directory, run_environment
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.record.expiry import DAY_SECONDS
 from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import state_directory
 
@@ -42,6 +45,10 @@ Json = dict[str, Any]
 _FORM = 5
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
+# What lies in the folder of a question while it is being answered.
+_PREFIX = "describe-"
+_IN_FOLDER = ("asked", "answered", "output")
+_UNFINISHED = "answered.part"
 _MAX_CACHED = 500
 _DIGITS = 32
 
@@ -184,11 +191,28 @@ def _write_cached(path: Path, answer: Json) -> None:
             old.unlink(missing_ok=True)
 
 
+def _drop_left_behind(state: Path) -> None:
+    """Delete the folders of processes that were killed while they described a flow."""
+    for folder in state.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another process was faster
+            entries = list(folder.iterdir())
+            # Somebody else may keep a folder of such a name.
+            if {each.name for each in entries} <= {
+                *_IN_FOLDER,
+                _UNFINISHED,
+            } and not folder.is_symlink():
+                written = max(each.stat().st_mtime for each in (folder, *entries))
+                if time.time() - written > DAY_SECONDS:
+                    shutil.rmtree(folder)
+
+
 async def _ask_child(
     request: Json, environment: Mapping[str, str], cwd: str, timeout_seconds: float
 ) -> Json:
-    with tempfile.TemporaryDirectory(prefix="describe-", dir=state_directory()) as folder:
-        asked, answered, output = (Path(folder) / name for name in ("asked", "answered", "output"))
+    state = state_directory()
+    _drop_left_behind(state)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=state) as folder:
+        asked, answered, output = (Path(folder) / name for name in _IN_FOLDER)
         asked.write_text(json.dumps(request), encoding="utf-8")
         started = await LAUNCHER.start_script(
             [_CHILD, str(asked), str(answered)], environment, cwd, output, request["file"]

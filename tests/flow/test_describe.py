@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import site
+import subprocess
 import sys
 
 import pytest
 from support.flows import FOREACHFLOW, SLOWFLOW
+from support.waiting import until
 
 from nbrunner import Runner, async_describe, describe
 from nbrunner.errors import FlowLoadError, FlowNotFoundError
@@ -403,6 +406,27 @@ def test_a_base_class_is_no_second_flow(write_flow):
     told = describe(write_flow("slowflow", text))
     assert told.name == "SlowFlow"
     assert [each.name for each in told.parameters] == ["word", "seconds"]
+
+
+def test_what_a_killed_kernel_was_told_is_deleted_after_a_day(write_flow, private_state):
+    kills = f"import os, signal\nos.kill(int(os.environ['KERNEL']), signal.SIGKILL)\n{SLOWFLOW}"
+    kernel = "import os, sys, nbrunner\nos.environ['KERNEL'] = str(os.getpid())\n"
+    command = [sys.executable, "-c", f"{kernel}nbrunner.describe(sys.argv[1])"]
+    ended = subprocess.run([*command, write_flow("kills", kills)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = private_state.glob("describe-*")
+    until((left / "answered").exists, "the answer")
+    others = [private_state / "describe-abcdefgh", private_state / "describe-others"]
+    for each in others:
+        each.mkdir()
+        (each / "of somebody else").touch()
+    describe(write_flow("first", SLOWFLOW))
+    assert left.exists(), "its kernel may live"
+    for each in (left, *others):
+        for file in (*each.iterdir(), each):
+            os.utime(file, (1, 1))
+    describe(write_flow("second", FOREACHFLOW))
+    assert sorted(private_state.glob("describe-*")) == others
 
 
 def test_several_describe_one_flow_at_once(write_flow):
