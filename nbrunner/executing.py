@@ -387,6 +387,8 @@ def attach(run: str) -> ExecutingRun | ExecutingTask:
     ------
     RunNotFoundError
         nbrunner did not start it for this user, or its record has expired.
+    BadValueError
+        It is no text, or an empty one.
     """
     directory = registry.find(run)
     record = directory.read(rundir.RECORD) or {}

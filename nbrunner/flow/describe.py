@@ -72,6 +72,10 @@ def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
     ------
     FlowNotFoundError, FlowLoadError, BadValueError
         There is no file; it raises when it is read; it does not define one flow.
+    BadTypeError
+        It is neither a path nor a FlowSpec class, or an option is of the wrong type.
+    RunStartError
+        It is still being read after an hour.
     """
     return drive(lambda output: async_describe(flow, **top_level_options))
 
