@@ -21,7 +21,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
 	@echo "                execute the quickstart notebook into build/quickstart.html"
-	@echo "make lab        JupyterLab with the quickstart notebook, the others beside it"
+	@echo "make lab        JupyterLab with the quickstart notebook, the others beside it:"
+	@echo "                copies in build/lab, to run and to change"
 	@echo "make test       everything: check, then every test"
 	@echo "make test-fast  the tests that need less than a minute together"
 	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
@@ -46,9 +47,11 @@ test: check $(CHROMIUM)
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(PYTEST) -m "not slow"
 
+# On copies: what one runs and changes is no change of the clone.
 # Jupyter refuses to run as root unless told, and in a container one is root.
 lab: $(READY) $(BUNDLES)
-	$(BIN)/jupyter-lab notebooks/quickstart.ipynb $(LAB_OPTIONS)
+	mkdir -p build/lab && cp -R -n notebooks/. build/lab
+	$(BIN)/jupyter-lab build/lab/quickstart.ipynb $(LAB_OPTIONS)
 
 bench: $(READY) $(BUNDLES) $(CHROMIUM)
 	$(BIN)/python -m tests.benchmarks

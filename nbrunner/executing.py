@@ -193,14 +193,12 @@ class ExecutingProcess:
         if failed is None:
             failure = failure_of_run(self.stderr, self.returncode)
         else:
-            task, headlines = self._stored_task(*failed), client.error_headlines()
+            pathspec = "/".join((self.pathspec or "", *failed))
+            task = client.task_if_reachable(pathspec, self.attributes.get("metadata"))
+            headlines = client.error_headlines()
             failure = failure_of_task(*failed, lambda: self.stdout, task, headlines)
         flow = self._record.get("flow", {})
         return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
-
-    def _stored_task(self, step: str, task_id: str) -> Task | None:
-        pathspec = f"{self.pathspec}/{step}/{task_id}"
-        return client.task_if_reachable(pathspec, self.attributes.get("metadata"))
 
     # -- waiting ------------------------------------------------------------------------
 

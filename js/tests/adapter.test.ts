@@ -23,17 +23,19 @@ function modelOf(state: Record<string, unknown>) {
 
 let made: HTMLInputElement[];
 let aborted: number;
+let restored: number;
 let place: HTMLElement;
 let render: (props: { model: never; el: HTMLElement }) => () => void;
 
 beforeEach(() => {
   made = [];
-  aborted = 0;
+  aborted = restored = 0;
   ({ render } = widget<{ value: string }>(["value"], (_model, signal) => {
     const element = document.createElement("input");
     made.push(element);
     signal.addEventListener("abort", () => (aborted += 1));
-    return { element, update: ({ value }) => void (element.title = value) };
+    const update = ({ value }: { value: string }) => void (element.title = value);
+    return { element, update, restored: () => void (restored += 1) };
   })() as never);
   place = document.createElement("div");
   place.className = "lm-Panel";
@@ -61,6 +63,7 @@ test("a view that takes another's place goes on with what stood there", async ()
   place.textContent = "Loading widget..."; // as JupyterLab does it
   await tasks();
   expect(place.firstChild).toBe(first.el);
+  expect(restored).toBe(2); // when it was put there, and when it was put back
   expect(document.activeElement).toBe(made[0]);
   const second = view(state);
   expect(second.el.childElementCount).toBe(0);

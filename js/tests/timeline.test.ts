@@ -26,7 +26,7 @@ test("a bar takes the first lane of its step that is free when it starts", () =>
   expect(groups[1]?.bars.map(({ lane }) => lane)).toEqual([0, 1, 0]);
 });
 
-test("steps that were cloned stand in the order of the flow", () => {
+test("steps stand in the order of the flow, whichever came first", () => {
   const cloned: WireBar[] = [
     [0, "c", "10", "cloned", 1, 1],
     [1, "a", "1", "cloned", 1.1, 1.1],
@@ -34,7 +34,9 @@ test("steps that were cloned stand in the order of the flow", () => {
     [3, "d", "11", "done", 2, 3],
     [4, "b", "2", "cloned", 2.5, 2.5],
   ];
-  expect(grouped(merged([], cloned), 10).map(({ step }) => step)).toEqual(["a", "b", "c", "d"]);
+  expect(grouped(merged([], cloned), 10).map(({ step }) => step)).toEqual(["c", "a", "b", "d"]);
+  const steps = ["a", "b", "c", "d", "e"];
+  expect(grouped(merged([], cloned), 10, steps).map(({ step }) => step)).toEqual(["a", "b", "c", "d"]);
 });
 
 test("ten thousand bars are laid out at once", () => {

@@ -241,6 +241,11 @@ class LogPane implements LogComponent, Movable {
     this.moveTo(atEnd ? this.lines : this.map.top(scrollTop));
   }
 
+  /** Where it was last seen may be a line above where it has been put since. */
+  restored(): void {
+    if (this.pane.clientHeight) this.pane.scrollTop = this.expectedScroll;
+  }
+
   takesWheel(down: boolean): boolean {
     // Where a pixel of the scrollbar is more than one of the rows, a turn moves as elsewhere.
     const isCoarse = this.values?.wrap || this.lines * LINE_HEIGHT > this.map.height;

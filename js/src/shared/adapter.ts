@@ -10,6 +10,8 @@ import { placeOf, whenPlaced, whenReplaced } from "./place.ts";
 export interface Component<Values> {
   element: HTMLElement;
   update(values: Values): void;
+  /** It was taken out of the document and put back, and stands as it stood when last seen. */
+  restored?(): void;
   dispose?(): void;
 }
 
@@ -89,7 +91,11 @@ class Shown<Values extends object> {
     const { signal } = this.controller;
     this.model = new PassedOn(model);
     this.component = make(this.model as never, signal);
-    this.restore = composure(this.component.element, signal);
+    const restore = composure(this.component.element, signal);
+    this.restore = () => {
+      restore();
+      this.component.restored?.();
+    };
     for (const name of names) on(this.model, `change:${name}`, () => this.soon(), signal);
     this.show();
   }

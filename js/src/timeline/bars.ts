@@ -32,9 +32,10 @@ export function merged(bars: Bar[], came: readonly WireBar[]): Bar[] {
 /**
  * Group bars by step and give each the first lane that is free when it starts.
  *
- * `bars` stand in the order of their starts; `now` is the end of those without one.
+ * `bars` stand in the order of their starts; `now` is the end of those without one. Groups
+ * stand in the order of `steps`, and of their first start where those are not known.
  */
-export function grouped(bars: readonly Bar[], now: number): Group[] {
+export function grouped(bars: readonly Bar[], now: number, steps: readonly string[] = []): Group[] {
   const groups = new Map<string, Group & { free: number[] }>();
   for (const bar of bars) {
     let group = groups.get(bar.step);
@@ -47,18 +48,9 @@ export function grouped(bars: readonly Bar[], now: number): Group[] {
     group.bars.push(bar);
     group.lanes = free.length;
   }
-  return inFlowOrder([...groups.values()]);
-}
-
-/**
- * Put the steps that were only cloned in the order of the tasks that they were cloned from:
- * cloning takes them in any order.
- */
-function inFlowOrder(groups: Group[]): Group[] {
-  const isCloned = ({ bars }: Group) => bars.every(({ state }) => state === "cloned");
-  const first = ({ bars }: Group) => Math.min(...bars.map(({ task }) => Number(task) || 0));
-  const cloned = groups.filter(isCloned).sort((one, other) => first(one) - first(other));
-  return groups.map((group) => (isCloned(group) ? cloned.shift()! : group));
+  const order = new Map(steps.map((step, number) => [step, number]));
+  const place = ({ step }: Group) => order.get(step) ?? steps.length;
+  return [...groups.values()].sort((one, other) => place(one) - place(other));
 }
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];

@@ -12,6 +12,7 @@ export interface TimelineValues {
   version: number;
   elapsed: number;
   ended: boolean;
+  steps: string[];
 }
 
 export interface TimelineRequests {
@@ -47,7 +48,7 @@ class Bars implements Component<TimelineValues> {
   private readonly area: HTMLElement;
   private bars: Bar[] = [];
   private placed: Placed[] = [];
-  private values: TimelineValues = { unfolded: false, version: 0, elapsed: 0, ended: false };
+  private values: TimelineValues = { unfolded: false, version: 0, elapsed: 0, ended: false, steps: [] };
   private version = 0;
   private asking = false;
 
@@ -99,7 +100,7 @@ class Bars implements Component<TimelineValues> {
 
   private place(): number {
     let top = AXIS;
-    this.placed = grouped(this.bars, this.values.elapsed).map((group) => {
+    this.placed = grouped(this.bars, this.values.elapsed, this.values.steps).map((group) => {
       const height = Math.max(LEAST_ROW, Math.min(MOST_ROW, group.lanes * LANE + STEP_GAP));
       const placed = { group, top, height };
       top += height;

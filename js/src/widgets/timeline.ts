@@ -4,7 +4,7 @@ import { BARS } from "../shared/wire.ts";
 import type { WireBar } from "../timeline/bars.ts";
 import { timeline, type TimelineValues } from "../timeline/component.ts";
 
-export default widget<TimelineValues>(["unfolded", "version", "elapsed", "ended"], (model, signal) => {
+export default widget<TimelineValues>(["unfolded", "version", "elapsed", "ended", "steps"], (model, signal) => {
   const talk = new Conversation(model as never, signal);
   const bars = (since: number) =>
     talk.ask<{ version: number; bars: WireBar[] }>({ kind: BARS, since });

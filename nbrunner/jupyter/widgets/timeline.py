@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from traitlets import Bool, Float, Int
+from traitlets import Bool, Float, Int, List, Unicode
 
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter import wire
@@ -31,12 +31,15 @@ class Timeline(Widget, bundle="timeline"):
         Grows whenever a bar has changed; a view then asks for those that have.
     elapsed : float
         Seconds since the run's start.
+    steps : list of str
+        In the order of the flow.
     ended : bool
     """
 
     unfolded = Bool().tag(sync=True)
     version = Int().tag(sync=True)
     elapsed = Float().tag(sync=True)
+    steps = List(Unicode()).tag(sync=True)
     ended = Bool().tag(sync=True)
 
     def __init__(
@@ -44,6 +47,7 @@ class Timeline(Widget, bundle="timeline"):
     ) -> None:
         super().__init__(**traits)
         self._running = running
+        self.steps = list(running.record.get("flow", {}).get("steps", ()))
         self._submit = submit or InTurn()
         self._spans: list[TaskSpan] = []
         self._changed: list[int] = []  # in which version each was changed last
