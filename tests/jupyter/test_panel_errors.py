@@ -28,9 +28,9 @@ def feed():
     for record in registry.directories():
         attach(record.name).stop()
     CHILDREN.reap()
-    FEED.close()
-    for thread in threading.enumerate():
-        if thread.name.startswith("nbrunner-"):
+    while threads := [each for each in threading.enumerate() if each.name.startswith("nbrunner-")]:
+        FEED.close()  # again, if a panel that was closing has still had work for it
+        for thread in threads:
             thread.join()
 
 
