@@ -7,6 +7,7 @@ a second and is not needed to start, follow or stop a run.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from itertools import islice
@@ -287,8 +288,8 @@ def current_namespace() -> str | None:
     return found
 
 
-def run_ids(flow: str) -> list[str]:
-    """Return the ids of all runs of a flow, the newest first, whatever their namespace.
+def run_starts(flow: str) -> dict[str, float]:
+    """Return the id of each run of a flow, whatever its namespace, and when it began.
 
     Runs of a local datastore are listed by their directories: reading each of thousands
     takes the Client seconds.
@@ -298,26 +299,35 @@ def run_ids(flow: str) -> list[str]:
 
     kind, _, where = get_metadata().partition("@")
     if kind == "local":
-        return _local_run_ids(where, flow)
+        return _local_run_starts(where, flow)
     try:
-        return [run.id for run in Flow(flow, _namespace_check=False)]
+        return {run.id: run.created_at.timestamp() for run in Flow(flow, _namespace_check=False)}
     except MetaflowNotFound:
-        return []
+        return {}
 
 
-def _local_run_ids(where: str, flow: str) -> list[str]:
+def _local_run_starts(where: str, flow: str) -> dict[str, float]:
     from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
 
+    folder = os.path.join(where, DATASTORE_LOCAL_DIR, flow)
     try:
-        with os.scandir(os.path.join(where, DATASTORE_LOCAL_DIR, flow)) as entries:
+        with os.scandir(folder) as entries:
             names = [each.name for each in entries if each.name[0] not in "_." and each.is_dir()]
     except FileNotFoundError:
-        return []
+        return {}
     # An id is the time of its start in microseconds, unless somebody chose another.
-    names = [name for name in names if name != "data"]
-    return sorted(names, key=lambda name: (name.isdigit(), int(name) if name.isdigit() else 0))[
-        ::-1
-    ]
+    return {
+        name: int(name) / 1e6 if name.isdigit() else _noted_start(os.path.join(folder, name))
+        for name in names
+        if name != "data"
+    }
+
+
+def _noted_start(run: str) -> float:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with open(os.path.join(run, "_meta", "_self.json"), "rb") as file:
+            return float(json.load(file)["ts_epoch"] / 1000)
+    return 0.0
 
 
 def tags_of(pathspec: str) -> frozenset[str]:

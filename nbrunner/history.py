@@ -162,10 +162,12 @@ class History:
     def _ids(self, records: dict[str, str]) -> list[str]:
         if not self.flow:
             return list(records)
-        stored = [f"{self.flow}/{run_id}" for run_id in client.run_ids(self.flow)]
-        elsewhere = set(records).difference(stored)
-        # Those that Metaflow does not know of here: another datastore, or another profile.
-        return sorted(elsewhere, reverse=True) + stored if elsewhere else stored
+        started = {
+            f"{self.flow}/{run_id}": at for run_id, at in client.run_starts(self.flow).items()
+        }
+        # Also of those that Metaflow does not know of here: another datastore, or profile.
+        started |= {pathspec: registry.began(name) for pathspec, name in records.items()}
+        return sorted(started, key=started.__getitem__, reverse=True)
 
     def _records(self) -> dict[str, str]:
         """Return pathspec -> record of the runs that nbrunner has started, newest first."""

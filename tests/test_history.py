@@ -58,6 +58,26 @@ def test_runs_of_nbrunner_and_of_others_newest_first(flow_file):
     assert page.pages == 1
 
 
+def test_runs_of_every_datastore_in_the_order_of_their_starts(flow_file, tmp_path):
+    here = Runner(flow_file, show_output=False, pylint=False)
+    sysroot = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path / "elsewhere")}
+    there = Runner(flow_file, show_output=False, pylint=False, env=sysroot)
+    started = [there.run(), here.run(), there.run()]
+    named = here.resume(run_id="chosen-by-me")
+    by_metaflow(flow_file)
+    by_metaflow(flow_file)
+    started += [named, here.run()]
+    found = [run.pathspec for run in History("FailFlow").page().runs]
+    assert [each for each in found if each in {run.pathspec for run in started}] == [
+        run.pathspec for run in reversed(started)
+    ]
+    assert len(found) == 7
+    shown = [run.started for run in History("FailFlow").page().runs]
+    assert shown == sorted(shown, reverse=True)
+    named.directory.delete()
+    assert [run.pathspec for run in History("FailFlow").page().runs] == found
+
+
 def test_search_state_and_namespace(flow_file):
     runner = Runner(flow_file, show_output=False, pylint=False)
     runner.run(fail=False, tags=["alpha"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import functools
 import os
@@ -97,6 +98,17 @@ def new_name() -> str:
     now = time.time_ns()
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 10**9))
     return f"{moment}-{now % 10**9 // 1000:06}-{secrets.token_hex(4)}"
+
+
+def began(name: str) -> float:
+    """Return when a name was given, in seconds since the epoch; 0 for one of somebody else's."""
+    try:
+        day, moment, microseconds, _ = name.split("-")
+        return (
+            calendar.timegm(time.strptime(day + moment, "%Y%m%d%H%M%S")) + int(microseconds) / 1e6
+        )
+    except ValueError:
+        return 0.0
 
 
 def create() -> RunDirectory:
