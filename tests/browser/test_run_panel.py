@@ -161,9 +161,10 @@ def test_a_failed_run_tells_why_in_text_alone(lab):
     line = BRANCHES[: BRANCHES.index("raise")].count("\n") + 1
     assert f"Cell In[2], line {line}, in end" in alert
     error = lab.page.locator(".jp-OutputArea-output").get_by_text("FlowFailedError")
-    what, where = error.inner_text().strip().splitlines()  # the rest stands in the panel
+    what, where, then = error.inner_text().strip().splitlines()  # the rest stands in the panel
     assert " failed: step end, task 6: ValueError: <img src=x" in what
     assert where.strip().startswith(f"Cell In[2], line {line}, in end: raise ValueError(")
+    assert then.endswith("%%flowrun resume in place of %%flowrun")
     steps.nth(1).click()  # a click on a step filters the log by it
     log = panel.locator.get_by_role("log", name="Log")
     lab.until(lambda: "work/" in log.inner_text() and "end/" not in log.inner_text(), "the filter")
