@@ -173,6 +173,45 @@ def test_past_runs_are_searched_opened_and_resumed(defined):
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the resumed run")
 
 
+# Each text of the table that is cut off at its cell's end or that the buttons lie upon.
+CUT = """table => [...table.querySelectorAll('tr')].flatMap(row => {
+    const edge = row.lastElementChild.getBoundingClientRect().left;
+    return [...row.children].slice(0, -1).filter(cell => {
+        const isShortened = cell.dataset.column === 'parameters';
+        const isCut = cell.scrollWidth > cell.clientWidth && !isShortened;
+        return isCut || cell.getBoundingClientRect().right > edge + 1;
+    }).map(cell => cell.textContent);
+})"""
+
+
+def test_past_runs_fit_into_narrow_pages_without_a_cut_date(defined):
+    lab = defined
+    lab.execute(0, "%env METAFLOW_USER=superuser")
+    run = FORM.replace("--no-execute", "-q --no-pylint")
+    lab.execute(1, run)
+    lab.execute(2, "%flowruns FormFlow")
+    history = lab.page.get_by_role("region", name="Runs of FormFlow", exact=True)
+    table = history.get_by_role("table")
+    titles = table.get_by_role("columnheader")
+    lab.until(lambda: table.get_by_role("row").count() == 2, "the run")
+    assert titles.all_inner_texts() == ["State", "Run", "Started", "Time", "Parameters", ""]
+    assert "by superuser" in history.inner_text(), "who is no column, and told all the same"
+
+    def nothing_is_cut(widths):
+        for width in widths:
+            lab.page.set_viewport_size({"width": width, "height": 1000})
+            lab.until(lambda: not table.evaluate(CUT), f"a table that fits into {width} px")
+
+    nothing_is_cut((1300, 1000, 700))
+    lab.execute(0, "%env METAFLOW_USER=another")
+    lab.execute(1, run.replace("--ratio 1", "--ratio 0.123456789 --tag nightly"))
+    history.get_by_role("button", name="Refresh").click()
+    lab.until(lambda: table.get_by_role("row").count() == 3, "both runs")
+    assert titles.all_inner_texts()[4:] == ["Tags", "Parameters", "User", ""]
+    assert "by another" not in history.inner_text()
+    nothing_is_cut((1300, 1000))
+
+
 def test_a_run_of_an_earlier_kernel_is_found_and_stopped(lab):
     lab.execute(0, LOAD)
     lab.execute(

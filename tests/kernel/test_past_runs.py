@@ -62,7 +62,7 @@ def test_what_spin_has_run_says_so_and_cannot_be_resumed(plain):
     code = (
         "from nbrunner.jupyter.panels import HistoryPanel\n"
         "panel = HistoryPanel('AddFlow')\n"
-        "rows = [panel._row(run) for run in panel.read().runs]\n"
+        "rows = [panel._row(run, [0]) for run in panel.read().runs]\n"
         "print([[each['name'] for each in row['actions']] for row in rows])"
     )
     assert plain.execute(code).checked().stdout == "[['open'], ['open', 'resume']]\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -22,6 +22,7 @@ from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.panels.stored_panel import StoredPanel
+from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
@@ -29,6 +30,14 @@ from nbrunner.jupyter.widgets.run_table import RunTable, action, column
 _RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
 _MAX_CELL = 80
 _LOOK_SECONDS = 1.0
+_COLUMNS = [
+    column("run", "Run", sortable=False),
+    column("started", "Started", sortable=False),
+    column("time", "Time", numeric=True, sortable=False),
+    column("tags", "Tags", sortable=False),
+    column("parameters", "Parameters", sortable=False),
+    column("user", "User", sortable=False),
+]
 
 
 class HistoryPanel(Panel):
@@ -56,7 +65,7 @@ class HistoryPanel(Panel):
             on_action=self._act,
             label=f"Runs of {of}",
             title=f"Runs of {of}",
-            columns=_columns(),
+            columns=_COLUMNS,
             actions=[action("refresh", "Refresh")],
             filters=True,
             statuses=list(STATUSES),
@@ -130,16 +139,16 @@ class HistoryPanel(Panel):
         """Show what a search through many runs has found so far."""
         self._page = Page(runs[:PAGE_SIZE], self.table.page, -1)
         with self.table.hold_sync():
-            self.table.rows = [self._row(run) for run in self._page.runs]
+            self._fill()
             self.table.summary = f"searched {seen:,} of {total:,} runs"
 
     def _show(self) -> None:
         with self.table.hold_sync():
-            self.table.rows = [self._row(run) for run in self._page.runs]
+            self._fill()
             self.table.pages = self._page.pages
             self.table.error = ""
             self.table.actions = [action("refresh", "Refresh")]
-            self.table.summary = ""
+            self.table.summary = _by_whom(self._page.runs)
             self.table.loading = False
 
     def _show_error(self, failure: Exception) -> None:
@@ -149,16 +158,24 @@ class HistoryPanel(Panel):
             self.table.summary = ""
             self.table.loading = False
 
-    def _row(self, run: PastRun) -> dict[str, Any]:
+    def _fill(self) -> None:
+        """Put the page into the table, without the columns that tell nothing on it."""
+        runs = self._page.runs
+        columns = telling_columns(runs)
+        self.table.columns = [_COLUMNS[index] for index in columns]
+        self.table.rows = [self._row(run, columns) for run in runs]
+
+    def _row(self, run: PastRun, columns: Sequence[int]) -> dict[str, Any]:
         actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
         if run.status == "running" and run.recorded:
             actions.append(action("stop", "Stop"))
         if run.status in _RESUMED and not run.is_spin:
             actions.append(action("resume", "Resume"))
+        cells = cells_of(run)
         return {
             "key": run.pathspec,
             "status": run.status,
-            "cells": cells_of(run),
+            "cells": [cells[index] for index in columns],
             "done": None,
             "actions": actions,
             "code": _code(run),
@@ -242,7 +259,7 @@ def _code(run: PastRun) -> str:
 
 def history_picture(flow: str, page: Page) -> dict[str, str]:
     """Return a page of runs as text and as an HTML table."""
-    names = ["status", *(each["label"] for each in _columns())]
+    names = ["status", *(each["label"] for each in _COLUMNS)]
     rows = [[run.status, *cells_of(run)] for run in page.runs]
     remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
     if not rows:
@@ -266,15 +283,28 @@ def cells_of(run: PastRun) -> list[str]:
     ]
 
 
-def _columns() -> list[dict[str, Any]]:
-    return [
-        column("run", "Run", sortable=False),
-        column("started", "Started", sortable=False),
-        column("time", "Time", numeric=True, sortable=False),
-        column("tags", "Tags", sortable=False),
-        column("parameters", "Parameters", sortable=False),
-        column("user", "User", sortable=False),
-    ]
+def telling_columns(runs: Sequence[PastRun]) -> list[int]:
+    """Return which columns tell something of these runs, as indices.
+
+    Left out are those of what no run has, and of the user where that is always the same:
+    their room is that of what one reads.
+    """
+    cells = [cells_of(run) for run in runs]
+    columns = range(len(_COLUMNS))
+    if not cells:
+        return list(columns)
+    said = [{row[index] for row in cells} for index in columns]
+    # Who started all of them is told below the table.
+    least = [2 if each["name"] == "user" else 1 for each in _COLUMNS]
+    return [index for index in columns if len(said[index]) >= least[index] and said[index] != {""}]
+
+
+def _by_whom(runs: Sequence[PastRun]) -> str:
+    """Return who started the runs, where it is one and the same user."""
+    users = {run.user for run in runs}
+    if len(users) != 1 or users == {""}:
+        return ""
+    return f"{'all ' if len(runs) > 1 else ''}by {visible(users.pop())}"
 
 
 def _short(value: Any) -> str:
