@@ -212,6 +212,18 @@ def test_past_runs_fit_into_narrow_pages_without_a_cut_date(defined):
     nothing_is_cut((1300, 1000))
 
 
+def test_a_resume_bars_lists_have_an_arrow_of_the_colour_of_the_text(defined):
+    lab = defined
+    lab.execute(1, FORM.replace("--no-execute", "-q --no-pylint"))
+    lab.execute(2, "%flowruns FormFlow")
+    history = lab.page.get_by_role("region", name="Runs of FormFlow", exact=True)
+    history.get_by_role("button", name="Resume").click()
+    for name in ("From step", "With"):
+        look = "each => { const {appearance, backgroundImage} = getComputedStyle(each);"
+        look += " return [appearance, backgroundImage] }"
+        assert history.get_by_label(name).evaluate(look) == ["auto", "none"]
+
+
 def test_a_run_of_an_earlier_kernel_is_found_and_stopped(lab):
     lab.execute(0, LOAD)
     lab.execute(
