@@ -15,20 +15,20 @@ from nbrunner.failure import Failure
 from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.step_picture import steps_html
+from nbrunner.jupyter.step_picture import COLOURS, steps_html
 from nbrunner.record.logfile import last_lines
 from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED
 from nbrunner.timeline import step_spans
 
 _COLOURS = {
-    "successful": "#2e7d32",
-    "failed": "#c62828",
-    "timeout": "#c62828",
-    "lost": "#c62828",
-    "stopped": "#8d6e00",
-    "running": "#1565c0",
-    "starting": "#1565c0",
+    "successful": COLOURS["done"],
+    "failed": COLOURS["failed"],
+    "timeout": COLOURS["failed"],
+    "lost": COLOURS["failed"],
+    "stopped": COLOURS["stopped"],
+    "running": COLOURS["running"],
+    "starting": COLOURS["running"],
 }
 _SHAPES = {"successful": "✓", "failed": "✗", "timeout": "◷", "lost": "?", "stopped": "■"}
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
@@ -112,8 +112,8 @@ def as_html(facts: Facts) -> str:
     """Return one element that stands by itself."""
     colour = _COLOURS[facts.status]
     badge = (
-        f'<span style="color:{colour};font-weight:600">'
-        f"{_SHAPES.get(facts.status, '●')} {_text(facts.label)}</span>"
+        f'<span style="font-weight:600"><span style="color:{colour}">'
+        f"{_SHAPES.get(facts.status, '●')}</span> {_text(facts.label)}</span>"
     )
     parts = [
         f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"

@@ -19,6 +19,17 @@ _MAX_STEPS = 120
 _NAME_CHARACTERS = 16
 _LINE = "#8a8a8a"
 
+# Of signs and borders, as legible on white as on JupyterLab's and VS Code's dark grounds: 4.5
+# to 1 on the one, at least 3.6 on the others, more than what the guidelines ask of signs.
+# Of text they ask 4.5 on each, which no colour has; words are of the colour of the text around.
+COLOURS = {
+    "done": "#318738",
+    "failed": "#d93a3a",
+    "stopped": "#957000",
+    "running": "#1f78d0",
+    "pending": "#767676",
+}
+
 Place = tuple[int, int]
 Point = tuple[int, int]
 Edge = tuple[str, str]
@@ -221,12 +232,12 @@ def _said(name: str, counts: StepProgress, stopped: bool) -> str:
 def _state(counts: StepProgress, stopped: bool) -> Edge:
     """Return the colour and the sign of a step."""
     if counts.failed:
-        return ("#8d6e00", "■") if stopped else ("#c62828", "✗")
+        return (COLOURS["stopped"], "■") if stopped else (COLOURS["failed"], "✗")
     if counts.running:
-        return "#1976d2", "◐"
+        return COLOURS["running"], "◐"
     if counts.total and counts.pending == 0:
-        return "#2e7d32", "◎" if counts.cloned and not counts.done else "✓"
-    return "#8a8a8a", "○"
+        return COLOURS["done"], "◎" if counts.cloned and not counts.done else "✓"
+    return COLOURS["pending"], "○"
 
 
 def _text(text: str) -> str:

@@ -165,6 +165,13 @@ def test_a_failed_run(run):
     assert page.acts() == []
 
 
+def test_words_have_the_colour_of_the_text_around_whatever_the_theme(run):
+    html = picture(run(failing=True), log_lines=5)["text/html"]
+    assert re.search(r'<span style="color:#\w{6}">✗</span> failed', html)
+    coloured = re.findall(r"[;\"]color:#\w+\">([^<]*)<", html)
+    assert coloured == ["✗", "✓", "✓", "✗", "○"]
+
+
 def test_a_long_message_leaves_room_for_the_rest(run):
     told = picture(run(failing=True, word="\n".join("abcdefghijklm")), log_lines=0)
     for text in (told["text/plain"], Page(told["text/html"]).text):

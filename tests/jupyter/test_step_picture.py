@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from nbrunner.jupyter.step_picture import steps_html
+from nbrunner.jupyter.step_picture import COLOURS, steps_html
 from nbrunner.jupyter.widgets import StepGraph
 from nbrunner.progress import Progress, StepProgress
 
@@ -92,7 +92,7 @@ def test_what_was_ended_with_a_stopped_run_has_not_failed():
     tree = drawn({}, {}, steps, {}, stopped=True)
     assert texts(tree) == ["■ start 1/2"]
     assert boxes(tree)[0].get("title") == "start: 1 of 2 done, 0 running, 1 stopped"
-    assert style(boxes(tree)[0])["border"] == "1px solid #8d6e00"
+    assert style(boxes(tree)[0])["border"] == f"1px solid {COLOURS['stopped']}"
     graph = StepGraph()
     graph.show(Progress(steps), stopped=True)
     assert graph.progress["start"] == {**vars(steps["start"]), "stopped": 1}
@@ -185,3 +185,20 @@ def test_no_style_is_one_that_jupyterlab_strips_from_untrusted_notebooks():
     page = steps_html(BRANCHES, TYPES, Progress({"a": StepProgress(done=2)}), {"a": 1.0})
     assert "svg" not in page and "var(" not in page
     assert not re.search(r"[:,]\.\d", page)
+
+
+# White; JupyterLab's dark ground; VS Code's.
+GROUNDS = {"#ffffff": 4.5, "#111111": 4.1, "#1f1f1f": 3.6}
+
+
+def luminance(colour):
+    values = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("colour", COLOURS.values())
+def test_signs_and_borders_stand_out_on_light_and_on_dark_ground(colour):
+    for ground, least in GROUNDS.items():
+        darker, lighter = sorted(luminance(each) + 0.05 for each in (colour, ground))
+        assert lighter / darker >= least, ground
