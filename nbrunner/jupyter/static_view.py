@@ -31,6 +31,7 @@ _COLOURS = {
     "starting": COLOURS["running"],
 }
 _SHAPES = {"successful": "✓", "failed": "✗", "timeout": "◷", "lost": "?", "stopped": "■"}
+_LOG_LINES, _LINE_HEIGHT = 20, 18  # lines in sight, pixels
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
 
@@ -166,10 +167,13 @@ def _log_html(facts: Facts) -> str:
         told = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
         above = f'<span style="opacity:0.75">{told}</span>\n'
     text = "\n".join(map(_text, _aligned(facts.log)))
-    # Turned round, it opens at its end, where one reads how it went.
+    # Turned round, it opens at its end, where one reads how it went; as high as so many
+    # lines, or the first would be cut through.
     return (
-        '<div style="display:flex;flex-direction:column-reverse;max-height:24em;overflow:auto;'
-        f'margin:6px 0"><pre style="{_MONO};margin:0;white-space:pre-wrap;flex-shrink:0">'
+        '<div style="display:flex;flex-direction:column-reverse;'
+        f"max-height:{_LOG_LINES * _LINE_HEIGHT}px;overflow-x:hidden;overflow-y:auto;"
+        f'margin:6px 0"><pre style="{_MONO};line-height:{_LINE_HEIGHT}px;margin:0;padding:0;'
+        'white-space:pre-wrap;overflow-wrap:anywhere;flex-shrink:0">'
         f"{above}{text}</pre></div>"
     )
 

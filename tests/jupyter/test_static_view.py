@@ -165,6 +165,15 @@ def test_a_failed_run(run):
     assert page.acts() == []
 
 
+def test_a_log_is_as_high_as_some_lines_and_cuts_through_none(run):
+    html = picture(run(), log_lines=100)["text/html"]
+    (height,) = re.findall(r"max-height:(\d+)px", html)
+    (line,) = re.findall(r'<pre style="[^"]*line-height:(\d+)px;margin:0;padding:0', html)
+    assert int(height) % int(line) == 0
+    # Of a bar below long lines the height would be missing.
+    assert "overflow-wrap:anywhere" in html and "overflow-x:hidden" in html
+
+
 def test_words_have_the_colour_of_the_text_around_whatever_the_theme(run):
     html = picture(run(failing=True), log_lines=5)["text/html"]
     assert re.search(r'<span style="color:#\w{6}">✗</span> failed', html)
