@@ -16,17 +16,23 @@ STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 _TIME = rb"\d\d\d\d-\d\d-\d\d (?P<time>\d\d:\d\d:\d\d\.\d\d\d) ?+"
 _TASK = rb"\[[^/\]\s]++/(?P<step>[^/\]\s]++)/(?P<task>[^/\]\s]++)(?: \(pid \d++\))?+\]"
 _COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"  # Metaflow's, where its output is a terminal
-_PREFIX = b"%s(?:%s ?+)?+" % (_TIME, _TASK)
-_COLOURED_PREFIX = b"%s%s%s(?:%s ?+)?+%s" % (_COLOURS, _TIME, _COLOURS, _TASK, _COLOURS)
 _LONGEST_PREFIX = 1024
-
-_prefix = re.compile(_PREFIX)
-_coloured_prefix = re.compile(_COLOURED_PREFIX)
 
 
 def _unnamed(pattern: bytes) -> bytes:
     return re.sub(rb"\?P<\w+>", b"?:", pattern)
 
+
+# A resume clones tasks in threads, and each writes time, task and text one by one. So a line
+# may have times of others before its own, and of these lines there is the rest alone.
+_CLONING = rb"(?=%s%s ?+%s(?:C|Skipping c)loning )" % (_COLOURS, _unnamed(_TASK), _COLOURS)
+_TIMES = b"(?:(?:%s)++|%s)" % (_TIME, _CLONING)
+_COLOURED_TIMES = b"(?:(?:%s%s)++|%s)%s" % (_COLOURS, _TIME, _CLONING, _COLOURS)
+_PREFIX = b"%s(?:%s ?+)?+" % (_TIMES, _TASK)
+_COLOURED_PREFIX = b"%s(?:%s ?+)?+%s" % (_COLOURED_TIMES, _TASK, _COLOURS)
+
+_prefix = re.compile(_PREFIX)
+_coloured_prefix = re.compile(_COLOURED_PREFIX)
 
 # Of many lines at once: each begins with its line end, a fast way to find the beginnings.
 _prefixes = re.compile(rb"\n" + _unnamed(_PREFIX))
@@ -86,7 +92,7 @@ def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> Shown
     time, label = "", ""
     match = _prefix_of(line)
     if match:
-        time = match["time"].decode()
+        time = (match["time"] or b"").decode()
         if match["step"]:
             label = (match["step"] + b"/" + match["task"]).decode("utf-8", "replace")
         line = line[match.end() :]
@@ -213,7 +219,7 @@ class LineFilter:
         self.query = Query(query) if query else None
         self._step = step.encode("utf-8", "replace")
         task = _TASK.replace(rb"(?P<step>[^/\]\s]++)", re.escape(self._step))
-        self._of_step = re.compile(_unnamed(_COLOURS + _TIME + _COLOURS + task))
+        self._of_step = re.compile(_unnamed(_COLOURED_TIMES + task))
 
     def count(self, stream: int, data: bytes) -> int:
         """Return how many lines of a block are let through."""

@@ -206,6 +206,37 @@ def test_what_the_prefix_tells(log, logs):
     assert view.window(0, 1)[0].plain == "12:00:01.123 train/8 text"
 
 
+def test_lines_of_a_resume_that_ran_into_each_other(log, logs):
+    """Its threads write time, task and text one by one."""
+    time, later = b"2026-11-25 19:38:14.230 ", b"2026-11-25 19:38:14.239 "
+    logs[0].write_bytes(
+        time + later + b"[17/work/5] Cloning previously run task Flow/16/work/3\n"
+        b"[17/train/4] Cloning previously run task Flow/16/train/2\n"
+        b"\x1b[35m%s\x1b[0m\x1b[35m%s\x1b[0m\x1b[32m[17/work/6] \x1b[0m\x1b[1mCloning it\n"
+        b"\x1b[32m[17/train/7] \x1b[0m\x1b[1mCloning it\n"
+        b"[17/train/8] is what a flow prints\n"
+        % (time, later)
+        + later
+        + b"[17/train/8 (pid 3)] "
+        + time
+        + b"is the task's own\n"
+    )
+    log.refresh()
+    cloned = "Cloning previously run task Flow/16/"
+    assert window(LineView(log)) == [
+        ("19:38:14.239", "work/5", cloned + "work/3"),
+        ("", "train/4", cloned + "train/2"),
+        ("19:38:14.239", "work/6", "Cloning it"),
+        ("", "train/7", "Cloning it"),
+        ("", "", "[17/train/8] is what a flow prints"),
+        ("19:38:14.239", "train/8", time.decode() + "is the task's own"),
+    ]
+    assert texts(LineView(log, step="work")) == [cloned + "work/3", "Cloning it"]
+    assert len(texts(LineView(log, step="train"))) == 3
+    assert texts(LineView(log, query="19:38")) == [time.decode() + "is the task's own"]
+    assert texts(LineView(log, query="17/train/4")) == []
+
+
 def test_a_long_line_is_cut_and_can_be_had_whole(log, logs):
     long = "ü" * 3_000_000 + "Needle"
     logs[0].write_text(f"first\n{long}\nlast\n", encoding="utf-8")
