@@ -25,7 +25,7 @@ An interrupted cell ends with `Interrupted`, which is a KeyboardInterrupt and no
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class NbrunnerError(Exception):
@@ -140,3 +140,9 @@ def did_you_mean(name: str, possible: Iterable[str]) -> str:
     if not close:
         return ""
     return "; did you mean " + " or ".join(repr(by_word[match]) for match in close) + "?"
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """Return names as a sentence lists them, and how many are left out."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

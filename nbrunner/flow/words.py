@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
-from nbrunner.errors import BadValueError, did_you_mean
+from nbrunner.errors import BadValueError, did_you_mean, some_of
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 
 SUBCOMMANDS: tuple[Subcommand, ...] = get_args(Subcommand)
@@ -119,12 +119,13 @@ def _split(
             if text in SUBCOMMANDS:
                 return text, words[:number], words[number + 1 :]
             raise BadValueError(
-                f"expected run, resume or spin, got {text!r}{did_you_mean(text, SUBCOMMANDS)}"
+                f"expected run, resume or spin, got {text!r}"
+                f"{did_you_mean(text, SUBCOMMANDS) or _parameters_of(flow, by_flag)}"
             )
         flag, equals, _ = text.partition("=")
         option = by_flag.get(flag)
         if option is None:
-            raise _unknown("run", flag, by_flag, others)
+            raise _unknown(flow, "run", flag, by_flag, others)
         number += 1 if option.is_flag or equals else 1 + option.values
     return "run", (), words
 
@@ -148,6 +149,7 @@ class _Reader:
     ) -> None:
         self.top_level: dict[str, Any] = {}
         self.arguments: dict[str, Any] = {}
+        self._flow = flow
         self._subcommand = subcommand
         self._others = others
         self._top = _by_flag(flow.top_level)
@@ -169,22 +171,35 @@ class _Reader:
                     break
             else:
                 by_flag = {**self._own, **self._top}
-                raise _unknown(self._subcommand, flag, by_flag, self._others)
+                raise _unknown(self._flow, self._subcommand, flag, by_flag, self._others)
 
     def _take_positional(self, word: Word) -> None:
         if not self._positional:
-            raise BadValueError(f"{self._subcommand}: {word.text!r} belongs to no option")
+            raise BadValueError(
+                f"{self._subcommand}: {word.text!r} belongs to no option"
+                f"{_parameters_of(self._flow, self._own)}"
+            )
         option = self._positional.pop(0)
         self.arguments[option.name] = _value(option, word)
 
 
 def _unknown(
-    subcommand: str, flag: str, by_flag: Mapping[str, Option], others: Iterable[str]
+    flow: FlowDescription,
+    subcommand: str,
+    flag: str,
+    by_flag: Mapping[str, Option],
+    others: Iterable[str],
 ) -> BadValueError:
     return BadValueError(
         f"{subcommand}: unknown option {flag}{did_you_mean(flag, [*by_flag, *others])}"
-        f"\npossible are: {' '.join(by_flag)}"
+        f"{_parameters_of(flow, by_flag)}\npossible are: {' '.join(by_flag)}"
     )
+
+
+def _parameters_of(flow: FlowDescription, by_flag: Mapping[str, Option]) -> str:
+    """Return ``"; parameters of F are --a, --b"``, or nothing where none can be given."""
+    flags = [each.flag for each in flow.parameters if by_flag.get(each.flag) is each]
+    return f"; parameters of {flow.name} are {some_of(flags)}" if flags else ""
 
 
 def _take(

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean
+from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean, some_of
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
-from nbrunner.flow.words import Call, Word, call_of, config_words
+from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.jupyter.plain_text import visible
 from nbrunner.runner import Runner, begin, check_included, until_named
@@ -131,10 +131,19 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
     found = namespace.get(text)
     if is_flow_class(found) or isinstance(found, FlowSource):
         return found
-    flows = [name for name, value in namespace.items() if is_flow(value)]
-    raise BadValueError(
-        f"{text!r} is neither a .py file nor a flow of this notebook{did_you_mean(text, flows)}"
-    )
+    flows = [name for name, value in namespace.items() if is_flow(value) and name[0] != "_"]
+    hint = _where_a_flow_is(text, flows)
+    raise BadValueError(f"{text!r} is neither a .py file nor a flow of this notebook{hint}")
+
+
+def _where_a_flow_is(text: str, flows: list[str]) -> str:
+    """Return what helps who has named a flow that is not there."""
+    if text in SUBCOMMANDS:
+        return f": the flow stands first, as in %flowrun FLOW {text}"
+    if meant := did_you_mean(text, flows):
+        return meant
+    hint = "; run the cell that defines it first" if text.isidentifier() else ""
+    return f"{hint}; flows of this notebook are {some_of(flows)}" if flows else hint
 
 
 def flows_of(namespace: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class FlowMagics(Magics):
                 return
             refuse_option(words, ["--clean"])
             if len(words) > 1:
-                raise BadValueError(f"%flowruns: expected one flow, got {line.strip()!r}")
+                raise _expected("one flow or none", "%flowruns FLOW", line)
             flows = launching.flows_of(self.shell.user_ns)
             name = launching.flow_name_of(words[0], self.shell.user_ns) if words else ""
             fitting = {label: flow for label, flow in flows.items() if not name or name == label}
@@ -109,7 +109,7 @@ class FlowMagics(Magics):
             options, rest = take_options(words, Options.configured(self._config))
             refuse_option(rest, spellings())
             if len(rest) != 1:
-                raise BadValueError(f"%flowform: expected one flow, got {line.strip()!r}")
+                raise _expected("one flow", "%flowform FLOW", line)
             flow = launching.flow_named(rest[0], self.shell.user_ns)
             showing.show_form(self.shell, self._config, flow, options, rest[0].text)
 
@@ -178,7 +178,7 @@ class FlowMagics(Magics):
 
     def _to_stop(self, names: list[str]) -> list[ExecutingProcess]:
         if len(names) > 1:
-            raise BadValueError(f"%flowstop: expected one run or all, got {' '.join(names)}")
+            raise _expected("one run or all", "%flowstop RUN", " ".join(names))
         if names == ["all"]:
             return _all_running()
         if names:
@@ -202,6 +202,13 @@ def _nothing_to_stop() -> str:
         return "nothing runs"
     do = "run does" if others == 1 else "runs do"
     return f"nothing of this kernel runs; of others {others:,} {do}: %flowstop all"
+
+
+def _expected(what: str, example: str, line: str) -> BadValueError:
+    """Return the error for a line that has too many words, or none."""
+    magic = example.partition(" ")[0]
+    got = f"; got {line.strip()!r}" if line.strip() else ""
+    return BadValueError(f"{magic}: expected {what}, as in {example}{got}")
 
 
 def cleaned(config: FlowRun) -> str:

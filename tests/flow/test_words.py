@@ -84,10 +84,17 @@ def test_words_and_the_call_they_stand_for(line, expected):
     )
 
 
+PARAMETERS = "; parameters of WordsFlow are --Alpha, --rate, --on, --table, --sizes, --who"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("--Alfa 3", "unknown option --Alfa; did you mean '--Alpha'"),
+        ("--Alfa 3", f"'?{PARAMETERS}\n"),
+        ("run --m", f"run: unknown option --m{PARAMETERS}\n"),
+        ("5", f"expected run, resume or spin, got '5'{PARAMETERS}"),
+        ("run more", f"'more' belongs to no option{PARAMETERS}"),
         ("run --Alpha", "--Alpha: expected a value, got nothing"),
         ("run more", "'more' belongs to no option"),
         ("rnu", "expected run, resume or spin, got 'rnu'; did you mean 'run'"),
@@ -95,13 +102,22 @@ def test_words_and_the_call_they_stand_for(line, expected):
         ("run --table {", "--table: expected JSON, got '{'"),
         ("run --sizes null", "--sizes: Metaflow takes null for nothing given, and then the def"),
         ("--config-value c", "--config-value: expected 2 values, got 1"),
-        ("resume --Alpha 3", "unknown option --Alpha"),
+        ("resume --Alpha 3", "unknown option --Alpha\n"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_named(line, message):
     with pytest.raises(BadValueError) as raised:
         call(line)
     assert message in str(raised.value)
+
+
+def test_of_many_parameters_ten_are_named():
+    many = replace(FLOW, parameters=tuple(Option(f"p{n}", f"--p{n}") for n in range(12)))
+    with pytest.raises(BadValueError, match=r"are --p0, .*, --p9 and 2 more\n"):
+        call_of(many, [Word("--bogus")])
+    none = replace(FLOW, parameters=())
+    with pytest.raises(BadValueError, match=r"unknown option --bogus\n"):
+        call_of(none, [Word("--bogus")])
 
 
 def test_a_value_that_does_not_fit_is_left_to_the_check():

@@ -150,10 +150,11 @@ def test_a_form_as_text(plain):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("%flowform", "%flowform: expected one flow, got ''"),
+        ("%flowform", "%flowform: expected one flow, as in %flowform FLOW\n"),
         ("%flowform NoFlow", "'NoFlow' is neither a .py file nor a flow of this notebook"),
-        ("%flowform a b", "expected one flow, got 'a b'"),
-        ("%flowruns a b", "%flowruns: expected one flow, got 'a b'"),
+        ("%flowform a b", "expected one flow, as in %flowform FLOW; got 'a b'"),
+        ("%flowruns a b", "%flowruns: expected one flow or none, as in %flowruns FLOW; got 'a b'"),
+        ("%flowstop a b", "%flowstop: expected one run or all, as in %flowstop RUN; got 'a b'"),
         ("%flowruns no-name", "expected a flow: its name, class or .py file; got 'no-name'"),
         ("%flowruns no_such_file.py", "no_such_file.py"),
     ],
