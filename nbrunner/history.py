@@ -162,11 +162,10 @@ class History:
     def _ids(self, records: dict[str, str]) -> list[str]:
         if not self.flow:
             return list(records)
-        started = {
-            f"{self.flow}/{run_id}": at for run_id, at in client.run_starts(self.flow).items()
-        }
-        # Also of those that Metaflow does not know of here: another datastore, or profile.
-        started |= {pathspec: registry.began(name) for pathspec, name in records.items()}
+        # Also those that Metaflow does not know of here: another datastore, or profile.
+        started = {pathspec: registry.began(name) for pathspec, name in records.items()}
+        for run_id, at in client.run_starts(self.flow).items():
+            started[f"{self.flow}/{run_id}"] = at
         return sorted(started, key=started.__getitem__, reverse=True)
 
     def _records(self) -> dict[str, str]:
