@@ -126,6 +126,7 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     before = _inventory()
     yield
     LAUNCHER.close()
+    _close_feed()
     processes = [each for each in _ours(private_state) if each.is_running()]
     _gone, alive = psutil.wait_procs(processes, timeout=5)
     CHILDREN.reap()
@@ -137,6 +138,15 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     for what in ("threads", "SIGINT handler", "SIGTERM handler", "cwd"):
         assert after[what] == before[what], f"{what} changed by the test"
     assert after["descriptors"] <= before["descriptors"] + 2, "descriptors left open"
+
+
+def _close_feed() -> None:
+    """End the thread that feeds panels, which a test has begun; it is kept for a process."""
+    module = sys.modules.get("nbrunner.jupyter.feed")
+    while module and (feeds := [t for t in threading.enumerate() if t.name == "nbrunner-feed"]):
+        module.FEED.close()
+        for thread in feeds:
+            thread.join()
 
 
 def _inventory() -> dict[str, object]:

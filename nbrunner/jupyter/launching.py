@@ -201,12 +201,13 @@ def python_code(
 def stop(runs: Iterable[ExecutingProcess]) -> None:
     """Stop runs, all at once, and tell of each what it took."""
 
-    async def one(running: ExecutingProcess, output: Output) -> None:
-        report = await running.async_stop()
-        output.write("stdout", f"{name_of(running)}: {report}\n")
-
     async def every(output: Output) -> None:
-        await asyncio.gather(*(one(running, output) for running in runs))
+        stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
+        try:
+            for running, report in stopping.items():
+                output.write("stdout", f"{name_of(running)}: {await report}\n")
+        finally:  # the others, where one could not be stopped
+            await asyncio.gather(*stopping.values(), return_exceptions=True)
 
     drive(every)
 

@@ -39,7 +39,7 @@ def test_it_starts_with_the_first_runner_and_serves_all(write_flow):
     flow = write_flow("slowflow")
     assert zygotes() == []
     runner = Runner(flow, show_output=False, pylint=False)
-    (first,) = zygotes()
+    (first,) = until(zygotes, "the warm interpreter")
     assert runner.run(seconds=0).warm
 
     async def several():
