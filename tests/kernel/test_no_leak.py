@@ -61,6 +61,7 @@ def in_cell(kernel, name, code):
     kernel.client.shell_channel.send(message)
     reply = kernel._reply(message["header"]["msg_id"])
     assert reply["status"] == "ok", reply
+    kernel.read_until_idle(message["header"]["msg_id"])
 
 
 def test_a_hundred_executions_of_a_cell_leave_one_panel(kernel):

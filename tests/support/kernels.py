@@ -131,6 +131,14 @@ class Kernel:
         result.status = reply["status"]
         return result
 
+    def read_until_idle(self, message_id: str) -> None:
+        """Read what a cell has published, to its end: of what waits too long ZeroMQ drops."""
+        while True:
+            message = self.client.get_iopub_msg(timeout=_DEADLINE_SECONDS)
+            is_its = message["parent_header"].get("msg_id") == message_id
+            if is_its and _take(CellResult(), message["msg_type"], message["content"]):
+                return
+
     def _reply(self, message_id: str) -> dict[str, Any]:
         while True:
             reply = self.client.get_shell_msg(timeout=_DEADLINE_SECONDS)
