@@ -18,11 +18,9 @@ from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.record.watch import changes_in
 from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note
+from nbrunner.status import UNSUCCESSFUL
 
 OnFailure = Literal["continue", "stop"]
-
-# Of a run that is no success.
-_FAILED = frozenset({"failed", "stopped", "timeout", "lost"})
 
 # How often to look for runs that another process starts.
 _LOOK_SECONDS = 1.0
@@ -138,15 +136,19 @@ class Sweep:
             before it: ``run_seconds``.
         """
         names = artifacts or self.artifacts
-        statuses = self.statuses
-        rows = [self._row(index, status, names) for index, status in enumerate(statuses)]
+        taken = {*names, *itertools.chain(*self.parameters)}
+        rows = [
+            self._row(index, status, names, taken) for index, status in enumerate(self.statuses)
+        ]
         try:
             import pandas
         except ImportError:
             return rows
         return pandas.DataFrame(rows)
 
-    def _row(self, index: int, status: str, artifacts: Collection[str]) -> dict[str, Any]:
+    def _row(
+        self, index: int, status: str, artifacts: Collection[str], taken: Collection[str]
+    ) -> dict[str, Any]:
         run = self._handles.get(index)
         noted = self._noted.get(index, {})
         own = {
@@ -154,7 +156,6 @@ class Sweep:
             "seconds": noted.get("seconds") if run is None else run.elapsed_seconds,
             "run": noted.get("run") if run is None else run.pathspec,
         }
-        taken = {*artifacts, *itertools.chain(*self.parameters)}
         row = dict(self.parameters[index])
         row |= {f"run_{name}" if name in taken else name: value for name, value in own.items()}
         data = run.run.data if artifacts and run is not None and status == "successful" else None
@@ -246,7 +247,8 @@ class Sweep:
                 self._looked_at = 0.0
                 self.refresh()
                 if ours:
-                    if self.on_failure == "stop" and _FAILED.intersection(self.statuses):
+                    has_failed = any(status in UNSUCCESSFUL for status in self.statuses)
+                    if has_failed and self.on_failure == "stop":
                         await self.async_stop()  # while nobody was there to see it
                     await self._start_all(output)
                     return

@@ -19,6 +19,9 @@ LABELS: Mapping[str, str] = {
 #: Of a run that was ended from outside: its unfinished tasks were ended with it.
 STOPPED = ("stopped", "timeout")
 
+#: Of a run that has ended without success.
+UNSUCCESSFUL = ("failed", *STOPPED, "lost")
+
 
 def how_it_failed(status: str, returncode: int | None) -> str:
     """Return how the process of a failed run has ended: ``exit code 1``, ``killed by SIGKILL``.

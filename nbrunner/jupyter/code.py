@@ -31,7 +31,7 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
     if variables := record.get("env"):
         settings["env"] = dict.fromkeys(variables, HIDDEN)
-        options += [word for name in variables for word in ("--env", f"{name}=...")]
+        options += [word for name in variables for word in ("--env", f"{name}={HIDDEN}")]
     words = without_ours(command[command.index(flow["file"]) + 1 :])
     name = flow["name"] if flow.get("cell") else flow["file"]
     python = python_code(

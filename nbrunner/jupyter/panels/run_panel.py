@@ -35,7 +35,7 @@ from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.record import rundir
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
-from nbrunner.status import LABELS, STOPPED, how_it_failed
+from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed
 
 _SHOWN_LAST_SECONDS = 10.0
 
@@ -145,7 +145,7 @@ class RunPanel(Panel):
             if self._detach is not None and not self._detach.is_asked() and not is_busy:
                 found.append(action("background", "Continue in background"))
             found.append(action("stop", "Stop", disabled=is_busy))
-        elif status in ("failed", "stopped", "timeout", "lost") and _can_be_resumed(self.running):
+        elif status in UNSUCCESSFUL and _can_be_resumed(self.running):
             found.append(action("resume", "Resume", is_busy, _resumed_with(self.running)))
         return found
 
