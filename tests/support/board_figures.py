@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
 
 from support.lab import NotebookPage
 
@@ -45,13 +44,7 @@ def board_figures(lab: NotebookPage) -> dict[str, float]:
 
     Returns ``successful`` (runs), ``seconds``, ``cpu`` and ``messages a second``.
     """
-    received: list[float] = []
-
-    def listen(socket: Any) -> None:
-        socket.on("framereceived", lambda data: received.append(time.monotonic()))
-
-    lab.page.on("websocket", listen)
-    lab.open()  # again, so that its connection is heard
+    received = lab.open_heard()
     lab.execute(0, "%load_ext nbrunner")
     lab.execute(1, FLOW)
     began = time.monotonic()
@@ -64,7 +57,7 @@ def board_figures(lab: NotebookPage) -> dict[str, float]:
     ended = time.monotonic()
     found = json.loads(output.inner_text())
     assert began < shown < ended
-    messages = sum(shown <= when <= ended for when in received)
+    messages = sum(shown <= when <= ended for when, _ in received)
     return {
         "successful": found["runs"].get("successful", 0),
         "seconds": found["seconds"],

@@ -104,6 +104,17 @@ class NotebookPage:
         self.until(self.is_idle, "the kernel")
         return self
 
+    def open_heard(self) -> list[tuple[float, int]]:
+        """Open the page again; return what it is told: when, and how many bytes each time."""
+        received: list[tuple[float, int]] = []
+
+        def listen(socket: Any) -> None:
+            socket.on("framereceived", lambda data: received.append((time.monotonic(), len(data))))
+
+        self.page.on("websocket", listen)
+        self.open()
+        return received
+
     def is_idle(self) -> bool:
         return bool(
             self.page.evaluate(

@@ -121,13 +121,7 @@ def _shows(log: Any, number: float) -> bool:
 
 def flood_figures(lab: NotebookPage) -> dict[str, float]:
     """Watch a log that grows by 100,000 lines a second: bytes a second on the wire."""
-    received: list[tuple[float, int]] = []
-
-    def listen(socket: Any) -> None:
-        socket.on("framereceived", lambda data: received.append((time.monotonic(), len(data))))
-
-    lab.page.on("websocket", listen)
-    lab.open()  # again, so that its connection is heard
+    received = lab.open_heard()
     lab.execute(0, "%load_ext nbrunner")
     lab.execute(1, LIVE)
     panel = lab.panel()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any
 
 from support.lab import NotebookPage
+from support.log_figures import LIVE
 
-# Two runs of each, watched and not, in turn.
+# Runs of each, watched and not, in turn.
 TURNS = 3
 LINES = 50_000
 
@@ -30,22 +30,7 @@ class WatchedFlow(FlowSpec):
         pass
 """
 
-LASTING = """\
-%%flowrun --no-raise-error --no-pylint
-from metaflow import FlowSpec, step
-
-class LastingFlow(FlowSpec):
-
-    @step
-    def start(self):
-        import time
-        time.sleep(600)
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
+LASTING = LIVE.replace("--bg", "--no-raise-error")
 
 
 def watching_figures(lab: NotebookPage) -> dict[str, float]:
@@ -59,13 +44,7 @@ def watching_figures(lab: NotebookPage) -> dict[str, float]:
         ``printing bytes``: on the wire, a second, while it prints. ``stop seconds`` and
         ``continue seconds``: from a click, while the cell waits, until it is done.
     """
-    received: list[tuple[float, int]] = []
-
-    def listen(socket: Any) -> None:
-        socket.on("framereceived", lambda data: received.append((time.monotonic(), len(data))))
-
-    lab.page.on("websocket", listen)
-    lab.open()  # again, so that its connection is heard
+    received = lab.open_heard()
     lab.execute(0, "%load_ext nbrunner")
     took: dict[str, list[float]] = {}
     rates: list[float] = []
