@@ -82,6 +82,29 @@ test("a view that takes another's place goes on with what stood there", async ()
   expect(aborted).toBe(1);
 });
 
+test("a click that is ended in the view that has taken the place is a click", async () => {
+  const state = { value: "a" };
+  const first = view(state);
+  place.replaceChildren(first.el);
+  await tasks();
+  let clicks = 0;
+  made[0]!.addEventListener("click", () => (clicks += 1));
+  const mouse = (type: string) => made[0]!.dispatchEvent(new MouseEvent(type, { bubbles: true }));
+  mouse("mousedown");
+  mouse("mouseup");
+  expect(clicks).toBe(0); // as the browser sends it itself
+  mouse("mousedown");
+  place.textContent = "Loading widget...";
+  await tasks();
+  place.replaceChildren(view(state).el);
+  await tasks();
+  expect(clicks).toBe(0);
+  mouse("mouseup");
+  expect(clicks).toBe(1);
+  mouse("mouseup");
+  expect(clicks).toBe(1);
+});
+
 test("views at several places have each their own", async () => {
   const state = { value: "a" };
   const first = view(state);

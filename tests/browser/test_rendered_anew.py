@@ -50,6 +50,7 @@ WATCH = """panel => {
   look();
 }"""
 SEEN = """() => { cancelAnimationFrame(window.watching); return [...new Set(window.seen)] }"""
+IS_FIRST = "() => document.querySelector('.nbrunner-panel').isFirst"
 FIRST_LINE = """log => {
   const { top } = log.getBoundingClientRect();
   const rows = [...log.querySelectorAll('.nbr-log-row')];
@@ -85,8 +86,7 @@ def check(lab, folder):
     locator.evaluate(WATCH)
     (folder / "go").touch()
     panel.until_status("successful")
-    first = "() => document.querySelector('.nbrunner-panel').isFirst"
-    lab.until(lambda: not lab.page.evaluate(first), "the new view")
+    lab.until(lambda: not lab.page.evaluate(IS_FIRST), "the new view")
     lab.page.keyboard.type("9")
     lab.until(lambda: locator.get_by_text("1 match", exact=True).count(), "what was typed")
     seen = lab.page.evaluate(SEEN)
@@ -108,6 +108,22 @@ def test_the_end_of_a_run_leaves_what_is_at_hand_in_jupyterlab(lab, tmp_path):
     lab.execute(0, LOAD)
     lab.execute(1, UNTIL_TOLD)
     check(lab, tmp_path)
+
+
+def test_a_click_that_the_end_of_a_run_parts_is_a_click(lab, tmp_path):
+    lab.execute(0, LOAD)
+    lab.execute(1, UNTIL_TOLD)
+    panel = lab.panel()
+    panel.until_status("running")
+    locator = panel.locator
+    locator.get_by_role("list", name="Steps").get_by_role("button").first.hover()
+    lab.page.mouse.down()
+    locator.evaluate(WATCH)
+    (tmp_path / "go").touch()
+    lab.until(lambda: not lab.page.evaluate(IS_FIRST), "the new view")
+    lab.page.mouse.up()
+    step = locator.get_by_role("combobox", name="Step", exact=True)
+    lab.until(lambda: step.input_value() == "start", "the log of that step alone")
 
 
 def test_the_end_of_a_run_leaves_what_is_at_hand_in_notebook(tmp_path, private_state, browser):

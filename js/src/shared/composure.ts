@@ -3,7 +3,7 @@
 type Typed = HTMLInputElement | HTMLTextAreaElement;
 
 /**
- * Remember focus, selection and scroll positions in an element.
+ * Remember focus, selection, scroll positions and a pressed button in an element.
  *
  * Returns what gives them back after it has been moved; the focus only if nobody else has
  * taken it in between.
@@ -13,6 +13,7 @@ export function composure(element: HTMLElement, signal: AbortSignal): () => void
   let caret: [number, number] | null = null;
   let selected: [Node, number, Node, number] | null = null;
   const scrolled = new Map<Element, [number, number]>();
+  const moved = finishClicks(element, signal);
   const within = (node: Node | null): node is Node => node !== null && element.contains(node);
 
   element.addEventListener("focusin", (event) => (focused = event.target as HTMLElement), { signal });
@@ -45,6 +46,7 @@ export function composure(element: HTMLElement, signal: AbortSignal): () => void
   );
 
   return () => {
+    moved();
     for (const [target, [left, top]] of scrolled) {
       if (!within(target)) scrolled.delete(target);
       else target.scrollTo({ left, top, behavior: "instant" });
@@ -59,6 +61,40 @@ export function composure(element: HTMLElement, signal: AbortSignal): () => void
       document.getSelection()!.setBaseAndExtent(...selected);
     }
   };
+}
+
+/**
+ * Finish clicks that are begun in an element before it is moved, and ended after that.
+ *
+ * A browser that has seen what was pressed leave the document sends no click to it. Returns
+ * what is to be called when the element has been moved.
+ */
+function finishClicks(element: HTMLElement, signal: AbortSignal): () => void {
+  let pressed: Element | null = null;
+  let isBroken = false;
+  element.addEventListener(
+    "mousedown",
+    ({ button, target }) => {
+      pressed = button === 0 ? (target as Element) : null;
+      isBroken = false;
+    },
+    { signal, capture: true },
+  );
+  document.addEventListener(
+    "mouseup",
+    ({ button, target }) => {
+      if (button !== 0 || !pressed) return;
+      const down = pressed;
+      pressed = null;
+      let both = isBroken && target instanceof Element ? target : null;
+      while (both && !both.contains(down)) both = both.parentElement;
+      if (both && element.contains(both)) {
+        both.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+      }
+    },
+    { signal, capture: true },
+  );
+  return () => (isBroken = true);
 }
 
 /** Where the cursor stands in a field; its own selection is not the document's. */
