@@ -8,6 +8,7 @@ READY := $(VENV)/.ready
 MODULES := js/node_modules/.ready
 BUNDLES := nbrunner/static/log_view.js
 LAB_OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root)
+TWO_AT_A_TIME := $(BIN)/python -m pytest -n 2 --dist worksteal
 CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 
 # Nobody is there to answer pip.
@@ -37,14 +38,16 @@ demo: $(READY)
 		notebooks/quickstart.ipynb
 	@echo "the quickstart notebook, executed: build/quickstart.html"
 
-# One test after another, as some of them measure; for two at once: pytest -n 2.
-# Once with every run started cold, once with every run started warm.
+# Once with every run started cold, once with every run started warm; two tests at a time,
+# but one after another those that measure.
 test: check $(CHROMIUM)
-	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest --ignore=tests/browser
-	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "not once"
+	NBRUNNER_TEST_WARM=0 $(TWO_AT_A_TIME) -m "not alone" --ignore=tests/browser
+	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not alone and not once"
+	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest -m "alone" --ignore=tests/browser
+	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "alone and not once"
 
 test-fast: $(READY) $(BUNDLES)
-	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not slow"
 
 # On copies: what one runs and changes is no change of the clone.
 # Jupyter refuses to run as root unless told, and in a container one is root.

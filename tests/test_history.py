@@ -169,6 +169,7 @@ def many_runs(flow_file, private_state):
     return original.name
 
 
+@pytest.mark.alone
 def test_of_ten_thousand_runs_the_first_page_comes_at_once(many_runs):
     history = History("FailFlow")
     history.page()  # what is imported once

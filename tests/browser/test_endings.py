@@ -117,6 +117,7 @@ def test_a_run_that_failed_timed_out_or_was_lost_says_so_and_is_resumed(lab, pri
     lab.execute(0, "running.stop()")  # what its step task needs, now that nobody looks after it
 
 
+@pytest.mark.alone
 def test_stop_tells_how_far_it_went_and_continue_ends_the_cell_alone(lab):
     lab.execute(0, LOAD)
     lab.execute(1, DEAF)

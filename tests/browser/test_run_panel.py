@@ -72,6 +72,7 @@ def begin(lab, cell=TICKING):
     return panel
 
 
+@pytest.mark.alone
 def test_a_run_is_live_while_its_cell_waits_and_stop_answers(lab):
     panel = begin(lab)
     assert panel.name.startswith("Run TickFlow/")
@@ -83,6 +84,7 @@ def test_a_run_is_live_while_its_cell_waits_and_stop_answers(lab):
     assert panel.button("Resume").is_visible()
 
 
+@pytest.mark.alone
 def test_continue_in_background_ends_the_cell_and_the_run_lives_on_beside_other_cells(lab):
     panel = begin(lab)
     panel.button("Continue in background").click()

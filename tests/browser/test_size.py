@@ -6,7 +6,7 @@ import pytest
 from support.board_figures import RUNS, board_figures
 from support.log_figures import flood_figures, heap_bytes, size_figures
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 # The goals are for an idle machine and measured by `make bench`; here is room for a busy one.
 BUSY = 4

@@ -30,6 +30,7 @@ class TickFlow(FlowSpec):
 ANSWERED_SECONDS = 3.0
 
 
+@pytest.mark.alone
 def test_a_reloaded_page_shows_the_same_and_its_buttons_work(lab):
     lab.execute(0, LOAD)
     lab.execute(1, TICKING.replace("%%flowrun", "%%flowrun --bg"))
@@ -52,6 +53,7 @@ def test_a_reloaded_page_shows_the_same_and_its_buttons_work(lab):
     assert panel.until_status("stopped") < ANSWERED_SECONDS
 
 
+@pytest.mark.alone
 def test_two_views_of_one_panel_show_the_same_and_either_stops_it(lab):
     lab.execute(0, LOAD)
     lab.execute(1, TICKING.replace("%%flowrun", "%%flowrun --bg --quiet"))
@@ -71,6 +73,7 @@ def test_two_views_of_one_panel_show_the_same_and_either_stops_it(lab):
     assert first.until_status("stopped") < ANSWERED_SECONDS
 
 
+@pytest.mark.alone
 def test_ten_panels_at_once_are_live_beside_a_busy_cell(lab):
     lab.execute(0, LOAD)
     cell = TICKING.replace("%%flowrun", "%%flowrun --bg").replace("sleep(0.1)", "sleep(0.5)")
@@ -124,6 +127,7 @@ def test_a_change_of_the_theme_changes_nothing_else(lab):
     lab.page.evaluate(theme, "JupyterLab Light")
 
 
+@pytest.mark.alone
 def test_notebook_7_shows_a_live_panel_and_stops_it(tmp_path, private_state, browser):
     write_notebook(tmp_path / "notebook.ipynb", LOAD, TICKING, "import time; time.sleep(60)")
     with jupyter("notebook", tmp_path, browser_environment(private_state)) as address:

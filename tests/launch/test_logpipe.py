@@ -100,6 +100,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_of_two_lines_printed_together_neither_waits(write_flow, monkeypatch):
     monkeypatch.setenv("NBRUNNER_WARM", "1")
@@ -144,6 +145,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_flood_comes_whole_and_no_slower_than_cold(write_flow, monkeypatch):
     cold, warm = both_ways(write_flow("floodflow.py", FLOOD), monkeypatch)

@@ -107,6 +107,7 @@ def test_stop_leaves_nothing(offspring, kind):
     assert 0 < report.seconds < 60
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_async_stop_of_all_kinds_leaves_nothing_and_the_loop_free(offspring):
     async def main():
@@ -123,6 +124,7 @@ def test_async_stop_of_all_kinds_leaves_nothing_and_the_loop_free(offspring):
     assert stood_still < 0.05
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_wait_with_timeout_leaves_nothing_prints_nothing_and_the_loop_free(offspring, capfd):
     async def main():

@@ -81,6 +81,7 @@ def test_neither_a_runner_nor_the_extension_waits_for_it(tmp_path):
     assert lines == ["stopped 1 False"]
 
 
+@pytest.mark.alone
 def test_the_first_run_of_a_process_is_not_later_than_a_cold_one(tmp_path, write_flow):
     write_flow("slowflow")
     seconds = {"0": [], "1": []}

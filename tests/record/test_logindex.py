@@ -344,6 +344,7 @@ def test_a_search_goes_on_piece_by_piece_and_gives_way_to_another(log, logs):
     assert (search.shown.lines, search.found.lines) == (0, 0)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_million_lines(log, logs):
     with open(logs[0], "wb") as file:
