@@ -132,6 +132,13 @@ class StateError(NbrunnerError, RuntimeError):
     """The state directory cannot be created, read or written."""
 
 
+def said(error: Exception) -> str:
+    """Return an error as people are told of it: one that nobody has foreseen needs its type."""
+    if isinstance(error, NbrunnerError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
 def did_you_mean(name: str, possible: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
     # The dashes of options would make them all alike.

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from nbrunner import client
+from nbrunner.durations import elapsed
 from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
 PAGE_SIZE = 20
+
+#: What `cells_of` tells of a run, in its order.
+CELLS = ("Run", "Started", "Time", "Tags", "Parameters", "User")
+_MAX_CHARACTERS = 80
 
 # How often a search tells what it has found so far.
 _TELL_SECONDS = 0.3
@@ -229,3 +234,32 @@ def _stored_run(pathspec: str) -> PastRun:
     return PastRun(
         pathspec, run.status, run.created, run.seconds, run.tags, run.user, run.parameters
     )
+
+
+def cells_of(run: PastRun) -> list[str]:
+    """Return a run as the cells of a table's row, in the order of `CELLS`."""
+    started = ""
+    if run.started is not None:
+        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
+    given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
+    took = elapsed(run.seconds, run.status)
+    return [run.name, started, took, ", ".join(run.tags), given, run.user]
+
+
+def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return which columns of these rows tell something, as indices.
+
+    Left out are those of what no run has, and of the user where that is always the same:
+    their room is that of what one reads.
+    """
+    columns = range(len(CELLS))
+    if not rows:
+        return list(columns)
+    said = [{row[index] for row in rows} for index in columns]
+    least = [2 if name == "User" else 1 for name in CELLS]
+    return [index for index in columns if len(said[index]) >= least[index] and said[index] != {""}]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"

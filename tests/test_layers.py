@@ -32,7 +32,10 @@ ROWS = (
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
-    ("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
+    (
+        *("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
+        *("nbrunner.durations", "nbrunner.plain_text"),
+    ),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
 

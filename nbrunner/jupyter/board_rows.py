@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nbrunner.durations import elapsed
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
-from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing

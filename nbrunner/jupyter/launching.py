@@ -17,7 +17,7 @@ from nbrunner.flow.command import command_words
 from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
-from nbrunner.jupyter.plain_text import visible
+from nbrunner.plain_text import visible
 from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS
 

@@ -10,12 +10,12 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from nbrunner.durations import elapsed
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
-from nbrunner.jupyter.durations import elapsed
-from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
+from nbrunner.plain_text import visible
 from nbrunner.record.logfile import last_lines
 from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED

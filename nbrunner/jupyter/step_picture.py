@@ -10,8 +10,8 @@ import html
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from nbrunner.jupyter.durations import took
-from nbrunner.jupyter.plain_text import visible
+from nbrunner.durations import took
+from nbrunner.plain_text import visible
 from nbrunner.progress import Progress, StepProgress
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 128, 34, 30, 14

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from nbrunner.jupyter.plain_text import visible
+from nbrunner.plain_text import visible
 
 MAX_ROWS = 200
 MAX_COLUMNS = 50

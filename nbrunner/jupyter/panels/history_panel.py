@@ -4,40 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from nbrunner import client
-from nbrunner.errors import RunNotFoundError
+from nbrunner.errors import RunNotFoundError, said
 from nbrunner.executing import ExecutingProcess, attach
-from nbrunner.history import PAGE_SIZE, STATUSES, History, Page, PastRun
+from nbrunner.history import (
+    CELLS,
+    PAGE_SIZE,
+    STATUSES,
+    History,
+    Page,
+    PastRun,
+    cells_of,
+    telling_columns,
+)
 from nbrunner.jupyter.code import code_of
-from nbrunner.jupyter.durations import elapsed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.panels.stored_panel import StoredPanel
-from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
+from nbrunner.plain_text import visible
 
 _RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
-_MAX_CELL = 80
 _LOOK_SECONDS = 1.0
-_COLUMNS = [
-    column("run", "Run", sortable=False),
-    column("started", "Started", sortable=False),
-    column("time", "Time", numeric=True, sortable=False),
-    column("tags", "Tags", sortable=False),
-    column("parameters", "Parameters", sortable=False),
-    column("user", "User", sortable=False),
-]
+_COLUMNS = [column(name.lower(), name, numeric=name == "Time", sortable=False) for name in CELLS]
 
 
 class HistoryPanel(Panel):
@@ -154,28 +153,31 @@ class HistoryPanel(Panel):
     def _show_error(self, failure: Exception) -> None:
         """Show what went wrong where it was asked for, above the rows as they were."""
         with self.table.hold_sync():
-            self.table.error = f"{type(failure).__name__}: {failure}"
+            self.table.error = said(failure)
             self.table.summary = ""
             self.table.loading = False
 
     def _fill(self) -> None:
         """Put the page into the table, without the columns that tell nothing on it."""
         runs = self._page.runs
-        columns = telling_columns(runs)
+        cells = [cells_of(run) for run in runs]
+        columns = telling_columns(cells)
         self.table.columns = [_COLUMNS[index] for index in columns]
-        self.table.rows = [self._row(run, columns) for run in runs]
+        self.table.rows = [
+            self._row(run, [each[index] for index in columns])
+            for run, each in zip(runs, cells, strict=True)
+        ]
 
-    def _row(self, run: PastRun, columns: Sequence[int]) -> dict[str, Any]:
+    def _row(self, run: PastRun, cells: list[str]) -> dict[str, Any]:
         actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
         if run.status == "running" and run.recorded:
             actions.append(action("stop", "Stop"))
         if run.status in _RESUMED and not run.is_spin:
             actions.append(action("resume", "Resume"))
-        cells = cells_of(run)
         return {
             "key": run.pathspec,
             "status": run.status,
-            "cells": [cells[index] for index in columns],
+            "cells": cells,
             "done": None,
             "actions": actions,
             "code": _code(run),
@@ -267,46 +269,9 @@ def history_picture(flow: str, page: Page) -> dict[str, str]:
     return table_picture(f"Runs of {flow or 'all flows'}", names, rows, remark)
 
 
-def cells_of(run: PastRun) -> list[str]:
-    """Return a run as the cells of a row."""
-    started = ""
-    if run.started is not None:
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-    given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
-    return [
-        run.name,
-        started,
-        elapsed(run.seconds, run.status),
-        ", ".join(run.tags),
-        given,
-        run.user,
-    ]
-
-
-def telling_columns(runs: Sequence[PastRun]) -> list[int]:
-    """Return which columns tell something of these runs, as indices.
-
-    Left out are those of what no run has, and of the user where that is always the same:
-    their room is that of what one reads.
-    """
-    cells = [cells_of(run) for run in runs]
-    columns = range(len(_COLUMNS))
-    if not cells:
-        return list(columns)
-    said = [{row[index] for row in cells} for index in columns]
-    # Who started all of them is told below the table.
-    least = [2 if each["name"] == "user" else 1 for each in _COLUMNS]
-    return [index for index in columns if len(said[index]) >= least[index] and said[index] != {""}]
-
-
 def _by_whom(runs: Sequence[PastRun]) -> str:
     """Return who started the runs, where it is one and the same user."""
     users = {run.user for run in runs}
     if len(users) != 1 or users == {""}:
         return ""
     return f"{'all ' if len(runs) > 1 else ''}by {visible(users.pop())}"
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"

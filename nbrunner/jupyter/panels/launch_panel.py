@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nbrunner.errors import NbrunnerError
+from nbrunner.errors import NbrunnerError, said
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.command import check_values
 from nbrunner.flow.description import FlowDescription
@@ -17,7 +17,7 @@ from nbrunner.jupyter.code import typed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Launch, prepared, runner_of
-from nbrunner.jupyter.panels.panel import Panel, said
+from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside

@@ -8,7 +8,6 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from nbrunner.errors import NbrunnerError
 from nbrunner.jupyter.kept import kept, live_class
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
@@ -114,10 +113,3 @@ def close_all(parts: Iterable[Any]) -> None:
         for own in (part.layout, getattr(part, "style", None)):
             if isinstance(own, ipywidgets.Widget):
                 own.close()
-
-
-def said(error: Exception) -> str:
-    """Return what a panel says of an error: one that nobody has foreseen needs its type."""
-    if isinstance(error, NbrunnerError):
-        return str(error)
-    return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -9,10 +9,11 @@ from typing import Any
 import ipywidgets
 
 from nbrunner import client
+from nbrunner.errors import said
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PastRun
 from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.panels.panel import close_all, said
+from nbrunner.jupyter.panels.panel import close_all
 from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
 

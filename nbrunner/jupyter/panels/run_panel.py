@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from nbrunner.errors import said
 from nbrunner.executing import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.code import code_of
@@ -211,7 +212,7 @@ class RunPanel(Panel):
         self.show_below(RunPanel(handle, saved_log_lines=self._saved_log_lines), first=False)
 
     def _tell(self, error: Exception | None) -> None:
-        self._error = "" if error is None else f"{type(error).__name__}: {error}"
+        self._error = "" if error is None else said(error)
         with self.header.hold_sync():
             self.header.warning = self._error
             self.header.actions = self._actions(self.running.status)

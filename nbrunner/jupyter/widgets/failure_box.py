@@ -7,8 +7,8 @@ from typing import Any
 from traitlets import Instance
 
 from nbrunner.failure import Failure
-from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.plain_text import visible
 
 
 class FailureBox(Widget, bundle="failure_box"):

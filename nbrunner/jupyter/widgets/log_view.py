@@ -9,6 +9,7 @@ from typing import Any
 
 from traitlets import Bool, Int, List, Unicode
 
+from nbrunner.errors import said
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.log_wire import Rename, WireLine, newest_lines, window_lines
 from nbrunner.jupyter.submitting import InTurn, Submit
@@ -189,8 +190,7 @@ class LogView(Widget, bundle="log_view"):
         try:
             answer(asked)
         except Exception as error:  # shown where it was asked for
-            text = f"{type(error).__name__}: {error}"
-            self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": text})
+            self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": said(error)})
         self._rest()
 
     def _answer_window(self, asked: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from traitlets import Bool, Unicode
 
 from nbrunner import client
+from nbrunner.errors import said
 from nbrunner.executing import ExecutingTask
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import Aside, Submit
@@ -72,7 +73,7 @@ class RunData(Widget):
         try:
             self.error = self._load()
         except Exception as error:  # of Metaflow or of a storage; shown where it was asked for
-            self.error = f"{type(error).__name__}: {error}"
+            self.error = said(error)
         finally:
             self.loading = False
 
@@ -119,5 +120,4 @@ class RunData(Widget):
         try:
             answer(asked)
         except Exception as error:  # a value may need what is not installed here, and more
-            text = f"{type(error).__name__}: {error}"
-            self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": text})
+            self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": said(error)})

@@ -8,8 +8,8 @@ from typing import Any
 from traitlets import Bool, Dict, Int, List, Unicode, validate
 
 from nbrunner.jupyter import wire
-from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.plain_text import visible
 
 
 class RunTable(Widget, bundle="run_table"):

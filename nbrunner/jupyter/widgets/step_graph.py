@@ -7,8 +7,8 @@ from typing import Any
 
 from traitlets import Dict, List, Unicode, validate
 
-from nbrunner.jupyter.plain_text import visible
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.plain_text import visible
 from nbrunner.progress import Progress
 
 

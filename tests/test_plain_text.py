@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.jupyter.plain_text import visible
+from nbrunner.plain_text import visible
 
 
 @pytest.mark.parametrize(

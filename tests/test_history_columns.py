@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.history import PastRun
-from nbrunner.jupyter.panels.history_panel import telling_columns
+from nbrunner.history import PastRun, cells_of, telling_columns
 
 RUN, STARTED, TIME, TAGS, PARAMETERS, USER = range(6)
 
@@ -27,4 +26,4 @@ def past(user="ada", tags=(), **parameters):
     ],
 )
 def test_columns_that_tell_nothing_are_left_out(runs, columns):
-    assert telling_columns(runs) == columns
+    assert telling_columns([cells_of(run) for run in runs]) == columns
