@@ -1,28 +1,83 @@
-"""``python -m nbrunner doctor``, and the command ``nbrunner`` that does the same."""
+"""The command ``nbrunner``, also ``python -m nbrunner``: runs and the doctor, in a terminal."""
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from nbrunner import __version__
 
+_RUN = "its pathspec, as Flow/1234, or its id"
+
 
 def main() -> int:
     """Do what the command line asks for; return the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="nbrunner", description="Run, watch, stop and resume Metaflow flows from Python."
+    asked = parser().parse_args()
+    from nbrunner.commands import leave_closed_stdout
+    from nbrunner.errors import NbrunnerError
+
+    try:
+        code = _do(asked)
+        sys.stdout.flush()
+    except NbrunnerError as error:
+        print(f"nbrunner: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:  # as behind `| head`
+        leave_closed_stdout()
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def _do(asked: argparse.Namespace) -> int:
+    # Late, as each of them imports much.
+    from nbrunner import commands
+
+    if asked.command == "doctor":
+        from nbrunner.doctor import examine, report
+
+        return 1 if report(examine()) else 0
+    # A terminal that cannot show a character shows its code.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if asked.command == "list":
+        commands.list_runs(asked.flow, asked.words, asked.status, asked.page)
+    elif asked.command == "logs":
+        commands.print_log(asked.run, "stderr" if asked.stderr else "stdout", asked.follow)
+    else:
+        commands.stop_named(asked.runs)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what understands the command line; see `main`."""
+    words = argparse.ArgumentParser(
+        prog="nbrunner",
+        description="Find, follow and stop runs of Metaflow flows that nbrunner has started.",
     )
-    parser.add_argument("--version", action="version", version=f"nbrunner {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    words.add_argument("--version", action="version", version=f"nbrunner {__version__}")
+    commands = words.add_subparsers(dest="command", required=True)
+
+    runs = commands.add_parser("list", help="list runs, the newest first")
+    runs.add_argument("words", nargs="*", help="in a run's id, tags, user or parameter=value")
+    runs.add_argument("--flow", default="", help="of this flow, also those started otherwise")
+    runs.add_argument("--status", default="", help="running, successful, failed, stopped, ...")
+    runs.add_argument("--page", type=int, default=1, help="20 runs each, from 1 on")
+
+    logs = commands.add_parser("logs", help="print what a run has written")
+    logs.add_argument("run", help=_RUN)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
+    logs.add_argument("--stderr", action="store_true", help="what it has written to stderr")
+
+    stop = commands.add_parser("stop", help="stop runs, with all of their processes")
+    stop.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; all: every running one")
+
     commands.add_parser(
         "doctor",
         help="look at versions, folders and Metaflow's settings, and run a flow of two steps",
     )
-    parser.parse_args()
-    from nbrunner.doctor import examine, report
-
-    return 1 if report(examine()) else 0
+    return words
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nbrunner
+from nbrunner.__main__ import parser
 from nbrunner.flow.description import Option, Step
 from nbrunner.jupyter import panels, widgets
 from nbrunner.jupyter.arguments import OPTIONS
@@ -90,6 +91,7 @@ def text() -> str:
     parts.append("### What a FlowDescription holds\n")
     parts += [entry(name, value, 4) for name, value in DESCRIBED.items()]
     parts += ["## Magics\n", *_magics(), "## `%config FlowRun`\n", *_traits()]
+    parts += ["## The command `nbrunner`\n", *_command()]
     parts += ["## Environment variables\n", "| | |\n|---|---|"]
     parts += [f"| `${name}` | {what} |" for name, what in VARIABLES.items()]
     parts.append(
@@ -180,6 +182,21 @@ def _magics() -> Iterator[str]:
         value = f" {each.metavar}" if each.metavar else ""
         spelled = ", ".join(f"`{spelling}{value}`" for spelling in each.spellings)
         yield f"| {spelled.replace('|', chr(92) + '|')} | {each.help} |"
+    yield ""
+
+
+def _command() -> Iterator[str]:
+    yield "Also as `python -m nbrunner`.\n"
+    yield "| command | | |\n|---|---|---|"
+    (commands,) = (each for each in parser()._actions if each.dest == "command")
+    helps = {each.dest: each.help for each in commands._choices_actions}
+    for name, command in commands.choices.items():
+        told = [
+            f"`{each.metavar or ', '.join(each.option_strings) or each.dest}`: {each.help}"
+            for each in command._actions
+            if each.dest != "help"
+        ]
+        yield f"| `nbrunner {name}` | {helps[name]} | {'<br>'.join(told)} |"
     yield ""
 
 

@@ -23,6 +23,7 @@ FILES = {
 # From the top to the bottom; a part imports from its own row and from those below.
 ROWS = (
     ("nbrunner.jupyter", "nbrunner.__main__"),
+    ("nbrunner.commands",),
     ("nbrunner.sweeping", "nbrunner.history", "nbrunner.doctor"),
     ("nbrunner.executing_sweep", "nbrunner.notebook_runner"),
     ("nbrunner.rerunning",),

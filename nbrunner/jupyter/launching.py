@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.blocking import Output, drive
+from nbrunner.commands import name_of
 from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean, some_of
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
@@ -198,20 +199,6 @@ def python_code(
     return f"running = Runner({first}).{subcommand}({rest})"
 
 
-def stop(runs: Iterable[ExecutingProcess]) -> None:
-    """Stop runs, all at once, and tell of each what it took."""
-
-    async def every(output: Output) -> None:
-        stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
-        try:
-            for running, report in stopping.items():
-                output.write("stdout", f"{name_of(running)}: {await report}\n")
-        finally:  # the others, where one could not be stopped
-            await asyncio.gather(*stopping.values(), return_exceptions=True)
-
-    drive(every)
-
-
 class Detach:
     """Lets a waiting cell go on without its run, from any thread."""
 
@@ -297,11 +284,6 @@ async def _print(
         text = show(stream, line)
         if text is not None:
             output.write(stream, text)
-
-
-def name_of(running: ExecutingProcess) -> str:
-    """Return what a run is called in text."""
-    return running.pathspec or running.directory.name
 
 
 def result_of(running: ExecutingProcess) -> Any:

@@ -17,7 +17,9 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
+from nbrunner import commands
 from nbrunner.blocking import drive
+from nbrunner.commands import all_running
 from nbrunner.doctor import examine, report
 from nbrunner.errors import BadRequest, BadValueError, FlowLoadError, NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
@@ -75,7 +77,7 @@ class FlowMagics(Magics):
             words = self._words(line, None)
             refuse_option(words, ["all"])
             chosen = self._to_stop([word.text for word in words])
-        launching.stop(chosen)
+        commands.stop(chosen)
         if not chosen:
             print(_nothing_to_stop())  # noqa: T201
 
@@ -180,7 +182,7 @@ class FlowMagics(Magics):
         if len(names) > 1:
             raise _expected("one run or all", "%flowstop RUN", " ".join(names))
         if names == ["all"]:
-            return _all_running()
+            return all_running()
         if names:
             return [attach(names[0])]
         latest = self._latest
@@ -190,14 +192,9 @@ class FlowMagics(Magics):
 FlowMagics.flowrun.__doc__ = help_text()
 
 
-def _all_running() -> list[ExecutingProcess]:
-    every = [attach(directory.name) for directory in registry.directories()]
-    return [each for each in every if each.status == "running"]
-
-
 def _nothing_to_stop() -> str:
     """Return what ``%flowstop`` says where the latest run of this kernel does not run."""
-    others = len(_all_running())
+    others = len(all_running())
     if not others:
         return "nothing runs"
     do = "run does" if others == 1 else "runs do"

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from IPython.display import DisplayHandle, display
 
 from nbrunner import client
+from nbrunner.commands import name_of
 from nbrunner.executing import ExecutingProcess
 from nbrunner.executing_sweep import Sweep
 from nbrunner.history import History
@@ -17,7 +18,7 @@ from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
-from nbrunner.jupyter.launching import Detach, Launch, name_of, runner_of, wait_for
+from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
 

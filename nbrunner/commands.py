@@ -1,0 +1,130 @@
+"""What the command ``nbrunner`` does with runs, and what magics do alike: list, logs, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+
+from nbrunner.blocking import Output, drive
+from nbrunner.errors import BadValueError
+from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
+from nbrunner.plain_text import visible
+from nbrunner.record import registry
+
+
+def name_of(running: ExecutingProcess) -> str:
+    """Return what a run is called in text."""
+    return running.pathspec or running.directory.name
+
+
+def all_running() -> list[ExecutingProcess]:
+    """Return the runs of this user that are running, whoever started them; newest first."""
+    every = [attach(directory.name) for directory in registry.directories()]
+    return [each for each in every if each.status == "running"]
+
+
+def stop(runs: Iterable[ExecutingProcess]) -> None:
+    """Stop runs, all at once, and tell of each what it took."""
+
+    async def every(output: Output) -> None:
+        stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
+        try:
+            for running, report in stopping.items():
+                output.write("stdout", f"{name_of(running)}: {await report}\n")
+        finally:  # the others, where one could not be stopped
+            await asyncio.gather(*stopping.values(), return_exceptions=True)
+
+    drive(every)
+
+
+def stop_named(names: Sequence[str]) -> None:
+    """Stop the named runs, or with ``all`` those that are running.
+
+    Raises
+    ------
+    RunNotFoundError
+        nbrunner did not start one of them; then none is stopped.
+    """
+    runs = all_running() if list(names) == ["all"] else [attach(name) for name in names]
+    if not runs:
+        print("nothing runs")  # noqa: T201
+    stop(runs)
+
+
+def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
+    """Print a page of the runs that nbrunner has started, the newest first.
+
+    Parameters
+    ----------
+    flow : str
+        Also the runs of this flow that something else has started; empty for all flows.
+    words : list of str
+        What has to be in a run's id, tags, user, or ``parameter=value``.
+    status : str
+        As in a badge; empty for all.
+    page : int
+        From 1 on.
+
+    Raises
+    ------
+    BadValueError
+        There is no such page, or no such status.
+    """
+    if status and status not in STATUSES:
+        raise BadValueError(f"--status: expected one of {', '.join(STATUSES)}; got {status!r}")
+    found = History(flow).page(max(page, 1) - 1, " ".join(words), status)
+    if page < 1 or (page > 1 and not found.runs):
+        raise BadValueError(f"--page: there is no page {page} of these runs")
+    if not found.runs:
+        print("no runs")  # noqa: T201
+        return
+    cells = [[_on_one_line(cell) for cell in cells_of(run)] for run in found.runs]
+    columns = telling_columns(cells)
+    rows = [["Status", *(CELLS[index] for index in columns)]]
+    for run, each in zip(found.runs, cells, strict=True):
+        rows.append([run.status, *(each[index] for index in columns)])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(padded).rstrip())  # noqa: T201
+    if found.pages == -1 or found.pages > page:
+        print(f"\n--page {page + 1} has older ones")  # noqa: T201
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(visible(text).split("\n"))
+
+
+def print_log(name: str, stream: str, follow: bool) -> None:
+    """Print what a run has written so far; with ``follow`` also what it writes, until its end.
+
+    Raises
+    ------
+    RunNotFoundError
+        nbrunner did not start it.
+    CleanedUpError
+        Its logs are gone.
+    """
+    running = attach(name)
+    if follow:
+        asyncio.run(_follow(running, stream))
+    else:  # as it stands there, however much that is
+        sys.stdout.flush()
+        with open(running.directory.log(stream), "rb") as log:
+            shutil.copyfileobj(log, sys.stdout.buffer)
+
+
+async def _follow(running: ExecutingProcess, stream: str) -> None:
+    async for _, line in running.stream_log(stream):
+        print(line, flush=True)  # noqa: T201
+
+
+def leave_closed_stdout() -> None:
+    """Have the interpreter's exit not fail again where nobody reads what is printed."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
