@@ -76,20 +76,20 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
             process.send(signum)
             reached.add(process)
         await asyncio.sleep(_LOOK_SECONDS)
-    directory.write(
-        rundir.EXIT,
-        {
-            "returncode": None,
-            "ended": time.time(),
-            "error": None,
-            "stop": request.reason,
-            "signals": [name for name, reached in signals.items() if reached],
-            "terminated": len(signals.get("SIGTERM", ())),
-            "killed": len(signals.get("SIGKILL", ())),
-            "left": len(left),
-            "stop_seconds": time.monotonic() - began,
-        },
-    )
+    report = {
+        "returncode": None,
+        "ended": time.time(),
+        "error": None,
+        "stop": request.reason,
+        "signals": [name for name, reached in signals.items() if reached],
+        "terminated": len(signals.get("SIGTERM", ())),
+        "killed": len(signals.get("SIGKILL", ())),
+        "left": len(left),
+        "stop_seconds": time.monotonic() - began,
+    }
+    # The room that is reserved for the supervisor's: the disk may be full.
+    with contextlib.suppress(FileNotFoundError):  # somebody else has ended it too, or deleted it
+        rundir.ReservedFile(directory, rundir.EXIT).publish(report)
 
 
 def _left(directory: RunDirectory) -> set[ProcessIdentity]:

@@ -207,6 +207,20 @@ def test_a_disk_that_is_full_before_the_start_is_told(small_disk, monkeypatch, w
         Runner(flow, pylint=False, show_output=False).run(seconds=0)
 
 
+def test_on_a_full_disk_a_run_whose_supervisor_is_gone_is_stopped_all_the_same(
+    small_disk, monkeypatch, write_flow
+):
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
+    runner = Runner(write_flow("slowflow"), pylint=False, show_output=False)
+    running = asyncio.run(runner.async_run(seconds=60))
+    kill(supervisor_of(running.directory))
+    with pytest.raises(OSError, match="No space left"), open(small_disk / "rest", "wb") as rest:
+        rest.write(b"x" * 4_000_000)
+    report = running.stop(terminate_grace_seconds=1)
+    assert report.status == running.status == "stopped"
+    assert processes_of(running.directory.path) == []
+
+
 def test_a_disk_that_fills_up_makes_a_failed_run(small_disk, monkeypatch, write_flow):
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
     text = FLOWS["slowflow"].replace("i in range(self.secs)", "i in range(30_000)")
