@@ -15,9 +15,11 @@ import operator
 import queue
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from nbrunner.record.watch import let_go
 
 T = TypeVar("T")
 
@@ -55,6 +57,22 @@ class Output:
                 return
 
 
+@contextlib.contextmanager
+def _loop_of_its_own() -> Iterator[asyncio.Runner]:
+    """Give an event loop, and leave nothing open of it.
+
+    The traceback of an error holds the loop for as long as somebody holds the error.
+    """
+    # Not asyncio.run(), which nest-asyncio has replaced by one that leaves loops open.
+    runner = asyncio.Runner()
+    loop = runner.get_loop()
+    try:
+        with runner:
+            yield runner
+    finally:
+        let_go(loop)
+
+
 def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end and return its result.
 
@@ -85,8 +103,7 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
 
     def work() -> None:
         try:
-            # Not asyncio.run(), which nest-asyncio has replaced by one that leaves loops open.
-            with asyncio.Runner() as runner:
+            with _loop_of_its_own() as runner:
                 result.set_result(runner.run(main()))
         except BaseException as error:  # handed to the caller, whatever it is
             result.set_exception(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ import time
 import pytest
 
 from nbrunner.blocking import Output, drive
+from nbrunner.record.watch import changes_in
 
 
 class Recorder(io.TextIOBase):
@@ -53,6 +55,19 @@ def test_an_error_is_the_coroutines():
 
     with pytest.raises(LookupError, match="on purpose"):
         drive(fail)
+
+
+def test_an_error_that_is_kept_keeps_no_descriptor_open(tmp_path):
+    async def fail(output):
+        with changes_in(tmp_path) as changes:
+            await changes.wait()
+            raise LookupError("on purpose")
+
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(LookupError) as kept:
+        drive(fail)
+    assert os.listdir("/proc/self/fd") == before
+    assert kept.value
 
 
 def test_it_works_where_a_loop_runs_already_and_in_any_thread():

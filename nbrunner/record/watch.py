@@ -91,7 +91,8 @@ class _Inotify:
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1 failed")
         # Kept while the loop lives: the system takes 5 to 20 ms to close one.
-        weakref.finalize(self, os.close, self._descriptor).atexit = False
+        self.close = weakref.finalize(self, os.close, self._descriptor)
+        self.close.atexit = False
         self._followers: dict[int, set[Changes]] = {}
         loop.add_reader(self._descriptor, self._read)
 
@@ -100,6 +101,11 @@ class _Inotify:
         if loop not in cls._of_loop:
             cls._of_loop[loop] = cls(loop)
         return cls._of_loop[loop]
+
+    @classmethod
+    def let_go(cls, loop: asyncio.AbstractEventLoop) -> None:
+        if (inotify := cls._of_loop.pop(loop, None)) is not None:
+            inotify.close()
 
     def add(self, path: Path, mask: int, changes: Changes) -> None:
         # Adding a path that is watched already gives its watch once more.
@@ -149,6 +155,11 @@ def changes_in(directory: Path, *logs: Path) -> Iterator[Changes]:
         yield changes
     finally:
         inotify.remove(changes)
+
+
+def let_go(loop: asyncio.AbstractEventLoop) -> None:
+    """Close what follows changes on a loop that is closed, and that somebody may still hold."""
+    _Inotify.let_go(loop)
 
 
 def _follow(directory: Path, logs: Iterable[Path], changes: Changes) -> _Inotify:
