@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -184,3 +185,20 @@ def write_flow(tmp_path) -> Callable[..., Path]:
         return file
 
     return write
+
+
+@pytest.fixture
+def small_disk(tmp_path, monkeypatch) -> Iterator[Path]:
+    """The state directory on a file system of its own, of 4 MB: it can be full, or read-only."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("a file system of its own needs the right to mount one")
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(folder))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)

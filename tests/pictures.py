@@ -11,11 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.cells import LOAD
 from support.lab import NotebookPage, opened
 
 OUT = Path(__file__).parents[1] / "docs" / "pictures"
-
-LOAD = "%load_ext nbrunner"
 
 FLOW = '''\
 %%flowrun --bg --no-pylint run --alpha 0.5 --tag nightly

@@ -8,10 +8,9 @@ import signal
 import time
 
 import pytest
+from support.cells import ANSWERED_SECONDS, LOAD
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 FAILS = """\
 %%flowrun --no-pylint
@@ -64,9 +63,6 @@ IMPATIENT = """\
 import functools
 running.async_stop = functools.partial(running.async_stop, 0.6, 0.6)
 """
-
-# With room for a noisy machine; the goal for an idle one is a second.
-ANSWERED_SECONDS = 3.0
 
 
 def asleep(lab, panel):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from support.cells import LOAD
 from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 FORM = """\
 %%flowrun --no-execute run --ratio 1

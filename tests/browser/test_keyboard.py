@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.cells import LOAD
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 SHORT = """\
 %%flowrun --no-pylint

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import nbformat
 import pytest
+from support.cells import LOAD
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 FORM = '''\
 %%flowrun --no-execute run --a-ratio 1

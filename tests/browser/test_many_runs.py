@@ -6,10 +6,9 @@ import re
 
 import nbformat
 import pytest
+from support.cells import LOAD
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 FLOW = """\
 %%flowrun --no-execute run

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.cells import LOAD
 from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
 
 UNTIL_TOLD = """\
 %%flowrun --bg --no-pylint

@@ -9,30 +9,10 @@ import sys
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
+from support.cells import ANSWERED_SECONDS, LOAD, TICKING
 from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
-
-TICKING = """\
-%%flowrun --no-pylint
-from metaflow import FlowSpec, step
-
-class TickFlow(FlowSpec):
-
-    @step
-    def start(self):
-        import time
-        for number in range(600):
-            print('tick', number, flush=True)
-            time.sleep(0.1)
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
 
 BRANCHES = """\
 %%flowrun --no-pylint run --n 3 --tag nightly
@@ -59,9 +39,6 @@ class WideFlow(FlowSpec):
     def end(self):
         raise ValueError('<img src=x onerror="document.title = 1">')
 """
-
-# With room for a noisy machine; without other load it takes 0.2 s.
-ANSWERED_SECONDS = 3.0
 
 
 def begin(lab, cell=TICKING):

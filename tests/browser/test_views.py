@@ -3,31 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.cells import ANSWERED_SECONDS, LOAD, TICKING
 from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
 
 pytestmark = pytest.mark.slow
-
-LOAD = "%load_ext nbrunner"
-
-TICKING = """\
-%%flowrun --no-pylint
-from metaflow import FlowSpec, step
-
-class TickFlow(FlowSpec):
-
-    @step
-    def start(self):
-        import time
-        for number in range(600):
-            print('tick', number, flush=True)
-            time.sleep(0.1)
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-"""
-ANSWERED_SECONDS = 3.0
 
 
 @pytest.mark.alone

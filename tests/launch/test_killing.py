@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 
 import psutil
 import pytest
@@ -16,40 +15,17 @@ from nbrunner import Runner, RunStartError, attach
 from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.record import registry
 
-WAITFLOW = """\
-import os
-from metaflow import FlowSpec, step
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-class WaitFlow(FlowSpec):
-
-    @step
-    def start(self):
-        with open(f"{HERE}/task", "w") as file:
-            file.write(f"{os.getpid()}\\n")
-        open(f"{HERE}/gate").close()
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-if __name__ == '__main__':
-    WaitFlow()
-"""
-
 
 @pytest.fixture
 def folder(tmp_path, write_flow):
-    write_flow("waitflow.py", WAITFLOW)
+    write_flow("gatedflow")
     os.mkfifo(tmp_path / "gate")
     return tmp_path
 
 
 async def begin(folder):
     """Start the flow and return its handle and its task's pid."""
-    running = await Runner(folder / "waitflow.py", pylint=False).async_run()
+    running = await Runner(folder / "gatedflow.py", pylint=False).async_run()
     task = await async_until(lambda: whole(folder / "task"), "the task")
     return running, int(task)
 
@@ -183,24 +159,7 @@ def new_directory(before):
     return next((each for each in registry.directories() if each.name not in names), None)
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 2 MB for the state directory."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a file system of its own needs the right to mount one")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_disk_that_is_full_before_the_start_is_told(small_disk, monkeypatch, write_flow):
-    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
+def test_a_disk_that_is_full_before_the_start_is_told(small_disk, write_flow):
     flood = "import os, sys\nif 'run' in sys.argv:\n    os.write(1, b'flood' * 1_000_000)\n"
     flow = write_flow("slowflow.py", flood + FLOWS["slowflow"])
     with pytest.raises(RunStartError, match=r"exit code 1 .*the disk of its logs, .*, is full"):
@@ -208,21 +167,19 @@ def test_a_disk_that_is_full_before_the_start_is_told(small_disk, monkeypatch, w
 
 
 def test_on_a_full_disk_a_run_whose_supervisor_is_gone_is_stopped_all_the_same(
-    small_disk, monkeypatch, write_flow
+    small_disk, write_flow
 ):
-    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
     runner = Runner(write_flow("slowflow"), pylint=False, show_output=False)
     running = asyncio.run(runner.async_run(seconds=60))
     kill(supervisor_of(running.directory))
     with pytest.raises(OSError, match="No space left"), open(small_disk / "rest", "wb") as rest:
-        rest.write(b"x" * 4_000_000)
+        rest.write(b"x" * 8_000_000)
     report = running.stop(terminate_grace_seconds=1)
     assert report.status == running.status == "stopped"
     assert processes_of(running.directory.path) == []
 
 
-def test_a_disk_that_fills_up_makes_a_failed_run(small_disk, monkeypatch, write_flow):
-    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
+def test_a_disk_that_fills_up_makes_a_failed_run(small_disk, write_flow):
     text = FLOWS["slowflow"].replace("i in range(self.secs)", "i in range(30_000)")
     flow = write_flow("slowflow.py", text.replace("time.sleep(1)", "print('flood ' * 30)"))
     running = Runner(flow, pylint=False, show_output=False).run()

@@ -19,29 +19,6 @@ from nbrunner.launch.warm import LAUNCHER, ZYGOTE_LOG
 
 pytestmark = pytest.mark.slow
 
-GATED = """\
-import os
-from metaflow import FlowSpec, step
-
-HERE = os.path.dirname(os.path.abspath(__file__))
-
-class GatedFlow(FlowSpec):
-
-    @step
-    def start(self):
-        with open(f"{HERE}/task", "w") as file:
-            file.write(f"{os.getpid()}\\n")
-        open(f"{HERE}/gate").close()
-        self.next(self.end)
-
-    @step
-    def end(self):
-        pass
-
-if __name__ == '__main__':
-    GatedFlow()
-"""
-
 
 @pytest.fixture(autouse=True)
 def _warm(monkeypatch):
@@ -50,7 +27,7 @@ def _warm(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path, write_flow):
-    write_flow("gatedflow.py", GATED)
+    write_flow("gatedflow")
     write_flow("slowflow")
     os.mkfifo(tmp_path / "gate")
     return tmp_path

@@ -27,32 +27,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def disk(tmp_path, monkeypatch):
-    """A state directory on a file system of its own, which can be made read-only or full."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)],
-        capture_output=True,
-        check=False,
-    )
-    if mounted.returncode != 0:
-        pytest.skip("a file system of its own needs the right to mount one")
-    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(folder))
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@pytest.fixture
 def runner(write_flow):
     return Runner(write_flow("slowflow"), show_output=False, pylint=False)
 
 
-def test_one_that_is_read_only_is_named_with_its_remedy(disk, runner, tmp_path, monkeypatch):
+def test_one_that_is_read_only_is_named_with_its_remedy(small_disk, runner, tmp_path, monkeypatch):
     runner.run(seconds=0)
     view = tmp_path / "same-disk"
     view.mkdir()
-    subprocess.run(["mount", "--bind", str(disk), str(view)], check=True)
+    subprocess.run(["mount", "--bind", str(small_disk), str(view)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(view)], check=True)
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(view))
     said = r"same-disk cannot be written; set \$NBRUNNER_STATE_DIR to a folder that can"
@@ -64,12 +47,12 @@ def test_one_that_is_read_only_is_named_with_its_remedy(disk, runner, tmp_path, 
         with pytest.raises(StateError, match=said):
             what()
     subprocess.run(["umount", "-l", str(view)], check=True)
-    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(disk))
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(small_disk))
     assert runner.run(seconds=0).status == "successful"
 
 
-def fill(disk):
-    filler = disk / "filler"
+def fill(small_disk):
+    filler = small_disk / "filler"
     with open(filler, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
         while True:
             file.write(b"x" * 4096)
@@ -89,10 +72,10 @@ def before_the_start(monkeypatch, what):
 
 @pytest.mark.parametrize("warm", ["0", "1"])
 def test_one_that_is_full_as_a_run_starts_loses_neither_run_nor_handle(
-    disk, write_flow, tmp_path, monkeypatch, warm
+    small_disk, write_flow, tmp_path, monkeypatch, warm
 ):
     monkeypatch.setenv("NBRUNNER_WARM", warm)
-    before_the_start(monkeypatch, lambda path: fill(disk))
+    before_the_start(monkeypatch, lambda path: fill(small_disk))
     os.mkfifo(tmp_path / "gate")
     gate = f"import sys\nif 'run' in sys.argv:\n    open({str(tmp_path / 'gate')!r}).close()\n"
     flow = write_flow("slowflow.py", gate + FLOWS["slowflow"])
@@ -101,7 +84,7 @@ def test_one_that_is_full_as_a_run_starts_loses_neither_run_nor_handle(
         runner = Runner(flow, show_output=False, pylint=False)
         running = await begin(runner, "run", {"seconds": 0})
         await async_until(lambda: supervisor_of(running.directory), "the supervisor")
-        (disk / "filler").unlink()
+        (small_disk / "filler").unlink()
         with open(tmp_path / "gate", "w"):
             await until_named(runner, running)
         return await running
@@ -134,9 +117,9 @@ def unwritable(path, name):
     (path / f".{name}.reserved").mkdir()
 
 
-def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(disk, runner):
+def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(small_disk, runner):
     done = sweep(runner, {"seconds": [0]})
-    filler = fill(disk)
+    filler = fill(small_disk)
     with pytest.raises(StateError, match=r"no sweep can be recorded in .*No space left"):
         sweep(runner, {"seconds": [0]})
     with pytest.raises(RunStartError, match=r"No space left .*; its record would be in .*disk"):

@@ -78,4 +78,33 @@ if __name__ == '__main__':
     ForeachFlow()
 """
 
-FLOWS = {"slowflow": SLOWFLOW, "failflow": FAILFLOW, "foreachflow": FOREACHFLOW}
+# Writes its pid to the file `task` beside it, and then waits at the pipe `gate` there.
+GATEDFLOW = """\
+import os
+from metaflow import FlowSpec, step
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+class GatedFlow(FlowSpec):
+
+    @step
+    def start(self):
+        with open(f"{HERE}/task", "w") as file:
+            file.write(f"{os.getpid()}\\n")
+        open(f"{HERE}/gate").close()
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    GatedFlow()
+"""
+
+FLOWS = {
+    "slowflow": SLOWFLOW,
+    "failflow": FAILFLOW,
+    "foreachflow": FOREACHFLOW,
+    "gatedflow": GATEDFLOW,
+}
