@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadValueError
+from nbrunner.errors import BadValueError, RunNotFoundError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
 from nbrunner.plain_text import visible
@@ -24,8 +24,13 @@ def name_of(running: ExecutingProcess) -> str:
 
 def all_running() -> list[ExecutingProcess]:
     """Return the runs of this user that are running, whoever started them; newest first."""
-    every = [attach(directory.name) for directory in registry.directories()]
-    return [each for each in every if each.status == "running"]
+    found: list[ExecutingProcess] = []
+    for directory in registry.directories():
+        with contextlib.suppress(RunNotFoundError):  # it is deleted just now
+            running = attach(directory.name)
+            if running.status == "running":
+                found.append(running)
+    return found
 
 
 def stop(runs: Iterable[ExecutingProcess]) -> None:
@@ -106,9 +111,7 @@ def print_log(name: str, stream: str, follow: bool) -> None:
     Raises
     ------
     RunNotFoundError
-        nbrunner did not start it.
-    CleanedUpError
-        Its logs are gone.
+        nbrunner did not start it, or its record and logs are gone.
     """
     running = attach(name)
     if follow:
