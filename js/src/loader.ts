@@ -30,11 +30,13 @@ async function imported(text: string): Promise<Bundle> {
 }
 
 export default (() => {
-  let widget: Widget;
+  let widget: Promise<Widget>;
   return {
-    async initialize({ model }: InitializeProps) {
-      widget = (await bundleOf(model)).default();
+    // Nobody waits for it here: anywidget gives a model two seconds, and a page that has much
+    // to open may need longer.
+    initialize({ model }: InitializeProps) {
+      widget = bundleOf(model).then((bundle) => bundle.default());
     },
-    render: (props: RenderProps) => widget.render(props),
+    render: async (props: RenderProps) => (await widget).render(props),
   };
 }) satisfies AnyWidget;
