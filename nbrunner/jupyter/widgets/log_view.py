@@ -101,6 +101,10 @@ class LogView(Widget, bundle="log_view"):
 
     def close(self) -> None:
         """Close the view, and the log's files."""
+        # Once: ipywidgets closes again what is collected, in whichever thread that comes to
+        # pass, and whatever that thread holds; nothing may be submitted, or even begun, there.
+        if self.comm is None:
+            return
         super().close()
         self._submit(self._log.close)
 
