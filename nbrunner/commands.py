@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from nbrunner.blocking import Output, drive
-from nbrunner.errors import BadValueError, RunNotFoundError
+from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
 from nbrunner.plain_text import visible
@@ -58,6 +58,9 @@ def stop_named(names: Sequence[str]) -> None:
     runs = all_running() if list(names) == ["all"] else [attach(name) for name in names]
     if not runs:
         print("nothing runs")  # noqa: T201
+        return
+    # It may take as long as Metaflow, and then each process, is given to end by itself.
+    print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
     stop(runs)
 
 
