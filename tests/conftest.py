@@ -74,6 +74,7 @@ ONCE = (
     "test_hatch_build.py",
     "test_history.py",
     "test_layers.py",
+    "test_notebooks.py",
     "test_outliving.py",
     "test_package.py",
     "test_status.py",

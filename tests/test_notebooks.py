@@ -63,6 +63,12 @@ EXPECTED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def warm(monkeypatch, private_state):
+    """As whoever opens them runs them; cold, sweeps of them take minutes."""
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
