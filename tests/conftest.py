@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -135,11 +136,19 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     for process in alive:  # so that the next test does not suffer for this one
         process.kill()
     assert not alive, f"processes left behind: {alive}"
-    after = _inventory()
+    after = _settled(before)
     # Metaflow's Client may open what it keeps for the whole process when first imported.
     for what in ("threads", "SIGINT handler", "SIGTERM handler", "cwd"):
         assert after[what] == before[what], f"{what} changed by the test"
     assert after["descriptors"] <= before["descriptors"] + 2, "descriptors left open"
+
+
+def _settled(before: dict[str, object]) -> dict[str, object]:
+    """Return what there is; threads that are ending get as long as processes do."""
+    deadline = time.monotonic() + 5
+    while (now := _inventory())["threads"] != before["threads"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return now
 
 
 def _close_feed() -> None:
