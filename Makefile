@@ -8,7 +8,8 @@ READY := $(VENV)/.ready
 MODULES := js/node_modules/.ready
 BUNDLES := nbrunner/static/log_view.js
 LAB_OPTIONS := $(if $(filter 0,$(shell id -u)),--allow-root)
-TWO_AT_A_TIME := $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := $(BIN)/python -m pytest
+TWO_AT_A_TIME := $(PYTEST) -n 2 --dist worksteal
 CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 
 # Nobody is there to answer pip.
@@ -43,8 +44,8 @@ demo: $(READY)
 test: check $(CHROMIUM)
 	NBRUNNER_TEST_WARM=0 $(TWO_AT_A_TIME) -m "not alone" --ignore=tests/browser
 	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not alone and not once"
-	NBRUNNER_TEST_WARM=0 $(BIN)/python -m pytest -m "alone" --ignore=tests/browser
-	NBRUNNER_TEST_WARM=1 $(BIN)/python -m pytest -m "alone and not once"
+	NBRUNNER_TEST_WARM=0 $(PYTEST) -m "alone" --ignore=tests/browser
+	NBRUNNER_TEST_WARM=1 $(PYTEST) -m "alone and not once"
 
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not slow"
