@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import signal
 import sys
 
@@ -14,7 +16,6 @@ _RUN = "its pathspec, as Flow/1234, or its id"
 def main() -> int:
     """Do what the command line asks for; return the exit code."""
     asked = parser().parse_args()
-    from nbrunner.commands import leave_closed_stdout
     from nbrunner.errors import NbrunnerError
 
     try:
@@ -26,21 +27,21 @@ def main() -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # as behind `| head`
-        leave_closed_stdout()
+        _leave_closed_stdout()
         return 128 + signal.SIGPIPE
     return code
 
 
 def _do(asked: argparse.Namespace) -> int:
     # Late, as each of them imports much.
-    from nbrunner import commands
-
     if asked.command == "doctor":
         from nbrunner.doctor import examine, report
 
         return 1 if report(examine()) else 0
-    # A terminal that cannot show a character shows its code.
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    from nbrunner import commands
+
+    # What cannot show a character shows its code; lines are passed on as they come.
+    sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     if asked.command == "list":
         commands.list_runs(asked.flow, asked.words, asked.status, asked.page)
     elif asked.command == "logs":
@@ -48,6 +49,12 @@ def _do(asked: argparse.Namespace) -> int:
     else:
         commands.stop_named(asked.runs)
     return 0
+
+
+def _leave_closed_stdout() -> None:
+    """Have the interpreter's exit not fail again where nobody reads what is printed."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

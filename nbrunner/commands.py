@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from nbrunner.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
-from nbrunner.plain_text import visible
+from nbrunner.plain_text import aligned, visible
 from nbrunner.record import registry
 
 
@@ -96,10 +95,7 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     rows = [["Status", *(CELLS[index] for index in columns)]]
     for run, each in zip(found.runs, cells, strict=True):
         rows.append([run.status, *(each[index] for index in columns)])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(padded).rstrip())  # noqa: T201
+    print("\n".join(aligned(rows)))  # noqa: T201
     if found.pages == -1 or found.pages > page:
         print(f"\n--page {page + 1} has older ones")  # noqa: T201
 
@@ -118,19 +114,8 @@ def print_log(name: str, stream: str, follow: bool) -> None:
     """
     running = attach(name)
     if follow:
-        asyncio.run(_follow(running, stream))
+        asyncio.run(running.wait(stream=stream))
     else:  # as it stands there, however much that is
         sys.stdout.flush()
         with open(running.directory.log(stream), "rb") as log:
             shutil.copyfileobj(log, sys.stdout.buffer)
-
-
-async def _follow(running: ExecutingProcess, stream: str) -> None:
-    async for _, line in running.stream_log(stream):
-        print(line, flush=True)  # noqa: T201
-
-
-def leave_closed_stdout() -> None:
-    """Have the interpreter's exit not fail again where nobody reads what is printed."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 # Colours and the like; hyperlinks and titles with their targets.
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
@@ -24,6 +25,15 @@ def visible(text: str) -> str:
     text = "\n".join(_last_state(line) for line in text.split("\n"))
     text = _CONTROL.sub(_control_picture, text)
     return _MISLEADING.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines: each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _last_state(line: str) -> str:

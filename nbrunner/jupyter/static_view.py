@@ -15,7 +15,7 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
-from nbrunner.plain_text import visible
+from nbrunner.plain_text import aligned, visible
 from nbrunner.record.logfile import last_lines
 from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED
@@ -182,12 +182,8 @@ def table_picture(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], remark: str = ""
 ) -> dict[str, str]:
     """Return a table as a MIME bundle of ``text/plain`` and ``text/html``."""
-    cells = [[visible(cell) for cell in row] for row in (columns, *rows)]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(columns))]
-    lines = [
-        "  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)) for row in cells
-    ]
-    text = "\n".join(line.rstrip() for line in (title, *(lines if rows else ()), remark) if line)
+    lines = aligned([[visible(cell) for cell in row] for row in (columns, *rows)]) if rows else []
+    text = "\n".join(line.rstrip() for line in (title, *lines, remark) if line)
     head = _cells("th", columns)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""

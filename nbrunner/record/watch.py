@@ -81,7 +81,7 @@ class Changes:
 class _Inotify:
     """The inotify descriptor of one event loop."""
 
-    _of_loop: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inotify]] = (
+    of_loop: ClassVar[weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Inotify]] = (
         weakref.WeakKeyDictionary()
     )
 
@@ -98,14 +98,9 @@ class _Inotify:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> _Inotify:
-        if loop not in cls._of_loop:
-            cls._of_loop[loop] = cls(loop)
-        return cls._of_loop[loop]
-
-    @classmethod
-    def let_go(cls, loop: asyncio.AbstractEventLoop) -> None:
-        if (inotify := cls._of_loop.pop(loop, None)) is not None:
-            inotify.close()
+        if loop not in cls.of_loop:
+            cls.of_loop[loop] = cls(loop)
+        return cls.of_loop[loop]
 
     def add(self, path: Path, mask: int, changes: Changes) -> None:
         # Adding a path that is watched already gives its watch once more.
@@ -159,7 +154,8 @@ def changes_in(directory: Path, *logs: Path) -> Iterator[Changes]:
 
 def let_go(loop: asyncio.AbstractEventLoop) -> None:
     """Close what follows changes on a loop that is closed, and that somebody may still hold."""
-    _Inotify.let_go(loop)
+    if (inotify := _Inotify.of_loop.pop(loop, None)) is not None:
+        inotify.close()
 
 
 def _follow(directory: Path, logs: Iterable[Path], changes: Changes) -> _Inotify:
