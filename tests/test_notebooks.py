@@ -16,7 +16,9 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 notebook = nbformat.read({name!r}, as_version=4)
-NotebookClient(notebook, timeout=120, resources={{"metadata": {{"path": "."}}}}).execute()
+# What a cell prints comes in as many pieces as its kernel happens to send.
+NotebookClient(notebook, timeout=120, coalesce_streams=True,
+    resources={{"metadata": {{"path": "."}}}}).execute()
 for cell in notebook.cells:
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", dict()).get("text/plain", "")

@@ -19,11 +19,14 @@ EXECUTE = """
     from nbclient import NotebookClient
 
     notebook = nbformat.read("page.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=100, resources={"metadata": {"path": "."}}).execute()
+    # What a cell prints comes in as many pieces as its kernel happens to send.
+    NotebookClient(notebook, timeout=100, coalesce_streams=True,
+        resources={"metadata": {"path": "."}}).execute()
     for cell in notebook.cells:
         for output in cell["outputs"]:
             if output["output_type"] == "stream":
-                print(output["name"], output["text"], end="")
+                for line in output["text"].splitlines():
+                    print(output["name"], line)
 """
 
 
@@ -40,7 +43,7 @@ def files(page: Path) -> dict[str, str]:
 
 
 def run_cells(cells: list[str], folder: Path) -> list[str]:
-    """Run cells in a real kernel and return the lines printed, each chunk behind its stream.
+    """Run cells in a real kernel and return the lines printed, each behind its stream.
 
     In a process of its own, which takes the sockets of the kernel's client with it.
     """
