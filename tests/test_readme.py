@@ -45,8 +45,7 @@ def test_every_python_block_runs_and_prints_what_it_says(folder):
     rest = iter(printed)
     for line in expected:
         assert line in rest, f"{line!r} not printed, or not in its turn:\n" + "\n".join(printed)
-    # A task that was being started when SIGINT came is ended by the signal after it; so is a
-    # run in which Python had it in a destructor, where it drops what is raised.
+    # A task that was being started when SIGINT came is ended by the signal after it.
     report = re.compile(r"stopped after SIGINT(, SIGTERM)? in \d+\.\d s")
     assert any(report.fullmatch(line) for line in printed)
 

@@ -8,6 +8,7 @@ import signal
 import time
 
 from nbrunner.launch.identities import run_process_of, supervisor_of
+from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.processes import ProcessIdentity, descendants, marked, session_of
 from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
@@ -63,9 +64,11 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
     grace = request.interrupt_grace_seconds
     signals: dict[str, set[ProcessIdentity]] = {}
     run = run_process_of(directory)
-    if run is not None and run.send_group(signal.SIGINT):
+    interrupt = Interrupt(directory)
+    if run is not None and interrupt.send(run):
         signals["SIGINT"] = {run}
         while run.alive() and time.monotonic() - began < grace:
+            interrupt.send(run)
             await asyncio.sleep(_LOOK_SECONDS)
     deadline = time.monotonic() + request.terminate_grace_seconds
     unkillable = deadline + UNKILLABLE_SECONDS

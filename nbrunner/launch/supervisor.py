@@ -25,6 +25,7 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from nbrunner.launch import processes
+from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, ReservedFile, RunDirectory
@@ -48,6 +49,7 @@ class Supervisor:
         self.ended: float | None = None
         self.request: StopRequest | None = None
         self.requested: float | None = None
+        self.interrupt = Interrupt(directory)
         self.signals: list[str] = []
         self.terminated: set[processes.ProcessIdentity] = set()
         self.killed: set[processes.ProcessIdentity] = set()
@@ -115,9 +117,9 @@ class Supervisor:
             self._signal_all(signal.SIGKILL)
         elif waited >= grace:
             self._signal_all(signal.SIGTERM)
-        elif not self.signals and self.run_pid and self.returncode is None:
+        elif self.run_pid and self.returncode is None:
             run = processes.identify(self.run_pid)
-            if run and run.send_group(signal.SIGINT):
+            if run and self.interrupt.send(run):
                 self._note(signal.SIGINT)
 
     def _clear_away(self) -> None:

@@ -1,0 +1,116 @@
+"""An interrupt that Python drops, and one that is being followed already."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import pytest
+from support.waiting import async_until
+
+from nbrunner import Runner
+from nbrunner.launch.identities import supervisor_of
+
+# The run process waits in a destructor once its task is there; the task does not mind
+# interrupts, so that it is the run process that must hear.
+DROPPING = """\
+import os, signal, sys, time
+from metaflow import FlowSpec, step
+
+class Held:
+    def __del__(self):
+        open("dropping", "w").close()
+        signal.pause()
+
+def look(signum, frame):
+    if os.path.exists("task"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        Held()
+
+class DroppingFlow(FlowSpec):
+
+    @step
+    def start(self):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        open("task", "w").close()
+        while True:
+            time.sleep(60)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    if "run" in sys.argv:
+        signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    DroppingFlow()
+"""
+
+# Its last act takes longer than a dropped interrupt is waited for.
+TIDYING = """\
+import atexit, sys, time
+from metaflow import FlowSpec, step
+
+def tidy():
+    time.sleep(4)
+    open("tidy", "w").close()
+
+class TidyingFlow(FlowSpec):
+
+    @step
+    def start(self):
+        open("task", "w").close()
+        while True:
+            time.sleep(60)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == "__main__":
+    if "run" in sys.argv:
+        atexit.register(tidy)
+    TidyingFlow()
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path):
+    """Where runs leave their files."""
+    with contextlib.chdir(tmp_path):
+        yield
+
+
+async def _stopped(flow, mark, without_supervisor=False):
+    """Run a flow, stop it once it has left a file, return its handle and the report."""
+    running = await Runner(flow, pylint=False).async_run()
+    await async_until(Path(mark).exists, mark)
+    if without_supervisor:
+        assert supervisor_of(running.directory).send(signal.SIGKILL)
+    report = await running.async_stop(interrupt_grace_seconds=60)
+    return running, report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without_supervisor", [False, True])
+def test_an_interrupt_that_a_destructor_swallows_is_sent_once_more(write_flow, without_supervisor):
+    flow = write_flow("dropping.py", DROPPING)
+    running, report = asyncio.run(_stopped(flow, "dropping", without_supervisor))
+    assert "Exception ignored in" in running.stderr, "the first one was not dropped"
+    assert "Workflow interrupted" in running.stdout
+    assert (report.status, report.signals) == ("stopped", ("SIGINT",))
+    assert report.seconds < 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without_supervisor", [False, True])
+def test_a_run_that_has_heard_is_not_disturbed_again(write_flow, without_supervisor):
+    flow = write_flow("tidying.py", TIDYING)
+    running, report = asyncio.run(_stopped(flow, "task", without_supervisor))
+    assert (report.status, report.signals) == ("stopped", ("SIGINT",))
+    assert Path("tidy").exists(), running.stderr
