@@ -2,7 +2,7 @@
 
 1. SIGINT to the run process and its group, as Ctrl-C at a terminal would: Metaflow expects
    that its local tasks were signalled too, ends the remote ones and writes its metadata.
-   Once more to the run process alone if it does not say that it has heard.
+   Once more to the run process alone if Python has dropped it.
 2. SIGTERM to whatever is left: every descendant, also those that moved to a session of
    their own.
 3. SIGKILL to whatever is left then.
