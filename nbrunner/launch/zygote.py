@@ -228,8 +228,11 @@ class WarmSupervisor(Supervisor):
         if error is None:
             self._wait_for_run()
         if server is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(server, signal.SIGKILL)  # it has nobody left to serve
+            # It has nobody left to serve. Seen off here, or it counted as a process that
+            # the run has left behind.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(server, signal.SIGKILL)
+                os.waitpid(server, 0)
         self._clear_away()
         exit_file.publish(self._exit_record(error))
         finish(self.directory)
