@@ -28,6 +28,7 @@ from nbrunner.launch.environment import (
     user_of,
 )
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
+from nbrunner.launch.processes import MARKER
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
@@ -305,7 +306,7 @@ class Runner:
             )
             for name in rundir.RESERVED:
                 ReservedFile(directory, name)
-            environment[ending.MARKER] = str(directory.path)
+            environment[MARKER] = str(directory.path)
             started = await LAUNCHER.start_run(directory, environment, self.flow_file)
         except BaseException as error:
             directory.delete()

@@ -9,7 +9,7 @@ import time
 
 from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.interrupting import Interrupt
-from nbrunner.launch.processes import ProcessIdentity, descendants, marked, session_of
+from nbrunner.launch.processes import MARKER, ProcessIdentity, descendants, marked, session_of
 from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
@@ -18,10 +18,6 @@ from nbrunner.record.rundir import RunDirectory
 # Beyond the grace asked for: how long the supervisor may take to see its last process off.
 _SUPERVISOR_GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
-
-# Every process of a run inherits this variable, so it is found even if the supervisor,
-# and with it the knowledge of who descends from whom, is gone.
-MARKER = "NBRUNNER_RUN_DIRECTORY"
 
 
 async def end(run: WatchedRun, request: StopRequest) -> StopReport:
@@ -40,7 +36,10 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
     # Of a lost run, that is one without an exit record, processes may be left.
     if run.status != "running" and (run.exit_record or not _left(directory)):
         return _report(run, 0.0)
-    if not directory.exists(rundir.STOP):
+    if directory.exists(rundir.STOP):
+        # The supervisor keeps to the first request, so ours must not be over sooner.
+        request = StopRequest.from_json(directory.read(rundir.STOP))
+    else:
         # On a full disk the supervisor does without it: a signal alone means the defaults.
         with contextlib.suppress(OSError):
             directory.write(rundir.STOP, request.to_json())
@@ -90,6 +89,8 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
         "left": len(left),
         "stop_seconds": time.monotonic() - began,
     }
+    if directory.exists(rundir.EXIT):
+        return  # somebody has seen how it ended, and knows more
     # The room that is reserved for the supervisor's: the disk may be full.
     with contextlib.suppress(FileNotFoundError):  # somebody else has ended it too, or deleted it
         rundir.ReservedFile(directory, rundir.EXIT).publish(report)

@@ -19,6 +19,10 @@ LINUX = sys.platform.startswith("linux")
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
+# Every process of a run inherits this variable, so it is found even if the supervisor,
+# and with it the knowledge of who descends from whom, is gone.
+MARKER = "NBRUNNER_RUN_DIRECTORY"
+
 
 @dataclass(frozen=True)
 class ProcessIdentity:
@@ -95,13 +99,22 @@ def session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:
     """
     if not LINUX:
         return []
-    if identify(leader.pid) not in (None, leader):
+    if _is_before_restart(leader) or identify(leader.pid) not in (None, leader):
         return []
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit() and (fields := _stat_fields(name)) and int(fields[3]) == leader.pid:
             found.append(identify(int(name)))
     return [identity for identity in found if identity]
+
+
+def _is_before_restart(process: ProcessIdentity) -> bool:
+    """Tell whether the machine, or the container, was started after a process was."""
+    first = _started(1)
+    if first is None:
+        return False
+    (boot, began), (this_boot, first_began) = process.started.split("/"), first.split("/")
+    return boot != this_boot or int(began) < int(first_began)
 
 
 def marked(variable: str, value: str) -> list[ProcessIdentity]:
@@ -157,6 +170,8 @@ def _stat_fields(pid: int | str) -> list[str] | None:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError:  # another user's, where /proc hides these (hidepid, proc(5))
         return None
     # The command's name stands in brackets and may itself hold blanks and brackets.
     return text[text.rindex(")") + 2 :].split()

@@ -16,7 +16,7 @@ from typing import Any
 from nbrunner.launch.channel import LENGTH, encode
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT, ColdLauncher, Launcher, Started
-from nbrunner.launch.processes import LINUX, ProcessIdentity
+from nbrunner.launch.processes import LINUX, MARKER, ProcessIdentity
 from nbrunner.launch.surroundings import (
     PRELOAD_VARIABLE,
     Surroundings,
@@ -207,7 +207,7 @@ class _Zygote:
             try:
                 self.process = CHILDREN.start(
                     command,
-                    environment=environment,
+                    environment=_without_run(environment),
                     output=descriptor,
                     cwd="/",
                     pass_fds=(theirs.fileno(),),
@@ -247,6 +247,17 @@ class _Zygote:
             channel.send(b"g")
         self.has_served = True
         return ProcessIdentity(answer["pid"], answer["started"])
+
+
+def _without_run(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of an interpreter that serves many runs: the mark of none.
+
+    Forks show it as their own, and so would be taken for processes of the first run.
+    """
+    found = {name: value for name, value in environment.items() if name != MARKER}
+    if MARKER in os.environ:  # we are in a run ourselves
+        found[MARKER] = os.environ[MARKER]
+    return found
 
 
 def _open_log() -> int:

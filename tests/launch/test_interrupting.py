@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from support.waiting import async_until
 
-from nbrunner import Runner
+from nbrunner import Runner, attach
+from nbrunner.launch import ending
 from nbrunner.launch.identities import supervisor_of
+from nbrunner.record import rundir
+from nbrunner.runner import begin
 
 # The run process waits in a destructor once its task is there; the task does not mind
 # interrupts, so that it is the run process that must hear.
@@ -50,7 +53,7 @@ if __name__ == "__main__":
     DroppingFlow()
 """
 
-# Its last act takes longer than a dropped interrupt is waited for.
+# Its last act takes longer than it takes to see that an interrupt was dropped.
 TIDYING = """\
 import atexit, sys, time
 from metaflow import FlowSpec, step
@@ -73,7 +76,7 @@ class TidyingFlow(FlowSpec):
         pass
 
 if __name__ == "__main__":
-    if "run" in sys.argv:
+    if {"run", "spin"} & set(sys.argv):
         atexit.register(tidy)
     TidyingFlow()
 """
@@ -86,14 +89,18 @@ def here(tmp_path):
         yield
 
 
-async def _stopped(flow, mark, without_supervisor=False):
-    """Run a flow, stop it once it has left a file, return its handle and the report."""
+async def _begun(flow, mark, without_supervisor=False):
+    """Run a flow until it has left a file; return its handle."""
     running = await Runner(flow, pylint=False).async_run()
     await async_until(Path(mark).exists, mark)
     if without_supervisor:
         assert supervisor_of(running.directory).send(signal.SIGKILL)
-    report = await running.async_stop(interrupt_grace_seconds=60)
-    return running, report
+    return running
+
+
+async def _stopped(*arguments):
+    running = await _begun(*arguments)
+    return running, await running.async_stop(interrupt_grace_seconds=60)
 
 
 @pytest.mark.slow
@@ -114,3 +121,38 @@ def test_a_run_that_has_heard_is_not_disturbed_again(write_flow, without_supervi
     running, report = asyncio.run(_stopped(flow, "task", without_supervisor))
     assert (report.status, report.signals) == ("stopped", ("SIGINT",))
     assert Path("tidy").exists(), running.stderr
+
+
+@pytest.mark.slow
+def test_a_run_that_has_heard_in_silence_is_not_disturbed_again(write_flow):
+    flow = write_flow("tidying.py", TIDYING)
+    asyncio.run(_begun(flow, "task")).stop()
+    for file in ("task", "tidy"):
+        Path(file).unlink()
+
+    async def spun():
+        running = await begin(Runner(flow, pylint=False), "spin", {"pathspec": "start"})
+        await async_until(Path("task").exists, "task")
+        await running.async_stop(interrupt_grace_seconds=60)
+        return running
+
+    running = asyncio.run(spun())
+    assert "Workflow interrupted" not in running.stdout
+    assert Path("tidy").exists(), running.stderr
+
+
+@pytest.mark.slow
+def test_a_second_stop_in_more_of_a_hurry_leaves_the_first_its_time(write_flow, monkeypatch):
+    monkeypatch.setattr(ending, "_SUPERVISOR_GRACE_SECONDS", 0.1)
+
+    async def main():
+        running = await _begun(write_flow("tidying.py", TIDYING), "task")
+        first = asyncio.ensure_future(running.async_stop(interrupt_grace_seconds=60))
+        await async_until((running.directory.path / rundir.STOP).exists, "the request")
+        second = await attach(running.pathspec).async_stop(0.1, 0.1)
+        return second, await first
+
+    for report in asyncio.run(main()):
+        assert report.signals == ("SIGINT",)
+        assert report.returncode not in (None, -signal.SIGTERM, -signal.SIGKILL)
+    assert Path("tidy").exists()

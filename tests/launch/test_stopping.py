@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -151,6 +152,24 @@ def test_a_run_process_that_ignores_sigint_is_terminated(offspring):
     assert report.signals[:2] == ("SIGINT", "SIGTERM")
     assert report.terminated >= 1
     assert running.returncode == report.returncode != 0
+
+
+def test_a_disk_that_does_not_answer_ends_nobodys_run(write_flow, monkeypatch):
+    """Whoever follows a run has not asked for its end."""
+
+    async def times_out(self):
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    async def main():
+        running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=60)
+        with monkeypatch.context() as patch, pytest.raises(TimeoutError, match="timed out"):
+            patch.setattr(type(running.watched), "until_over", times_out)
+            await running.wait(timeout=60)
+        return running, running.status, await running.wait(timeout=0)
+
+    running, status, again = asyncio.run(main())
+    assert (status, running.status) == ("running", "timeout")
+    assert again is running
 
 
 def test_stopping_what_has_ended_reports_it_as_it_is(write_flow):

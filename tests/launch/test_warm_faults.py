@@ -380,3 +380,23 @@ def test_a_run_with_few_descriptors_has_as_many_tasks_at_once_as_a_cold_one(writ
     running = Runner(flow, pylint=False, show_output=False).run(max_workers=24)
     assert running.warm
     assert running.status == "successful", running.stderr
+
+
+def test_where_a_run_has_replaced_the_interpreter_its_end_is_not_that_of_others(folder):
+    next_is_fine(folder)  # so that the interpreter is asked for nothing but runs
+    LAUNCHER._zygotes[0].process.send(signal.SIGKILL)
+
+    async def main():
+        one, other = [
+            await runner(folder, "slowflow.py").async_run(seconds=60) for _ in ("one", "other")
+        ]
+        assert one.warm and other.warm
+        supervisor_of(one.directory).send(signal.SIGKILL)
+        await one.async_stop()
+        return one, other
+
+    one, other = asyncio.run(main())
+    assert (one.status, other.status) == ("stopped", "running")
+    assert processes_of(one.directory.path) == []
+    other.stop()
+    next_is_fine(folder)

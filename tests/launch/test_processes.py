@@ -1,0 +1,67 @@
+"""Facts about processes where the system hides them, or has been started anew."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from nbrunner.launch import processes
+from nbrunner.launch.processes import descendants, identify, session_of
+
+pytestmark = pytest.mark.skipif(not processes.LINUX, reason="/proc is read on Linux alone")
+
+# Leads a session, starts a child that stays in it, and ends.
+LEADER = """
+import os, subprocess
+os.setsid()
+child = subprocess.Popen(["cat"])
+print(os.getpid(), child.pid, flush=True)
+os.waitid(os.P_PID, child.pid, os.WEXITED)
+"""
+
+
+@pytest.fixture
+def leader():
+    """Return the leader of a session that has one more process."""
+    command = [sys.executable, "-c", LEADER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        pid, child = map(int, process.stdout.readline().split())
+        yield identify(pid), identify(child)
+        process.stdin.close()
+
+
+def test_a_session_is_all_that_goes_by_its_leader(leader):
+    first, child = leader
+    assert set(session_of(first)) == {first, child}
+
+
+def test_a_session_of_before_a_restart_is_nobodys(leader, monkeypatch):
+    first, child = leader
+    boot, _, ticks = first.started.partition("/")
+    assert session_of(replace(first, started=f"another-boot/{ticks}")) == []
+    # In a container that was started anew the boot is the same, and pids begin again.
+    anew = {1: f"{boot}/{int(ticks) + 1}"}
+    started = processes._started
+    monkeypatch.setattr(processes, "_started", lambda pid: anew.get(pid) or started(pid))
+    assert session_of(first) == []
+    monkeypatch.undo()
+    assert child in session_of(first)
+
+
+def test_what_the_system_hides_is_passed_over(leader, monkeypatch):
+    first, child = leader
+
+    def refuses(path, **options):
+        if path == f"/proc/{child.pid}/stat":
+            raise PermissionError(13, "Permission denied", path)
+        return open(path, **options)
+
+    # As with hidepid=1 (proc(5)), which takes a mount of one's own.
+    monkeypatch.setattr(processes, "open", refuses, raising=False)
+    assert identify(child.pid) is None
+    assert first in descendants(os.getpid())
+    assert session_of(first) == [first]
