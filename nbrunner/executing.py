@@ -159,12 +159,12 @@ class ExecutingProcess:
     @property
     def stdout(self) -> str:
         """What the run has written to stdout so far; all of it once it has ended."""
-        return self._text("stdout")
+        return read_text(self._log("stdout"))
 
     @property
     def stderr(self) -> str:
         """What the run has written to stderr so far; all of it once it has ended."""
-        return self._text("stderr")
+        return read_text(self._log("stderr"))
 
     @property
     def progress(self) -> Progress:
@@ -221,9 +221,11 @@ class ExecutingProcess:
         """
         _check_timeout(timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as limit:
                 await self._print_and_wait(stream)
         except TimeoutError:
+            if not limit.expired():  # a network's disk that does not answer
+                raise
             await ending.end(self.watched, StopRequest("timeout"))
         return self
 
@@ -328,9 +330,6 @@ class ExecutingProcess:
             raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
         self._check_there()
         return self.directory.log(stream)
-
-    def _text(self, stream: str) -> str:
-        return read_text(self._log(stream))
 
 
 class ExecutingRun(ExecutingProcess):
