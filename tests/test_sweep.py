@@ -11,6 +11,7 @@ import sys
 import textwrap
 
 import pytest
+from support.scripts import run_script
 
 from nbrunner import Runner, async_sweep, attach_sweep, executing_sweep, sweep, sweeping
 from nbrunner.errors import BadTypeError, BadValueError, NoEventLoopError, RunNotFoundError
@@ -251,6 +252,30 @@ def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
     assert again.counts == {"successful": 4}
     assert [run.parameters["x"] for run in again] == [1, 2, 3, 4]
     assert attach_sweep().counts == {"successful": 4}, "the latest one, without a name"
+
+
+FORKS = """
+    import os, sys
+    from pathlib import Path
+    from nbrunner.record.sweeps import SweepDirectory
+
+    directory = SweepDirectory(Path(sys.argv[1]))
+    with directory.starting() as ours:
+        assert ours
+        reader, writer = os.pipe()
+        if os.fork():
+            os._exit(0)  # it was killed, say
+        os.close(writer)
+        os.read(reader, 1)
+        with directory.starting() as again:
+            print(again, flush=True)
+        os._exit(0)
+"""
+
+
+def test_a_fork_does_not_keep_the_lock_of_a_process_that_is_gone(runner, tmp_path):
+    made = sweeping._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
+    assert run_script(tmp_path, FORKS, str(made._directory.path)) == ["True"]
 
 
 def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner):

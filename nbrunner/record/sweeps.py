@@ -18,6 +18,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from nbrunner.errors import RunNotFoundError, StateError
 from nbrunner.record import registry, rundir
@@ -28,6 +29,18 @@ _CONTENT = "sweep.json"
 _LOCK = "lock"
 _STOP = "stop"
 NOTE = "sweep"
+
+# A fork has our locks too, and would keep them when we are gone: a pool's worker, say.
+_HELD: set[BinaryIO] = set()
+
+
+def _let_go() -> None:
+    for lock in _HELD:
+        lock.close()
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 class SweepDirectory:
@@ -91,7 +104,13 @@ class SweepDirectory:
                     f"{self.path / _LOCK} cannot be locked: {error}; "
                     f"set ${registry.STATE_VARIABLE} to a folder on a local disk"
                 ) from error
-            yield True
+            _HELD.add(lock)
+            try:
+                yield True
+            finally:
+                _HELD.discard(lock)
+                # Closed alone it would stay locked until a fork has closed it too.
+                fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def create(content: Json) -> SweepDirectory:
