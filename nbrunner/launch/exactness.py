@@ -124,7 +124,8 @@ def _module_name(entry: os.DirEntry[str]) -> str | None:
         if entry.name.endswith(suffix):
             return entry.name.removesuffix(suffix)
     # A folder without __init__.py gives way to any module of its name.
-    package = os.path.exists(os.path.join(entry.path, "__init__.py"))
+    # Only folders are looked into: of data files there may be very many.
+    package = entry.is_dir() and os.path.exists(os.path.join(entry.path, "__init__.py"))
     return entry.name if package else None
 
 
