@@ -12,7 +12,7 @@ from nbrunner.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
-from nbrunner.plain_text import aligned, visible
+from nbrunner.plain_text import aligned, on_one_line
 from nbrunner.record import registry
 
 
@@ -90,7 +90,7 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     if not found.runs:
         print("no runs")  # noqa: T201
         return
-    cells = [[_on_one_line(cell) for cell in cells_of(run)] for run in found.runs]
+    cells = [[on_one_line(cell) for cell in cells_of(run)] for run in found.runs]
     columns = telling_columns(cells)
     rows = [["Status", *(CELLS[index] for index in columns)]]
     for run, each in zip(found.runs, cells, strict=True):
@@ -98,10 +98,6 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     print("\n".join(aligned(rows)))  # noqa: T201
     if found.pages == -1 or found.pages > page:
         print(f"\n--page {page + 1} has older ones")  # noqa: T201
-
-
-def _on_one_line(text: str) -> str:
-    return " ".join(visible(text).split("\n"))
 
 
 def print_log(name: str, stream: str, follow: bool) -> None:

@@ -27,6 +27,11 @@ def visible(text: str) -> str:
     return _MISLEADING.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
 
+def on_one_line(text: str) -> str:
+    """Return text as `visible` does, its line ends as blanks: a cell of a table, say."""
+    return " ".join(visible(text).split("\n"))
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows of a table as lines: each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

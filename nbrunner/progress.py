@@ -45,6 +45,10 @@ _CLONED = re.compile(
 )
 
 
+# Printed by a resume before it clones anything; the run need not have been named to it.
+_CLONED_FROM = re.compile(r" Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
+
+
 @dataclass(frozen=True)
 class LogLine:
     """One line of a task, taken apart.
@@ -151,9 +155,13 @@ class Progress:
     ----------
     steps : mapping of str to StepProgress
         In the order of the flow, as far as it is known, then in order of appearance.
+    cloned_from : str
+        Pathspec of the origin run, whose tasks are cloned; empty until the run has told,
+        and where it resumes none.
     """
 
     steps: Mapping[str, StepProgress] = field(default_factory=lambda: MappingProxyType({}))
+    cloned_from: str = ""
 
     @property
     def tasks(self) -> StepProgress:
@@ -197,11 +205,13 @@ class ProgressTracker:
         self._expected: dict[str, int] = {name: 1 for name in step_names}
         self._tasks: dict[str, dict[str, TaskState]] = {name: {} for name in self._expected}
         self._foreach: dict[str, int] = {}
+        self._cloned_from = ""
         self._when = ""
 
     def feed(self, line: str) -> list[RunEvent]:
         """Take in one line; return what it tells: nothing, mostly, of clones perhaps several."""
         if "Cloning " in line and "(pid " not in line:  # by Metaflow, not by a task
+            self._cloned_from = self._cloned_from or _origin(line)
             return self._clone_events(line)
         if "] " not in line:
             return []
@@ -257,7 +267,7 @@ class ProgressTracker:
                 failed=states.count("failed") + (states.count("running") if ended else 0),
                 cloned=states.count("cloned"),
             )
-        return Progress(MappingProxyType(steps))
+        return Progress(MappingProxyType(steps), self._cloned_from)
 
     def failed_task(self) -> tuple[str, str] | None:
         """Return (step, task id) of the last task that failed and was not tried again."""
@@ -268,3 +278,9 @@ class ProgressTracker:
             if state == "failed"
         ]
         return failed[-1] if failed else None
+
+
+def _origin(line: str) -> str:
+    """Return the run that a line says is cloned; empty if it says no such thing."""
+    found = _CLONED_FROM.search(_ANSI.sub("", line).rstrip())
+    return found["pathspec"] if found else ""

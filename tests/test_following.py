@@ -275,6 +275,7 @@ def test_resume_of_the_latest_run_and_from_a_step(write_flow):
     again = runner.resume(step_to_rerun="join", tags=["resumed"])
     assert again.status == "successful"
     assert again.run.data.squares == first.run.data.squares == [0, 1]
+    assert (first.progress.cloned_from, again.progress.cloned_from) == ("", first.pathspec)
     assert "resumed" in again.run.user_tags
     assert dict(again.progress.steps) == {
         "start": StepProgress(cloned=1),
@@ -368,5 +369,22 @@ def test_what_a_foreach_has_announced_stays_announced_when_the_run_has_ended():
 
 def test_a_task_that_speaks_of_clones_is_not_believed():
     tracker = ProgressTracker(["a"])
-    tracker.feed("2026-11-23 00:02:53.890 [17/a/1 (pid 9)] Cloning previously run task 16/a/2")
-    assert tracker.snapshot(ended=True).steps["a"].cloned == 0
+    for text in ("Cloning previously run task 16/a/2", "Cloning A/16"):
+        tracker.feed(f"2026-11-23 00:02:53.890 [17/a/1 (pid 9)] {text}")
+    ended = tracker.snapshot(ended=True)
+    assert (ended.steps["a"].cloned, ended.cloned_from) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "origin"),
+    [
+        ("2026-11-23 00:02:53.890 Cloning A/16", "A/16"),
+        ("\x1b[35m2026-11-23 00:02:53.890 \x1b[0m\x1b[1mCloning A/16\x1b[0m", "A/16"),
+        ("2026-11-23 00:02:53.890 Cloning task from A/16/a/2 to A/17/a/1", ""),
+        (f"2026-11-23 00:02:53.890 [17/a/1] {CLONING}a/2", ""),
+    ],
+)
+def test_which_run_is_resumed(line, origin):
+    tracker = ProgressTracker(["a"])
+    tracker.feed(line)
+    assert tracker.snapshot().cloned_from == origin

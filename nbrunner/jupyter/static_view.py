@@ -15,7 +15,8 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
-from nbrunner.plain_text import aligned, visible
+from nbrunner.plain_text import aligned, on_one_line, visible
+from nbrunner.progress import Progress
 from nbrunner.record.logfile import last_lines
 from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED
@@ -62,11 +63,11 @@ class Facts:
         flow = record.get("flow", {}).get("name", "")
         self.name = running.pathspec or flow or running.directory.name
         self.elapsed = elapsed(running.elapsed_seconds, self.status)
-        arguments = running.parameters
-        self.said = [f"{k}={visible(str(v))}" for k, v in arguments.items() if k != "tags"]
-        if tags := arguments.get("tags"):
-            self.said.append(f"tags: {', '.join(visible(str(tag)) for tag in tags)}")
         self.progress = running.progress
+        given = parameters_of(running, self.progress)
+        self.said = [f"{name}={on_one_line(value)}" for name, value in given]
+        if tags := running.parameters.get("tags"):
+            self.said.append(f"tags: {', '.join(on_one_line(str(tag)) for tag in tags)}")
         spans = step_spans(running.timeline)
         self.seconds = {step: end - start for step, (start, end) in spans.items()}
         self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
@@ -76,6 +77,14 @@ class Facts:
         rename = as_written(running)
         self.log = [_log_line(line, rename) for line in lines]
         self.load = load_code(running)
+
+
+def parameters_of(running: ExecutingProcess, progress: Progress) -> list[tuple[str, str]]:
+    """Return what a run was given but its tags: names and values, and which run it resumes."""
+    given = {name: str(value) for name, value in running.parameters.items() if name != "tags"}
+    if progress.cloned_from:  # Metaflow has chosen it, where nobody else has
+        given.setdefault("origin_run_id", progress.cloned_from.rpartition("/")[2])
+    return list(given.items())
 
 
 def _logs(running: ExecutingProcess) -> list[Path]:
@@ -182,13 +191,14 @@ def table_picture(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], remark: str = ""
 ) -> dict[str, str]:
     """Return a table as a MIME bundle of ``text/plain`` and ``text/html``."""
-    lines = aligned([[visible(cell) for cell in row] for row in (columns, *rows)]) if rows else []
+    table = [[on_one_line(cell) for cell in row] for row in (columns, *rows)]
+    lines = aligned(table) if rows else []
     text = "\n".join(line.rstrip() for line in (title, *lines, remark) if line)
     head = _cells("th", columns)
     body = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
+    drawn = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if rows else ""
     page = (
-        f'<div style="overflow-x:auto"><b>{_text(title)}</b>{table}'
+        f'<div style="overflow-x:auto"><b>{_text(title)}</b>{drawn}'
         f'<div style="opacity:0.75">{_text(remark)}</div></div>'
     )
     return {"text/plain": text, "text/html": page}

@@ -207,6 +207,15 @@ def test_resume_from_the_panel_runs_what_had_failed(lab):
     steps = resumed.locator.get_by_role("list", name="Steps").get_by_role("button")
     assert "3 cloned" in steps.nth(1).get_attribute("aria-label")
 
+    # A line that names no run says in its panel which one Metaflow has taken: the latest that
+    # was no resume.
+    lab.execute(2, "%flowrun WideFlow --no-pylint resume")
+    again = lab.panel(2)
+    again.until_status("successful")
+    first = panel.name.rpartition("/")[2]
+    given = again.locator.locator(".nbr-parameter")
+    assert given.all_inner_texts() == [f"origin_run_id={first}"]
+
 
 def test_what_stays_in_the_file_tells_how_it_ended(lab, tmp_path):
     lab.execute(0, LOAD)

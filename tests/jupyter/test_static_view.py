@@ -240,6 +240,21 @@ def test_a_return_in_a_value_hides_no_other_value(run):
         assert "word=b" in text and "tags: ly" in text
 
 
+def test_a_line_end_in_a_value_breaks_no_line(run):
+    told = picture(run(word="a\nb", tags=["c\nd"]), log_lines=0)["text/plain"]
+    assert told.splitlines()[1] == "word=a b  tags: c d"
+    table = table_picture("Runs", ["a\nb", "c"], [["1\n2", "3"]])["text/plain"]
+    assert table.splitlines() == ["Runs", "a b  c", "1 2  3"]
+
+
+def test_a_resumed_run_tells_its_origin_whoever_has_named_it(write_flow):
+    runner = Runner(write_flow("failflow"), pylint=False, show_output=False)
+    first = runner.run(fail=True)
+    for resumed in (runner.resume(), runner.resume(origin_run_id=first.run.id)):
+        said = picture(resumed, log_lines=0)["text/plain"].splitlines()[1]
+        assert said == f"origin_run_id={first.run.id}"
+
+
 def test_a_table_is_text():
     told = table_picture("Runs", ["a", NASTY], [["1", NASTY], ["22", "<i>"]], "two of them")
     page = Page(told["text/html"])

@@ -20,7 +20,7 @@ from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, wait_for
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.static_view import picture
+from nbrunner.jupyter.static_view import parameters_of, picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import (
     Artifacts,
@@ -33,6 +33,7 @@ from nbrunner.jupyter.widgets import (
 )
 from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
+from nbrunner.progress import Progress
 from nbrunner.record import rundir
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
@@ -79,7 +80,7 @@ class RunPanel(Panel):
             label=f"Run {name}",
             title=name,
             status=self._label(),
-            parameters=_parameters(running),
+            parameters=_parameters(running, Progress()),
             tags=[str(tag) for tag in running.parameters.get("tags") or ()],
             code=code or code_of(running),
         )
@@ -121,7 +122,9 @@ class RunPanel(Panel):
             header.warning = self._error
             if over:
                 header.detail = how_it_failed(status, running.returncode)
-        self.graph.show(running.progress, status in STOPPED)
+        progress = running.progress
+        header.parameters = _parameters(running, progress)
+        self.graph.show(progress, status in STOPPED)
         for part in self._folded:
             part.show(over)
         more = self.log_view.refresh(over)
@@ -248,8 +251,8 @@ def _resumed_with(running: ExecutingProcess) -> str:
     )
 
 
-def _parameters(running: ExecutingProcess) -> list[list[str]]:
-    return [[name, str(value)] for name, value in running.parameters.items() if name != "tags"]
+def _parameters(running: ExecutingProcess, progress: Progress) -> list[list[str]]:
+    return [list(each) for each in parameters_of(running, progress)]
 
 
 class PanelShown:
