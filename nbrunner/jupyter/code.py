@@ -44,9 +44,11 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
 
 
 def typed(words: Iterable[Any]) -> str:
-    """Return words as one types them behind a magic: ``$`` and braces are text."""
+    """Return words as one types them behind a magic: on one line, ``$`` and braces as text."""
     return " ".join(map(_quoted, map(str, words)))
 
 
 def _quoted(text: str) -> str:
+    if text.splitlines() not in ([], [text]):
+        return f"{{{text!r}}}"  # the rest of the line would not belong to the magic
     return f"'{text}'" if {"$", "{"} & set(text) and "'" not in text else shlex.quote(text)

@@ -21,8 +21,9 @@ def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name``; ``kind`` as of `Option`; ``group`` (``"parameter"``, ``"config"`` or
-        ``"option"``); ``label``; ``value``, the default as text, or a bool; ``required``;
+        ``name``; ``kind`` as of `Option`, or ``"choice"`` for a bool that may be left open;
+        ``group`` (``"parameter"``, ``"config"`` or ``"option"``); ``label``; ``value``, the
+        default as text, or a bool; ``required``;
         ``multiple``; ``choices``; ``help``; ``hint``, what an empty field means.
     """
     options = {option.name: option for option in (*flow.run, *flow.top_level)}
@@ -35,18 +36,25 @@ def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
 
 def _field(option: Option, group: str) -> dict[str, Any]:
     computed = option.default_is_computed
+    kind = "json" if option.kind == "config" else option.kind
+    has_three = _has_three_states(option)
     return {
         "name": option.name,
         "group": group,
-        "kind": "json" if option.kind == "config" else option.kind,
+        "kind": "choice" if has_three else kind,
         "label": option.name if group == "config" else option.flag.lstrip("-"),
         "value": default_of(option),
         "required": option.required and not computed,
         "multiple": option.multiple,
-        "choices": list(option.choices),
+        "choices": ["True", "False"] if has_three else list(option.choices),
         "help": option.help,
         "hint": "computed when the run starts" if computed else "",
     }
+
+
+def _has_three_states(option: Option) -> bool:
+    """Tell whether a bool may be left open: a box that is not checked cannot say that."""
+    return option.kind == "bool" and option.default is None
 
 
 def default_of(option: Option) -> Any:
@@ -56,7 +64,7 @@ def default_of(option: Option) -> Any:
 
 def text_of(option: Option, value: Any) -> Any:
     """Return a value as the field of an option holds it: a text, or a bool."""
-    if option.kind == "bool":
+    if option.kind == "bool" and not _has_three_states(option):
         return bool(value)
     if value is None:
         return ""
@@ -102,7 +110,8 @@ def words_of_field(flow: FlowDescription, field: Mapping[str, Any], value: Any) 
     options = (*flow.parameters, *flow.run, *flow.top_level)
     option = next(each for each in options if each.name == field["name"])
     if option.is_flag:
-        return [Word(option.flag if value else option.off_flag or option.flag)]
+        is_on = value in (True, "True")
+        return [Word(option.flag if is_on else option.off_flag or option.flag)]
     if option.multiple:
         given = [text.strip() for text in str(value).splitlines() if text.strip()]
         return [word for text in given for word in (Word(option.flag), Word(text))]

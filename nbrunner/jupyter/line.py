@@ -175,9 +175,14 @@ def _closing_brace(line: str, opening: int) -> int | None:
     """Return where the brace at a place is closed, braces in Python strings left out."""
     depth = 0
     quote = ""
+    escaped = False
     for at in range(opening, len(line)):
         character = line[at]
-        if quote:
+        if escaped:
+            escaped = False
+        elif quote and character == "\\":
+            escaped = True
+        elif quote:
             quote = "" if character == quote else quote
         elif character in "'\"":
             quote = character

@@ -11,6 +11,7 @@ from nbrunner import Runner, attach
 from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.code import code_of, typed
+from nbrunner.jupyter.line import words_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,15 @@ def test_of_a_cell_by_the_name_of_its_class(tmp_path):
 def test_words_are_quoted_so_that_the_magic_takes_them_as_they_are():
     words = ["a b", "$x", "{y}", "it's", "", 3]
     assert typed(words) == "'a b' '$x' '{y}' 'it'\"'\"'s' '' 3"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb", "a\n", 'it\'s\r\n"x" {y} $z', "a\\\n'", "\u2028", 'a\x0c"']
+)
+def test_a_line_end_in_a_word_does_not_end_the_line(text):
+    line = typed(["--text", text, "run"])
+    assert line.splitlines() == [line]
+    assert [word.text for word in words_of(line, eval)] == ["--text", text, "run"]
 
 
 def test_our_own_options_as_words():

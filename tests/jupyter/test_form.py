@@ -71,6 +71,46 @@ def test_a_field_for_each_parameter_config_and_a_few_options(flow):
     assert fields["tags"]["multiple"]
 
 
+OPENFLOW = """\
+from metaflow import FlowSpec, Parameter, step
+
+class OpenFlow(FlowSpec):
+
+    needed = Parameter('needed', type=bool, required=True)
+    computed = Parameter('computed', type=bool, default=lambda context: True)
+    absent = Parameter('absent', type=bool)
+
+    @step
+    def start(self):
+        print('got', self.needed, self.computed, self.absent)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    OpenFlow()
+"""
+
+
+@pytest.mark.parametrize("chosen", ["True", "False"])
+def test_a_bool_without_a_default_can_be_left_open_and_be_false(write_flow, chosen):
+    file = write_flow("openflow.py", OPENFLOW)
+    flow = describe(file)
+    fields = {field["name"]: field for field in fields_of(flow) if field["group"] == "parameter"}
+    assert {(f["value"], *f["choices"]) for f in fields.values()} == {("", "True", "False")}
+    assert fields["computed"]["hint"] == "computed when the run starts"
+    assert missing(flow, {}) == ["needed"]
+    assert text(words_of_form(flow, {"needed": chosen})) == ["run", "--needed", chosen]
+    values = dict.fromkeys(fields, chosen)
+    assert missing(flow, values) == []
+    call = call_of(flow, words_of_form(flow, values))
+    running = Runner(file, show_output=False, pylint=False).run(**call.arguments)
+    assert f"got {chosen} {chosen} {chosen}" in running.stdout
+    assert values_of_run(flow, running.parameters) == values
+
+
 def test_what_is_missing(flow):
     assert missing(flow, {}) == ["a_ratio"]
     assert missing(flow, {"a_ratio": "0.5"}) == []

@@ -39,6 +39,13 @@ export interface FormRequests {
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 
+interface Entry {
+  control: Control;
+  error: HTMLElement;
+  /** What was filled in, and what the browser made of it: line ends it may change or drop. */
+  given: [raw: string, held: string];
+}
+
 const TYPING_MS = 200;
 
 export function launchForm(requests: FormRequests, signal: AbortSignal): Component<FormValues> {
@@ -55,7 +62,7 @@ class LaunchForm implements Component<FormValues> {
   private readonly run: KernelButton;
   private readonly code = html("code", { class: "nbr-form-code" });
   private readonly wrong = html("div", { class: "nbr-remark nbr-remark-error", role: "alert" });
-  private controls = new Map<string, { control: Control; error: HTMLElement }>();
+  private controls = new Map<string, Entry>();
   private values: Values = {};
   private fields: Field[] = [];
   private shown = "";
@@ -147,7 +154,7 @@ class LaunchForm implements Component<FormValues> {
     const error = html("div", { class: "nbr-remark-error", id: `${id}-error` });
     const help = html("div", { class: "nbr-remark", id: `${id}-help` }, field.help);
     control.setAttribute("aria-describedby", `${id}-help ${id}-error`);
-    this.controls.set(field.name, { control, error });
+    this.controls.set(field.name, { control, error, given: [String(field.value), control.value] });
     const mark = field.required ? html("span", { "aria-hidden": "true", class: "nbr-form-mark" }, " *") : null;
     return html(
       "div",
@@ -160,23 +167,48 @@ class LaunchForm implements Component<FormValues> {
   private fill(values: Values): void {
     this.values = values;
     for (const field of this.fields) {
-      const control = this.controls.get(field.name)?.control;
+      const entry = this.controls.get(field.name);
       const value = values[field.name] ?? field.value;
-      if (control instanceof HTMLInputElement && control.type === "checkbox") control.checked = value === true;
-      else if (control && control.value !== value) control.value = String(value);
+      if (!entry) continue;
+      if (isCheckbox(entry.control)) entry.control.checked = value === true;
+      else if (typed(entry) !== value) put(entry, field, String(value));
     }
   }
 
   private send(): void {
     clearTimeout(this.typing);
     const found = this.fields.map((field): [string, string | boolean] => {
-      const control = this.controls.get(field.name)?.control;
-      const checkbox = control instanceof HTMLInputElement && control.type === "checkbox";
-      return [field.name, checkbox ? control.checked : (control?.value ?? "")];
+      const entry = this.controls.get(field.name)!;
+      return [field.name, isCheckbox(entry.control) ? entry.control.checked : typed(entry)];
     });
     this.values = Object.fromEntries(found);
     this.requests.set({ values: this.values });
   }
+}
+
+function isCheckbox(control: Control): control is HTMLInputElement {
+  return control instanceof HTMLInputElement && control.type === "checkbox";
+}
+
+/** What stands in a control: as it was filled in, until somebody changes it. */
+function typed({ control, given: [raw, held] }: Entry): string {
+  return control.value === held && !(control instanceof HTMLSelectElement) ? raw : control.value;
+}
+
+/** Fill a control in; one of a single line gives way to one of several where it must. */
+function put(entry: Entry, field: Field, value: string): void {
+  if (entry.control instanceof HTMLInputElement && isLong(value)) {
+    const area = controlOf({ ...field, value }, entry.control.id);
+    area.setAttribute("aria-describedby", entry.control.getAttribute("aria-describedby")!);
+    entry.control.replaceWith(area);
+    entry.control = area;
+  }
+  entry.control.value = value;
+  entry.given = [value, entry.control.value];
+}
+
+function isLong(value: string): boolean {
+  return /[\r\n]/.test(value);
 }
 
 function controlOf(field: Field, id: string): Control {
@@ -191,13 +223,13 @@ function controlOf(field: Field, id: string): Control {
     const select = html(
       "select",
       { ...common, class: "nbr-button" },
-      ...names.map((name) => html("option", { value: name }, name)),
+      ...names.map((name) => html("option", { value: name }, name || field.hint)),
     );
     select.value = String(field.value);
     return select;
   }
   const text = { ...common, class: "nbr-form-text", spellcheck: "false", placeholder: field.hint || null };
-  if (field.kind === "json" || field.multiple) {
+  if (field.kind === "json" || field.multiple || isLong(String(field.value))) {
     const lines = String(field.value).split("\n").length;
     const area = html("textarea", { ...text, rows: Math.min(8, Math.max(field.multiple ? 1 : 2, lines)) });
     area.value = String(field.value);
