@@ -158,9 +158,9 @@ def test_stop_tells_how_far_it_went_and_continue_ends_the_cell_alone(lab):
 
 def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_up(lab):
     lab.execute(0, LOAD)
-    lab.execute(1, SLEEPS)
+    lab.execute(1, SLEEPS.replace("'asleep'", "'line\\n' * 5000"))
     panel = lab.panel()
-    panel.until_status("running")
+    lab.until(lambda: panel.lines > 5000, "a long log")
     told = panel.locator.get_by_role("note").filter(has_text="kernel")
     assert told.count() == 0
     lab.restart()
@@ -173,6 +173,16 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_
     icons = "[...document.querySelectorAll('.nbrunner-panel.jupyter-widgets-disconnected')].map("
     icons += "each => getComputedStyle(each, '::before').content)"
     assert lab.page.evaluate(icons) == ["none"], "no broken link beside it"
+    # Lines that it has not got are not asked for: nobody is there to answer.
+    said_there: list[str] = []
+    lab.page.on("console", lambda message: said_there.append(message.text))
+    log = panel.locator.get_by_role("log")
+    middle = "pane => { pane.scrollTop = pane.scrollHeight / 2; }"
+    log.evaluate(middle)
+    drawn = log.locator(".nbr-log-row").first
+    lab.until(lambda: 2000 < int(drawn.get_attribute("data-line")) < 3000, "the middle")
+    lab.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 200)))")
+    assert [text for text in said_there if "lines of the log" in text] == []
     lab.execute(0, LOAD)
     lab.execute(2, "%flowstop")
     said = lab.page.locator(".jp-CodeCell").nth(2).locator(".jp-OutputArea-output").inner_text()

@@ -2,6 +2,7 @@
 
 import { html } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
+import { isOrphan } from "../shared/orphan.ts";
 import { WindowCache, type Line } from "./window_cache.ts";
 import { DrawnRows, LINE_HEIGHT } from "./drawn_rows.ts";
 import { Heights } from "./heights.ts";
@@ -30,7 +31,8 @@ export interface LogValues {
 
 /** What the log asks the kernel for, and what it tells the model. */
 export interface LogRequests {
-  window(start: number, stop: number, revision: number): Promise<void>;
+  /** Have lines sent; tells whether they came. */
+  window(start: number, stop: number, revision: number): Promise<boolean>;
   match(index: number, revision: number): Promise<number>;
   whole(number: number, revision: number): Promise<string>;
   download(): Promise<void>;
@@ -47,6 +49,8 @@ const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
 const AT_END_PIXELS = 0.6 * LINE_HEIGHT;
 const MAX_PENDING = 2;
+// What did not come is asked for again, but not in the next frame.
+const AGAIN_MS = 1000;
 
 export function logView(requests: LogRequests, signal: AbortSignal): LogComponent {
   return new LogPane(requests, signal);
@@ -221,13 +225,16 @@ class LogPane implements LogComponent, Movable {
   }
 
   private fetch(height: number): void {
+    if (isOrphan(this.pane)) return; // nobody is there to answer
     const revision = this.values?.revision ?? 0;
     for (const [from, to] of this.cache.missing(...this.wanted(height))) {
       if (this.pending >= MAX_PENDING) return; // asked again when an answer has come
       this.pending += 1;
-      void this.requests.window(from, Math.min(to, this.lines), revision).finally(() => {
+      void this.requests.window(from, Math.min(to, this.lines), revision).then((came) => {
         this.pending -= 1;
-        if (!this.signal.aborted) this.soon();
+        const again = () => void (this.signal.aborted || this.soon());
+        if (came) again();
+        else setTimeout(again, AGAIN_MS);
       });
     }
   }

@@ -91,7 +91,12 @@ export class Conversation {
       };
       this.waiting.set(id, { take: heard, end });
       wait();
-      this.model.send({ ...message, id });
+      try {
+        this.model.send({ ...message, id });
+      } catch (error) {
+        end(); // its kernel is gone
+        reject(error as Error);
+      }
     });
   }
 }

@@ -40,8 +40,10 @@ export default widget<LogValues>(NAMES, (model, signal) => {
       try {
         const found = await talk.ask<Lines>({ kind: WINDOW, start, stop, revision });
         component.take(found.start, found.lines, found.revision);
+        return true;
       } catch (error) {
         console.warn("nbrunner: lines of the log did not come", error); // asked for again
+        return false;
       }
     },
     match: async (index, revision) => {
