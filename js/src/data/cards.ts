@@ -38,8 +38,10 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   frame.body.append(html("div", { class: "nbr-fold-bar" }, select, reload), note.element, place);
   let rows: CardRow[] = [];
   let shown = "";
+  let drawn = "";
   const show = async () => {
     const row = rows.find(({ key }) => key === select.value);
+    drawn = select.value;
     if (!row) return place.replaceChildren();
     place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
     try {
@@ -58,7 +60,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   reload.addEventListener(
     "click",
     () => {
-      shown = "";
+      shown = drawn = "";
       requests.reload();
     },
     { signal },
@@ -78,7 +80,8 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
         ...rows.map((row) => html("option", { value: row.key }, cardName(row))),
       );
       if (rows.some(({ key }) => key === chosen)) select.value = chosen;
-      void show();
+      // A card that one reads is not taken away when another task has one too.
+      if (select.value !== drawn || !rows.length) void show();
     },
   };
 }

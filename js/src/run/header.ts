@@ -1,6 +1,6 @@
 // The first lines of a panel: state, name, time, what the run was given, and what one can do.
 
-import { copyText, html } from "../shared/dom.ts";
+import { copyText, html, say } from "../shared/dom.ts";
 import type { Component } from "../shared/adapter.ts";
 import { ActionButtons, type Action } from "../shared/buttons.ts";
 import { clock, took } from "../shared/duration.ts";
@@ -41,6 +41,7 @@ export function header(
     warning,
   );
   let code = { magic: "", python: "" };
+  let shown = "";
   const copy = html("button", { type: "button", class: "nbr-button" }, "Copy code");
   copy.addEventListener(
     "click",
@@ -56,10 +57,12 @@ export function header(
     element,
     update(values) {
       state.update(values);
-      title.textContent = values.title;
+      say(title, values.title);
       time.textContent = elapsed(values);
       code = values.code;
-      given.replaceChildren(...givenParts(values));
+      const now = JSON.stringify([values.parameters, values.tags]);
+      if (now !== shown) given.replaceChildren(...givenParts(values)); // or what one selects is gone
+      shown = now;
       warning.textContent = values.warning;
       actions.update(values.actions, "", code.magic || code.python ? [copy] : []);
     },
