@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import pprint
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from nbrunner.plain_text import visible
@@ -17,6 +18,16 @@ MAX_ROWS = 200
 MAX_COLUMNS = 50
 MAX_CELL = 200
 MAX_CHARACTERS = 50_000
+
+# Longer than that in characters, so that not all of a very long list is made into text.
+_MAX_ITEMS = MAX_CHARACTERS
+_SLICED: Mapping[type, Callable[[Any], Any]] = {
+    list: lambda value: value[:_MAX_ITEMS],
+    tuple: lambda value: value[:_MAX_ITEMS],
+    set: lambda value: set(islice(value, _MAX_ITEMS)),
+    frozenset: lambda value: frozenset(islice(value, _MAX_ITEMS)),
+    dict: lambda value: dict(islice(value.items(), _MAX_ITEMS)),
+}
 
 _IMAGES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -88,13 +99,14 @@ def _frame(value: Any) -> ValueView | None:
     if library == "pandas" and hasattr(value, "iloc"):
         return _pandas(value)
     if library == "polars" and hasattr(value, "rows"):
-        return _table(value.columns, value.head(MAX_ROWS).rows(), value.height)
+        shown = value[:, :MAX_COLUMNS].head(MAX_ROWS).rows()
+        return _table(value.columns, shown, value.height)
     if library == "numpy" and getattr(value, "ndim", 0) in (1, 2):
         rows = value if value.ndim == 2 else value.reshape(-1, 1)
         names = value.dtype.names or [str(number) for number in range(rows.shape[1])]
-        cells = [list(row) if value.ndim == 2 else [row[0]] for row in rows[:MAX_ROWS]]
+        cells = rows[:MAX_ROWS, :MAX_COLUMNS]
         if value.dtype.names:
-            cells = [list(row[0]) for row in rows[:MAX_ROWS]]
+            cells = [row[0] for row in cells]
         return _table(names, cells, len(rows), numbered=True)
     return None
 
@@ -103,7 +115,7 @@ def _pandas(value: Any) -> ValueView | None:
     if not hasattr(value, "index"):
         return None
     frame = value.to_frame() if value.ndim == 1 else value
-    shown = frame.iloc[:MAX_ROWS]
+    shown = frame.iloc[:MAX_ROWS, :MAX_COLUMNS]
     rows = [[index, *row] for index, row in zip(shown.index, shown.itertuples(index=False))]  # noqa: B905
     return _table(["", *frame.columns], rows, len(frame))
 
@@ -120,7 +132,7 @@ def _page(value: Any) -> ValueView | None:
 def _plain_table(value: Any) -> ValueView | None:
     """Show a dict, or a list of dicts with the same keys, as a table."""
     if isinstance(value, Mapping) and value and all(_is_small(each) for each in value.values()):
-        return _table(["", "value"], list(value.items())[:MAX_ROWS], len(value))
+        return _table(["", "value"], islice(value.items(), MAX_ROWS), len(value))
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)) or not value:
         return None
     first = value[0]
@@ -139,8 +151,9 @@ def _is_small(value: Any) -> bool:
 def _table(
     columns: Iterable[Any], rows: Iterable[Iterable[Any]], total: int, numbered: bool = False
 ) -> ValueView:
-    names = [str(name) for name in columns]
-    cells = [[_cell(value) for value in row] for row in rows]
+    names = [visible(str(name)) for name in columns]
+    # Cut before anything is made into text: there may be very many columns.
+    cells = [[_cell(value) for value in islice(row, MAX_COLUMNS)] for row in rows]
     if numbered:
         names = ["", *names]
         cells = [[str(number), *row] for number, row in enumerate(cells)]
@@ -150,7 +163,6 @@ def _table(
     if len(names) > MAX_COLUMNS:
         cuts.append(f"the first {MAX_COLUMNS - 1} of {len(names) - 1:,} columns")
         names, cells = names[:MAX_COLUMNS], [row[:MAX_COLUMNS] for row in cells]
-    names = [visible(name) for name in names]
     return ValueView("table", columns=names, rows=cells, cut=", ".join(cuts))
 
 
@@ -161,8 +173,14 @@ def _cell(value: Any) -> str:
 
 
 def _text(value: Any) -> ValueView:
-    text = value if isinstance(value, str) else pprint.pformat(value, width=100, compact=True)
-    if len(text) <= MAX_CHARACTERS:
-        return ValueView("text", visible(text))
-    cut = f"the first {MAX_CHARACTERS:,} of {len(text):,} characters"
-    return ValueView("text", visible(text[:MAX_CHARACTERS]), cut=cut)
+    cuts = []
+    if isinstance(value, str):
+        text = value
+    else:
+        if type(value) in _SLICED and len(value) > _MAX_ITEMS:
+            cuts.append(f"the first {_MAX_ITEMS:,} of {len(value):,} items")
+            value = _SLICED[type(value)](value)
+        text = pprint.pformat(value, width=100, compact=True)
+    if len(text) > MAX_CHARACTERS:
+        cuts.append(f"the first {MAX_CHARACTERS:,} of {len(text):,} characters")
+    return ValueView("text", visible(text[:MAX_CHARACTERS]), cut=", ".join(cuts))

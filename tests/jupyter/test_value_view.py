@@ -68,10 +68,40 @@ def test_a_series_and_its_index():
     assert found.rows == [["x", "1.5"], ["y", "2.5"]]
 
 
-def test_many_columns_are_cut():
-    found = view_of(pandas.DataFrame([range(80)]))
+@pytest.mark.parametrize(
+    "value",
+    [
+        pandas.DataFrame([range(80)]),
+        pandas.DataFrame([range(80)]).to_numpy(),
+        [dict.fromkeys(map(str, range(80)), 1)],
+    ],
+    ids=["frame", "array", "dicts"],
+)
+def test_many_columns_are_cut(value):
+    found = view_of(value)
     assert len(found.columns) == len(found.rows[0]) == 50
     assert found.cut == "the first 49 of 80 columns"
+
+
+class Number(float):
+    """Counts how often one is made into text."""
+
+    shown = 0
+
+    def __repr__(self):
+        Number.shown += 1
+        return "0.5"
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, frozenset, dict])
+def test_of_very_many_items_no_more_are_made_into_text_than_are_shown(kind):
+    Number.shown = 0
+    numbers = map(Number, range(60_000))
+    value = {number: [0] for number in numbers} if kind is dict else kind(numbers)
+    found = view_of(value)
+    assert found.cut.startswith("the first 50,000 of 60,000 items, the first 50,000 of ")
+    assert 0 < Number.shown <= 2 * 50_000  # pprint asks twice for some
+    assert len(found.text) == MAX_CHARACTERS
 
 
 def test_arrays():
