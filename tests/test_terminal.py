@@ -105,13 +105,14 @@ def test_ctrl_c_stops_the_run_that_a_cell_waits_for(terminal):
 
 def test_unloading_leaves_the_shell_as_it_was(terminal):
     terminal.enter("%load_ext autoreload")  # IPython registers its own for that
+    terminal.enter("get_ipython().set_custom_completer(lambda completer, text: [])")
     terminal.enter(SHELL)
     terminal.enter("before = registered()")
     terminal.enter("%load_ext nbrunner")
     changed = "[name for name, value in registered().items() if value != before[name]]"
     everything = ["magics", "config", "objects", "matchers", "events", "display"]
-    assert terminal.enter(changed) == f"Out[5]: {everything}"
+    assert terminal.enter(changed) == f"Out[6]: {everything}"
     assert terminal.enter("%unload_ext nbrunner") == ""
-    assert terminal.enter(changed) == "Out[7]: []"
+    assert terminal.enter(changed) == "Out[8]: []"
     for line in ("%flowrun --help", "%flowruns", "%flowform X", "%flowstop", "%config FlowRun"):
         assert terminal.enter(line).startswith("UsageError: "), line

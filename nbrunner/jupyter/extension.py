@@ -111,4 +111,7 @@ def unload(shell: Any) -> None:
     while _LISTENERS:
         shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers
-    matchers[:] = [each for each in matchers if each.matcher_identifier != "nbrunner"]
+    # Those that others have set may be plain functions.
+    matchers[:] = [
+        each for each in matchers if getattr(each, "matcher_identifier", "") != "nbrunner"
+    ]
