@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -85,7 +84,7 @@ def _value(row: BoardRow, column: str) -> Any:
     if column in _OWN:
         return _OWN[column](row)
     value = row.values.get(column.removeprefix(_VALUE))
-    return None if isinstance(value, Real) and math.isnan(value) else value
+    return None if isinstance(value, Real) and value != value else value
 
 
 def _key(row: BoardRow, column: str) -> tuple[int, Any]:

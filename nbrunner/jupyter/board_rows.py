@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nbrunner.durations import elapsed
+from nbrunner.errors import CleanedUpError
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing
+from nbrunner.progress import StepProgress
 from nbrunner.status import LABELS
 
 Runs = Sweep | Sequence[ExecutingProcess]
@@ -84,7 +86,10 @@ class BoardRows:
             name = str(error).partition("\n")[0] if error else ""
             return BoardRow(key, statuses[index], name, self._runs.parameters[index])
         status = run.status
-        tasks = run.progress.tasks
+        try:
+            tasks = run.progress.tasks
+        except CleanedUpError:
+            tasks = StepProgress()  # nobody knows any more
         row = BoardRow(
             key,
             LABELS[status],
@@ -101,8 +106,15 @@ class BoardRows:
     def _results_of(self, run: ExecutingProcess, status: str) -> dict[str, Any]:
         if status != "successful" or not self._artifacts or not isinstance(run, ExecutingRun):
             return {}
-        data = run.run.data
-        return {name: getattr(data, name, None) for name in self._artifacts}
+        return {name: _artifact(run, name) for name in self._artifacts}
+
+
+def _artifact(run: ExecutingRun, name: str) -> Any:
+    """Return an artifact; None without it, or the name of the error that reading it ends with."""
+    try:
+        return getattr(run.run.data, name, None)
+    except Exception as error:  # a class of the task's environment; a service that is away
+        return f"({type(error).__name__})"
 
 
 def board_picture(runs: Runs, artifacts: Iterable[str] = ()) -> dict[str, str]:

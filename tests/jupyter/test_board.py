@@ -45,6 +45,8 @@ def test_numbers_of_numpy_are_numbers_and_what_is_none_stands_last():
     found = rows(*["successful"] * 5, alpha=values)
     assert keys(chosen(found, "alpha")) == [2, 0, 3, 1, 4]
     assert keys(chosen(found, "alpha", True)) == [3, 0, 2, 1, 4]
+    found = rows("successful", "successful", alpha=[10**400, 1])  # more than a float can be
+    assert keys(chosen(found, "alpha")) == [1, 0]
 
 
 def test_a_parameter_that_is_called_like_a_column_of_the_board_is_sorted_by_its_own():

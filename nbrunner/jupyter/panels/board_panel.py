@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from nbrunner.errors import BadTypeError
+from nbrunner.errors import BadTypeError, said
 from nbrunner.executing import ExecutingProcess
 from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
@@ -53,13 +53,19 @@ class BoardPanel(Panel):
     # -- fed, in the feed's thread -------------------------------------------------------
 
     async def _follow(self) -> None:
-        while True:
-            over = self._is_over()
-            self._show()
-            if over:
-                break
+        while not self._is_over_and_shown():
             await asyncio.sleep(_PACE_SECONDS)
         self.refresh_picture()
+
+    def _is_over_and_shown(self) -> bool:
+        try:
+            over = self._is_over()
+            self._show()
+        except Exception as error:  # of a disk, say; the rows stay as they were
+            self.table.error = said(error)
+            return False
+        self.table.error = ""
+        return over
 
     def _is_over(self) -> bool:
         if isinstance(self.runs, Sweep):
