@@ -60,3 +60,11 @@ test("a choice that is left open says what that means", () => {
     ["", "computed"], ["True", "True"], ["False", "False"],
   ]);
 });
+
+test("fields that are drawn anew hold what was typed", () => {
+  control("note").value = "typed";
+  const typed = submit()!;
+  form.update({ ...values, values: typed, fields: [...values.fields, field("more", "")] });
+  expect(control("note").value).toBe("typed");
+  expect(control("more").value).toBe("");
+});

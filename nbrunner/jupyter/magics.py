@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -94,12 +95,13 @@ class FlowMagics(Magics):
             refuse_option(words, ["--clean"])
             if len(words) > 1:
                 raise _expected("one flow or none", "%flowruns FLOW", line)
-            flows = launching.flows_of(self.shell.user_ns)
             name = launching.flow_name_of(words[0], self.shell.user_ns) if words else ""
-            fitting = {label: flow for label, flow in flows.items() if not name or name == label}
-            if words and words[0].text.endswith(".py"):
-                fitting[words[0].text] = words[0].text
-            showing.show_history(self.shell, self._config, name, fitting)
+            file = next((word.text for word in words if word.text.endswith(".py")), None)
+
+            def flows() -> dict[str, Any]:
+                return launching.flows_of(self.shell.user_ns) | ({file: file} if file else {})
+
+            showing.show_history(self.shell, self._config, name, flows)
 
     @needs_local_scope
     @no_var_expand
@@ -112,8 +114,8 @@ class FlowMagics(Magics):
             refuse_option(rest, spellings())
             if len(rest) != 1:
                 raise _expected("one flow", "%flowform FLOW", line)
-            flow = launching.flow_named(rest[0], self.shell.user_ns)
-            showing.show_form(self.shell, self._config, flow, options, rest[0].text)
+            current = functools.partial(launching.flow_named, rest[0], self.shell.user_ns)
+            showing.show_form(self.shell, self._config, current, options, rest[0].text)
 
     # -- inside -------------------------------------------------------------------------
 

@@ -76,7 +76,9 @@ def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
         display(picture(running, config.saved_log_lines), raw=True)
 
 
-def show_history(shell: Any, config: FlowRun, flow: str, flows: Mapping[str, Any]) -> None:
+def show_history(
+    shell: Any, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, Any]]
+) -> None:
     """Show the past runs of a flow, or of all: a table to browse, or its first page."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.history_panel import HistoryPanel
@@ -89,8 +91,11 @@ def show_history(shell: Any, config: FlowRun, flow: str, flows: Mapping[str, Any
     _show_picture(shell, history_picture(flow, History(flow).page(namespace=own)))
 
 
-def show_form(shell: Any, config: FlowRun, flow: Any, options: Options, name: str) -> None:
-    """Show a form of a flow's parameters, or the table of them."""
+def show_form(
+    shell: Any, config: FlowRun, current: Callable[[], Any], options: Options, name: str
+) -> None:
+    """Show a form of a flow's parameters, or the table of them; asked anew, as cells change it."""
+    flow = current()
     from nbrunner.jupyter.panels.launch_panel import LaunchPanel, parameter_picture
 
     if config.panel and front_end(shell) == "notebook":
@@ -99,7 +104,8 @@ def show_form(shell: Any, config: FlowRun, flow: Any, options: Options, name: st
             shell.user_ns["running"] = running
 
         make = no_cells_context().run
-        _show_panel(shell, make(LaunchPanel, flow, options, name, on_start=started))
+        made = make(LaunchPanel, flow, options, name, on_start=started, current=current)
+        _show_panel(shell, made)
     else:
         _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
 

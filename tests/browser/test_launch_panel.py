@@ -27,11 +27,12 @@ class FormFlow(FlowSpec):
     parts = Parameter('parts', default='a,b', separator=',')
     data = IncludeFile('data', required=False, help='what is read')
     computed = Parameter('computed', type=int, default=lambda context: 17)
+    lines = Parameter('lines', default='one\\n two')
 
     @step
     def start(self):
         print('got', self.number, self.ratio, self.flag, self.mode, self.text, self.table,
-              self.parts, self.data, self.computed, self.sizes.width, sep='|')
+              self.parts, self.data, self.computed, self.sizes.width, repr(self.lines), sep='|')
         self.next(self.end)
 
     @step
@@ -60,9 +61,9 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
         ids = control(name, role).get_attribute("aria-describedby").split()
         return " ".join(form.locator(f"#{each}").inner_text() for each in ids).strip()
 
-    texts = ("number", "a-ratio", "text", "table", "parts", "data", "computed", "sizes")
+    texts = ("number", "a-ratio", "text", "table", "parts", "data", "computed", "lines", "sizes")
     assert [control(name).input_value() for name in texts] == [
-        *("3", "", "two words", '{"a": [1]}', "a,b", "", "", '{"width": 1}'),
+        *("3", "", "two words", '{"a": [1]}', "a,b", "", "", "one\n two", '{"width": 1}'),
     ]
     assert control("flag", "checkbox").is_checked()
     modes = control("mode", "combobox")
@@ -120,7 +121,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
     run.click()
     panel = form.get_by_role("region")
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run below")
-    got = "got|7|0.5|False|exact|it's $5 {x}|{'k': None}|['x', 'y']|content|18|9"
+    got = "got|7|0.5|False|exact|it's $5 {x}|{'k': None}|['x', 'y']|content|18|9|'one\\n two'"
     assert got in panel.inner_text()
     assert "tags: one, two words" in panel.inner_text()
     status = panel.get_by_role("status")
@@ -149,3 +150,38 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
     cells = (f">{each}</td>" for each in ("number", "int", "3", "how many"))
     assert all(cell in data["text/html"] for cell in cells)
     assert "<script" not in data["text/html"]
+
+
+DIVIDES = """\
+from metaflow import FlowSpec, Parameter, step
+
+class DivideFlow(FlowSpec):
+
+    by = Parameter('by', default=2)
+
+    @step
+    def start(self):
+        print('got', 1 / (self.by - 2))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+def test_a_form_runs_the_flow_of_a_cell_as_it_was_last_mended(lab):
+    lab.execute(0, LOAD)
+    lab.execute(1, DIVIDES)
+    lab.execute(2, "%flowform DivideFlow")
+    form = lab.page.get_by_role("region", name="Launch DivideFlow", exact=True)
+    run = form.get_by_role("button", name="Run", exact=True)
+    lab.until(lambda: run.count() and run.is_enabled(), "the form")
+    run.click()
+    statuses = form.get_by_role("region").get_by_role("status")
+    lab.until(lambda: statuses.all_inner_texts() == ["failed"], "the run")
+    lab.execute(1, DIVIDES.replace("by - 2", "by"))
+    lab.until(run.is_enabled, "the button")
+    run.click()
+    lab.until(lambda: statuses.all_inner_texts() == ["successful", "failed"], "the mended one")
+    assert "got 0.5" in form.get_by_role("region").first.inner_text()

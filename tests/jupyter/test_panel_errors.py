@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 
 import pytest
 from support.waiting import until
 
-from nbrunner import Runner, attach
+from nbrunner import Runner
 from nbrunner.history import PastRun
-from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.launching import Launch
 from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
-from nbrunner.launch.children import CHILDREN
-from nbrunner.record import registry
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def feed():
-    """The feed's thread ends with the test, and so do runs that nobody has followed."""
-    yield
-    for record in registry.directories():
-        attach(record.name).stop()
-    CHILDREN.reap()
-    while threads := [each for each in threading.enumerate() if each.name.startswith("nbrunner-")]:
-        FEED.close()  # again, if a panel that was closing has still had work for it
-        for thread in threads:
-            thread.join()
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("feed")]
 
 
 def unforeseen(*arguments, **named):

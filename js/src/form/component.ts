@@ -107,12 +107,13 @@ class LaunchForm implements Component<FormValues> {
     this.title.textContent = values.title;
     this.doc.textContent = values.doc;
     const now = JSON.stringify(values.fields);
-    if (now !== this.shown) {
+    const isOther = now !== this.shown;
+    if (isOther) {
       this.shown = now;
       this.draw(values.fields);
     }
     this.offer(values.earlier);
-    if (JSON.stringify(values.values) !== JSON.stringify(this.values)) this.fill(values.values);
+    if (isOther || JSON.stringify(values.values) !== JSON.stringify(this.values)) this.fill(values.values);
     for (const [name, { control, error }] of this.controls) {
       const text = values.errors[name] ?? "";
       error.textContent = text;

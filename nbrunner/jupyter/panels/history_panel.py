@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -46,17 +46,19 @@ class HistoryPanel(Panel):
     ----------
     flow : str
         Name of the flow; empty for all runs that nbrunner has started.
-    flows : mapping of str to any, optional
-        What a run may be resumed with, by what it is called: files and flows of the notebook.
+    flows : callable, optional
+        Returns what a run may be resumed with, by what it is called: files and flows of the
+        notebook, as they are then.
     """
 
-    def __init__(self, flow: str = "", flows: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, flow: str = "", flows: Callable[[], Mapping[str, Any]] = dict) -> None:
         self.flow = flow
         self.history = History(flow)
-        self._flows = dict(flows or {})
+        self._flows = flows
         self._page = Page([], 0, 1)
         self._aside = Aside("nbrunner-history")
         self._asked = 0
+        self._closed = False
         self._open: dict[str, Any] = {}
         self._watching: Future[Any] | None = None
         of = flow or "all flows"
@@ -80,6 +82,8 @@ class HistoryPanel(Panel):
         self._refresh()
 
     def _refresh(self) -> None:
+        if self._closed:
+            return
         self._asked += 1
         number = self._asked
         self._aside(lambda: self._read(number))
@@ -114,7 +118,9 @@ class HistoryPanel(Panel):
                 return
 
     def close(self) -> None:
-        """Close the panel; runs go on."""
+        """Close the panel; runs go on, and what is being read is read for nobody."""
+        self._closed = True
+        self._asked += 1
         if self._watching is not None:
             self._watching.cancel()
         super().close()
@@ -210,10 +216,12 @@ class HistoryPanel(Panel):
         key = f"{what} {run.pathspec}"
         part = self._open.pop(key, None)
         try:
-            if part is None:
+            if part is None and not self._closed:
                 part = self._open[key] = no_cells_context().run(self._made, what, run)
                 self.show_below(part)
-            else:
+                if self._closed:  # while it was made
+                    part.close()
+            elif part is not None:
                 self.close_below(part)
             self._show()
         except Exception as failure:  # of Metaflow or of a service
@@ -224,7 +232,7 @@ class HistoryPanel(Panel):
         if running is None:
             run = replace(run, recorded="")
         if what == "resume":
-            return ResumeBar(run, self._flows, on_start=self._show_resumed)
+            return ResumeBar(run, self._flows(), on_start=self._show_resumed)
         return StoredPanel(run) if running is None else RunPanel(running)
 
     def _show_resumed(self, running: ExecutingProcess) -> None:

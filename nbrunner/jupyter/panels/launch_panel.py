@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nbrunner.errors import NbrunnerError, said
@@ -40,6 +40,8 @@ class LaunchPanel(Panel):
         How the flow is called on a ``%flowrun`` line; default its class or its file.
     on_start : callable, optional
         Called with each run that the form has started, in the feed's thread.
+    current : callable, optional
+        Returns the flow as it is now: a cell may have defined it anew.
 
     Raises
     ------
@@ -53,8 +55,10 @@ class LaunchPanel(Panel):
         options: Options | None = None,
         name: str = "",
         on_start: Any = None,
+        current: Callable[[], Any] | None = None,
     ) -> None:
         self._flow = flow
+        self._current = current or (lambda: flow)
         self._options = options or Options()
         self._on_start = on_start
         self._runner = runner_of(flow, [], self._options)
@@ -63,12 +67,13 @@ class LaunchPanel(Panel):
         self._launch: Launch | None = None
         self._aside = Aside("nbrunner-form")
         described = self._description
+        self._fields = form.fields_of(described)
         self.form = LaunchForm(
             on_action=self._act,
             label=f"Launch {described.name}",
             title=described.name,
             doc=described.doc,
-            fields=form.fields_of(described),
+            fields=self._fields,
             earlier=_earlier(described.name),
         )
         self.form.observe(lambda _: self._aside(self._check), "values")
@@ -82,9 +87,17 @@ class LaunchPanel(Panel):
 
     def _check(self) -> None:
         """Check what the form holds, and show the line that does the same."""
+        try:
+            self._renew()
+        except Exception as failure:
+            self._launch = None
+            with self.form.hold_sync():
+                self.form.errors = {"": _first_line(failure)}
+                self.form.ready = False
+            return
         values = dict(self.form.values)
         errors = {name: "required" for name in form.missing(self._description, values)}
-        for field in self.form.fields:
+        for field in self._fields:
             name = field["name"]
             value = values.get(name, field["value"])
             if name not in errors and value not in (field["value"], ""):
@@ -102,6 +115,18 @@ class LaunchPanel(Panel):
             self.form.errors = errors
             self.form.code = self._line(word.text for word in words)
             self.form.ready = self._launch is not None
+
+    def _renew(self) -> None:
+        """Take the flow as it is now, and its fields if they are others."""
+        self._flow = self._current()
+        self._runner = runner_of(self._flow, [], self._options)
+        self._description = described = self._runner.describe()
+        fields = form.fields_of(described)
+        if fields != self._fields:
+            self._fields = fields
+            with self.form.hold_sync():
+                self.form.doc = described.doc
+                self.form.fields = fields
 
     def _error_of(self, words: list[Word]) -> str:
         """Return what is wrong with one field alone."""
@@ -124,9 +149,13 @@ class LaunchPanel(Panel):
             self._aside(lambda: self._take(key))
 
     def _run(self) -> None:
+        """Start a run of the flow as it is now: its cell or file may have changed since."""
+        before = self._fields
         with self._errors_shown():
-            self._check()  # the file may have changed since
-        if self._launch is not None:
+            self._check()
+        if self._launch is not None and self._fields != before:
+            self.form.errors = {"": "the flow has other fields now: look at them, and run again"}
+        elif self._launch is not None:
             FEED.start(self._start(self._launch))
 
     async def _start(self, launch: Launch) -> None:

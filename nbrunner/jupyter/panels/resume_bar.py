@@ -13,6 +13,7 @@ from nbrunner.errors import said
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PastRun
 from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.launching import is_flow, name_of_flow
 from nbrunner.jupyter.panels.panel import close_all
 from nbrunner.rerunning import runner_of
 from nbrunner.runner import Runner
@@ -65,6 +66,8 @@ class ResumeBar(ipywidgets.VBox):
 
     async def _start(self) -> None:
         """Start what was chosen; on the feed's loop."""
+        if self.button.disabled:  # pressed again before anybody could see that it was
+            return
         self.button.disabled = True
         arguments: dict[str, Any] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
         if self.step.value:
@@ -94,7 +97,12 @@ def _choices(
     run: PastRun, flows: Mapping[str, Any], recorded: ExecutingProcess | None
 ) -> dict[str, Any]:
     """Return the flows that this run can be resumed with: first those of the notebook."""
-    found = dict(flows)
+    name = run.pathspec.partition("/")[0]
+    found = {
+        label: flow
+        for label, flow in flows.items()
+        if not is_flow(flow) or name_of_flow(flow) == name
+    }
     if recorded is not None:
         file = str(recorded.record.get("flow", {}).get("file", ""))
         if Path(file).is_file():
