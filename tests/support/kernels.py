@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,7 +55,11 @@ class Kernel:
     def __init__(self, cwd: Any, environment: dict[str, str]) -> None:
         self._cwd = str(cwd)
         self._environment = environment
-        self.manager = KernelManager(kernel_name="python3")
+        # Not by TCP: of its ports another test's kernel may take one before this one does.
+        # In a folder of their own, as the path of a socket must be short.
+        self._sockets = tempfile.TemporaryDirectory()
+        sockets = f"{self._sockets.name}/k"
+        self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
         self.client: BlockingKernelClient
 
     def __enter__(self) -> Kernel:
@@ -68,6 +73,7 @@ class Kernel:
             self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
         self.client.context.destroy(linger=0)
+        self._sockets.cleanup()
 
     def _connect(self) -> None:
         self.client = self.manager.client()
