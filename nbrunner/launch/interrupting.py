@@ -10,13 +10,13 @@ is used here.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
 import time
 from pathlib import Path
 
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.record import rundir
 from nbrunner.record.rundir import RunDirectory
 
 # How often the logs are looked at: it takes a moment until they tell.
@@ -31,6 +31,10 @@ _DROPPED = re.compile(
 _CLEANING_UP = re.compile(rb"Workflow (?:interrupted|failed)\.")
 
 
+# What is looked for may have been written by halves at the last look.
+_OVERLAP_BYTES = 10_000
+
+
 class Interrupt:
     """Interrupts one run.
 
@@ -41,8 +45,8 @@ class Interrupt:
     """
 
     def __init__(self, directory: RunDirectory) -> None:
-        self._logs = [directory.log(stream) for stream in rundir.STREAMS]
-        self._read_to: list[int] = []
+        self._stdout = _Watch(directory.log("stdout"), _CLEANING_UP)
+        self._stderr = _Watch(directory.log("stderr"), _DROPPED)
         self._look_at: float | None = None
 
     def send(self, run: ProcessIdentity) -> bool:
@@ -60,36 +64,41 @@ class Interrupt:
         """
         now = time.monotonic()
         if self._look_at is None:
-            self._read_to = [_size(log) for log in self._logs]
+            self._stdout.begin()
+            self._stderr.begin()
             if not run.send_group(signal.SIGINT):
                 return False
             self._look_at = now + _LOOK_SECONDS
             return True
         if now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
-            if self._was_dropped():
-                self._read_to = [_size(log) for log in self._logs]
+            if self._stderr.has_found() and not self._stdout.has_found():
+                self._stderr.begin()
                 # Tasks have heard it: they may be saving what they have.
                 run.send(signal.SIGINT)
         return False
 
-    def _was_dropped(self) -> bool:
-        stdout, stderr = map(_since, self._logs, self._read_to)
-        return bool(_DROPPED.search(stderr)) and not _CLEANING_UP.search(stdout)
 
+class _Watch:
+    """Looks for a pattern in what a log gets from a moment on."""
 
-def _size(log: Path) -> int:
-    try:
-        return log.stat().st_size
-    except FileNotFoundError:  # the record was deleted
-        return 0
+    def __init__(self, log: Path, pattern: re.Pattern[bytes]) -> None:
+        self._log = log
+        self._pattern = pattern
+        self._found = False
+        self._position = 0
 
+    def begin(self) -> None:
+        self._found = False
+        with contextlib.suppress(OSError):  # the record was deleted; a disk fails
+            self._position = self._log.stat().st_size
 
-def _since(log: Path, position: int) -> bytes:
-    """Return what was written to a log behind a position."""
-    try:
-        with open(log, "rb") as file:
-            file.seek(position)
-            return file.read()
-    except FileNotFoundError:
-        return b""
+    def has_found(self) -> bool:
+        """Read what is new; tell whether the pattern stands there, or stood there before."""
+        if not self._found:
+            with contextlib.suppress(OSError), open(self._log, "rb") as file:
+                file.seek(self._position)
+                data = file.read()
+                self._found = self._pattern.search(data) is not None
+                self._position += max(0, len(data) - _OVERLAP_BYTES)
+        return self._found
