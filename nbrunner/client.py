@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner.launch.environment import unnamed_user, user_name
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from metaflow.plugins.cards.card_client import Card
 
 __all__ = ["Flow", "Run", "Step", "Task", "namespace"]
+_T = TypeVar("_T")
 
 
 def __getattr__(name: str) -> Any:
@@ -93,12 +95,12 @@ def task_of(pathspec: str, metadata: str | None) -> Task:
     return Task(pathspec, _namespace_check=False, _current_metadata=metadata)
 
 
-def task_if_reachable(pathspec: str, metadata: str | None) -> Task | None:
-    """Return what `task_of` does, or None where the task cannot be read from here."""
+def if_reachable(read: Callable[[], _T]) -> _T | None:
+    """Return what is read, or None where it cannot be read from here: in another folder, say."""
     from metaflow.exception import MetaflowException
 
     try:
-        return task_of(pathspec, metadata)
+        return read()
     except (MetaflowException, OSError):
         return None
 
@@ -355,8 +357,7 @@ def stored_run(pathspec: str) -> StoredRun:
 def _status(run: Run) -> str:
     if run.finished:
         return "successful" if run.successful else "failed"
-    latest = next(iter(run), None)
-    task = None if latest is None else latest.task
+    task = next((step.task for step in run), None)  # of the latest step
     ended = task is not None and task.finished_at is not None and not task.successful
     return "failed" if ended else "unfinished"
 

@@ -194,7 +194,8 @@ class ExecutingProcess:
             failure = failure_of_run(self.stderr, self.returncode)
         else:
             pathspec = "/".join((self.pathspec or "", *failed))
-            task = client.task_if_reachable(pathspec, self.attributes.get("metadata"))
+            metadata = self.attributes.get("metadata")
+            task = client.if_reachable(lambda: client.task_of(pathspec, metadata))
             headlines = client.error_headlines()
             failure = failure_of_task(*failed, lambda: self.stdout, task, headlines)
         flow = self._record.get("flow", {})
@@ -296,7 +297,7 @@ class ExecutingProcess:
         interrupt_grace_seconds : float
             How long Metaflow may take to end its tasks after SIGINT.
         terminate_grace_seconds : float
-            How long what is left then may take to end after SIGTERM.
+            How long what is left then may take; of two stops the first one's times count.
 
         Returns
         -------

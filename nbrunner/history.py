@@ -193,7 +193,7 @@ class History:
         record = records.get(pathspec)
         if record and namespace == f"user:{self._run(pathspec, records).user}":
             return True
-        return namespace in client.tags_of(pathspec)
+        return namespace in (client.if_reachable(lambda: client.tags_of(pathspec)) or ())
 
     def _run(self, pathspec: str, records: dict[str, str]) -> PastRun:
         record = records.get(pathspec, "")

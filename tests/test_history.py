@@ -78,7 +78,7 @@ def test_runs_of_every_datastore_in_the_order_of_their_starts(flow_file, tmp_pat
     assert [run.pathspec for run in History("FailFlow").page().runs] == found
 
 
-def test_search_state_and_namespace(flow_file):
+def test_search_state_and_namespace(flow_file, tmp_path):
     runner = Runner(flow_file, show_output=False, pylint=False)
     runner.run(fail=False, tags=["alpha"])
     runner.run(fail=True)
@@ -96,6 +96,10 @@ def test_search_state_and_namespace(flow_file):
     assert statuses(namespace="user:tester") == ["failed", "successful"]
     assert statuses(namespace="user:other") == ["successful"]
     assert statuses(namespace="user:nobody") == []
+    # Nor does it matter there that one of them cannot be read from here.
+    sysroot = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path / "elsewhere")}
+    Runner(flow_file, show_output=False, pylint=False, env=sysroot).run(fail=False)
+    assert History("FailFlow").page(namespace="user:nobody").runs == []
 
 
 def test_a_flow_that_nobody_has_run():

@@ -36,9 +36,10 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
     # Of a lost run, that is one without an exit record, processes may be left.
     if run.status != "running" and (run.exit_record or not _left(directory)):
         return _report(run, 0.0)
+    kept = request
     if directory.exists(rundir.STOP):
-        # The supervisor keeps to the first request, so ours must not be over sooner.
-        request = StopRequest.from_json(directory.read(rundir.STOP))
+        # The supervisor keeps to the first request: ours must not give it up sooner.
+        kept = StopRequest.from_json(directory.read(rundir.STOP))
     else:
         # On a full disk the supervisor does without it: a signal alone means the defaults.
         with contextlib.suppress(OSError):
@@ -46,7 +47,7 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
     supervisor = supervisor_of(directory)
     # One that has not said who it is looks for the request before it waits for anything.
     if supervisor is None or supervisor.send(signal.SIGUSR1):
-        grace = request.interrupt_grace_seconds + request.terminate_grace_seconds
+        grace = kept.interrupt_grace_seconds + kept.terminate_grace_seconds
         try:
             async with asyncio.timeout(grace + _SUPERVISOR_GRACE_SECONDS):
                 await run.until_unsupervised()
