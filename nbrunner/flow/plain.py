@@ -7,6 +7,9 @@ from typing import Any
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _SERIES = frozenset({list, tuple, set, frozenset})
 
+# What numpy gives for them may be a bare number, of whatever unit.
+_NO_NUMBERS = frozenset({"datetime64", "timedelta64"})
+
 # Python neither prints nor reads a longer decimal number (sys.set_int_max_str_digits).
 _MAX_DECIMAL_BITS = 2000
 
@@ -40,9 +43,9 @@ def _of_python(value: Any) -> Any:
     """Return the Python number or text that a scalar of numpy stands for; all else as it is."""
     kind = type(value)
     # By name: numpy need not be there, and its import would take longer than all of this.
-    if kind.__module__ == "numpy" and any(base.__name__ == "generic" for base in kind.__mro__):
-        return value.item()
-    return value
+    if kind.__module__ != "numpy" or kind.__name__ in _NO_NUMBERS:
+        return value
+    return value.item() if any(base.__name__ == "generic" for base in kind.__mro__) else value
 
 
 def plain_source(value: Any) -> str:

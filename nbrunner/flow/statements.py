@@ -111,16 +111,24 @@ def used_names(statement: ast.stmt, filename: str) -> set[str]:
 
 
 def _global_reads(code: types.CodeType) -> set[str]:
-    reads, stores = set(), set()
+    """Return the global names that code reads, and the functions and classes in it.
+
+    What the body of a class has bound above is its own there, but not in its methods.
+    """
+    reads, bound = set(), set()
+    is_class = code.co_name != "<module>"  # of a function's own names none goes by _NAME
     for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
-            reads.add(instruction.argval)
-        elif instruction.opname == "STORE_NAME":
-            stores.add(instruction.argval)
+        name = instruction.argval
+        if instruction.opname == "STORE_NAME" and is_class:
+            bound.add(name)
+        elif instruction.opname == "LOAD_GLOBAL" or (
+            instruction.opname in ("LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") and name not in bound
+        ):
+            reads.add(name)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             reads |= _global_reads(constant)
-    return reads - stores if code.co_name != "<module>" else reads
+    return reads
 
 
 def only_in_notebook(statement: ast.stmt) -> bool:
@@ -128,7 +136,9 @@ def only_in_notebook(statement: ast.stmt) -> bool:
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.Await):
+        if isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)):
+            return True
+        if isinstance(node, ast.comprehension) and node.is_async:
             return True
         if isinstance(node, ast.Name) and node.id == "get_ipython":
             return True

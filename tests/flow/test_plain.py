@@ -57,6 +57,7 @@ def test_numbers_that_have_no_literal():
         *(Colour.RED, Word("a"), Point(1, 2), Names(), collections.OrderedDict(a=1)),
         *(collections.defaultdict(int), collections.Counter("a"), range(3), object()),
         *(numpy.zeros(1), numpy.array(1.0), numpy.datetime64(0, "s"), numpy.longdouble(1)),
+        *(numpy.datetime64(0, "ns"), numpy.timedelta64(1, "ns"), numpy.timedelta64(1, "D")),
     ],
     ids=lambda value: type(value).__name__,
 )

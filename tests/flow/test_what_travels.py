@@ -213,3 +213,64 @@ def test_an_object_that_is_changed_in_the_block_that_has_the_class():
     block = flow("thing.items") + "thing.items = [1]\nF.known = True"
     text = OBJECT + "if True:" + block.replace("\n", "\n    ")
     assert Notebook(text).given() == [1]
+
+
+NAMESAKES = """
+def train(data):
+    return data * 2
+
+lr = 0.1
+
+class F:
+    lr = [lr, {'rate': lr}]
+    total = sum(lr[:1])
+
+    def train(self):
+        return train(self.lr[0])
+
+    def sum(self):
+        return sum([self.train(), 1])
+
+    def value(self):
+        return self.lr, self.total, self.train(), self.sum()
+"""
+
+
+@pytest.mark.parametrize("cells", [[NAMESAKES], NAMESAKES.split("\nclass ")])
+def test_a_helper_of_the_name_of_a_method_or_of_an_attribute_travels(cells):
+    notebook = Notebook(*cells[:-1], "class " * (len(cells) > 1) + cells[-1])
+    assert notebook.given() == ([0.1, {"rate": 0.1}], 0.1, 0.2, 1.2)
+
+
+def test_what_a_class_has_bound_itself_does_not_travel():
+    notebook = Notebook(
+        "limit = object()  # no plain value",
+        """
+        class F:
+            limit = 3
+            double = limit * 2
+
+            def value(self):
+                return self.double
+        """,
+    )
+    assert notebook.given() == 6
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "async for each in lines():\n    last = each",
+        "async with lines() as last:\n    pass",
+        "last = [each async for each in lines()][-1]",
+        "last = await lines()",
+    ],
+)
+def test_what_is_awaited_in_a_cell_travels_as_the_value_that_it_gave(statement):
+    """Such a cell is executed by the notebook's loop; here its value is put in its place."""
+    notebook = Notebook("last = ''" + flow("last"))
+    name = notebook.namespace["F"].value.__code__.co_filename
+    text = f"{statement}\n{flow('last')}"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    notebook.namespace["last"] = "given"
+    assert notebook.given() == "given"
