@@ -289,13 +289,12 @@ class Runner:
         environment = run_environment(self._env, self._profile)
         cwd = self._cwd or current_directory()
         flow = await self._describe(environment, cwd)
-        words = command_words(flow, self.top_level_options, subcommand, arguments)
+        command_words(flow, self.top_level_options, subcommand, arguments)  # before all else
         check_files(flow, arguments, cwd, environment)
         directory = registry.create()
         try:
-            attributes = f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"
-            # Behind the subcommand: before it stand the top-level options.
-            words.insert(words.index(subcommand) + 1, attributes)
+            ours = [f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"]
+            words = command_words(flow, self.top_level_options, subcommand, arguments, ours)
             command = [sys.executable, "-u", self.flow_file, *words]
             directory.write(
                 rundir.RECORD,

@@ -170,6 +170,33 @@ def test_configs_as_files_and_as_values(given, tmp_path):
     assert data.size == 3, "the parameter's default comes from the config"
 
 
+NAMEDFLOW = """\
+from metaflow import Config, FlowSpec, step
+
+class NamedFlow(FlowSpec):
+
+    conf = Config('run', default_value={'run': 0})
+
+    @step
+    def start(self):
+        self.found = self.conf.run
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    NamedFlow()
+"""
+
+
+def test_a_config_may_be_called_like_a_subcommand(write_flow):
+    runner = quiet(write_flow("namedflow.py", NAMEDFLOW), config_value=[("run", {"run": 7})])
+    running = runner.run()
+    assert (running.status, running.run["start"].task.data.found) == ("successful", 7)
+
+
 def test_a_missing_config_file_is_named(given, tmp_path):
     with pytest.raises(ValueError, match=r"'nowhere\.json' could not be read"):
         quiet(given, config={"conf": "nowhere.json"}).run(text=tmp_path / "some.txt")
@@ -178,6 +205,8 @@ def test_a_missing_config_file_is_named(given, tmp_path):
 def test_a_missing_included_file_is_named(given):
     with pytest.raises(ValueError, match=r"text: .* there is no /.*nowhere\.txt"):
         quiet(given).run(text="nowhere.txt")
+    with pytest.raises(ValueError, match=r"text: .* there is no /root/nowhere\.txt"):
+        quiet(given).run(text="~root/nowhere.txt")
 
 
 def test_environment_and_working_directory_of_the_run(write_flow, tmp_path):

@@ -46,6 +46,7 @@ def command_words(
     top_level: Mapping[str, Any],
     subcommand: Subcommand,
     arguments: Mapping[str, Any],
+    ours: Iterable[str] = (),
 ) -> list[str]:
     """Return the words behind ``python flow.py`` for a run.
 
@@ -57,6 +58,8 @@ def command_words(
     subcommand : "run", "resume" or "spin"
     arguments : mapping
         Keyword arguments of the method: parameters of the flow and options.
+    ours : iterable of str
+        Further words, to stand right behind the subcommand.
 
     Raises
     ------
@@ -71,7 +74,7 @@ def command_words(
     _check_required(options, arguments)
     if subcommand == "resume" and arguments.get("step_to_rerun") is not None:
         _check_step(flow, arguments["step_to_rerun"])
-    return [*before, subcommand, *after]
+    return [*before, subcommand, *ours, *after]
 
 
 def check_values(

@@ -40,6 +40,7 @@ def check_files(
             continue
         if text.startswith("~/") and "HOME" in environment:
             text = environment["HOME"] + text[1:]
+        text = os.path.expanduser(text)  # ~name, as Metaflow does
         problem = _problem(Path(cwd, text))
         if problem:
             raise BadValueError(

@@ -115,6 +115,8 @@ def test_arguments_of_run(arguments, words):
 )
 def test_top_level_options_stand_before_the_subcommand(options, words):
     assert command_words(FLOW, options, "run", {"alpha": 1}) == [*words, "run", "--Alpha=1"]
+    ours = command_words(FLOW, options, "run", {"alpha": 1}, ["--ours"])
+    assert ours == [*words, "run", "--ours", "--Alpha=1"]
 
 
 def test_configs_alone_are_spelt_before_the_flow_is_known():
