@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import sys
 
+# Not the whole prefix: on Debian it is /usr, and /usr/src or /usr/local may hold a project.
+_INSTALLED = tuple(
+    os.path.join(prefix, folder, "")
+    for prefix in (sys.prefix, sys.base_prefix)
+    for folder in ("bin", "lib", "lib64", "share")
+)
+
 
 def is_users(file: str) -> bool:
     """Tell whether a source file is the user's own: not Python's and not installed."""
     if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file:
         return False
     library = os.path.dirname(os.__file__)
-    return not file.startswith((library, sys.prefix + os.sep, sys.base_prefix + os.sep))
+    return not file.startswith((library, *_INSTALLED))

@@ -363,9 +363,10 @@ class _FilesRead:
     def __init__(self) -> None:
         self._opened: set[str] = set()
         self._written: set[str] = set()
-        installed = (sys.prefix, sys.base_prefix, os.path.dirname(os.__file__))
-        system = ("/proc", "/sys", "/dev")
-        self._prefixes = tuple(os.path.join(each, "") for each in (*installed, *system))
+        prefixes = (sys.prefix, sys.base_prefix)  # with Debian's /usr, which may hold a project
+        installed = [f"{each}/{name}" for each in prefixes for name in ("lib", "lib64", "share")]
+        elsewhere = (os.path.dirname(os.__file__), "/proc", "/sys", "/dev")
+        self._prefixes = tuple(os.path.join(each, "") for each in (*installed, *elsewhere))
         sys.addaudithook(self._note)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
