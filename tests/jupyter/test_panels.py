@@ -52,20 +52,43 @@ def test_a_form_runs_the_flow_as_it_is_when_it_is_asked_to(write_flow, tmp_path)
     panel.close()
 
 
+def held(panel) -> dict[str, object]:
+    """Return what the front end sends before Run: every field, as it is drawn."""
+    return {
+        each["name"]: panel.form.values.get(each["name"], each["value"])
+        for each in panel.form.fields
+    }
+
+
 def test_a_form_whose_flow_has_other_fields_shows_them_before_it_runs(write_flow):
     slow = FLOWS["slowflow"].replace("default=3", "default=0")
     panel = LaunchPanel(write_flow("slowflow.py", slow))
-    panel.form.values = {"seconds": "1"}
-    until(lambda: panel.form.code.endswith("run --seconds 1"))
-    write_flow(
-        "slowflow.py",
-        slow.replace("    @step", "    more = Parameter('more', default=7)\n\n    @step", 1),
-    )
+    panel.form.values = held(panel) | {"max_workers": "2"}
+    more = "    more = Parameter('more', default=7)\n\n    @step"
+    changed = slow.replace("    @step", more, 1).replace("default=0", "default=1")
+    write_flow("slowflow.py", changed)
+    panel.form.values = held(panel) | {"tags": "one"}
     panel._act("run", "")
-    until(lambda: "other fields" in panel.form.errors.get("", ""))
-    assert [each["name"] for each in panel.form.fields][:2] == ["seconds", "more"]
+    until(lambda: not panel._is_unseen and "more" in held(panel))
+    assert "other fields" in panel.form.errors[""]
     assert (panel.form.ready, begun()) == (True, [])
-    assert panel.form.code.endswith("run --seconds 1")
+    assert panel.form.code.endswith("slowflow.py run --max-workers 2 --tag one"), "its own defaults"
+    panel.form.values = held(panel)
+    panel._act("run", "")
+    until(lambda: begun() == ["successful"])
+    until(lambda: panel.form.errors == {} and panel.form.ready)
+    panel.close()
+
+
+def test_a_form_whose_flow_was_broken_runs_it_when_it_is_mended(write_flow):
+    slow = FLOWS["slowflow"].replace("default=3", "default=0")
+    file = write_flow("slowflow.py", slow)
+    panel = LaunchPanel(file)
+    file.write_text("1 / 0")
+    panel._act("run", "")
+    until(lambda: "ZeroDivisionError" in panel.form.errors.get("", ""))
+    assert panel.form.ready
+    file.write_text(slow)
     panel._act("run", "")
     until(lambda: begun() == ["successful"])
     until(lambda: panel.form.errors == {} and panel.form.ready)

@@ -26,6 +26,7 @@ from nbrunner.record import registry, rundir
 from nbrunner.runner import check_included
 
 _MAX_EARLIER = 20
+_OTHER_FIELDS = "the flow has other fields now: look at them, and run again"
 
 
 class LaunchPanel(Panel):
@@ -65,17 +66,15 @@ class LaunchPanel(Panel):
         self._description: FlowDescription = self._runner.describe()
         self._name = name or self._runner.flow_name or self._runner.flow_file
         self._launch: Launch | None = None
+        self._notice = ""
+        self._is_unseen = False  # the fields have changed, and nobody has pressed Run since
         self._aside = Aside("nbrunner-form")
         described = self._description
         self._fields = form.fields_of(described)
         self.form = LaunchForm(
-            on_action=self._act,
-            label=f"Launch {described.name}",
-            title=described.name,
-            doc=described.doc,
-            fields=self._fields,
-            earlier=_earlier(described.name),
+            on_action=self._act, fields=self._fields, earlier=_earlier(described.name)
         )
+        self._show_what()
         self.form.observe(lambda _: self._aside(self._check), "values")
         super().__init__([self.form])
         self._check()
@@ -93,7 +92,7 @@ class LaunchPanel(Panel):
             self._launch = None
             with self.form.hold_sync():
                 self.form.errors = {"": _first_line(failure)}
-                self.form.ready = False
+                self.form.ready = True  # tried again when it is pressed
             return
         values = dict(self.form.values)
         errors = {name: "required" for name in form.missing(self._description, values)}
@@ -112,7 +111,7 @@ class LaunchPanel(Panel):
             except Exception as error:
                 errors[""] = _first_line(error)
         with self.form.hold_sync():
-            self.form.errors = errors
+            self.form.errors = errors or ({"": self._notice} if self._notice else {})
             self.form.code = self._line(word.text for word in words)
             self.form.ready = self._launch is not None
 
@@ -120,13 +119,32 @@ class LaunchPanel(Panel):
         """Take the flow as it is now, and its fields if they are others."""
         self._flow = self._current()
         self._runner = runner_of(self._flow, [], self._options)
-        self._description = described = self._runner.describe()
-        fields = form.fields_of(described)
-        if fields != self._fields:
-            self._fields = fields
-            with self.form.hold_sync():
-                self.form.doc = described.doc
-                self.form.fields = fields
+        before, self._description = self._description, self._runner.describe()
+        if before.name != self._description.name:
+            self.form.earlier = _earlier(self._description.name)
+        fields = form.fields_of(self._description)
+        with self.form.hold_sync():
+            self._show_what()
+            if fields != self._fields:
+                self._take_fields(fields)
+
+    def _show_what(self) -> None:
+        described = self._description
+        self.form.label, self.form.title = f"Launch {described.name}", described.name
+        self.form.doc = described.doc
+
+    def _take_fields(self, fields: list[dict[str, Any]]) -> None:
+        """Show other fields, with what somebody has typed: what is a default may be another."""
+        defaults = {each["name"]: each["value"] for each in self._fields}
+        names = {each["name"] for each in fields}
+        values = self.form.values.items()
+        self._notice, self._is_unseen = _OTHER_FIELDS, True
+        self._fields = self.form.fields = fields
+        self.form.values = {
+            name: value
+            for name, value in values
+            if name in names and value != defaults.get(name, value)
+        }
 
     def _error_of(self, words: list[Word]) -> str:
         """Return what is wrong with one field alone."""
@@ -150,16 +168,17 @@ class LaunchPanel(Panel):
 
     def _run(self) -> None:
         """Start a run of the flow as it is now: its cell or file may have changed since."""
-        before = self._fields
         with self._errors_shown():
             self._check()
-        if self._launch is not None and self._fields != before:
-            self.form.errors = {"": "the flow has other fields now: look at them, and run again"}
+        if self._launch is not None and self._is_unseen:
+            self._is_unseen = False
         elif self._launch is not None:
+            self._notice = ""
             FEED.start(self._start(self._launch))
 
     async def _start(self, launch: Launch) -> None:
         """Start a run; whatever comes of it, the button can be pressed again."""
+        self.form.errors = {}
         self.form.ready = False
         try:
             with self._errors_shown():
