@@ -46,7 +46,7 @@ _CLONED = re.compile(
 
 
 # Printed by a resume before it clones anything; the run need not have been named to it.
-_CLONED_FROM = re.compile(r" Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
+_CLONED_FROM = re.compile(rf"^{_WHEN.pattern} Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
 
 
 @dataclass(frozen=True)

@@ -380,6 +380,7 @@ def test_a_task_that_speaks_of_clones_is_not_believed():
     [
         ("2026-11-23 00:02:53.890 Cloning A/16", "A/16"),
         ("\x1b[35m2026-11-23 00:02:53.890 \x1b[0m\x1b[1mCloning A/16\x1b[0m", "A/16"),
+        ("INFO Cloning org/repository", ""),
         ("2026-11-23 00:02:53.890 Cloning task from A/16/a/2 to A/17/a/1", ""),
         (f"2026-11-23 00:02:53.890 [17/a/1] {CLONING}a/2", ""),
     ],

@@ -110,7 +110,10 @@ class BoardRows:
 
 
 def _artifact(run: ExecutingRun, name: str) -> Any:
-    """Return an artifact; None without it, or the name of the error that reading it ends with."""
+    """Return an artifact; None without it, or the name of the error that reading it ends with.
+
+    Not tried again: at every look, that would hold up all panels.
+    """
     try:
         return getattr(run.run.data, name, None)
     except Exception as error:  # a class of the task's environment; a service that is away

@@ -132,7 +132,8 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
     found = namespace.get(text)
     if is_flow_class(found) or isinstance(found, FlowSource):
         return found
-    flows = [name for name, value in namespace.items() if is_flow(value) and name[0] != "_"]
+    names = list(namespace.items())  # a cell may be adding to it meanwhile
+    flows = [name for name, value in names if is_flow(value) and name[0] != "_"]
     hint = _where_a_flow_is(text, flows)
     raise BadValueError(f"{text!r} is neither a .py file nor a flow of this notebook{hint}")
 
@@ -149,7 +150,7 @@ def _where_a_flow_is(text: str, flows: list[str]) -> str:
 
 def flows_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
     """Return the flows of a notebook by the names of their classes."""
-    found = [value for value in namespace.values() if is_flow(value)]
+    found = [value for value in list(namespace.values()) if is_flow(value)]
     return {name_of_flow(flow): flow for flow in found}
 
 

@@ -125,7 +125,11 @@ def _module_name(entry: os.DirEntry[str]) -> str | None:
             return entry.name.removesuffix(suffix)
     # A folder without __init__.py gives way to any module of its name.
     # Only folders are looked into: of data files there may be very many.
-    package = entry.is_dir() and os.path.exists(os.path.join(entry.path, "__init__.py"))
+    try:
+        is_folder = entry.is_dir()
+    except OSError:  # a link that leads round in a circle, or where nobody answers
+        return None
+    package = is_folder and os.path.exists(os.path.join(entry.path, "__init__.py"))
     return entry.name if package else None
 
 

@@ -129,9 +129,10 @@ def create(content: Json) -> SweepDirectory:
 def _expire() -> None:
     for name in _names():
         directory = RunDirectory(_sweeps() / name)
-        age_seconds = time.time() - directory.path.stat().st_mtime
-        if age_seconds > KEEP.max_age_seconds and not _runs_of(name):
-            directory.delete()
+        with contextlib.suppress(FileNotFoundError):  # another process deletes it just now
+            age_seconds = time.time() - directory.path.stat().st_mtime
+            if age_seconds > KEEP.max_age_seconds and not _runs_of(name):
+                directory.delete()
 
 
 def _names() -> list[str]:

@@ -41,7 +41,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   let drawn = "";
   const show = async () => {
     const row = rows.find(({ key }) => key === select.value);
-    drawn = select.value;
+    drawn = JSON.stringify(row ?? "");
     if (!row) return place.replaceChildren();
     place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
     try {
@@ -51,6 +51,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
       const attributes = { class: "nbr-frame", sandbox: "allow-scripts", title: cardName(row) };
       return place.replaceChildren(html("iframe", { ...attributes, srcdoc: page }));
     } catch (error) {
+      drawn = "";
       return place.replaceChildren(
         html("div", { class: "nbr-remark nbr-remark-error", role: "alert" }, String(error)),
       );
@@ -81,7 +82,8 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
       );
       if (rows.some(({ key }) => key === chosen)) select.value = chosen;
       // A card that one reads is not taken away when another task has one too.
-      if (select.value !== drawn || !rows.length) void show();
+      const wanted = rows.find(({ key }) => key === select.value);
+      if (JSON.stringify(wanted ?? "") !== drawn) void show();
     },
   };
 }
