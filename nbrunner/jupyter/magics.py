@@ -157,9 +157,15 @@ class FlowMagics(Magics):
     def _started(self, launch: launching.Launch, show: showing.Shown) -> ExecutingProcess:
         """Start a run, shown from the moment that it is starting; return once it has its id."""
         running: ExecutingProcess | None = None
+
+        async def begin() -> ExecutingProcess:
+            nonlocal running  # an interrupt may come when it has begun, before it is returned
+            running = await launch.begin()
+            return running
+
         try:
             with usage_errors():
-                running = begun = drive(lambda output: launch.begin())
+                begun = drive(lambda output: begin())
                 show.follow(begun)
                 drive(lambda output: launch.until_named(begun))
         except BaseException as error:
@@ -169,7 +175,7 @@ class FlowMagics(Magics):
                 if isinstance(error, KeyboardInterrupt):
                     raise launching.interrupted(running) from None
             raise
-        return running
+        return begun
 
     def _show_latest(self) -> None:
         running = self._latest

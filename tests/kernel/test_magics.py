@@ -221,6 +221,29 @@ def test_interrupt_of_a_start(plain, private_state):
     assert re.fullmatch(r"Interrupted: \S+ stopped", shown.traceback)
 
 
+INTERRUPTED = """
+import os, signal, time
+from nbrunner.jupyter.launching import Launch
+begin = Launch.begin
+
+async def interrupted(self):
+    running = await begin(self)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.5)  # without an await: the waiting cell has heard it before this returns
+    return running
+
+Launch.begin = interrupted
+"""
+
+
+def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
+    plain.execute(INTERRUPTED).checked()
+    shown = plain.execute(cell("--no-pylint", SLEEP))
+    assert re.fullmatch(r"Interrupted: \S+ stopped", shown.traceback)
+    (record,) = private_state.glob("runs/*/record.json")
+    assert processes_of(record.parent) == []
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [
