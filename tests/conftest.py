@@ -23,6 +23,10 @@ from support.records import unsuccessful_runs
 # these tests; many of them interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# For what is ending when a test does, as a warm interpreter that has not yet imported metaflow;
+# less than what a test leaves running sleeps.
+_ENDING_SECONDS = 20.0
+
 TESTS = Path(__file__).parent
 
 # Folders and files most of whose tests start processes or kernels that take their time.
@@ -119,6 +123,22 @@ def private_state(tmp_path_factory, monkeypatch) -> Path:
     return state
 
 
+@pytest.fixture
+def metadata_of_this_test(private_state):
+    """Metaflow's Client in this process looks where this test's runs are."""
+    import metaflow
+
+    before = metaflow.get_metadata()
+    (private_state / "metaflow" / ".metaflow").mkdir(parents=True)
+    metaflow.metadata(f"local@{private_state / 'metaflow'}")
+    yield
+    _, _, where = before.partition("@")
+    if Path(where, ".metaflow").is_dir():
+        metaflow.metadata(before)
+    else:
+        metaflow.default_metadata()
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(private_state) -> Iterator[None]:
     """A test ends with the processes, threads, descriptors and signal handlers it began with."""
@@ -131,7 +151,7 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     LAUNCHER.close()
     _close_feed()
     processes = [each for each in _ours(private_state) if each.is_running()]
-    _gone, alive = psutil.wait_procs(processes, timeout=5)
+    _gone, alive = psutil.wait_procs(processes, timeout=_ENDING_SECONDS)
     CHILDREN.reap()
     for process in alive:  # so that the next test does not suffer for this one
         process.kill()
@@ -145,7 +165,7 @@ def nothing_left_behind(private_state) -> Iterator[None]:
 
 def _settled(before: dict[str, object]) -> dict[str, object]:
     """Return what there is; threads that are ending get as long as processes do."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + _ENDING_SECONDS
     while (now := _inventory())["threads"] != before["threads"] and time.monotonic() < deadline:
         time.sleep(0.01)
     return now

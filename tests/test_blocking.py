@@ -182,10 +182,10 @@ def test_a_second_interrupt_does_not_wait():
     until(lambda: not working(), "the end of its thread")
 
 
-# Python cannot raise what comes while it forgets the thread that has ended: it reports it
-# there and goes on, and the call returns its result.
+# Python cannot raise what comes while it forgets the thread or the loop that has ended: it
+# reports it there and goes on, and the call returns its result.
 @pytest.mark.filterwarnings(
-    "ignore:Exception ignored in.*_remove:pytest.PytestUnraisableExceptionWarning"
+    "ignore:Exception ignored in.*(_remove|__del__):pytest.PytestUnraisableExceptionWarning"
 )
 @pytest.mark.slow
 def test_an_interrupt_at_any_moment_is_a_keyboard_interrupt_and_leaves_no_thread():

@@ -5,28 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from nbrunner import Runner
 from nbrunner.history import PAGE_SIZE, History
 
-
-@pytest.fixture(autouse=True)
-def metadata_of_this_test(private_state):
-    """Metaflow's Client in this process looks where this test's runs are."""
-    import metaflow
-
-    before = metaflow.get_metadata()
-    (private_state / "metaflow" / ".metaflow").mkdir(parents=True)
-    metaflow.metadata(f"local@{private_state / 'metaflow'}")
-    yield
-    _, _, where = before.partition("@")
-    if Path(where, ".metaflow").is_dir():
-        metaflow.metadata(before)
-    else:
-        metaflow.default_metadata()
+pytestmark = pytest.mark.usefixtures("metadata_of_this_test")
 
 
 @pytest.fixture

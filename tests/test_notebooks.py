@@ -11,14 +11,15 @@ from support.scripts import run_script
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 EXECUTE = """
+import sys
 import nbformat
-from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+sys.path.append({tests!r})
+from support.kernels import execute_notebook
+
 notebook = nbformat.read({name!r}, as_version=4)
-# What a cell prints comes in as many pieces as its kernel happens to send.
-NotebookClient(notebook, timeout=120, coalesce_streams=True,
-    resources={{"metadata": {{"path": "."}}}}).execute()
+execute_notebook(notebook)
 for cell in notebook.cells:
     for output in cell.get("outputs", []):
         text = output.get("text") or output.get("data", dict()).get("text/plain", "")
@@ -77,7 +78,8 @@ def test_it_runs_from_top_to_bottom(notebook, tmp_path, monkeypatch):
     shutil.copy(notebook, tmp_path)
     for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
-    printed = "\n".join(run_script(tmp_path, EXECUTE.format(name=notebook.name), timeout=170))
+    script = EXECUTE.format(name=notebook.name, tests=str(Path(__file__).parent))
+    printed = "\n".join(run_script(tmp_path, script, timeout=170))
     for text in EXPECTED[notebook.name]:
         assert text in printed, f"{text!r} not in:\n{printed}"
 

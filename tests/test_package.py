@@ -23,9 +23,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nbrunner"
 
 
-def run(*words: str, cwd: Path, **environment: str) -> str:
+def run(*words: str, cwd: Path, timeout: float = 150, **environment: str) -> str:
     done = subprocess.run(
-        words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=150, check=False
+        words,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -135,6 +141,7 @@ panel.close()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_wheel_and_what_it_asks_for_work_in_a_fresh_environment(
     built, tmp_path, write_flow, private_state
 ):
@@ -144,7 +151,8 @@ def test_the_wheel_and_what_it_asks_for_work_in_a_fresh_environment(
     python = str(fresh / "bin" / "python")
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-compile"]
-    run(*install, "--only-binary=:all:", str(built["wheel"]), cwd=tmp_path, **settings)
+    wheel = str(built["wheel"])
+    run(*install, "--only-binary=:all:", wheel, cwd=tmp_path, timeout=500, **settings)
     write_flow("twoflow.py", TWO_STEPS)
     lines = run(
         python, "-m", "IPython", "--colors=NoColor", "-c", CELL, cwd=tmp_path,

@@ -74,6 +74,7 @@ def check(lab, folder):
     log = locator.get_by_role("log")
     log.focus()
     lab.page.keyboard.press("Home")
+    lab.until(lambda: log.evaluate(FIRST_LINE) == "0", "its beginning")
     lab.page.keyboard.press("PageDown")
     lab.until(lambda: log.evaluate(FIRST_LINE) != "0", "another page")
     line = log.evaluate(FIRST_LINE)

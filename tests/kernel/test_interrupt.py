@@ -65,6 +65,7 @@ def test_of_another_cell_leaves_a_background_run_alone(kernel, busy):
     ended_well(kernel)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "waiting",
     [
@@ -122,6 +123,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.alone
 def test_cells_can_be_interrupted_after_a_runner_was_built_in_them(kernel):
     for rest in ("time.sleep(60)", "while True: await asyncio.sleep(0.01)"):
         cell = kernel.execute(

@@ -64,6 +64,7 @@ def in_cell(kernel, name, code):
     kernel.read_until_idle(message["header"]["msg_id"])
 
 
+@pytest.mark.timeout(600)
 def test_a_hundred_executions_of_a_cell_leave_one_panel(kernel):
     def counted():
         return json.loads(kernel.execute(COUNT).checked().stdout)

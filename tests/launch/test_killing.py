@@ -9,7 +9,7 @@ import psutil
 import pytest
 from support.flows import FLOWS
 from support.offspring import CHILDFLOW, Offspring, lives, processes_of
-from support.waiting import async_until, whole
+from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, RunStartError, attach
 from nbrunner.launch.identities import run_process_of, supervisor_of
@@ -56,7 +56,7 @@ def test_without_its_supervisor_a_run_goes_on_and_is_then_lost(folder):
     assert (running.status, running.returncode) == ("lost", None)
     assert lines[-1].endswith("Done!")
     assert running.run.successful
-    assert processes_of(running.directory.path) == []
+    until(lambda: processes_of(running.directory.path) == [], "the end of the task server")
 
 
 async def _lines(running):

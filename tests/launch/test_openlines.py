@@ -9,6 +9,7 @@ import pytest
 from support.waiting import async_until
 
 from nbrunner import Runner
+from nbrunner.launch import openlines
 from nbrunner.launch.openlines import OpenLines, last_state, task_of
 from nbrunner.record.logindex import LogSearch, MergedLog
 from nbrunner.record.rundir import OPEN_LINES, RunDirectory
@@ -72,7 +73,8 @@ class Pipe:
         return self.text
 
 
-def test_a_line_that_has_ended_is_told_at_once_and_others_are_paced(tmp_path):
+def test_a_line_that_has_ended_is_told_at_once_and_others_are_paced(tmp_path, monkeypatch):
+    monkeypatch.setattr(openlines, "_PACE_SECONDS", 1000.0)
     directory = RunDirectory(tmp_path)
     told = OpenLines(directory)
     told.tell([Pipe(b"10%")])

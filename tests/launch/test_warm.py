@@ -27,12 +27,14 @@ def _warm(monkeypatch):
 
 def zygotes() -> list[psutil.Process]:
     """Return the living warm interpreters of this process."""
-    return [
-        each
-        for each in psutil.Process().children()
-        if "nbrunner.launch.zygote" in " ".join(each.cmdline())
-        and each.status() != psutil.STATUS_ZOMBIE
-    ]
+    return [each for each in psutil.Process().children() if _is_zygote(each)]
+
+
+def _is_zygote(process: psutil.Process) -> bool:
+    try:
+        return "nbrunner.launch.zygote" in " ".join(process.cmdline())
+    except psutil.ZombieProcess:  # or one that has just ended
+        return False
 
 
 def test_it_starts_with_the_first_runner_and_serves_all(write_flow):

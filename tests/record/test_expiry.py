@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.waiting import until
 
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
@@ -181,9 +182,12 @@ def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, m
     first = runner.run(fail=False)
     age(first.directory.path, days=0.01)
     # As if ten minutes had passed since records were last looked through.
-    (private_state / "runs" / ".expired").unlink()
+    stamp = private_state / "runs" / ".expired"
+    until(stamp.exists, "the look through them")
+    stamp.unlink()
     monkeypatch.setattr(expiry.KEEP, "max_total_bytes", 1)
     second = runner.run(fail=False)
     assert second.record["keep"]["max_total_bytes"] == 1
+    until(lambda: not first.directory.path.exists(), "the next look")
     with pytest.raises(RunNotFoundError, match="or its record has expired"):
         attach(first.pathspec)

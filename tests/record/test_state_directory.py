@@ -208,6 +208,7 @@ def test_a_relative_one_in_a_directory_that_is_gone(tmp_path, monkeypatch):
             registry.state_directory()
 
 
+@pytest.mark.usefixtures("metadata_of_this_test")
 @pytest.mark.parametrize("content", ["", '{"flow": ', "[]", "\0" * 400])
 def test_damaged_records_hinder_nobody_else(runner, content):
     broken, whole = runner.run(seconds=0), runner.run(seconds=0)

@@ -14,14 +14,15 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 _BLOCK = re.compile(r"^```(?P<kind>\w+)(?: file=(?P<file>\S+))?\n(?P<text>.*?)^```$", re.M | re.S)
 
-EXECUTE = """
+EXECUTE = f"""
+    import sys
     import nbformat
-    from nbclient import NotebookClient
+
+    sys.path.append({str(ROOT / "tests")!r})
+    from support.kernels import execute_notebook
 
     notebook = nbformat.read("page.ipynb", as_version=4)
-    # What a cell prints comes in as many pieces as its kernel happens to send.
-    NotebookClient(notebook, timeout=100, coalesce_streams=True,
-        resources={"metadata": {"path": "."}}).execute()
+    execute_notebook(notebook)
     for cell in notebook.cells:
         for output in cell["outputs"]:
             if output["output_type"] == "stream":

@@ -12,6 +12,9 @@ from typing import Any
 
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from traitlets.config import Config
 
 _DEADLINE_SECONDS = 90.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -150,6 +153,21 @@ class Kernel:
             reply = self.client.get_shell_msg(timeout=_DEADLINE_SECONDS)
             if reply["parent_header"].get("msg_id") == message_id:
                 return reply["content"]
+
+
+def execute_notebook(notebook: NotebookNode) -> None:
+    """Execute a notebook's cells in this folder, as nbclient does; not by TCP, see `Kernel`."""
+    with tempfile.TemporaryDirectory() as sockets:
+        manager = {"transport": "ipc", "ip": f"{sockets}/k"}
+        client = NotebookClient(
+            notebook,
+            timeout=120,
+            # What a cell prints comes in as many pieces as its kernel happens to send.
+            coalesce_streams=True,
+            resources={"metadata": {"path": "."}},
+            config=Config({"KernelManager": manager}),
+        )
+        client.execute()
 
 
 def _take(result: CellResult, kind: str, content: dict[str, Any]) -> bool:
