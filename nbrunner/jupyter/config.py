@@ -41,10 +41,7 @@ class FlowRun(SingletonConfigurable):
         Unicode(), help="Modules that the warm interpreter imports beside metaflow."
     ).tag(config=True)
     keep_days = Float(
-        30,
-        min=0,
-        help="Days that records and logs of runs that begin now are kept after their end; "
-        "results stay.",
+        30, min=0, help="Days that records and logs of ended runs are kept; results stay."
     ).tag(config=True)
     keep_gigabytes = Float(
         2, min=0, help="Disk that records and logs may take; the oldest are deleted first."

@@ -77,8 +77,7 @@ def expire_if_due(
     except FileNotFoundError:
         pass
     stamp.touch()
-    just_ended = JUST_ENDED_SECONDS
-    return expire(runs, goes_on, just_ended_seconds=just_ended, as_told=True, **keep)
+    return expire(runs, goes_on, just_ended_seconds=JUST_ENDED_SECONDS, **keep)
 
 
 def expire(
@@ -87,7 +86,6 @@ def expire(
     max_age_seconds: float = MAX_AGE_SECONDS,
     max_total_bytes: int = MAX_TOTAL_BYTES,
     just_ended_seconds: float = 0.0,
-    as_told: bool = False,
 ) -> list[str]:
     """Delete ended runs that are too old, and the oldest while all ended are too large.
 
@@ -108,9 +106,6 @@ def expire(
     just_ended_seconds : float
         How long after its last write a directory stays whatever the limits: a run must not
         delete its own record as it ends.
-    as_told : bool
-        Keep each as long as its own record says, if it says so: a script with the defaults
-        must not delete what a notebook keeps for longer.
 
     Returns
     -------
@@ -132,19 +127,11 @@ def expire(
         age_seconds = now - written
         if age_seconds < just_ended_seconds:
             continue
-        limit = _told(directory, max_age_seconds) if as_told else max_age_seconds
-        if age_seconds > limit or total > max_total_bytes:
+        if age_seconds > max_age_seconds or total > max_total_bytes:
             directory.delete()
             deleted.append(directory.name)
             total -= size
     return deleted
-
-
-def _told(directory: RunDirectory, otherwise: float) -> float:
-    """Return how many seconds a run's record is to be kept by what it says itself."""
-    keep = (directory.read(rundir.RECORD) or {}).get("keep")
-    told = keep.get("max_age_seconds") if isinstance(keep, dict) else None
-    return float(told) if isinstance(told, (int, float)) else otherwise
 
 
 def disk_usage(runs: Path) -> tuple[int, int]:

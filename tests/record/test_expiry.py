@@ -55,14 +55,6 @@ def test_what_is_too_old_goes(runs):
     assert list(runs.iterdir()) == [new]
 
 
-def test_each_is_kept_as_long_as_it_was_told(runs):
-    days_90 = json.dumps({"keep": {"max_age_seconds": 90 * DAY_SECONDS}}).encode()
-    told = record(runs, age_days=60, content=days_90)
-    others = {record(runs, age_days=60, content=each).name for each in (b"{}", b'{"keep": 1}')}
-    assert set(expire(runs, as_told=True)) == others
-    assert expire(runs) == [told.name], "by whoever asks for it now"
-
-
 def test_of_too_many_the_oldest_go(runs):
     _one, two, three = (record(runs, age_days=age, size=100_000) for age in (1, 2, 3))
     assert expire(runs, max_total_bytes=150_000) == [three.name, two.name]
