@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
-# Not the whole prefix: on Debian it is /usr, and /usr/src or /usr/local may hold a project.
+# Not the whole prefix: on Debian it is /usr, and /usr/src or /usr/local may hold a project;
+# pip installs into /usr/local/lib there.
 _INSTALLED = tuple(
     os.path.join(prefix, folder, "")
     for prefix in (sys.prefix, sys.base_prefix)
-    for folder in ("bin", "lib", "lib64", "share")
+    for folder in ("bin", "lib", "lib64", "share", "local/lib")
 )
 
 

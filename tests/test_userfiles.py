@@ -24,5 +24,7 @@ def test_what_is_installed_is_not():
     assert not is_users(json.__file__)
     assert not is_users(metaflow.__file__)
     assert not is_users("/opt/env/lib/python3.11/site-packages/module.py")
+    debians = "local/lib/python3.11/dist-packages/module.py"
+    assert not is_users(os.path.join(sys.base_prefix, debians))
     assert not is_users("<string>")
     assert is_users(nbrunner.__file__) == ("site-packages" not in nbrunner.__file__)

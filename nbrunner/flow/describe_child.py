@@ -363,10 +363,10 @@ class _FilesRead:
     def __init__(self) -> None:
         self._opened: set[str] = set()
         self._written: set[str] = set()
-        prefixes = (sys.prefix, sys.base_prefix)  # with Debian's /usr, which may hold a project
-        installed = [f"{each}/{name}" for each in prefixes for name in ("lib", "lib64", "share")]
-        elsewhere = (os.path.dirname(os.__file__), "/proc", "/sys", "/dev")
-        self._prefixes = tuple(os.path.join(each, "") for each in (*installed, *elsewhere))
+        places = ("lib", "lib64", "share", "local/lib")  # Debian's /usr may hold a project too
+        installed = [f"{each}/{name}" for each in (sys.prefix, sys.base_prefix) for name in places]
+        installed += [os.path.dirname(os.__file__), "/proc", "/sys", "/dev"]
+        self._prefixes = tuple(os.path.join(each, "") for each in installed)
         sys.addaudithook(self._note)
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
