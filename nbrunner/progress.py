@@ -44,7 +44,6 @@ _CLONED = re.compile(
     r"(?P<task>[^/\s]+?)(?=\s|$|\d{4}-\d\d-\d\d )"
 )
 
-
 # Printed by a resume before it clones anything; the run need not have been named to it.
 _CLONED_FROM = re.compile(rf"^{_WHEN.pattern} Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
 

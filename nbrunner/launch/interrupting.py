@@ -30,7 +30,6 @@ _DROPPED = re.compile(
 # What Metaflow's scheduler prints before it ends its tasks (metaflow/runtime.py).
 _CLEANING_UP = re.compile(rb"Workflow (?:interrupted|failed)\.")
 
-
 # What is looked for may have been written by halves at the last look.
 _OVERLAP_BYTES = 10_000
 

@@ -39,8 +39,9 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   let rows: CardRow[] = [];
   let shown = "";
   let drawn = "";
+  const selected = () => rows.find(({ key }) => key === select.value);
   const show = async () => {
-    const row = rows.find(({ key }) => key === select.value);
+    const row = selected();
     drawn = JSON.stringify(row ?? "");
     if (!row) return place.replaceChildren();
     place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
@@ -82,8 +83,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
       );
       if (rows.some(({ key }) => key === chosen)) select.value = chosen;
       // A card that one reads is not taken away when another task has one too.
-      const wanted = rows.find(({ key }) => key === select.value);
-      if (JSON.stringify(wanted ?? "") !== drawn) void show();
+      if (JSON.stringify(selected() ?? "") !== drawn) void show();
     },
   };
 }

@@ -51,10 +51,12 @@ class HistoryPanel(Panel):
         notebook, as they are then.
     """
 
-    def __init__(self, flow: str = "", flows: Callable[[], Mapping[str, Any]] = dict) -> None:
+    def __init__(
+        self, flow: str = "", flows: Callable[[], Mapping[str, Any]] | None = None
+    ) -> None:
         self.flow = flow
         self.history = History(flow)
-        self._flows = flows
+        self._flows = flows or dict
         self._page = Page([], 0, 1)
         self._aside = Aside("nbrunner-history")
         self._asked = 0
