@@ -31,6 +31,12 @@ from collections.abc import Iterable, Sequence
 class NbrunnerError(Exception):
     """Root of every error that nbrunner raises on purpose."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: the caller's own lines and the message."""
+        from nbrunner.brief_traceback import brief  # costs the import of asyncio
+
+        return brief(self)
+
 
 class BadRequest(NbrunnerError):
     """The request cannot be carried out as it was made; nothing was started."""

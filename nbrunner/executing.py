@@ -10,12 +10,14 @@ import asyncio
 import time
 import weakref
 from collections.abc import AsyncIterator, Generator
+from contextlib import AbstractContextManager
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner import client, origins
 from nbrunner.blocking import drive
+from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError
 from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
 from nbrunner.following import ProgressFollower
@@ -223,7 +225,8 @@ class ExecutingProcess:
         _check_timeout(timeout)
         try:
             async with asyncio.timeout(timeout) as limit:
-                await self._print_and_wait(stream)
+                with self._goes_on():
+                    await self._print_and_wait(stream)
         except TimeoutError:
             if not limit.expired():  # a network's disk that does not answer
                 raise
@@ -269,7 +272,8 @@ class ExecutingProcess:
                     await asyncio.sleep(0)
                 if over:
                     break
-                changed = await changes.wait()
+                with self._goes_on():
+                    changed = await changes.wait()
             rest = reader.rest()
             if rest is not None:
                 yield rest
@@ -318,6 +322,10 @@ class ExecutingProcess:
         )
 
     # -- inside -------------------------------------------------------------------------
+
+    def _goes_on(self) -> AbstractContextManager[None]:
+        """Say, where a cell's wait in the block is interrupted, that the run goes on."""
+        return brief_when_interrupted(f"no longer waiting; {self.pathspec or 'the run'} goes on")
 
     def _check_there(self) -> None:
         if not self.directory.path.exists():

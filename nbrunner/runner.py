@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from nbrunner.blocking import Output, drive
+from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
@@ -229,7 +230,8 @@ class Runner:
                     continue
                 return handle
 
-        return drive(start_and_wait)
+        with brief_when_interrupted("the run has been stopped"):
+            return drive(start_and_wait)
 
     async def _shown_to_its_end(self, handle: ExecutingProcess, output: Output) -> None:
         """Wait for the end of a run that has just been launched, and show what it writes."""
@@ -264,7 +266,8 @@ class Runner:
 
     async def _until_named(self, handle: ExecutingProcess) -> None:
         try:
-            await until_started(handle.watched, self.file_read_timeout)
+            with brief_when_interrupted("the run that was starting has been stopped"):
+                await until_started(handle.watched, self.file_read_timeout)
         except RunStartError:
             self._forget(handle)  # its output is in the message, and nobody holds it
             raise

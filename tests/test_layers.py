@@ -35,7 +35,7 @@ ROWS = (
     ("nbrunner.progress", "nbrunner.parameters"),
     (
         *("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
-        *("nbrunner.durations", "nbrunner.plain_text"),
+        *("nbrunner.durations", "nbrunner.plain_text", "nbrunner.brief_traceback"),
     ),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}

@@ -6,8 +6,8 @@ import pytest
 from support.offspring import lives, processes_of
 from support.waiting import until
 
-# A bound for noisy machines; without other load it is less than 0.2 s.
-PROMPT_SECONDS = 1.0
+# A bound for noisy machines; without other load it is less than 0.15 s.
+PROMPT_SECONDS = 0.6
 
 BACKGROUND = """\
 from nbrunner import Runner
