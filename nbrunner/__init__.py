@@ -37,6 +37,9 @@ _HOME = {
     "Sweep": "nbrunner.executing_sweep",
     # find runs of this or an earlier process
     "attach": "nbrunner.executing",
+    # deploy to a production orchestrator, through Metaflow's Deployer
+    "Deployer": "nbrunner.deployer",
+    "NBDeployer": "nbrunner.deployer",
     # results, through Metaflow's Client
     "Flow": "nbrunner.client",
     "Run": "nbrunner.client",
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nbrunner.client import Flow, Run, Step, Task, namespace
+    from nbrunner.deployer import Deployer, NBDeployer
     from nbrunner.errors import (
         BadRequest,
         BadTypeError,

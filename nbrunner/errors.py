@@ -145,6 +145,11 @@ def said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
+def without_choices(message: str) -> str:
+    """Return a message without its last lines, which list everything that is possible."""
+    return message.partition("\npossible ")[0]
+
+
 def did_you_mean(name: str, possible: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
     # The dashes of options would make them all alike.

@@ -7,13 +7,26 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbrunner.executing import ExecutingRun
+from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.runner import Runner
 
 if TYPE_CHECKING:
     from metaflow import Run
 
 
-class NBRunner:
+def _of_runner(name: str) -> property:
+    """Return a property that is the Runner's own of that name."""
+
+    def get(self: NBRunner) -> Any:
+        return getattr(self.runner, name)
+
+    def set(self: NBRunner, value: Any) -> None:
+        setattr(self.runner, name, value)
+
+    return property(get, set, doc=f"See `Runner.{name}`.")
+
+
+class NBRunner(MetaflowAttributes):
     """Starts runs of a FlowSpec class that was defined in a notebook.
 
     Parameters
@@ -36,8 +49,8 @@ class NBRunner:
         file_read_timeout: float = 3600,
         **top_level_options: Any,
     ) -> None:
-        self.flow = flow
-        self.runner = Runner(
+        self._flow = flow
+        self._runner = Runner(
             flow,
             show_output=show_output,
             profile=profile,
@@ -46,6 +59,22 @@ class NBRunner:
             file_read_timeout=file_read_timeout,
             **top_level_options,
         )
+
+    @property
+    def flow(self) -> Any:
+        """The FlowSpec class."""
+        return self._flow
+
+    @property
+    def runner(self) -> Runner:
+        """The Runner that does the work; its attributes below are set and read here too."""
+        return self._runner
+
+    show_output = _of_runner("show_output")
+    env_vars = _of_runner("env_vars")
+    base_dir = _of_runner("cwd")
+    file_read_timeout = _of_runner("file_read_timeout")
+    top_level_kwargs = _of_runner("top_level_kwargs")
 
     def nbrun(self, **arguments: Any) -> Run:
         """Run the flow, wait for its end, and return the ``metaflow.Run``; see `Runner.run`."""

@@ -7,7 +7,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from nbrunner.blocking import Output, drive
@@ -21,9 +21,9 @@ from nbrunner.flow.included import check_files
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.launch import ending
+from nbrunner.launch.env_vars import EnvVars
 from nbrunner.launch.environment import (
     checked_directory,
-    checked_env,
     current_directory,
     run_environment,
     user_of,
@@ -33,6 +33,7 @@ from nbrunner.launch.processes import MARKER
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.record import registry, rundir
 from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json, ReservedFile
@@ -40,7 +41,7 @@ from nbrunner.record.rundir import Json, ReservedFile
 _E = TypeVar("_E", bound=ExecutingProcess)
 
 
-class Runner:
+class Runner(MetaflowAttributes):
     """Starts runs of one flow.
 
     Parameters
@@ -73,6 +74,8 @@ class Runner:
     records stay until they expire or `cleanup` is called.
     """
 
+    _settable = frozenset({"show_output", "file_read_timeout", "top_level_options"})
+
     def __init__(
         self,
         flow_file: Any,
@@ -85,16 +88,12 @@ class Runner:
     ) -> None:
         self._cwd = None if cwd is None else checked_directory(cwd)
         self._source: FlowSource = flow_source(flow_file, self._cwd)
-        self.flow_file = str(self._source.file)
-        #: The class's name, if the flow was given by its class.
-        self.flow_name = self._source.flow_name
         self.show_output = show_output
         self.file_read_timeout = file_read_timeout
         self.top_level_options = top_level_options
-        self._profile = profile
-        self._env = checked_env(env)
+        self._env = EnvVars(env, profile)
         self._started: list[ExecutingProcess] = []
-        LAUNCHER.prepare(run_environment(self._env, self._profile))
+        LAUNCHER.prepare(run_environment(self._env))
 
     def __repr__(self) -> str:
         return f"Runner({self.flow_name or repr(self.flow_file)})"
@@ -108,6 +107,49 @@ class Runner:
         return self
 
     async def __aexit__(self, *exception: object) -> None: ...
+
+    # -- what it starts runs with -------------------------------------------------------
+
+    @property
+    def flow_file(self) -> str:
+        """The absolute path of the flow file."""
+        return str(self._source.file)
+
+    @property
+    def flow_name(self) -> str | None:
+        """The name of the class, if the flow was given by its class."""
+        return self._source.flow_name
+
+    @property
+    def env_vars(self) -> MutableMapping[str, str]:
+        """The environment variables of the runs to come: this process's, with changes.
+
+        Set a variable, delete one, or assign a whole environment; it holds for what is
+        started from then on.
+        """
+        return self._env
+
+    @env_vars.setter
+    def env_vars(self, environment: Mapping[str, str]) -> None:
+        self._env = EnvVars.whole(environment)
+
+    @property
+    def cwd(self) -> str:
+        """The directory that runs to come start in; assign None for the current one of each."""
+        return self._cwd or current_directory()
+
+    @cwd.setter
+    def cwd(self, directory: str | os.PathLike[str] | None) -> None:
+        self._cwd = None if directory is None else checked_directory(directory)
+
+    @property
+    def top_level_kwargs(self) -> dict[str, Any]:
+        """Metaflow's name for `top_level_options`."""
+        return self.top_level_options
+
+    @top_level_kwargs.setter
+    def top_level_kwargs(self, options: dict[str, Any]) -> None:
+        self.top_level_options = options
 
     # -- blocking -----------------------------------------------------------------------
 
@@ -181,9 +223,7 @@ class Runner:
 
     async def async_describe(self) -> FlowDescription:
         """Return what is known of the flow before it runs; see `nbrunner.describe`."""
-        return await self._describe(
-            run_environment(self._env, self._profile), self._cwd or current_directory()
-        )
+        return await self._describe(run_environment(self._env), self.cwd)
 
     def describe(self) -> FlowDescription:
         """Do as `async_describe`, and wait for it."""
@@ -205,14 +245,14 @@ class Runner:
     @property
     def settings(self) -> Json:
         """For the modules of this package: what a Runner like this one needs, but secrets."""
-        cwd = self._cwd or current_directory()
-        return {"cwd": cwd, "profile": self._profile, "env": sorted(self._env)}
+        return {"cwd": self.cwd, "profile": self._env.profile, "env": self._env.changed}
 
     @property
     def process_options(self) -> Json:
         """For the modules of this package: profile, env and cwd, those that were given."""
-        given = {"profile": self._profile, "env": self._env, "cwd": self._cwd}
-        return {name: value for name, value in given.items() if value}
+        env = EnvVars(self._env) if self._env.changed else None
+        given = {"profile": self._env.profile, "env": env, "cwd": self._cwd}
+        return {name: value for name, value in given.items() if value is not None}
 
     def _forget(self, handle: ExecutingProcess) -> None:
         """Delete the record of a run: now, or at its end if it goes on."""
@@ -289,8 +329,8 @@ class Runner:
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
     ) -> _E:
         """Check the arguments and start the process, without waiting for its id."""
-        environment = run_environment(self._env, self._profile)
-        cwd = self._cwd or current_directory()
+        environment = run_environment(self._env)
+        cwd = self.cwd
         flow = await self._describe(environment, cwd)
         command_words(flow, self.top_level_options, subcommand, arguments)  # before all else
         check_files(flow, arguments, cwd, environment)
@@ -344,8 +384,7 @@ async def until_named(runner: Runner, handle: ExecutingProcess) -> None:
 
 def check_included(runner: Runner, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
     """Raise unless the files that a run would include are there; see `check_files`."""
-    environment = run_environment(runner._env, runner._profile)
-    check_files(flow, arguments, runner._cwd or current_directory(), environment)
+    check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
 
 
 async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:

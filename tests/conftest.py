@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.flows import FLOWS
 from support.records import unsuccessful_runs
+from support.s3 import s3_server  # noqa: F401 - a fixture
 
 # A shell starts what runs in its background with SIGINT ignored, and so may whoever runs
 # these tests; many of them interrupt.

@@ -66,6 +66,7 @@ def members(kind: type) -> dict[str, Any]:
     for name, member in vars(kind).items():
         function = member.fget if isinstance(member, property) else member
         is_ours = inspect.isfunction(function) and not name.startswith("_")
+        is_ours = is_ours and function.__module__.startswith("nbrunner.")  # Deployer has others
         if is_ours and name not in _told(kind) and not _is_inside(member):
             found[name] = member
     return found

@@ -29,6 +29,8 @@ ROWS = (
     ("nbrunner.rerunning",),
     ("nbrunner.runner",),
     ("nbrunner.executing",),
+    ("nbrunner.metaflow_attributes",),
+    ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.client"),
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
@@ -89,10 +91,11 @@ def test_the_notebook_is_known_in_jupyter_alone(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_metaflow_is_imported_in_few_places(name):
-    """In the user's process by client.py alone; else by processes of their own."""
+    """In the user's process by client.py and deployer.py; else by processes of their own."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
     own_process = {f"nbrunner.launch.{each}" for each in ("zygote", "tasks", "warm", "runids")}
-    allowed = name in own_process | {"nbrunner.client", "nbrunner.flow.describe_child"}
+    in_users = {"nbrunner.client", "nbrunner.deployer"}
+    allowed = name in own_process | in_users | {"nbrunner.flow.describe_child"}
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))
 

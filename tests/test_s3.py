@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 
 import boto3
 import pytest
 from support.documents import ROOT, blocks, files, run_cells
 from support.scripts import run_script
-from support.waiting import until
 
 SUMFLOW = """\
 from metaflow import FlowSpec, Parameter, step
@@ -40,31 +36,13 @@ if __name__ == '__main__':
 BUCKET = "s3://flows/metaflow"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """An S3 server; gives its address."""
-    log = tmp_path_factory.mktemp("s3") / "log"
-    command = [sys.executable, "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
-    with (
-        open(log, "wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process,
-    ):
-
-        def address():
-            assert process.poll() is None, log.read_text()
-            return re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
-
-        yield until(address, "the server's address")[0]
-        process.kill()
-
-
 @pytest.fixture
-def bucket(server, monkeypatch):
+def bucket(s3_server, monkeypatch):
     """The bucket, empty; gives a function that lists its keys."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3", endpoint_url=server)
+    client = boto3.client("s3", endpoint_url=s3_server)
     client.create_bucket(Bucket="flows")
 
     def keys():
@@ -102,9 +80,9 @@ SCRIPT = """
 
 @pytest.mark.parametrize("by", ["option", "profile"])
 def test_a_run_is_kept_on_s3_resumed_and_listed(
-    by, bucket, server, private_state, write_flow, tmp_path, monkeypatch
+    by, bucket, s3_server, private_state, write_flow, tmp_path, monkeypatch
 ):
-    said = {"METAFLOW_S3_ENDPOINT_URL": server, "METAFLOW_DATASTORE_SYSROOT_S3": BUCKET}
+    said = {"METAFLOW_S3_ENDPOINT_URL": s3_server, "METAFLOW_DATASTORE_SYSROOT_S3": BUCKET}
     options = {}
     if by == "option":
         options = {"datastore": "s3"}
@@ -134,7 +112,9 @@ def test_a_run_is_kept_on_s3_resumed_and_listed(
     assert any(key.startswith(f"metaflow/{failed}/start/") for key in keys), keys
 
 
-def test_the_page_about_more_than_one_machine(bucket, server, private_state, tmp_path, monkeypatch):
+def test_the_page_about_more_than_one_machine(
+    bucket, s3_server, private_state, tmp_path, monkeypatch
+):
     page = ROOT / "docs" / "beyond-one-machine.md"
     home = private_state / "metaflow-home"
     home.mkdir()
@@ -142,7 +122,7 @@ def test_the_page_about_more_than_one_machine(bucket, server, private_state, tmp
         (home / name).write_text(text)
     for name, text in files(ROOT / "README.md").items():
         (tmp_path / name).write_text(text)
-    monkeypatch.setenv("METAFLOW_S3_ENDPOINT_URL", server)
+    monkeypatch.setenv("METAFLOW_S3_ENDPOINT_URL", s3_server)
     script = "\n".join(blocks(page, "python"))
     assert run_script(tmp_path, script, timeout=150) == ["successful", "start 1/1  end 1/1"]
     assert any(key.startswith("metaflow/SlowFlow/") for key in bucket())

@@ -135,9 +135,9 @@ def _unknown(name: str, by_name: Mapping[str, Option], where: str) -> BadValueEr
     )
     if name in RESERVED:
         return BadValueError(f"{where}: {name!r} is set by nbrunner itself")
-    return BadValueError(
-        f"{where}: unknown argument {name!r}{did_you_mean(name, possible)}"
-        f"\npossible are: {', '.join(possible)}"
+    return BadValueError(  # with the words of Metaflow's Runner, which programs look for
+        f"{where}: Unknown argument: {name!r}{did_you_mean(name, possible)}"
+        f"\npossible args are: {', '.join(possible)}"
     )
 
 
@@ -286,7 +286,7 @@ def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None
         names = {option.name, option.name_as_written}
         if option.required and not names & known:
             raise BadValueError(
-                f"missing argument: {option.name} is required"
+                f"Missing argument: {option.name} is required"
                 + (f" ({option.help})" if option.help else "")
             )
 

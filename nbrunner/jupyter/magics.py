@@ -22,7 +22,13 @@ from nbrunner import commands
 from nbrunner.blocking import drive
 from nbrunner.commands import all_running
 from nbrunner.doctor import examine, report
-from nbrunner.errors import BadRequest, BadValueError, FlowLoadError, NbrunnerError
+from nbrunner.errors import (
+    BadRequest,
+    BadValueError,
+    FlowLoadError,
+    NbrunnerError,
+    without_choices,
+)
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.flow.words import Word
@@ -243,6 +249,6 @@ def usage_errors() -> Iterator[None]:
     except FlowLoadError as error:  # with the traceback of the user's own file
         raise UsageError(str(error)) from None
     except BadRequest as error:
-        raise UsageError(str(error).partition("\npossible are")[0]) from None
+        raise UsageError(without_choices(str(error))) from None
     except NbrunnerError as error:
         raise UsageError(str(error)) from None

@@ -12,17 +12,18 @@ from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
 _USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 
 
-def run_environment(
-    env: Mapping[str, str] | None = None, profile: str | None = None
-) -> dict[str, str]:
-    """Return the environment of a run: this process's, as of now, with the changes asked.
+def run_environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of a run that starts now.
+
+    Parameters
+    ----------
+    variables : mapping of str to str
+        The variables wanted; default those of this process.
 
     A container often has no USER, or root alone; Metaflow then cannot tell who runs the
     flow, so the password database is asked instead, and root is called "superuser".
     """
-    environment = {**os.environ, **(env or {})}
-    if profile:
-        environment["METAFLOW_PROFILE"] = profile
+    environment = dict(variables)
     # Jupyter sets it for the kernel; a program that finds it believes to be one.
     environment.pop("JPY_PARENT_PID", None)
     if unnamed_user(environment):

@@ -180,10 +180,10 @@ def test_positional_words_stand_last(subcommand, arguments, words):
         ("run", {"tags": {"a"}}, BadTypeError, "tags: expected a list or tuple"),
         ("run", {"tags": [""]}, BadValueError, "tags: an empty text"),
         ("run", {"who": "a\0"}, BadValueError, "NUL"),
-        ("run", {"alhpa": 1}, BadValueError, "unknown argument 'alhpa'; did you mean 'alpha'"),
-        ("run", {"origin_run_id": "1"}, BadValueError, "unknown argument 'origin_run_id'"),
+        ("run", {"alhpa": 1}, BadValueError, "Unknown argument: 'alhpa'; did you mean 'alpha'"),
+        ("run", {"origin_run_id": "1"}, BadValueError, "Unknown argument: 'origin_run_id'"),
         ("run", {"runner_attribute_file": "x"}, BadValueError, "set by nbrunner itself"),
-        ("resume", {"alpha": 1}, BadValueError, r"resume\(\): unknown argument 'alpha'"),
+        ("resume", {"alpha": 1}, BadValueError, r"resume\(\): Unknown argument: 'alpha'"),
         (
             "resume",
             {"step_to_rerun": "nope"},
@@ -191,8 +191,8 @@ def test_positional_words_stand_last(subcommand, arguments, words):
             "no step 'nope'\npossible are: start, end",
         ),
         ("resume", {"origin_run_id": 1.5}, BadTypeError, "origin_run_id: expected a str"),
-        ("spin", {}, BadValueError, "missing argument: pathspec is required"),
-        ("spin", {"pathspec": None}, BadValueError, "missing argument: pathspec"),
+        ("spin", {}, BadValueError, "Missing argument: pathspec is required"),
+        ("spin", {"pathspec": None}, BadValueError, "Missing argument: pathspec"),
         (
             "spin",
             {"pathspec": "a", "persist": "x"},
@@ -217,7 +217,7 @@ def test_what_does_not_fit(subcommand, arguments, kind, said):
         ({"config_value": [("c", {1})]}, BadTypeError, "JSON can hold"),
         ({"pylint": 1}, BadTypeError, "pylint: expected True or False"),
         ({"decospecs": [""]}, BadValueError, "decospecs: an empty text"),
-        ({"alpha": 1}, BadValueError, r"Runner\(\): unknown argument 'alpha'"),
+        ({"alpha": 1}, BadValueError, r"Runner\(\): Unknown argument: 'alpha'"),
     ],
 )
 def test_top_level_options_that_do_not_fit(options, kind, said):
@@ -230,8 +230,8 @@ def test_possible_names_are_listed_without_our_own():
         command_words(FLOW, {}, "run", {"zzz": 1})
     possible = str(refused.value).splitlines()[1]
     assert possible == (
-        "possible are: alpha, a_dash, who, on, tagline, with_title, table, text, letters, tags, "
-        "max_workers, user_namespace"
+        "possible args are: alpha, a_dash, who, on, tagline, with_title, table, text, letters, "
+        "tags, max_workers, user_namespace"
     )
 
 

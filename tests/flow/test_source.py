@@ -256,7 +256,9 @@ def test_an_edited_flow_file_is_seen_between_two_calls(write_telling):
     assert runner.run(number=1).run.data.word == "first"
     write_telling("one", "second", parameter="amount")
     assert runner.run(amount=2).run.data.word == "second"
-    with pytest.raises(ValueError, match=r"unknown argument 'number'[^;]*\npossible are: amount"):
+    with pytest.raises(
+        ValueError, match=r"Unknown argument: 'number'[^;]*\npossible args are: amount"
+    ):
         runner.run(number=1)
 
 
@@ -277,7 +279,7 @@ def test_two_runners_in_threads_never_mix_parameters(write_telling):
 
     def work(word, own, other, value):
         seen[word] = flows[word].run(**{own: value}).run
-        with pytest.raises(ValueError, match=f"unknown argument '{other}'") as error:
+        with pytest.raises(ValueError, match=f"Unknown argument: '{other}'") as error:
             flows[word].run(**{other: value})
         refused[word] = str(error.value)
 
@@ -292,8 +294,8 @@ def test_two_runners_in_threads_never_mix_parameters(write_telling):
     assert (seen["one"].data.first, seen["one"].data.word) == (11, "one")
     assert (seen["two"].data.second, seen["two"].data.word) == (22, "two")
     assert seen["one"].pathspec.startswith("OneFlow/")
-    assert "possible are: first, tags" in refused["one"]
-    assert "possible are: second, tags" in refused["two"]
+    assert "possible args are: first, tags" in refused["one"]
+    assert "possible args are: second, tags" in refused["two"]
 
 
 @pytest.mark.slow

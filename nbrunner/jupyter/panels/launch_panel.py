@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from nbrunner.errors import NbrunnerError, said
+from nbrunner.errors import NbrunnerError, said, without_choices
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.command import check_values
 from nbrunner.flow.description import FlowDescription
@@ -260,4 +260,4 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
 
 
 def _first_line(error: Exception) -> str:
-    return said(error).partition("\npossible are")[0]
+    return without_choices(said(error))

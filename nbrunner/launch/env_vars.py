@@ -1,0 +1,88 @@
+"""The environment variables of a Runner's runs: those of this process, with changes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+
+from nbrunner.launch.environment import checked_env
+
+PROFILE_VARIABLE = "METAFLOW_PROFILE"
+
+
+class EnvVars(MutableMapping[str, str]):
+    """The environment of a Runner's runs, to read and to change.
+
+    A variable that was never changed has the value that it has in this process when a run
+    starts.
+
+    Parameters
+    ----------
+    changes : mapping of str to str, optional
+        Variables to add or replace. An `EnvVars` is copied with all its changes.
+    profile : str, optional
+        Metaflow profile, kept as ``METAFLOW_PROFILE``.
+
+    Raises
+    ------
+    BadTypeError, BadValueError
+        The system cannot hold a name or a value.
+    """
+
+    def __init__(
+        self, changes: Mapping[str, str] | None = None, profile: str | None = None
+    ) -> None:
+        # None stands for a variable that was deleted.
+        self._changes: dict[str, str | None] = {}
+        if isinstance(changes, EnvVars):
+            self._changes.update(changes._changes)
+        else:
+            self.update(checked_env(changes))
+        if profile:
+            self[PROFILE_VARIABLE] = profile
+
+    @classmethod
+    def whole(cls, environment: Mapping[str, str]) -> EnvVars:
+        """Return an environment that is the one given: all else is deleted."""
+        if isinstance(environment, EnvVars):
+            return cls(environment)
+        found = cls(environment)
+        for name in os.environ.keys() - environment.keys():
+            found._changes[name] = None
+        return found
+
+    @property
+    def profile(self) -> str | None:
+        """The Metaflow profile that was chosen here; None for the one of this process."""
+        return self._changes.get(PROFILE_VARIABLE)
+
+    @property
+    def changed(self) -> list[str]:
+        """The names of all variables that were set or deleted here, but the profile."""
+        return sorted(name for name in self._changes if name != PROFILE_VARIABLE)
+
+    def __getitem__(self, name: str) -> str:
+        value = self._changes[name] if name in self._changes else os.environ[name]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __setitem__(self, name: str, value: str) -> None:
+        checked_env({name: value})
+        self._changes[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        self[name]  # a KeyError, if it is not there
+        self._changes[name] = None
+
+    def __iter__(self) -> Iterator[str]:
+        kept = (name for name in os.environ if name not in self._changes)
+        yield from kept
+        yield from (name for name, value in self._changes.items() if value is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        # Values may be secrets.
+        return f"<{type(self).__name__}: this process's, {', '.join(self.changed)} changed>"

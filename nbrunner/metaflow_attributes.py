@@ -1,0 +1,68 @@
+"""Attributes that code written for Metaflow's Runner sets and reads."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, ClassVar
+
+from nbrunner.errors import did_you_mean
+
+# What they are for in Metaflow 2.19's runner/metaflow_runner.py, and what does it here.
+_NO_COUNTERPART = {
+    "spm": "its process manager has no counterpart; use stop() and wait() of the run, or attach()",
+    "api": "its command line API has no counterpart; use describe(), run(), resume() or spin()",
+}
+
+
+class MetaflowAttributes:
+    """Obeys an assignment, or says why it cannot: none is silently without effect."""
+
+    #: Attributes that are set as they are; those with a setter need not be here.
+    _settable: ClassVar[frozenset[str]] = frozenset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or name in self._settable or self._has_setter(name):
+            super().__setattr__(name, value)
+            return
+        raise AttributeError(self._refusal(name), name=name, obj=self)
+
+    @classmethod
+    def _has_setter(cls, name: str) -> bool:
+        return getattr(getattr(cls, name, None), "fset", None) is not None
+
+    @classmethod
+    def _refusal(cls, name: str) -> str:
+        own = cls.__name__
+        if name in _NO_COUNTERPART:
+            return f"{own}.{name} cannot be set: {_NO_COUNTERPART[name]}"
+        if hasattr(cls, name):
+            return f"{own}.{name} cannot be set; make another {own}"
+        settable = sorted({*cls._settable, *(each for each in dir(cls) if cls._has_setter(each))})
+        return (
+            f"{own} has no attribute {name!r} to set{did_you_mean(name, settable)}"
+            f"\npossible are: {', '.join(settable)}"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked only for what is not there.
+        command = None if name.startswith("_") else _extension_command(name)
+        if command is not None:
+            return lambda *args, **kwargs: command(self, *args, **kwargs)
+        own = type(self).__name__
+        advice = f": {_NO_COUNTERPART[name]}" if name in _NO_COUNTERPART else ""
+        raise AttributeError(
+            f"{own!r} object has no attribute {name!r}{advice}", name=name, obj=self
+        )
+
+
+def _extension_command(name: str) -> Any:
+    """Return the class of a Runner subcommand that an extension of Metaflow adds, or None.
+
+    Extensions name them in ``RUNNER_CLIS_DESC``; Metaflow itself has none, so without an
+    extension it is not imported for this.
+    """
+    if importlib.util.find_spec("metaflow_extensions") is None:
+        return None
+    from nbrunner.deployer import runner_commands  # imports metaflow
+
+    return runner_commands().get(name)
