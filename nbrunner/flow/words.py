@@ -176,11 +176,16 @@ class _Reader:
     def _take_positional(self, word: Word) -> None:
         if not self._positional:
             raise BadValueError(
-                f"{self._subcommand}: {word.text!r} belongs to no option"
+                f"{self._subcommand}: {word.text!r} belongs to no option{_comment_hint(word)}"
                 f"{_parameters_of(self._flow, self._own)}"
             )
         option = self._positional.pop(0)
         self.arguments[option.name] = _value(option, word)
+
+
+def _comment_hint(word: Word) -> str:
+    is_comment = word.text.startswith("#")
+    return "; a comment has to stand on a line of its own" if is_comment else ""
 
 
 def _unknown(

@@ -45,6 +45,30 @@ def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
     return [_word(pieces) for pieces in _Splitter(line, evaluate).words()]
 
 
+def continued(line: str, cell: str) -> tuple[str, str]:
+    """Return a magic's line with the lines that a backslash continues it by, and the cell's rest.
+
+    The lines that are taken stay in the cell as blank ones, so that all others keep their
+    numbers.
+    """
+    rows = cell.splitlines(keepends=True)
+    taken = 0
+    while (len(line) - len(line.rstrip("\\"))) % 2 and taken < len(rows):
+        line = f"{line[:-1]} {rows[taken].rstrip()}"
+        rows[taken] = "\n"
+        taken += 1
+    return line, "".join(rows)
+
+
+def refuse_semicolon(line: str) -> None:
+    """Raise BadValueError where a line ends with a ``;``, as a line of Python may."""
+    if line.rstrip().endswith(";") and not line.rstrip().endswith("\\;"):
+        raise BadValueError(
+            "the line ends with ';', which means nothing here: leave it out, or put the value "
+            "that it belongs to in quotes"
+        )
+
+
 def _word(pieces: list[_Piece]) -> Word:
     text = "".join(each.text for each in pieces)
     is_expanded = any(each.is_expanded for each in pieces)

@@ -36,7 +36,7 @@ from nbrunner.jupyter import launching, showing
 from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spellings, take_options
 from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.line import words_of
+from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
 from nbrunner.launch.environment import current_directory
 from nbrunner.launch.identities import goes_on
 from nbrunner.record import expiry, registry
@@ -59,6 +59,8 @@ class FlowMagics(Magics):
     ) -> None:
         # Its docstring, which `%flowrun?` shows, is the table of `--help`.
         with usage_errors():
+            if cell is not None:
+                line, cell = continued(line, cell)
             words = self._words(line, local_ns)
             options, rest = take_options(words, Options.configured(self._config))
             if options.help:
@@ -126,6 +128,7 @@ class FlowMagics(Magics):
     # -- inside -------------------------------------------------------------------------
 
     def _words(self, line: str, local_ns: dict[str, Any] | None) -> list[Word]:
+        refuse_semicolon(line)
         namespace = self.shell.user_ns if local_ns is None else {**self.shell.user_ns, **local_ns}
         return words_of(line, lambda expression: eval(expression, namespace))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbrunner.errors import BadValueError
-from nbrunner.jupyter.line import words_of
+from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
 
 NAMES = {"n": 3, "name": "two words", "cfg": {"a": [1, None]}, "nothing": None, "xs": [1, 2]}
 
@@ -79,3 +79,30 @@ def test_mistakes(line, message):
     with pytest.raises(BadValueError) as raised:
         words(line)
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "cell", "expected"),
+    [
+        ("\\", "--n 3\nx = 1\n", (" --n 3", "\nx = 1\n")),
+        ("--a \\", "  --b 1 \\\n  run --n 3\nx\n", ("--a    --b 1    run --n 3", "\n\nx\n")),
+        ("--n 3", "x = 1\n", ("--n 3", "x = 1\n")),
+        ("--n 'a\\\\", "x", ("--n 'a\\\\", "x")),
+        ("\\", "", ("\\", "")),
+    ],
+)
+def test_a_backslash_continues_the_line_into_the_cell(line, cell, expected):
+    """D7: the options go on below, and the lines of the flow keep their numbers."""
+    assert continued(line, cell) == expected
+
+
+@pytest.mark.parametrize("line", ["--n 3;", "--n 3 ; ", ";"])
+def test_a_semicolon_at_the_end_is_refused(line):
+    """D7: a line of a magic is not a line of Python."""
+    with pytest.raises(BadValueError, match="the line ends with ';'"):
+        refuse_semicolon(line)
+
+
+@pytest.mark.parametrize("line", ["--sql 'a;'", '--sql "a;"', "--sql a\\;", "--a ; --b", ""])
+def test_a_semicolon_elsewhere_is_text(line):
+    refuse_semicolon(line)

@@ -71,6 +71,15 @@ def test_a_cell_runs_and_its_result_is_in_the_notebook(plain):
     assert plain.execute("TrainFlow").checked().result == "<flow TrainFlow of Cell In[3]>"
 
 
+def test_a_line_is_continued_by_a_backslash(plain):
+    """D7: options on the lines below, and lines of the cell that keep their numbers."""
+    text = TRAIN.replace("self.join)", "self.jion)")
+    shown = plain.execute(cell("\\\n  --no-pylint \\\n  run --n 3", TRAIN)).checked()
+    assert "n is 3" in shown.stdout
+    shown = plain.execute(cell("\\\n  --no-pylint --n 3", text))
+    assert "Validity checker found an issue in Cell In[4], line 18:" in shown.stderr
+
+
 def test_the_flow_of_a_cell_is_a_flow_for_everything_else(plain):
     plain.execute(cell("--no-pylint --n 2")).checked()
     assert "n is 4" in plain.execute("%flowrun TrainFlow --no-pylint --n 4").checked().stdout
@@ -265,6 +274,9 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         ("%flowruns --cleen", "unknown option --cleen; did you mean '--clean'?"),
         ("%flowstop --al", "unknown option --al; did you mean 'all'?"),
         (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself: it stands before"),
+        (cell("--no-pylint  # quick"), "'#' belongs to no option; a comment has to stand on a"),
+        (cell("--n 3;"), "the line ends with ';'"),
+        ("%flowrun TrainFlow --n 3;", "the line ends with ';'"),
         (cell("--out 1a"), "expected a Python name"),
         (cell("--n $missing"), "NameError: name 'missing' is not defined"),
         (cell("", "%ls\n" + TRAIN), "Cell In[3], line 2: '%ls' is not Python"),
