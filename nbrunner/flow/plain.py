@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
@@ -46,6 +47,19 @@ def _of_python(value: Any) -> Any:
     if kind.__module__ != "numpy" or kind.__name__ in _NO_NUMBERS:
         return value
     return value.item() if any(base.__name__ == "generic" for base in kind.__mro__) else value
+
+
+def mutable_ids(value: Any) -> Iterator[int]:
+    """Yield the ids of the lists, sets and dicts in a plain value."""
+    if isinstance(value, dict):
+        yield id(value)
+        for each in value.values():
+            yield from mutable_ids(each)
+    elif isinstance(value, (list, tuple, set)):
+        if not isinstance(value, tuple):
+            yield id(value)
+        for each in value:
+            yield from mutable_ids(each)
 
 
 def plain_source(value: Any) -> str:

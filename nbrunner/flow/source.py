@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
-from nbrunner.flow.cells import flow_file_text, import_path_line
+from nbrunner.flow.cells import flow_file_text
+from nbrunner.flow.flow_text import import_path_line
 from nbrunner.launch.environment import absolute, current_directory
 from nbrunner.origins import Origin, in_origins, is_cell
 from nbrunner.record import registry, rundir

@@ -1,11 +1,13 @@
 """What the top statements of a cell bind, use and change. Pure."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import dis
+import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -14,6 +16,19 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 def is_future(statement: ast.stmt) -> bool:
     """Tell whether this is an import from ``__future__``, which has to stand first."""
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+
+
+def future_flags(statements: Iterable[ast.stmt]) -> int:
+    """Return the flags of the compiler for what statements import from ``__future__``."""
+    names = [each.name for node in statements if is_future(node) for each in _aliases(node)]
+    flags = 0
+    for name in names:
+        flags |= getattr(__future__, name).compiler_flag
+    return flags
+
+
+def _aliases(statement: ast.stmt) -> list[ast.alias]:
+    return statement.names if isinstance(statement, _IMPORTS) else []
 
 
 def is_import(statement: ast.stmt) -> bool:
@@ -49,6 +64,10 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
         elif isinstance(node, _IMPORTS):
             for alias in node.names:
                 yield alias.asname or alias.name.split(".")[0]
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            yield node.name
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            yield node.rest
 
 
 def _executed(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -106,14 +125,31 @@ def mentions(statement: ast.stmt, name: str) -> bool:
 
 def used_names(statement: ast.stmt, filename: str) -> set[str]:
     """Return the global names that a statement, or a function in it, reads."""
+    return global_reads(compiled(statement, filename))
+
+
+def executed_names(statement: ast.stmt, filename: str) -> set[str]:
+    """Return the global names that executing a statement reads, functions in it left out."""
+    return global_reads(compiled(statement, filename), functions=False)
+
+
+def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeType:
+    """Return the code of a module that holds nothing but a statement."""
     module = ast.Module(body=[statement], type_ignores=[])
-    return _global_reads(compile(module, filename, "exec", dont_inherit=True))
+    code = compile(module, filename, "exec", flags, dont_inherit=True)
+    assert isinstance(code, types.CodeType)
+    return code
 
 
-def _global_reads(code: types.CodeType) -> set[str]:
+def global_reads(code: types.CodeType, functions: bool = True) -> set[str]:
     """Return the global names that code reads, and the functions and classes in it.
 
     What the body of a class has bound above is its own there, but not in its methods.
+
+    Parameters
+    ----------
+    functions : bool
+        False: only what is read as the code is executed, in classes and comprehensions too.
     """
     reads, bound = set(), set()
     is_class = code.co_name != "<module>"  # of a function's own names none goes by _NAME
@@ -126,9 +162,19 @@ def _global_reads(code: types.CodeType) -> set[str]:
         ):
             reads.add(name)
     for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            reads |= _global_reads(constant)
+        if isinstance(constant, types.CodeType) and (functions or _is_executed(constant)):
+            reads |= global_reads(constant, functions)
     return reads
+
+
+def _is_executed(code: types.CodeType) -> bool:
+    """Tell whether this is the code of a class body or a comprehension."""
+    return not code.co_flags & inspect.CO_OPTIMIZED or code.co_name in (
+        "<listcomp>",
+        "<setcomp>",
+        "<dictcomp>",
+        "<genexpr>",
+    )
 
 
 def only_in_notebook(statement: ast.stmt) -> bool:
@@ -145,3 +191,25 @@ def only_in_notebook(statement: ast.stmt) -> bool:
         if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             stack.extend(ast.iter_child_nodes(node))
     return False
+
+
+def deleted_names(statement: ast.stmt) -> set[str]:
+    """Return the names that a top statement deletes."""
+    return {
+        node.id
+        for node in _executed(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)
+    }
+
+
+def magic_texts(statement: ast.stmt) -> Iterator[str]:
+    """Yield the texts that a statement hands to magics, which may execute them."""
+    for node in _executed(statement):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("run_line_magic", "run_cell_magic")
+        ):
+            for each in node.args:
+                if isinstance(each, ast.Constant) and isinstance(each.value, str):
+                    yield each.value

@@ -5,42 +5,12 @@
 
 from __future__ import annotations
 
-import itertools
 import linecache
-import textwrap
 
 import pytest
+from support.notebooks import Notebook
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.cells import flow_file_text
-
-_NUMBERS = itertools.count(1)
-
-
-class Notebook:
-    """Cells executed one after the other, as a kernel does, in one namespace."""
-
-    def __init__(self, *cells: str) -> None:
-        self.namespace: dict[str, object] = {"__name__": "__main__"}
-        for cell in cells:
-            self.execute(cell)
-
-    def execute(self, cell: str) -> None:
-        text = textwrap.dedent(cell).lstrip("\n")
-        name = f"<cell {next(_NUMBERS)}>"
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-        exec(compile(text, name, "exec"), self.namespace)
-
-    def text(self, name: str = "F") -> str:
-        """Return the text of the flow file."""
-        return flow_file_text(self.namespace[name], self.namespace)[0]
-
-    def given(self, name: str = "F") -> object:
-        """Return what the class's function gives in the flow file."""
-        module: dict[str, object] = {"__name__": "flow"}
-        exec(compile(self.text(name), "<flow file>", "exec"), module)
-        return module[name]().value()
-
 
 FLOW = """
 class F:
@@ -54,16 +24,46 @@ def flow(value: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("value", "kind"),
+    "value",
     [
-        ("collections.namedtuple('Point', 'x y')(1, 2)", "Point"),
-        ("collections.defaultdict(list)", "defaultdict"),
-        ("enum.IntEnum('Colour', 'RED')(1)", "Colour"),
+        "collections.namedtuple('Point', 'x y')(1, 2)",
+        "collections.defaultdict(list)",
+        "enum.IntEnum('Colour', 'RED')(1)",
+        "fractions.Fraction(1, 2)",
     ],
 )
-def test_a_value_of_a_derived_type_does_not_travel_as_another(value, kind):
-    notebook = Notebook(f"import collections, enum\nthing = {value}", flow("thing"))
-    with pytest.raises(BadValueError, match=rf"F uses 'thing' from another cell, a {kind}"):
+def test_a_value_of_a_derived_type_does_not_travel_as_another(value):
+    notebook = Notebook(f"import collections, enum, fractions\nthing = {value}", flow("thing"))
+    given, thing = notebook.given(), notebook.namespace["thing"]
+    assert (type(given).__name__, repr(given)) == (type(thing).__name__, repr(thing))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("threading.Lock()", "a lock, which cannot travel with a flow: TypeError: cannot pickle"),
+        ("(each for each in 'a')", "a generator"),
+        ("open(os.devnull)", "a TextIOWrapper"),
+        ("bytearray(2_000_000)", "a bytearray, .*: it is larger than 1 MB"),
+        ("(lambda lock: lambda: lock)(threading.Lock())", "a function"),
+        ("functools.partial(print, threading.Lock())", "a partial"),
+        ("[{}, (each for each in 'a')]", "a list"),
+        ("memoryview(b'a')", "a memoryview"),
+        ("type('Meta', (type,), {'__new__': lambda *a: type.__new__(*a)})('C', (), {})", "a Meta"),
+    ],
+)
+def test_what_cannot_travel_is_named(value, why):
+    imports = "import functools, os, threading\n"
+    notebook = Notebook(imports + f"thing = {value}", flow("thing"))
+    with pytest.raises(BadValueError, match=f"F uses 'thing', {why}"):
+        notebook.text()
+    if hasattr(notebook.namespace["thing"], "close"):
+        notebook.namespace["thing"].close()
+
+
+def test_what_the_notebook_has_deleted_is_named():
+    notebook = Notebook("def helper():\n    pass\n" + flow("helper()"), "del helper")
+    with pytest.raises(BadValueError, match="F uses 'helper', which its cell binds but"):
         notebook.text()
 
 

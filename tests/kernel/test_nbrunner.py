@@ -188,10 +188,66 @@ def test_statements_above_the_class_are_executed_once(notebook):
 
 
 def test_a_value_that_cannot_travel_is_a_clear_error(notebook):
-    notebook.execute("import fractions\nframe = fractions.Fraction(1, 2)").checked()
-    shown = notebook.execute(IMPORTS + flow(value="frame * 2") + run())
+    notebook.execute("rows = (each for each in 'ab')").checked()
+    shown = notebook.execute(IMPORTS + flow(value="list(rows)") + run())
     assert shown.error == "BadValueError"
-    assert "F uses 'frame' from another cell, a Fraction" in shown.message
+    assert "F uses 'rows', a generator, which cannot travel with a flow" in shown.message
+
+
+CLOSURE = """\
+def scaled(factor):
+    def inner(n):
+        return n * factor // (n - 3)
+    return inner
+"""
+
+
+def test_closures_aliases_and_decorated_functions_of_other_cells(notebook):
+    """D1, D2, D3, D5: what the notebook means by a name, in a real run."""
+    logged = "def logged(f):\n    def wrapper(*args):\n        return ('logged', f(*args))\n"
+    gives(
+        notebook,
+        CLOSURE + "double = scaled(2)",
+        "double = scaled(10)\ndef old():\n    return 'old'",
+        "def new():\n    return 'new'\nold = new",
+        logged + "    return wrapper\n@logged\ndef helper():\n    return 'old'",
+        "@logged\ndef helper():\n    return 'new'",
+        IMPORTS + flow(value="(double(5), old(), helper())") + run(),
+        value="(25, 'new', ('logged', 'new'))",
+    )
+
+
+def test_a_failure_in_a_pickled_function_names_its_cell_and_line(notebook):
+    notebook.execute(CLOSURE + "double = scaled(2)").checked()
+    notebook.execute(
+        IMPORTS + flow("Divides", value="double(3)") + "from nbrunner import Runner\n"
+        "running = Runner(Divides, show_output=False, pylint=False).run()"
+    ).checked()
+    shown = notebook.execute("print(running.failure.traceback)").checked()
+    assert "line 3, in inner" in shown.stdout
+    assert "File" not in shown.stdout.partition("line 3, in inner")[0].splitlines()[-1]
+    assert "return n * factor // (n - 3)" in shown.stdout
+    places = notebook.execute("[each.place for each in running.failure.source]").result
+    assert places.count("Cell In[") == 2
+
+
+def test_objects_of_a_class_of_another_cell_are_read_back_in_the_kernel(notebook):
+    """D6: the class that travels is the notebook's own for the Client."""
+    notebook.execute(
+        "from enum import Enum\nfrom dataclasses import dataclass\n"
+        "class Colour(Enum):\n    RED = 1\n    CRIMSON = 1\n"
+        "@dataclass\nclass Point:\n    x: int\n    colour: Colour = Colour.RED\n"
+        "def made(kind):\n    return kind(3)\nkept = Point(1)"
+    ).checked()
+    value = "[made(Point), kept, Colour.CRIMSON, isinstance(kept, Point)]"
+    shown = gives(
+        notebook,
+        IMPORTS + flow("Points", value=value) + RUN.format(name="Points") + "read = "
+        "result.data.value\nprint(type(result).__name__, result.successful, [type(each) is Point "
+        "for each in read[:2]], read[2] is Colour.RED, read[3])",
+        value="[True, True] True True",
+    )
+    assert shown.status == "ok"
 
 
 def test_a_failing_flow_gives_its_failed_run_and_can_be_resumed(notebook):

@@ -1,0 +1,395 @@
+"""How each name that a flow uses travels: the ways of `nbrunner.flow.cells`, in their order."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nbrunner.errors import BadValueError
+from nbrunner.flow.executed import Cell, Notebook, importable
+from nbrunner.flow.flow_text import FlowText
+from nbrunner.flow.packing import NotPackedError, Packed, pack
+from nbrunner.flow.plain import is_plain, is_scalar, plain_source
+from nbrunner.flow.same_object import is_made_by
+from nbrunner.flow.staleness import is_stale, parts_of, reachable_names
+from nbrunner.flow.statements import (
+    bound_names,
+    changed_names,
+    executed_names,
+    future_flags,
+    is_definition,
+    is_import,
+    is_written_out,
+    mentions,
+    only_in_notebook,
+    used_names,
+)
+
+# The flow file has these of its own; a class body reads __name__. What a script says of its
+# __file__ travels, so that data is found beside the script.
+_OF_EVERY_MODULE = frozenset(
+    [
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__builtins__",
+        "__annotations__",
+    ]
+)
+
+
+class Collector:
+    """Decides how each name that a flow uses travels.
+
+    Parameters
+    ----------
+    pickled : set of str
+        The names that travel as the objects themselves; grows.
+    refused : dict
+        Those that cannot, and why; grows.
+    """
+
+    def __init__(
+        self,
+        flow: type,
+        notebook: Notebook,
+        home: Cell,
+        pickled: set[str],
+        refused: dict[str, str],
+    ) -> None:
+        self._flow = flow
+        self._flow_name = flow.__name__
+        self._notebook = notebook
+        self._namespace = notebook.namespace
+        self._home = home
+        self._pickled = pickled
+        self._refused = refused
+        self._names: set[str] = set()
+        self._imported: set[str] = set()
+        self._makers: dict[str, list[ast.stmt]] = {}
+        self.found = FlowText(self._flow_name, notebook, home)
+
+    def collect(self, home: ast.stmt) -> Packed | None:
+        """Take in all that the flow uses; return what of it is pickled.
+
+        None: more has to be pickled than was known, so that all is to be decided again.
+        """
+        known, refused = len(self._pickled), len(self._refused)
+        self._add_statement(self._home, home, is_executed=False)
+        packed = self._packed()
+        if packed is not None:
+            self._pickled |= set(self._shared(packed.seen))
+            self._pickled |= self.found.ambiguous()
+        is_settled = (len(self._pickled), len(self._refused)) == (known, refused)
+        return packed if is_settled else None
+
+    def _packed(self) -> Packed | None:
+        """Return the objects that travel pickled, and take in what their functions use."""
+        told = self._notebook.told
+        while True:
+            objects = {name: self._namespace[name] for name in sorted(self.found.pickled)}
+            if not objects:
+                return Packed()
+            try:
+                packed = pack(objects, self._namespace, self._flow, told)
+            except NotPackedError as error:
+                self._refuse(objects, str(error))
+                return None
+            for name in sorted(packed.names):
+                self._add_name(name)
+                self.found.import_early(name, self._namespace.get(name))
+            if objects.keys() == self.found.pickled:
+                return packed
+
+    def _refuse(self, objects: Mapping[str, Any], why: str) -> None:
+        found = {}
+        for name, value in objects.items():
+            try:
+                pack({name: value}, self._namespace, self._flow, self._notebook.told)
+            except NotPackedError as error:
+                found[name] = str(error)
+        if not found:
+            raise BadValueError(
+                f"{self._flow_name} uses {', '.join(map(repr, objects))}, which cannot travel "
+                f"with it together: {why}. Load them in a step, or pass them as Parameters"
+            )
+        self._refused |= found
+        self._pickled -= found.keys()
+
+    def _shared(self, seen: set[int]) -> Iterator[str]:
+        """Yield the names whose objects, or parts of them, travel pickled with others as well."""
+        names = sorted(self._names - self.found.pickled - self._imported)
+        parts = {name: parts_of(self._namespace[name]) for name in names}
+        yield from (name for name in names if seen & parts[name])
+        for name, statements in self._makers.items():
+            bound = {each for statement in statements for each in bound_names(statement)}
+            if not is_scalar(self._namespace.get(name)) and bound & self.found.pickled - {name}:
+                yield name
+        owners: dict[int, str] = {}
+        for name in names:
+            for key in parts[name]:
+                owner = owners.setdefault(key, name)
+                if owner != name and not {owner, name} <= self._makers.keys():
+                    yield from (owner, name)
+
+    # -- statements ---------------------------------------------------------------------
+
+    def _add_statement(self, cell: Cell, statement: ast.stmt, is_executed: bool) -> None:
+        if not self.found.begin(cell, statement):
+            return
+        for name in sorted(used_names(statement, cell.filename)):
+            self._add_name(name, statement if is_executed else None)
+            if cell is not self._home:  # it stands above what the flow's own cell imports
+                self.found.import_early(name, self._namespace.get(name))
+        self.found.add(cell, statement)
+
+    def _add_name(self, name: str, at: ast.stmt | None = None) -> None:
+        """Take in what a name stands for.
+
+        Parameters
+        ----------
+        at : ast.stmt or None
+            A statement of the flow's cell that is executed as the file is read uses the name,
+            and gets it as it was in its place; None: as it stands.
+        """
+        if name == self._flow_name:
+            return
+        if at is not None:
+            before = [each for each in self._made_here(name) if each.lineno <= at.lineno]
+            if before and self._is_made_in_place(name, before):
+                self._add_made(name, before)
+                return
+        if name in self._names:
+            return
+        own = self._home.binding.get(name)
+        if name in self._namespace and (own or name not in _OF_EVERY_MODULE):
+            self._names.add(name)
+            self._add_value(name, self._namespace[name])
+        elif own and not hasattr(builtins, name):
+            raise BadValueError(
+                f"{self._flow_name} uses {name!r}, which its cell binds but the notebook does "
+                "not have: it was deleted, or is not executed yet"
+            )
+
+    def _made_here(self, name: str) -> list[ast.stmt]:
+        return [each for each in self._home.binding.get(name, []) if not only_in_notebook(each)]
+
+    def _is_made_in_place(self, name: str, statements: list[ast.stmt]) -> bool:
+        """Tell whether a name that statements of the cell use is made again before them."""
+        value = self._namespace.get(name)
+        if len(statements) == 1 and is_definition(statements[0]) and name in self._namespace:
+            return False
+        return not is_plain(value) or self._can_be_made(name)
+
+    def _can_be_made(self, name: str) -> bool:
+        """Tell whether all that binds a name in the flow's cell can be executed again."""
+        made = self._made_here(name)
+        return len(made) == len(self._home.binding.get(name, [])) and not any(
+            mentions(each, self._flow_name) for each in made
+        )
+
+    def _add_made(self, name: str, statements: list[ast.stmt]) -> None:
+        for statement in (*statements, *self._changed_by(name)):
+            self._makers.setdefault(name, []).append(statement)
+            self._add_statement(self._home, statement, not is_definition(statement))
+
+    def _changed_by(self, name: str) -> Iterator[ast.stmt]:
+        """Yield the statements that change an object, or may, and can be executed again.
+
+        Raises
+        ------
+        BadValueError
+            One that certainly does cannot: an object cannot be written down as it stands.
+        """
+        for statement in self._home.changing(name):
+            if self.found.has(self._home, statement):
+                continue
+            if not only_in_notebook(statement) and not self._needs_flow(self._home, statement, []):
+                yield statement
+            elif changed_names(statement)[name] and not is_plain(self._namespace.get(name)):
+                raise BadValueError(
+                    f"{self._flow_name} uses {name!r}, a "
+                    f"{type(self._namespace.get(name)).__name__}, and the statement at line "
+                    f"{statement.lineno} of its cell, which changes it, cannot travel: it needs "
+                    f"{self._flow_name} itself, or a notebook. Change {name!r} in a statement of "
+                    "its own, or pass what changes as a Parameter"
+                )
+
+    def _needs_flow(self, cell: Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
+        """Tell whether a statement may start the flow, which would then start itself for ever."""
+        seen.append(statement)
+        names = used_names(statement, cell.filename)
+        if self._flow_name in names:
+            return True
+        makers = [(self._home, each) for name in names for each in self._made_here(name)]
+        makers += filter(None, map(self._defined_elsewhere, sorted(names)))
+        return any(each not in seen and self._needs_flow(at, each, seen) for at, each in makers)
+
+    def _defined_elsewhere(self, name: str) -> tuple[Cell, ast.stmt] | None:
+        """Return the statement of a cell that defines the function or class of a name."""
+        value = self._namespace.get(name)
+        if importable(value):
+            return None
+        if isinstance(value, types.FunctionType):
+            cell = self._notebook.cell(value.__code__.co_filename)
+        elif inspect.isclass(value) and value.__module__ == self._namespace.get("__name__"):
+            cell = self._notebook.cell_defining(value)
+        else:
+            return None
+        statement = cell.definition(name) if cell else None
+        return (cell, statement) if cell and statement else None
+
+    # -- values -------------------------------------------------------------------------
+
+    def _add_value(self, name: str, value: Any) -> None:
+        """Take in what a name stands for now."""
+        if name in self._pickled:
+            self._check_not_refused(name, value)
+            self.found.pickled.add(name)
+        elif self._add_import(name, value) or getattr(builtins, name, self) is value:
+            self._imported.add(name)
+        elif is_plain(value):
+            self._add_plain(name, value)
+        elif not (
+            self._add_definition(name, value)
+            or self._add_as_made(name, value)
+            or self._add_defined_again(name)
+        ):
+            self._add_object(name, value)
+
+    def _add_import(self, name: str, value: Any) -> bool:
+        own = self._home.binding.get(name, [])
+        if own and is_import(own[-1]) and _is_imported_by(own[-1], name, value):
+            self._add_made(name, [own[-1]])
+        else:
+            return self.found.import_early(name, value)
+        return True
+
+    def _add_plain(self, name: str, value: Any) -> None:
+        made = self._made_here(name)
+        is_computed = (
+            made
+            and self._can_be_made(name)
+            and not all(map(is_written_out, made))
+            and (is_scalar(value) or not self._home.may_change(name))
+            and self._is_fresh(name, made)
+        )
+        if is_computed:
+            self._add_made(name, made)
+        else:
+            self.found.values[name] = f"{name} = {plain_source(value)}"
+
+    def _add_definition(self, name: str, value: Any) -> bool:
+        """Take in the source of a function or class, where it makes this very object."""
+        defined = self._defined_elsewhere(name)
+        if defined is None:
+            return False
+        cell, statement = defined
+        if not is_made_by(
+            value, statement, cell, self._notebook, future_flags(self._home.statements)
+        ):
+            return False
+        if cell is not self._home and self._needs_home(cell, statement):
+            return False
+        self._add_statement(cell, statement, is_executed=False)
+        return True
+
+    def _needs_home(self, cell: Cell, statement: ast.stmt) -> bool:
+        """Tell whether executing a statement, above the flow's own cell, needs that cell."""
+        names = executed_names(statement, cell.filename) - {getattr(statement, "name", "")}
+        reached = reachable_names(names, self._notebook) - self._pickled
+        return any(map(self._is_made_at_home, reached & self._home.binding.keys()))
+
+    def _is_made_at_home(self, name: str) -> bool:
+        """Tell whether what a name stands for may come from the flow's own cell."""
+        if self.found.can_import(self._namespace.get(name)):
+            return False
+        defined = self._defined_elsewhere(name)
+        return defined is None or defined[0] is self._home
+
+    def _add_as_made(self, name: str, value: Any) -> bool:
+        """Take in the statements of the flow's cell that made an object."""
+        made = self._made_here(name)
+        is_code = isinstance(value, (type, types.FunctionType)) or any(map(is_definition, made))
+        if not made or (is_code and name not in self._refused):
+            return False
+        if not self._is_fresh(name, made) or not self._can_be_made(name):
+            return False
+        changes = self._notebook.changes_since(name, self._home)
+        if any(changes) or (changes and name not in self._refused):
+            return False
+        self._add_made(name, made)
+        return True
+
+    def _is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
+        """Tell whether statements of the flow's cell, executed again, read what they read."""
+        return not self._notebook.is_bound_since(name, self._home) and not any(
+            each in self._pickled or is_stale(each, statement, self._home, self._notebook)
+            for statement in statements
+            for each in executed_names(statement, self._home.filename)
+        )
+
+    def _add_defined_again(self, name: str) -> bool:
+        """Take in the definition that bound a name last, in another cell, to what cannot travel."""
+        if name not in self._refused:
+            return False
+        cell = next(self._notebook.binders(name), None)
+        statement = cell.definition(name) if cell else None
+        if cell is None or statement is None or len(cell.binding[name]) > 1:
+            return False
+        names = executed_names(statement, cell.filename)
+        if self._needs_home(cell, statement) or any(
+            is_stale(each, statement, cell, self._notebook) for each in names
+        ):
+            return False
+        self._add_statement(cell, statement, is_executed=False)
+        return True
+
+    def _add_object(self, name: str, value: Any) -> None:
+        """Take in an object itself."""
+        self._check_not_refused(name, value)
+        self.found.pickled.add(name)
+        self._pickled.add(name)
+
+    def _check_not_refused(self, name: str, value: Any) -> None:
+        why = self._refused.get(name)
+        if why is None and _is_flow(value):
+            why = "it is a flow, and its cell does not make it as it is now"
+        if why is not None:
+            raise BadValueError(
+                f"{self._flow_name} uses {name!r}, a {type(value).__name__}, which cannot travel "
+                f"with a flow: {why}. Load it in a step, pass it as a Parameter, or make it in "
+                "a statement of the flow's own cell"
+            )
+
+
+def _is_flow(value: Any) -> bool:
+    return inspect.isclass(value) and any(
+        (base.__module__, base.__name__) == ("metaflow.flowspec", "FlowSpec")
+        for base in value.__mro__[1:]
+    )
+
+
+def _is_imported_by(statement: ast.stmt, name: str, value: Any) -> bool:
+    """Tell whether an import, executed now, binds a name to a value."""
+    if isinstance(statement, ast.Import):
+        found = [
+            each.name if each.asname else name
+            for each in statement.names
+            if (each.asname or each.name.partition(".")[0]) == name
+        ]
+        return sys.modules.get(found[-1]) is value
+    assert isinstance(statement, ast.ImportFrom)
+    found = [each.name for each in statement.names if (each.asname or each.name) == name]
+    module = sys.modules.get(statement.module or "")
+    if not found or module is None:
+        return False
+    submodule = sys.modules.get(f"{statement.module}.{found[-1]}")
+    return getattr(module, found[-1], submodule) is value

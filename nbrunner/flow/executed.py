@@ -1,0 +1,274 @@
+"""Which cells a notebook has executed, and what they bind: newest last.
+
+IPython keeps the text of executed cells in `linecache`, and their execution count.
+A script is a single cell here, that nothing is executed after.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from nbrunner.flow.statements import (
+    bound_names,
+    changed_names,
+    compiled,
+    deleted_names,
+    is_definition,
+    is_import,
+    magic_texts,
+    mentions,
+    with_decorators,
+)
+
+_PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+class Cell:
+    """The source of one cell, or one file, taken apart into its top statements.
+
+    Attributes
+    ----------
+    number : int
+        The execution count of its newest execution; 0 for a script.
+    """
+
+    def __init__(self, filename: str, text: str, number: int = 0) -> None:
+        self.filename = filename
+        self.text = text
+        self.number = number
+        tree = compile(text, filename, "exec", _PARSE_FLAGS, dont_inherit=True)
+        assert isinstance(tree, ast.Module)
+        self.statements = tree.body
+        self.binding: dict[str, list[ast.stmt]] = {}
+        for statement in self.statements:
+            for name in dict.fromkeys(bound_names(statement)):
+                self.binding.setdefault(name, []).append(statement)
+
+    def changing(self, name: str) -> list[ast.stmt]:
+        """Return what else is done in place to something that was made in this cell."""
+        bound = self.binding.get(name, [])
+        if all(map(is_import, bound)):  # nobody's own: a module, or what it has
+            return []
+        return [each for each in self.statements if self._changes(each, name, bound)]
+
+    def _changes(self, statement: ast.stmt, name: str, bound: Sequence[ast.stmt]) -> bool:
+        return (
+            statement not in bound
+            and not is_definition(statement)
+            and name in changed_names(statement)
+        )
+
+    def may_change(self, name: str) -> bool:
+        """Tell whether anything but its binding may change a list, or the like, in place.
+
+        Whatever is executed with it in hand may; a function has to show that it does.
+        """
+        bound = self.binding.get(name, [])
+        return any(
+            name in changed_names(each, within=True)
+            if is_definition(each)
+            else each not in bound and mentions(each, name)
+            for each in self.statements
+        )
+
+    @cached_property
+    def globals_of_functions(self) -> set[str]:
+        """The names that functions of the cell bind in the notebook: ``global name``."""
+        nodes = (each for statement in self.statements for each in ast.walk(statement))
+        return {name for each in nodes if isinstance(each, ast.Global) for name in each.names}
+
+    def may_bind(self, name: str) -> bool:
+        """Tell whether executing the cell may bind a name anew, or delete it."""
+        return (
+            name in self.binding
+            or "*" in self.binding  # an import of whatever a module has
+            or name in self.globals_of_functions
+            or any(name in deleted_names(each) for each in self.statements)
+            or any(re.search(rf"\b{name}\b", text) for text in self._magic_texts)
+        )
+
+    @cached_property
+    def _magic_texts(self) -> list[str]:
+        return [text for each in self.statements for text in magic_texts(each)]
+
+    def definition(self, name: str) -> ast.stmt | None:
+        """Return the function or class at the top of the cell that a name is bound to last."""
+        last = self.binding.get(name, [None])[-1]
+        is_def = isinstance(last, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        return last if is_def else None
+
+    def statement_at(self, line: int) -> ast.stmt | None:
+        """Return the top statement that a line belongs to, its decorators included."""
+        for each in self.statements:
+            if with_decorators(each).lineno <= line <= (each.end_lineno or each.lineno):
+                return each
+        return None
+
+    def source_of(self, statement: ast.stmt) -> str:
+        """Return the source of a statement, its decorators included."""
+        segment = ast.get_source_segment(self.text, with_decorators(statement))
+        assert segment is not None
+        return segment
+
+
+class Notebook:
+    """The globals of a notebook or a script, and the cells that made them."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        shell = namespace.get("get_ipython")
+        compiler = getattr(shell() if callable(shell) else None, "compile", None)
+        self._format: Callable[[str], tuple[str, str] | None] = getattr(
+            compiler, "format_code_name", lambda name: None
+        )
+        self._cells: dict[str, Cell | None] = {}
+
+    def cell_name(self, filename: str) -> str:
+        """Return what the notebook's shell calls a cell; empty for any other file."""
+        return " ".join(self._format(filename) or ())
+
+    def told(self, filename: str) -> str:
+        """Return what tracebacks call a file: of a cell, what the notebook's shell calls it."""
+        return self.cell_name(filename) or filename
+
+    def cell(self, filename: str) -> Cell | None:
+        """Return the cell that a file name of code stands for; None if its text is not known."""
+        if filename not in self._cells:
+            lines = linecache.getlines(filename)
+            found = self._format(filename)
+            digits = re.search(r"\d+", found[1]) if found else None
+            number = int(digits[0]) if digits else 0
+            try:
+                cell = Cell(filename, "".join(lines), number) if lines else None
+            except SyntaxError:  # nothing of it was executed
+                cell = None
+            self._cells[filename] = cell
+        return self._cells[filename]
+
+    @cached_property
+    def executed(self) -> list[Cell]:
+        """The cells that the notebook has executed, the newest first; none in a script."""
+        names = [name for name in list(linecache.cache) if self._format(name)]
+        cells = [cell for name in names if (cell := self.cell(name))]
+        return sorted(cells, key=lambda each: -each.number)
+
+    def binders(self, name: str) -> Iterator[Cell]:
+        """Yield the executed cells that may have bound a name, the newest first."""
+        return (each for each in self.executed if each.may_bind(name))
+
+    def is_bound_since(self, name: str, cell: Cell) -> bool:
+        """Tell whether another cell may have bound a name since a cell was executed."""
+        return any(
+            each is not cell and (each.number >= cell.number or name in each.globals_of_functions)
+            for each in self.binders(name)
+        )
+
+    def is_imported(self, name: str) -> bool:
+        """Tell whether all that binds a name, in whichever cell, are imports."""
+        return all(
+            all(map(is_import, each.binding.get(name) or each.binding.get("*") or [ast.Pass()]))
+            for each in self.binders(name)
+        )
+
+    def changes_since(self, name: str, cell: Cell) -> list[bool]:
+        """Return, for each change in place by cells executed since, whether it is certain."""
+        later = (each for each in self.executed if each is not cell and each.number >= cell.number)
+        changes = (changed_names(statement) for each in later for statement in each.statements)
+        return [each[name] for each in changes if name in each]
+
+    def cell_defining(self, kind: type) -> Cell | None:
+        """Return the cell whose top has the statement that made a class.
+
+        Known by the code of its functions; without any, by its name: then it is the cell
+        that bound it last.
+        """
+        name = kind.__name__
+        codes = codes_of(kind)
+        files = dict.fromkeys(code.co_filename for code in codes)
+        places = {(code.co_filename, code.co_name, code.co_firstlineno) for code in codes}
+        for cell in filter(None, map(self.cell, files)):
+            for statement in reversed(cell.binding.get(name, [])):
+                code = class_code(statement, cell.filename, name)
+                own = code_constants(code) if code else []
+                if any((x.co_filename, x.co_name, x.co_firstlineno) in places for x in own):
+                    return cell
+        for cell in self.binders(name) if self.namespace.get(name) is kind else ():
+            if any(class_code(each, "", name) for each in cell.binding.get(name, [])):
+                return cell
+            break  # bound by another kind of statement
+        return self._script(kind)
+
+    def _script(self, kind: type) -> Cell | None:
+        try:
+            filename = inspect.getsourcefile(kind)
+        except (TypeError, OSError):
+            return None
+        return self.cell(filename) if filename else None
+
+
+def class_code(statement: ast.stmt, filename: str, name: str) -> types.CodeType | None:
+    """Return the code of the body of a class that a statement defines."""
+    stack = [compiled(statement, filename)] if name in bound_names(statement) else []
+    while stack:
+        constants = code_constants(stack.pop())
+        for each in reversed(constants):
+            if each.co_name == name and not each.co_flags & inspect.CO_OPTIMIZED:
+                return each
+    return None
+
+
+def code_constants(code: types.CodeType) -> list[types.CodeType]:
+    """Return the code of the functions and classes that stand directly in code."""
+    return [each for each in code.co_consts if isinstance(each, types.CodeType)]
+
+
+def codes_of(kind: type) -> list[types.CodeType]:
+    """Return the code of all functions of a class, and of those that they wrap."""
+    codes: list[types.CodeType] = []
+    seen: set[int] = set()
+    stack = [*vars(kind).values()][::-1]
+    while stack:
+        each = stack.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, types.FunctionType):
+            codes.append(each.__code__)
+            stack += [cell.cell_contents for cell in each.__closure__ or () if is_filled(cell)]
+            stack += vars(each).values()
+        elif isinstance(each, (classmethod, staticmethod)):
+            stack.append(each.__func__)
+        elif isinstance(each, property):
+            stack += [each.fget, each.fset, each.fdel]
+        elif isinstance(each, (list, tuple)):
+            stack += each
+        elif not isinstance(each, (type, types.ModuleType)) and hasattr(each, "__dict__"):
+            stack += vars(each).values()  # a decorator that is an object
+    return codes
+
+
+def is_filled(cell: types.CellType) -> bool:
+    """Tell whether a variable of a closure has a value."""
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def importable(value: Any) -> bool:
+    """Tell whether an object can be imported under its own name from its own module."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if not isinstance(module, str) or not isinstance(name, str) or module in _DYNAMIC_IMPORTS:
+        return False
+    return getattr(sys.modules.get(module), name, None) is value
+
+
+_DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})

@@ -1,0 +1,192 @@
+"""What a flow takes along -> the text of its file, and where the lines come from."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Sequence
+from typing import Any
+
+from nbrunner.flow.executed import Cell, Notebook, importable
+from nbrunner.flow.packing import Packed
+from nbrunner.flow.statements import bound_names, is_future, with_decorators
+from nbrunner.origins import Origin
+
+_LOADER = "_objects_of_notebook"
+_LOADED = "_loaded_objects"
+
+
+def import_path_line(folders: Sequence[str]) -> str:
+    """Return a line that makes a flow file import from folders besides its own.
+
+    Told by the file itself and not by PYTHONPATH, which would also reach whatever the
+    flow starts, and bind no name.
+    """
+    return f"__import__('sys').path[1:1] = {list(folders)!r}"
+
+
+class FlowText:
+    """The parts of a flow file, as they are found.
+
+    Attributes
+    ----------
+    imports : dict
+        The lines that import what names stand for.
+    values : dict
+        The lines that give names their plain values.
+    pickled : set of str
+        The names whose objects travel pickled.
+    """
+
+    def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:
+        self.imports: dict[str, str] = {}
+        self.values: dict[str, str] = {}
+        self.pickled: set[str] = set()
+        self._flow_name = flow_name
+        self._notebook = notebook
+        self._home = home
+        self._seen: set[tuple[str, int, int]] = set()
+        self._statements: list[tuple[Cell, ast.stmt]] = []
+
+    def begin(self, cell: Cell, statement: ast.stmt) -> bool:
+        """Note that a statement travels, behind those that it needs; False: it does already."""
+        if self.has(cell, statement):
+            return False
+        self._seen.add(_key(cell, statement))
+        return True
+
+    def has(self, cell: Cell, statement: ast.stmt) -> bool:
+        """Tell whether a statement travels."""
+        return _key(cell, statement) in self._seen
+
+    def add(self, cell: Cell, statement: ast.stmt) -> None:
+        """Take a statement in, when those that it needs are."""
+        self._statements.append((cell, statement))
+
+    def import_early(self, name: str, value: Any) -> bool:
+        """Import a module, or what a module has, above all statements; False: it is neither."""
+        if not self.can_import(value):
+            return False
+        if isinstance(value, types.ModuleType):
+            line = f"import {value.__name__} as {name}"
+        else:
+            line = f"from {value.__module__} import {value.__name__} as {name}"
+        self.imports[name] = line
+        return True
+
+    @staticmethod
+    def can_import(value: Any) -> bool:
+        """Tell whether an import gives this very object."""
+        if isinstance(value, types.ModuleType):
+            return sys.modules.get(value.__name__) is value
+        return importable(value)
+
+    def ambiguous(self) -> set[str]:
+        """Return the names that another cell defines and the flow's own cell would bind again."""
+        elsewhere = {name for name in self._bound(False) if name != self._flow_name}
+        return elsewhere & self._bound(True)
+
+    def _bound(self, at_home: bool) -> set[str]:
+        """Return the names that the statements of the flow's own cell, or of others, bind."""
+        return {
+            name
+            for cell, each in self._statements
+            if (cell is self._home) is at_home
+            for name in bound_names(each)
+        }
+
+    def written(self, packed: Packed, path_line: str) -> tuple[str, tuple[Origin, ...]]:
+        """Return a prelude and the flow's own cell, blank where unused, and their origins."""
+        future = [each for each in self._home.statements if is_future(each)]
+        lines = [line for each in future for line in self._home.source_of(each).splitlines()]
+        # What is also made again, for an object made of it, is then set to what it is.
+        again = self._bound(True)
+        loaded = {name: f"{name} = {_LOADED}[{name!r}]" for name in sorted(self.pickled)}
+        given = self.imports | self.values | loaded
+        lines += [path_line, *self.imports.values()]
+        lines += [line for name, line in self.values.items() if name not in again]
+        origins: list[Origin] = []
+        if loaded:
+            self._add_objects(lines, origins, packed)
+            lines += [line for name, line in loaded.items() if name not in again]
+        for cell, statement in self._statements:
+            if cell is not self._home:
+                self._add_source(lines, origins, cell, statement)
+        rows = self._rows()
+        origins.append(self._origin(len(lines) + 1, len(rows), self._home))
+        lines += [*rows, *(given[name] for name in sorted(given.keys() & again))]
+        if loaded:
+            lines.append(f"del {_LOADER}, {_LOADED}")
+        name = self._flow_name
+        text = "\n".join(lines) + f"\n\nif __name__ == '__main__':\n    {name}()\n"
+        return text, tuple(origins)
+
+    def _add_source(
+        self, lines: list[str], origins: list[Origin], cell: Cell, statement: ast.stmt
+    ) -> None:
+        source = cell.source_of(statement).splitlines()
+        origins.append(self._origin(len(lines) + 1, len(source), cell, statement))
+        lines += source
+
+    def _add_objects(self, lines: list[str], origins: list[Origin], packed: Packed) -> None:
+        """Add the pickled objects, and for tracebacks the source of their functions."""
+        lines += _loader_source().splitlines()
+        places = []
+        for cell, statement in self._sources(packed):
+            source = cell.source_of(statement)
+            quote = next((each for each in ('"""', "'''") if each not in source), None)
+            if quote is None:
+                continue
+            lines.append(f"r{quote}")
+            first, line = with_decorators(statement).lineno, len(lines) + 1
+            last = statement.end_lineno or first
+            places.append((self._notebook.told(cell.filename), first, last, line))
+            self._add_source(lines, origins, cell, statement)
+            lines.append(quote)
+        python = tuple(sys.version_info[:2])
+        lines.append(f"{_LOADED} = {_LOADER}(globals(), {python}, {places}, {packed.text!r})")
+
+    def _sources(self, packed: Packed) -> list[tuple[Cell, ast.stmt]]:
+        """Return the statements that the code of pickled functions stands in."""
+        found = {}
+        for code in packed.codes:
+            cell = self._notebook.cell(code.co_filename) if self._is_own(code.co_filename) else None
+            statement = cell.statement_at(code.co_firstlineno) if cell else None
+            if cell and statement:
+                found[_key(cell, statement)] = (cell, statement)
+        return [found[key] for key in sorted(found)]
+
+    def _is_own(self, filename: str) -> bool:
+        """Tell whether a file is a cell or the script, and not a library's."""
+        return filename == self._home.filename or bool(self._notebook.cell_name(filename))
+
+    def _origin(
+        self, first: int, count: int, cell: Cell, statement: ast.stmt | None = None
+    ) -> Origin:
+        line = 1 if statement is None else with_decorators(statement).lineno
+        return Origin(first, first + count - 1, self._notebook.told(cell.filename), line)
+
+    def _rows(self) -> list[str]:
+        """Return the lines of the flow's own cell, blank where nothing is used."""
+        home = self._home
+        rows = [""] * len(home.text.splitlines())
+        own = [each for cell, each in self._statements if cell is home and not is_future(each)]
+        for statement in sorted(own, key=lambda each: (each.lineno, each.col_offset)):
+            first = with_decorators(statement).lineno - 1
+            for row, line in enumerate(home.source_of(statement).splitlines(), start=first):
+                rows[row] = f"{rows[row]}; {line}" if rows[row] else line
+        return rows
+
+
+def _key(cell: Cell, statement: ast.stmt) -> tuple[str, int, int]:
+    return (cell.filename, statement.lineno, statement.col_offset)
+
+
+@functools.cache
+def _loader_source() -> str:
+    from nbrunner.flow import unpack
+
+    return inspect.getsource(unpack._objects_of_notebook)

@@ -1,0 +1,309 @@
+"""Whether the source of a function or class, executed again, makes the object of that name.
+
+Only then does it travel as source; else the object itself does. An answer of no is always
+safe, so whatever is not known for certain is a no.
+"""
+
+from __future__ import annotations
+
+import abc
+import ast
+import enum
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from nbrunner.flow.executed import (
+    Cell,
+    Notebook,
+    class_code,
+    code_constants,
+    importable,
+)
+from nbrunner.flow.staleness import is_stale
+from nbrunner.flow.statements import (
+    bound_names,
+    changed_names,
+    compiled,
+    executed_names,
+)
+
+_MISSING = object()
+_OF_EVERY_CLASS = frozenset(
+    [
+        *("__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__"),
+        *("__orig_bases__", "__parameters__", "__static_attributes__", "__firstlineno__"),
+        *("__abstractmethods__", "_abc_impl", "__hash__", "__classcell__", "__slots__"),
+        *("__type_params__", "__annotate__", "__annotations_cache__", "__annotate_func__"),
+    ]
+)
+
+
+def is_made_by(
+    value: Any, statement: ast.stmt, cell: Cell, notebook: Notebook, flags: int = 0
+) -> bool:
+    """Tell whether a function or class is what a statement of a cell makes now.
+
+    Parameters
+    ----------
+    value : object
+        What the name of the statement stands for now.
+    statement : ast.stmt
+        At the top of the cell.
+    flags : int
+        Of the compiler, for what the flow file imports from ``__future__``.
+    """
+    if (
+        getattr(value, "__name__", None) != getattr(statement, "name", _MISSING)
+        or getattr(value, "__qualname__", None) != value.__name__
+        or value.__module__ != notebook.namespace.get("__name__")
+    ):
+        return False
+    if isinstance(statement, ast.ClassDef):
+        return isinstance(value, type) and _is_class(value, statement, cell, notebook, flags)
+    return isinstance(value, types.FunctionType) and _is_function(
+        value, statement, cell, notebook, flags
+    )
+
+
+def _is_function(
+    value: types.FunctionType, statement: ast.stmt, cell: Cell, notebook: Notebook, flags: int
+) -> bool:
+    assert isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef))
+    code = value.__code__
+    if (
+        statement.decorator_list
+        or value.__globals__ is not notebook.namespace
+        or value.__closure__
+        or vars(value)
+        or not _is_code(code, compiled(statement, cell.filename, flags), cell)
+        or value.__doc__ != types.FunctionType(code, {}).__doc__
+    ):
+        return False
+    space = notebook.namespace
+    arguments = statement.args
+    keywords = value.__kwdefaults__ or {}
+    defaults = [*zip(arguments.defaults, value.__defaults__ or (), strict=False)]
+    defaults += [
+        (node, keywords.get(each.arg, _MISSING))
+        for each, node in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if node is not None
+    ]
+    is_complete = len(arguments.defaults) == len(value.__defaults__ or ()) and len(
+        [each for each in arguments.kw_defaults if each]
+    ) == len(keywords)
+    return (
+        is_complete
+        and all(_gives(node, each, space) for node, each in defaults)
+        and _are_annotations(value, statement, space, flags)
+    )
+
+
+def _is_code(code: types.CodeType, module: types.CodeType, cell: Cell) -> bool:
+    return code.co_filename == cell.filename and code in code_constants(module)
+
+
+def _are_annotations(
+    value: types.FunctionType,
+    statement: ast.FunctionDef | ast.AsyncFunctionDef,
+    space: Mapping[str, Any],
+    flags: int,
+) -> bool:
+    arguments = statement.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    every += [each for each in (arguments.vararg, arguments.kwarg) if each]
+    nodes = {each.arg: each.annotation for each in every if each.annotation}
+    if statement.returns:
+        nodes["return"] = statement.returns
+    found = value.__annotations__
+    if nodes.keys() != found.keys():
+        return False
+    if flags:  # annotations may be texts
+        return all(found[key] == ast.unparse(node) for key, node in nodes.items())
+    return all(_is_type(node, found[key], space) for key, node in nodes.items())
+
+
+def _named(node: ast.expr, space: Mapping[str, Any]) -> Any:
+    """Return what a name, or a name of a module, stands for now."""
+    if isinstance(node, ast.Name):
+        builtins = vars(__import__("builtins"))
+        return space.get(node.id, builtins.get(node.id, _MISSING))
+    if isinstance(node, ast.Attribute):
+        owner = _named(node.value, space)
+        if isinstance(owner, types.ModuleType):
+            return vars(owner).get(node.attr, _MISSING)
+    return _MISSING
+
+
+def _gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
+    """Tell whether an expression gives a value: a constant, or a name for it."""
+    try:
+        constant = ast.literal_eval(node)
+    except ValueError:
+        return _named(node, space) is value
+    # What can be changed in place may have been: then it is no more what stands there.
+    return repr(constant) == repr(value) if type(constant) is type(value) else False
+
+
+def _is_type(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
+    """Tell whether an annotation or a base gives a value: also ``list[int]``, ``A | None``."""
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return _named(node, space) is value
+    if isinstance(node, ast.Constant):
+        return bool(node.value == value) and type(node.value) is type(value)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Subscript) and not _is_generic(_named(each.value, space)):
+            return False
+        if not isinstance(each, _OF_TYPES):
+            return False
+    code = compile(ast.Expression(node), "<annotation>", "eval", dont_inherit=True)
+    try:
+        return bool(eval(code, dict(space)) == value)
+    except (TypeError, NameError, AttributeError):
+        return False
+
+
+_OF_TYPES = (
+    *(ast.Name, ast.Attribute, ast.Constant, ast.Subscript, ast.Tuple, ast.List),
+    *(ast.BinOp, ast.BitOr, ast.expr_context),
+)
+
+
+def _is_generic(kind: Any) -> bool:
+    return isinstance(kind, type) or type(kind).__module__ == "typing"
+
+
+def _is_class(
+    value: type, statement: ast.ClassDef, cell: Cell, notebook: Notebook, flags: int
+) -> bool:
+    body = class_code(statement, cell.filename, statement.name)
+    return (
+        body is not None
+        and notebook.cell_defining(value) is cell
+        and all(_is_known_decorator(each, notebook.namespace) for each in statement.decorator_list)
+        and _are_bases(value, statement, notebook.namespace)
+        and _is_body_fresh(statement, cell, notebook)
+        and _are_functions(value, statement, cell, flags)
+        and _are_attributes(value, statement)
+        and not any(notebook.changes_since(statement.name, cell))
+        and not any(statement.name in _certain(each) for each in cell.changing(statement.name))
+    )
+
+
+def _certain(statement: ast.stmt) -> set[str]:
+    return {name for name, is_certain in changed_names(statement).items() if is_certain}
+
+
+def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
+    """Tell whether a decorator is a library's own, with nothing but constants handed to it."""
+    if isinstance(node, ast.Call):
+        values = [*node.args, *(each.value for each in node.keywords)]
+        if not all(isinstance(each, ast.Constant) for each in values):
+            return False
+        node = node.func
+    return importable(_named(node, space))
+
+
+def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -> bool:
+    for each in statement.keywords:
+        given = _named(each.value, space)
+        if not isinstance(each.value, ast.Constant) and given is _MISSING:
+            return False
+        if each.arg == "metaclass" and given is not type(value):
+            return False
+    nodes = statement.bases
+    if any(_named(each, space) in (typing.NamedTuple, typing.TypedDict) for each in nodes):
+        return len(nodes) == 1  # they leave no trace of themselves
+    bases = vars(value).get("__orig_bases__", value.__bases__ if nodes else ())
+    return len(bases) == len(nodes) and all(
+        _is_type(node, base, space) for node, base in zip(nodes, bases, strict=True)
+    )
+
+
+def _is_body_fresh(statement: ast.ClassDef, cell: Cell, notebook: Notebook) -> bool:
+    names = executed_names(statement, cell.filename) - {statement.name}
+    return not any(is_stale(name, statement, cell, notebook) for name in names)
+
+
+def _are_functions(value: type, statement: ast.ClassDef, cell: Cell, flags: int) -> bool:
+    """Tell whether the functions of a class are those that stand in its body."""
+    body = class_code_of(statement, cell.filename, flags)
+    for each in statement.body:
+        if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        found = vars(value).get(each.name)
+        if isinstance(found, (classmethod, staticmethod)):
+            found = found.__func__
+        elif isinstance(found, property):
+            continue
+        if isinstance(found, types.FunctionType) and not each.decorator_list:
+            code = found.__code__
+            if code.co_filename != cell.filename or code not in code_constants(body):
+                return False
+        elif not each.decorator_list and each.name != "__new__":
+            return False
+    return True
+
+
+def class_code_of(statement: ast.ClassDef, filename: str, flags: int) -> types.CodeType:
+    """Return the code of a class body, compiled as the flow file will be."""
+    stack = [compiled(statement, filename, flags)]
+    while True:
+        for each in code_constants(stack.pop()):
+            if each.co_name == statement.name:
+                return each
+            stack.append(each)
+
+
+def _are_attributes(value: type, statement: ast.ClassDef) -> bool:
+    """Tell whether the attributes of a class are those that its body binds."""
+    bound = {name for each in statement.body for name in bound_names(each)}
+    constants = _constants(statement)
+    if isinstance(value, enum.EnumMeta):
+        every: Mapping[str, enum.Enum] = value.__members__
+        members = {name: each.value for name, each in every.items()}
+        return members.keys() <= bound and all(
+            _is_constant(constants[name], members[name])
+            for name in constants.keys() & members.keys()
+        )
+    if type(value) not in (type, abc.ABCMeta) or statement.decorator_list:
+        return True
+    if any(base.__module__ == value.__module__ for base in value.__mro__[1:]):
+        return True  # it may have an __init_subclass__ of the notebook
+    if issubclass(value, tuple):  # a named tuple
+        return True
+    attributes = vars(value)
+    return not (attributes.keys() - bound - _OF_EVERY_CLASS - _slots(value)) and all(
+        name in attributes and _is_constant(node, attributes[name])
+        for name, node in constants.items()
+        if not name.startswith("__")
+    )
+
+
+def _slots(value: type) -> set[str]:
+    found = vars(value).get("__slots__", ())
+    return {found} if isinstance(found, str) else set(found)
+
+
+def _constants(statement: ast.ClassDef) -> dict[str, ast.Constant]:
+    """Return the constants that a class body binds by a plain assignment, the last of each."""
+    found: dict[str, ast.Constant] = {}
+    for each in statement.body:
+        if isinstance(each, ast.Assign):
+            target, given = each.targets[-1], each.value
+        elif isinstance(each, ast.AnnAssign) and each.value:
+            target, given = each.target, each.value
+        else:
+            for name in bound_names(each):
+                found.pop(name, None)
+            continue
+        for name in bound_names(each):
+            found.pop(name, None)
+        if isinstance(target, ast.Name) and isinstance(given, ast.Constant):
+            found[target.id] = given
+    return found
+
+
+def _is_constant(node: ast.Constant, value: Any) -> bool:
+    return type(node.value) is type(value) and bool(node.value == value)

@@ -1,0 +1,47 @@
+"""Cells executed one after the other, as a kernel does, in one namespace and without a kernel."""
+
+from __future__ import annotations
+
+import itertools
+import textwrap
+import types
+
+from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID
+from IPython.core.compilerop import CachingCompiler
+
+from nbrunner.flow.cells import flow_file_text
+
+_NUMBERS = itertools.count(1)  # of all notebooks, so that no two cells have one name
+
+
+class Notebook:
+    """A namespace, and IPython's own book of which cell was executed when."""
+
+    def __init__(self, *cells: str) -> None:
+        self._compiler = CachingCompiler()
+        shell = types.SimpleNamespace(compile=self._compiler)
+        self.namespace: dict[str, object] = {"__name__": "__main__", "get_ipython": lambda: shell}
+        for cell in cells:
+            self.execute(cell)
+
+    def execute(self, cell: str) -> None:
+        text = textwrap.dedent(cell).lstrip("\n")
+        name = self._compiler.cache(text, next(_NUMBERS))
+        exec(compile(text, name, "exec", dont_inherit=True), self.namespace)
+
+    def text(self, name: str = "F") -> str:
+        """Return the text of the flow file."""
+        return flow_file_text(self.namespace[name], self.namespace)[0]
+
+    def given(self, name: str = "F") -> object:
+        """Return what the class's function gives in the flow file."""
+        module: dict[str, object] = {"__name__": "__main__"}
+        text = self.text(name)
+        # As in another process: there cloudpickle does not know the notebook's own classes.
+        known = dict(_DYNAMIC_CLASS_TRACKER_BY_ID)
+        _DYNAMIC_CLASS_TRACKER_BY_ID.clear()
+        try:
+            exec(compile(text, "<flow file>", "exec", dont_inherit=True), module)
+        finally:
+            _DYNAMIC_CLASS_TRACKER_BY_ID.update(known)
+        return module[name]().value()
