@@ -119,7 +119,7 @@ def _split(
             if text in SUBCOMMANDS:
                 return text, words[:number], words[number + 1 :]
             raise BadValueError(
-                f"expected run, resume or spin, got {text!r}"
+                f"expected run, resume or spin, got {text!r}{_comment_hint(words[number])}"
                 f"{did_you_mean(text, SUBCOMMANDS) or _parameters_of(flow, by_flag)}"
             )
         flag, equals, _ = text.partition("=")

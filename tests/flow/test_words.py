@@ -94,6 +94,8 @@ PARAMETERS = "; parameters of WordsFlow are --Alpha, --rate, --on, --table, --si
         ("--Alfa 3", f"'?{PARAMETERS}\n"),
         ("run --m", f"run: unknown option --m{PARAMETERS}\n"),
         ("5", f"expected run, resume or spin, got '5'{PARAMETERS}"),
+        ("run # quick", "'#' belongs to no option; a comment has to stand on a line of its own"),
+        ("#quick", "got '#quick'; a comment has to stand on a line of its own"),
         ("run more", f"'more' belongs to no option{PARAMETERS}"),
         ("run --Alpha", "--Alpha: expected a value, got nothing"),
         ("run more", "'more' belongs to no option"),

@@ -274,7 +274,7 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         ("%flowruns --cleen", "unknown option --cleen; did you mean '--clean'?"),
         ("%flowstop --al", "unknown option --al; did you mean 'all'?"),
         (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself: it stands before"),
-        (cell("--no-pylint  # quick"), "'#' belongs to no option; a comment has to stand on a"),
+        (cell("--no-pylint  # quick"), "got '#'; a comment has to stand on a line of its own"),
         (cell("--n 3;"), "the line ends with ';'"),
         ("%flowrun TrainFlow --n 3;", "the line ends with ';'"),
         (cell("--out 1a"), "expected a Python name"),
