@@ -1,29 +1,125 @@
-"""Ending a fork of the warm interpreter as an ordinary interpreter ends."""
+"""Ending a fork of the warm interpreter as an ordinary interpreter ends.
+
+The interpreter finalizes itself (``Py_FinalizeEx``, CPython's ``Python/pylifecycle.c``), in
+a fork as in any process: nothing here imitates it. All that is done is to leave the rest of
+it out, once threads have been waited for and exit functions have run, where that can be
+proven to change nothing.
+"""
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
 import gc
-import io
-import itertools
 import os
-import signal
 import sys
-import threading
-import types
-from typing import Any, NoReturn
+import weakref
+from types import TracebackType
+from typing import Any
 
-from nbrunner.userfiles import is_users
+from nbrunner.launch.finalizers import (
+    hidden_finalizer,
+    library_reason,
+    object_reason,
+    reason_to_finalize,
+)
 
-_loaded_before_fork = 0
+# Looked up once, before any fork: each look-up makes an object.
+_look_at_libraries = ctypes.pythonapi.dl_iterate_phdr
+_write_c_streams = ctypes.pythonapi.fflush
 
 
-def remember_libraries() -> None:
-    """Note, in the interpreter that forks are made of, which libraries they start with."""
-    global _loaded_before_fork
-    _loaded_before_fork = _libraries_loaded()
+class LastExitFunction:
+    """Ends a fork at once if nothing could tell; else lets the interpreter finalize itself.
+
+    It is registered with `atexit` before any other function, and so called last of all. The
+    register alone holds it: once the exit functions have run, or been cleared, it is deleted,
+    and the objects that all forks share are no longer hidden from the collector.
+
+    Attributes
+    ----------
+    exit_code : int or None
+        What the process is to end with; None while the script runs, and if the interpreter
+        must finalize itself in any case.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        # What is registered earlier is called later, and must be.
+        self._may_end_at_once = not atexit._ncallbacks()
+        self._libraries: frozenset[str] = frozenset()
+        self._libraries_added = 0
+        self._classes: set[type] = set()
+        self._streams: tuple[Any, ...] = ()
+        self._visible: list[None] = []
+
+    def note_needed(self) -> None:
+        """Note, in the interpreter that forks are made of, what is imported for every run.
+
+        Its objects are hidden from the collector, which would write to, and so copy, every
+        page shared with forks.
+        """
+        self._libraries = frozenset(_libraries())
+        self._classes = _all_classes()
+        _freeze()
+
+    def note_preloaded(self) -> None:
+        """Note what has been imported since for the user; hide that too."""
+        self._may_end_at_once &= (
+            library_reason(self._new_libraries()) is None
+            and object_reason(gc.get_objects()) is None
+            and not any(map(hidden_finalizer, _all_classes() - self._classes))
+        )
+        self._classes.clear()
+        self._libraries_added = _libraries_added()
+        _freeze()
+
+    def note_fork(self, *streams: Any) -> None:
+        """Note, in a fresh fork, the standard streams that were opened for it."""
+        self._streams = streams
+        self._visible = []
+
+    def __call__(self) -> None:
+        """End the process, or return."""
+        if self.exit_code is None or not self._may_end_at_once:
+            return
+        objects = gc.get_objects()
+        if not any(each is self._visible for each in objects):
+            return  # the script has called `gc.freeze`, and has hidden more than this
+        libraries = []
+        if _libraries_added() != self._libraries_added:
+            libraries = self._new_libraries()
+        if reason_to_finalize(objects, self._streams, libraries) is None:
+            # With the GIL in hand: no other thread runs Python from here on.
+            _write_c_streams(None)
+            os._exit(self.exit_code)
+
+    def __del__(self) -> None:
+        gc.unfreeze()
+
+    def _new_libraries(self) -> list[str]:
+        return [file for file in _libraries() if file not in self._libraries]
+
+
+def register_last() -> weakref.ref[LastExitFunction]:
+    """Register the function that `atexit` is to call last."""
+    function = LastExitFunction()
+    atexit.register(function)
+    return weakref.ref(function)
+
+
+def _freeze() -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def _all_classes() -> set[type]:
+    found: set[type] = set()
+    new = {object}
+    while new:
+        found |= new
+        new = {each for cls in new for each in type.__subclasses__(cls)} - found
+    return found
 
 
 class _LibraryInfo(ctypes.Structure):
@@ -44,91 +140,43 @@ _Look = ctypes.CFUNCTYPE(
 )
 
 
-def _libraries_loaded() -> int:
+def _libraries_added() -> int:
     """Return how many shared libraries this process has loaded so far."""
     # What is not 0 ends the iteration and is its result.
     first = _Look(lambda info, _size, _data: int(info.contents.adds))
-    return int(ctypes.pythonapi.dl_iterate_phdr(first, None))
+    return int(_look_at_libraries(first, None))
 
 
-def leave(outcome: int, namespace: dict[str, Any], last_shared: str) -> NoReturn:
-    """End in the order of ``Py_FinalizeEx`` (CPython's ``Python/pylifecycle.c``).
+def _libraries() -> list[str]:
+    """Return the files of the shared libraries that this process has loaded."""
+    names: list[str] = []
 
-    Threads are waited for, exit functions run, the user's own objects and modules are let
-    go. What is installed is not taken apart: that would copy, for nothing, every page that
-    is shared with all other forks, and take longer (30 ms) than an empty step. Nor do the
-    exit functions of C libraries run (4 ms) if the flow has brought none of its own.
-    """
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    _let_go(namespace, last_shared)
-    _write_what_is_buffered()
-    if not _flushed() and outcome == 0:
-        outcome = 120  # the interpreter's own code for this
-    if outcome < 0:
-        signal.signal(-outcome, signal.SIG_DFL)
-        os.kill(os.getpid(), -outcome)
-    # With the GIL in hand: a daemon thread must not run Python from here on.
-    libc = ctypes.pythonapi
-    if _libraries_loaded() != _loaded_before_fork:
-        libc.exit(outcome)
-    libc.fflush(None)
-    os._exit(outcome)
+    def look(info: Any, _size: int, _data: Any) -> int:
+        names.append(os.fsdecode(info.contents.name or b""))
+        return 0
+
+    _look_at_libraries(_Look(look), None)
+    return names
 
 
-def _let_go(namespace: dict[str, Any], last_shared: str) -> None:
-    """Drop what the script and the user's own modules hold: objects, then code, then modules.
-
-    So what runs while an object is let go still finds all that it calls. The modules are
-    those from the youngest back to the last that all forks share: to look at these would
-    count references to them, and so copy three hundred pages.
-    """
-    own = itertools.takewhile(lambda name: name != last_shared, reversed(sys.modules))
-    modules = [sys.modules[name] for name in own]
-    spaces = [namespace] + [
-        vars(module)
-        for module in modules
-        if is_users(getattr(module, "__file__", None) or "<none>")
-    ]
-    code = (types.FunctionType, type)
-    for kept in ((*code, types.ModuleType), (types.ModuleType,), ()):
-        for space in spaces:
-            for name in [name for name in space if name != "__builtins__"]:
-                if not isinstance(space[name], kept):
-                    space[name] = None
-    gc.collect()
+def forget_script() -> None:
+    """Delete from ``__main__`` what the interpreter deletes once a script has returned."""
+    namespace = vars(sys.modules["__main__"])
+    for name in ("__file__", "__cached__"):
+        namespace.pop(name, None)
 
 
-def _write_what_is_buffered() -> None:
-    """Write out the files that something else still holds.
+class ShownWithoutOurs:
+    """Stands in for `sys.excepthook` once: shows the frames of the script, not ours."""
 
-    A daemon thread may be writing to one of them for ever: it is waited for as long as the
-    interpreter would.
-    """
-    if threading.active_count() == 1:
-        _flush_files()
-        return
-    flushing = threading.Thread(target=_flush_files, daemon=True)
-    flushing.start()
-    flushing.join(1)
+    def __init__(self, trace: TracebackType | None) -> None:
+        self._trace = trace
+        self._hook = sys.excepthook
 
-
-def _flush_files() -> None:
-    files = [each for each in gc.get_objects() if issubclass(type(each), _BUFFERED)]
-    # Text goes to binary files, so these come last.
-    for each in sorted(files, key=lambda each: not isinstance(each, io.TextIOWrapper)):
-        with contextlib.suppress(Exception):  # nobody is left to be told
-            each.flush()
-
-
-_BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
-
-
-def _flushed() -> bool:
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None and not stream.closed:
-                stream.flush()
-    except (OSError, ValueError):
-        return False
-    return True
+    def __call__(self, kind: type[BaseException], error: BaseException, _trace: Any) -> None:
+        sys.excepthook = self._hook
+        sys.last_traceback = self._trace
+        try:
+            self._hook(kind, error.with_traceback(self._trace), self._trace)
+        finally:
+            forget_script()

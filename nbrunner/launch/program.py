@@ -8,12 +8,13 @@ import os
 import signal
 import sys
 import types
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
+from nbrunner.launch import leaving
 from nbrunner.launch.afresh import start_afresh
-from nbrunner.launch.leaving import leave
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Program:
     group: int | None = None
     close: tuple[int, ...] = field(default=())
 
-    def become(self) -> None:
+    def become(self, last: weakref.ref[leaving.LastExitFunction]) -> None:
         """Change this process, a fork that has done nothing else yet, into the program."""
         restore_signals()
         if self.group is not None:
@@ -54,6 +55,9 @@ class Program:
         os.environ.clear()
         os.environ.update(self.environment)
         _open_stdio()
+        if (function := last()) is not None:
+            function.note_fork(sys.stdin, sys.stdout, sys.stderr)
+            del function
         script = self.arguments[0]
         sys.argv = list(self.arguments)
         sys.orig_argv = [sys.executable, *self.options, *self.arguments]
@@ -124,36 +128,37 @@ def _dress_main(script: str) -> None:
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
 
 
-def execute(script: str, namespace: dict[str, Any], last_shared: str) -> NoReturn:
-    """Run a script in ``__main__`` and end the process as the interpreter would.
+def execute(script: str, last: weakref.ref[leaving.LastExitFunction]) -> None:
+    """Run a script in ``__main__``. Its exceptions are raised: the interpreter ends by them.
 
     Parameters
     ----------
     script : str
-    namespace : dict
-        The globals of ``__main__``.
-    last_shared : str
-        The last module that was imported before the fork.
+    last : weak reference to LastExitFunction
+        Told how the process is to end; the reference is dead if exit functions were cleared.
     """
-    leave(_outcome(script, namespace), namespace, last_shared)
-
-
-def _outcome(script: str, namespace: dict[str, Any]) -> int:
-    """Run the script; return its exit code, negative for the signal that it ends by.
-
-    An exception shows the script's own frames, not ours.
-    """
+    exit_code: int | None = 0
     try:
-        exec(_compiled(script), namespace)
+        exec(_compiled(script), vars(sys.modules["__main__"]))
+        leaving.forget_script()
     except SystemExit as exit_:
-        return _exit_code(exit_.code)
+        exit_code = _exit_code(exit_.code)
+        raise
     except BaseException as error:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-            trace = trace.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-        return -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    return 0
+        exit_code = None
+        sys.excepthook = leaving.ShownWithoutOurs(_of_script(error.__traceback__))
+        raise
+    finally:
+        if (function := last()) is not None:
+            function.exit_code = exit_code
+            del function
+
+
+def _of_script(trace: types.TracebackType | None) -> types.TracebackType | None:
+    # In a function of its own: a frame of ours that kept the trace would keep it for good.
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace
 
 
 def _compiled(script: str) -> types.CodeType:
@@ -171,11 +176,10 @@ def _compiled(script: str) -> types.CodeType:
     return compile(source, script, "exec", dont_inherit=True)
 
 
-def _exit_code(code: object) -> int:
-    """Return what a process ends with for the argument of ``sys.exit``."""
+def _exit_code(code: object) -> int | None:
+    """Return what a process ends with for the argument of ``sys.exit``; None if only C knows."""
     if code is None:
         return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)  # noqa: T201 - as the interpreter does
-    return 1
+    if not isinstance(code, int):
+        return 1
+    return code & 0xFF if code.bit_length() < 32 else None

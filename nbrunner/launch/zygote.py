@@ -21,8 +21,8 @@ What a flow can tell, all the same, from a cold start:
 - four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion
 - more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
 - strings hash alike in all forks of one zygote, and addresses are alike
-- at the end, what installed modules still hold is flushed but not let go, and exit functions
-  of C libraries that were loaded before the fork are not run
+- the modules that were imported before the fork come first in ``sys.modules``, and so are
+  cleared last when the interpreter ends
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ import os
 import signal
 import socket
 import sys
+import weakref
 from dataclasses import asdict
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from nbrunner.launch import processes
 from nbrunner.launch.afresh import remember_directories
 from nbrunner.launch.channel import receive, send
 from nbrunner.launch.exactness import IMPORTED
-from nbrunner.launch.leaving import remember_libraries
+from nbrunner.launch.leaving import LastExitFunction, register_last
 from nbrunner.launch.program import Program, execute, restore_signals
 from nbrunner.launch.shortcuts import take_shortcuts
 from nbrunner.launch.supervisor import Supervisor, finish, open_logs
@@ -78,7 +79,7 @@ class Role(Protocol):
         ...
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Serve; in a fork that is to run a flow, run it in ``__main__``."""
     descriptor = sys.argv.pop()
     IMPORTED.note_start(set_by_python=sys.argv[1:])
@@ -91,29 +92,33 @@ def main() -> NoReturn:
     del sys.path[0]  # put there by the bootstrap, for this package alone
     if not sys.flags.safe_path:
         del sys.path[0]  # "", for -c; a script has its own folder there
-    preload()
+    last_exit_function = register_last()
+    preload(last_exit_function)
     role: Role | Program = Zygote(control)
+    del control
     while not isinstance(role, Program):
         role = role.play()
-    last_shared = next(reversed(sys.modules))
-    role.become()
+    role.become(last_exit_function)
     script = role.arguments[0]
     del role
-    execute(script, vars(sys.modules["__main__"]), last_shared)
+    execute(script, last_exit_function)
 
 
-def preload() -> None:
+def preload(last_exit_function: weakref.ref[LastExitFunction]) -> None:
     """Import what every run needs, and what the user asked for."""
+    last = last_exit_function()
+    assert last is not None, "nobody has cleared the exit functions"
     wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
     with IMPORTED.noting_imports():
-        for name in (*PRELOADED, *wanted):
+        for name in PRELOADED:
+            importlib.import_module(name)
+        last.note_needed()
+        for name in wanted:
             importlib.import_module(name)
     take_shortcuts()
     remember_directories()
-    remember_libraries()
-    gc.collect()
+    last.note_preloaded()
     gc.enable()
-    gc.freeze()  # or the collector would write to, and so copy, every page shared with forks
 
 
 class Zygote:

@@ -1,0 +1,333 @@
+"""A warm program ends as a fresh interpreter does: what it holds is closed, and found closed."""
+
+from __future__ import annotations
+
+import pytest
+from support.both_ways import listing, masked
+from support.forked import ended_cold, ended_forked
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
+# What a writer of a file named "it" is made of; it is not closed, and its file is not whole.
+WRITERS = {
+    "text": "w = open('it', 'w'); w.write('all')",
+    "gzip": "import gzip; w = gzip.GzipFile('it', 'w', mtime=0); w.write(b'all' * 5)",
+    "bz2": "import bz2; w = bz2.open('it', 'wt'); w.write('all' * 5)",
+    "lzma": "import lzma; w = lzma.open('it', 'wt'); w.write('all' * 5)",
+    "zip": "import zipfile; w = zipfile.ZipFile('it', 'w'); "
+    "w.writestr(zipfile.ZipInfo('a'), 'all')",
+    "csv": "import csv; f = open('it', 'w', newline=''); w = csv.writer(f); w.writerow([1, 2])",
+    "shelve": "import shelve; w = shelve.open('it', writeback=True); w['a'] = []; w['a'] += [1]",
+    "dbm": "import dbm.dumb; w = dbm.dumb.open('it'); w['a'] = 'all'",
+    "sqlite": (
+        "import sqlite3; w = sqlite3.connect('it'); w.execute('create table t (x)'); w.commit(); "
+        "w.execute('insert into t values (1)')"
+    ),
+    "h5py": (
+        "import h5py; w = h5py.File('it', 'w', track_order=False); "
+        "w.create_dataset('x', data=[1, 2, 3], track_times=False)"
+    ),
+    "parquet": (
+        "import pyarrow as pa, pyarrow.parquet as pq; t = pa.table({'x': [1, 2]}); "
+        "w = pq.ParquetWriter('it', t.schema); w.write_table(t)"
+    ),
+    "a compressed stream of pyarrow": (
+        "import pyarrow; w = pyarrow.output_stream('it', compression='gzip'); w.write(b'all' * 9)"
+    ),
+    "tempfile": (
+        "import tempfile, os; w = tempfile.NamedTemporaryFile('w', dir='.', delete=False); "
+        "w.write('all'); os.rename(w.name, 'it')"
+    ),
+    "a temporary folder": (
+        "import tempfile; w = tempfile.TemporaryDirectory(dir='.'); open(w.name + '/x', 'w')"
+    ),
+    "a handler of logging": (
+        "import logging, logging.handlers as h; w = h.MemoryHandler(9, target=logging.FileHandler("
+        "'it')); w.emit(logging.makeLogRecord({'msg': 'all'}))"
+    ),
+    "a view of a mapped file": (
+        "import mmap; f = open('it', 'wb+'); f.truncate(9); m = mmap.mmap(f.fileno(), 9); "
+        "w = memoryview(m); w[:3] = b'all'"
+    ),
+    "an array of numpy over a mapped file": (
+        "import numpy; w = numpy.memmap('it', mode='w+', shape=4); w[:] = 1"
+    ),
+}
+
+# What a flow has imported decides which modules are still there when the last objects go.
+AS_A_FLOW = "import metaflow\n"
+
+# Who else holds `w`; the script itself always does until then.
+HOLDERS = {
+    "the script": "",
+    "sys": "import sys; sys.kept = w; del w",
+    "builtins": "import builtins; builtins.kept = w; del w",
+    "an installed library": "import string; string.Formatter.kept = w; del w",
+    "a library's list": "import copyreg; copyreg.kept = [w]; del w",
+    "a cycle": "c = [w]; c.append(c); del w, c",
+    "a context": "import contextvars as v; v.ContextVar('v').set(w); del w",
+    "a thread": "import threading as t; t.current_thread().kept = w; del w",
+    "a daemon thread": (
+        "import threading as t, time\n"
+        "def hold(w):\n    time.sleep(60)\n"
+        "t.Thread(target=hold, args=(w,), daemon=True).start(); del w"
+    ),
+    "a generator": "def g(w):\n    yield w\nkept = g(w); next(kept); del w",
+}
+
+OWN = "class Own:\n    def __init__(self, word): self.word = word\n"
+NOISY = OWN + "    def __del__(self): print(PREFIX + self.word)\nPREFIX = 'gone: '\n"
+QUIET_DEL = (
+    "class Own:\n    def __del__(self, write=__import__('os').write): write(1, b'gone\\n')\n"
+)
+
+# name: (script, module beside it)
+ENDINGS = {
+    **{f"{name}, held by the script": (text, "") for name, text in WRITERS.items()},
+    **{
+        f"gzip, held by {name}": (f"{AS_A_FLOW}{WRITERS['gzip']}\n{text}", "")
+        for name, text in HOLDERS.items()
+    },
+    "A2: stdout replaced by a compressed file": (
+        "import gzip, io, sys; sys.stdout = io.TextIOWrapper(gzip.GzipFile('it', 'w', mtime=0))\n"
+        "print('hello ' * 5)",
+        "",
+    ),
+    "stderr replaced by a buffered file": (
+        "import sys; sys.stderr = open('it', 'w'); print(1, file=sys.stderr)",
+        "",
+    ),
+    "stdout replaced by an own class": (
+        "import sys\nclass Own:\n    text = ''\n    def write(self, text): self.text += text\n"
+        "    def flush(self): open('it', 'a').write(self.text); self.text = ''\n"
+        "sys.stdout = Own(); print('all')",
+        "",
+    ),
+    "stdout that cannot be flushed": (
+        "import sys\nclass Own:\n    def write(self, text): pass\n"
+        "    def flush(self): raise OSError('full')\nsys.stdout = Own()",
+        "",
+    ),
+    "stdout made to buffer": (
+        "import sys; sys.stdout.reconfigure(write_through=False); print('all', end='')",
+        "",
+    ),
+    "stdout wrapped": (
+        "import sys, io; sys.stdout = io.TextIOWrapper(sys.stdout.buffer, "
+        "write_through=False); print('all')",
+        "",
+    ),
+    "stdout detached": ("import sys; kept = sys.stdout.detach(); kept.write(b'raw')", ""),
+    "A3: a destructor beside the script finds its globals": (
+        "import beside; print('end')",
+        "PREFIX = 'rows: '\nclass Rows:\n    def __init__(self): self.rows = [1]\n"
+        "    def __del__(self): open('it', 'w').write(PREFIX + repr(self.rows))\nkept = Rows()\n",
+    ),
+    "destructors beside the script find each other": (
+        "import beside",
+        NOISY + "first = Own('1')\nsecond = Own('2')\nsecond.other = first\n",
+    ),
+    "a destructor beside the script calls a function": (
+        "import beside",
+        "import json\nKEY = 'k'\ndef tell(x): print(json.dumps({KEY: x}))\n"
+        "class Own:\n    def __del__(self): tell(1)\n_kept = Own()\n",
+    ),
+    "a destructor of the script": (NOISY + "kept = Own('1'); _other = Own('2')", ""),
+    "a destructor of the script after sys.exit": (
+        NOISY + "kept = Own('1'); _other = Own('2')\nimport sys; sys.exit(5)",
+        "",
+    ),
+    "a destructor of the script after an exception": (
+        NOISY + "def fail():\n    inner = Own('inner'); 1 / 0\nkept = Own('1')\nfail()",
+        "",
+    ),
+    "a destructor in a cycle": (NOISY + "a = Own('1'); a.a = a; del a", ""),
+    "a destructor held by a library": (NOISY + "import string; string.kept = Own('1')", ""),
+    "a destructor held by sys": (NOISY + "import sys; sys.kept = Own('1')", ""),
+    "a destructor without a place for the collector": (
+        "import string\nclass Own:\n    __slots__ = ()\n    def __del__(self, "
+        "w=__import__('os').write): w(1, b'gone')\n"
+        "string.kept = Own()",
+        "",
+    ),
+    "a destructor that fails": ("class Own:\n    def __del__(self): 1 / 0\nkept = Own()", ""),
+    "a metaclass with a destructor": (
+        "class Meta(type):\n    def __del__(cls, w=__import__('os').write): w(1, b'gone')\n"
+        "class Own(metaclass=Meta): pass",
+        "",
+    ),
+    "weakref.finalize": (
+        "import weakref\nclass Own: pass\nkept = Own(); weakref.finalize(kept, print, 'gone')",
+        "",
+    ),
+    "weakref.finalize, not at exit": (
+        "import weakref, os\nclass Own: pass\nkept = Own()\n"
+        "weakref.finalize(kept, os.write, 1, b'gone').atexit = False",
+        "",
+    ),
+    "the callback of a weak reference": (
+        "import weakref, os\nclass Own: pass\nkept = Own(); kept.own = kept\n"
+        "ref = weakref.ref(kept, lambda _, w=os.write: w(1, b'gone'))",
+        "",
+    ),
+    "exit functions": (
+        "import atexit; atexit.register(print, 'last')\n"
+        "@atexit.register\ndef later(): global w; w = open('it', 'w'); w.write('all')",
+        "",
+    ),
+    "exit functions that fail, and exit": (
+        "import atexit, sys; atexit.register(sys.exit, 3); atexit.register(lambda: 1 / 0)",
+        "",
+    ),
+    "exit functions that were cleared": (
+        f"import atexit; atexit._clear()\n{QUIET_DEL}kept = [Own()]\nkept.append(kept)",
+        "",
+    ),
+    "exit functions that were run before": (
+        "import atexit; atexit.register(print, 'now'); atexit._run_exitfuncs()\n"
+        f"{WRITERS['gzip']}\nc = [w]; c.append(c)",
+        "",
+    ),
+    "os._exit in an exit function": ("import atexit, os; atexit.register(os._exit, 6)", ""),
+    "an exception in a thread that is waited for": (
+        "import threading, time\ndef fail():\n    time.sleep(0.1); raise ValueError('late')\n"
+        "threading.Thread(target=fail).start()",
+        "",
+    ),
+    "a context variable": (
+        NOISY + "import contextvars; contextvars.ContextVar('v').set(Own('1'))",
+        "",
+    ),
+    "an asynchronous generator": (
+        "import asyncio\nasync def g():\n    try:\n        yield "
+        "1\n    finally:\n        print('closed')\n"
+        "async def main():\n    global kept\n    kept = g(); print(await "
+        "anext(kept))\nasyncio.run(main())",
+        "",
+    ),
+    "an asynchronous generator without a loop": (
+        "async def g():\n    try:\n        yield 1\n    finally:\n        print('closed')\n"
+        "kept = g()\ntry:\n    kept.asend(None).send(None)\nexcept StopIteration:\n    pass",
+        "",
+    ),
+    "a coroutine that was not awaited": ("async def c(): pass\nkept = c()", ""),
+    "a suspended generator": (
+        "def g():\n    try:\n        yield\n    finally:\n        "
+        "print('closed')\nkept = g(); next(kept)",
+        "",
+    ),
+    "a suspended generator and sys.exit": (
+        "def g():\n    with open('it', 'w') as w:\n        w.write('all'); "
+        "yield\nkept = g(); next(kept); raise SystemExit",
+        "",
+    ),
+    "a context manager left open": (
+        "import contextlib\n@contextlib.contextmanager\ndef m():\n    yield\n    "
+        "print('left')\nkept = m(); kept.__enter__()",
+        "",
+    ),
+    "a process that was not waited for": (
+        "import subprocess; kept = subprocess.Popen(['sleep', '0'])",
+        "",
+    ),
+    "a callback of the collector": (
+        "import gc, os; gc.callbacks.append(lambda p, i, w=os.write: w(1, p.encode()[:0] + b''))\n"
+        + QUIET_DEL
+        + "kept = Own()",
+        "",
+    ),
+    "objects hidden from the collector": (f"import gc\n{WRITERS['gzip']}\ngc.freeze()", ""),
+    "warnings of unclosed files": (
+        "import warnings; warnings.simplefilter('always'); kept = open('it', 'w')",
+        "",
+    ),
+    "a buffer of C": (
+        "import ctypes; libc = ctypes.CDLL(None); libc.fopen.restype = ctypes.c_void_p\n"
+        "libc.fputs(b'by C', ctypes.c_void_p(libc.fopen(b'it', b'w')))",
+        "",
+    ),
+    "exit code": ("import sys; sys.exit(3)", ""),
+    "exit code above a byte": ("import sys; sys.exit(258)", ""),
+    "exit code below zero": ("import sys; sys.exit(-1)", ""),
+    "exit code of a truth": ("import sys; sys.exit(True)", ""),
+    "exit code beyond C": ("import sys; sys.exit(10 ** 30)", ""),
+    "exit text": ("import sys; sys.exit('said at the end')", ""),
+    "exit with an object": ("import sys; sys.exit([1, 'two'])", ""),
+    "hard exit": (f"{WRITERS['gzip']}\nimport os; os._exit(4)", ""),
+    "exception": ("def deep():\n    raise ValueError('on purpose')\ndeep()", ""),
+    "exception with a cause": (
+        "try:\n    1 / 0\nexcept Exception as e:\n    raise ValueError('x') from e",
+        "",
+    ),
+    "syntax error": ("print(1)\ndef (:", ""),
+    "exception shown by the script": (
+        "import sys\ndef hook(kind, error, trace): print('hook', kind, "
+        "sys.excepthook is hook, sys.last_value is error, "
+        "trace.tb_frame.f_code.co_name, trace.tb_next)\nsys.excepthook = hook\n1 / 0",
+        "",
+    ),
+    "exception seen by an exit function": (
+        "import atexit, sys, traceback\natexit.register(lambda: "
+        "print(repr(sys.last_value), '__file__' in globals()))\n1 / 0",
+        "",
+    ),
+    "interrupt": (f"{WRITERS['gzip']}\nraise KeyboardInterrupt", ""),
+    "a fork that ends": (
+        "import os, sys; pid = os.fork(); pid and os.waitpid(pid, 0); print('both'); sys.exit(2)",
+        "",
+    ),
+    "A4: a daemon thread that calls the script": (
+        "import threading, time\ndef f(x): return x + ONE\nONE = 1\nstarted = threading.Event()\n"
+        "def loop():\n    x = 0\n    while True:\n        x = f(x); started.set()\n"
+        "for _ in range(3): threading.Thread(target=loop, daemon=True).start()\nstarted.wait()",
+        "",
+    ),
+    "a daemon thread that calls a module beside": (
+        "import threading, beside\nthreading.Thread(target=beside.loop, "
+        "daemon=True).start()\nbeside.started.wait()",
+        "import threading, math\nstarted = threading.Event()\ndef f(x): return math.sqrt(x)\n"
+        "def loop():\n    while True:\n        f(2); started.set()\n",
+    ),
+    "a daemon thread and a destructor": (
+        NOISY + "import threading, time\nstarted = threading.Event()\n"
+        "def loop():\n    while True:\n        started.set(); time.sleep(0.001)\n"
+        "threading.Thread(target=loop, daemon=True).start()\nstarted.wait(); kept = Own('1')",
+        "",
+    ),
+    "a thread without an object": (
+        "import _thread, time\nlock = _thread.allocate_lock(); lock.acquire()\n"
+        "def loop():\n    lock.release()\n    while True: str(ONE)\nONE = 1\n"
+        "_thread.start_new_thread(loop, ()); lock.acquire()",
+        "",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    """Return, for each name, what a cold and a forked script come to, and their files."""
+    folder = tmp_path_factory.mktemp("endings")
+    found, forked = {}, []
+    for index, (name, (text, beside)) in enumerate(ENDINGS.items()):
+        place = folder / str(index)
+        for cwd in (place, place / "cold", place / "warm"):
+            cwd.mkdir()
+        (place / "script.py").write_text(text + "\n")
+        (place / "beside.py").write_text(beside)
+        cold = ended_cold(place / "script.py", place / "cold")
+        found[name] = [cold, listing(place / "cold")]
+        forked.append((place / "script.py", place / "warm"))
+    warm = ended_forked(forked, folder / "notes")
+    for each, outcome, (_script, cwd) in zip(found.values(), warm, forked, strict=True):
+        each += [outcome, listing(cwd)]
+    return found
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_it_ends_the_same(ended, name):
+    """A2, A3, A4: files are whole, destructors find their globals, daemon threads are silent."""
+    cold, cold_files, warm, warm_files = ended[name]
+    assert warm.returncode == cold.returncode
+    assert masked(warm.stdout) == masked(cold.stdout)
+    assert masked(warm.stderr) == masked(cold.stderr)
+    assert warm_files == cold_files

@@ -1,0 +1,96 @@
+"""The steps of a warm run end as those of a cold one: files are whole, and logs hold no more."""
+
+from __future__ import annotations
+
+import pytest
+from support.both_ways import both_ways
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
+FLOW = """\
+import gzip, os, string, sys, threading
+from metaflow import FlowSpec, step
+{top}
+class EndingFlow(FlowSpec):
+
+    @step
+    def start(self):
+        {start}
+        self.next(self.end)
+
+    @step
+    def end(self):
+        {end}
+
+if __name__ == '__main__':
+    EndingFlow()
+"""
+
+BESIDE = """\
+PREFIX = 'rows: '
+
+class Rows:
+    def __init__(self):
+        self.rows = [1]
+
+    def __del__(self):
+        with open('rows.txt', 'w') as file:
+            file.write(PREFIX + repr(self.rows))
+
+kept = Rows()
+"""
+
+# name: (module level, body of start, body of end, what end prints)
+CASES = {
+    "A2: stdout is a compressed file": (
+        "",
+        "sys.stdout = gzip.open('out.gz', 'wt'); print('hello ' * 5)",
+        "print(gzip.open('out.gz', 'rt').read())",
+        "hello hello hello hello hello",
+    ),
+    "A2: a compressed file is held by the flow": (
+        "",
+        "global kept; kept = gzip.open('out.gz', 'wt'); kept.write('all ' * 5)",
+        "print(gzip.open('out.gz', 'rt').read())",
+        "all all all all all",
+    ),
+    "A2: a file is held by an installed library": (
+        "",
+        "string.kept = open('out.txt', 'w'); string.kept.write('by string')",
+        "print(open('out.txt').read())",
+        "by string",
+    ),
+    "A3: a destructor of a module beside the flow": (
+        "",
+        "import beside",
+        "print(open('rows.txt').read())",
+        "rows: [1]",
+    ),
+    "A3: a destructor of the flow file": (
+        "class Last:\n    def __del__(self):\n        open('last.txt', 'w').write(WORD)\n"
+        "kept = Last() if 'step' in sys.argv and 'start' in sys.argv else None\nWORD = 'gone'\n",
+        "pass",
+        "print(open('last.txt').read())",
+        "gone",
+    ),
+    "A4: a daemon thread calls the flow file": (
+        "ONE = 1\nbegun = threading.Event()\ndef add(x):\n    return x + ONE\n"
+        "def loop():\n    while True:\n        add(1); begun.set()\n",
+        "threading.Thread(target=loop, daemon=True).start(); begun.wait()",
+        "print('quiet')",
+        "quiet",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_ends_the_same(case, write_flow, monkeypatch):
+    """A2, A3, A4: what a step holds is closed as in a fresh interpreter."""
+    top, start, end, told = CASES[case]
+    flow = write_flow("endingflow.py", FLOW.format(top=top, start=start, end=end))
+    write_flow("beside.py", BESIDE)
+    cold, warm = both_ways(flow, monkeypatch)
+    assert told in cold.stdout
+    assert (warm.status, warm.returncode) == (cold.status, cold.returncode) == ("successful", 0)
+    assert sorted(warm.stdout.splitlines()) == sorted(cold.stdout.splitlines())
+    assert warm.stderr == cold.stderr

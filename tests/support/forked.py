@@ -1,0 +1,143 @@
+"""Scripts in forks of an interpreter that was prepared as the warm one is, without a run.
+
+A fork of the warm interpreter is not a child of whoever asked for it, who cannot see what it
+ended with. This interpreter has the same start (``-c``) and the same preparation, forks for
+one script after another, and notes what each came to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbrunner.launch import leaving
+from nbrunner.launch.program import Program, execute
+from nbrunner.launch.zygote import preload
+
+
+@dataclass
+class Ended:
+    """What a script came to.
+
+    Attributes
+    ----------
+    returncode : int
+        Negative for a signal.
+    reason : str or None
+        Why the interpreter had to finalize itself; ``"no answer"`` if it was not asked.
+    """
+
+    returncode: int
+    stdout: str
+    stderr: str
+    reason: str | None = "no answer"
+
+
+def ended_cold(script: Path, cwd: Path) -> Ended:
+    """Return what a script comes to in an interpreter of its own."""
+    ended = subprocess.run(
+        [sys.executable, "-u", str(script)],
+        cwd=cwd,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    return Ended(ended.returncode, _text(ended.stdout), _text(ended.stderr))
+
+
+def ended_forked(
+    scripts: Sequence[tuple[Path, Path]], notes: Path, preloaded: str = ""
+) -> list[Ended]:
+    """Return what scripts come to in forks, each in its directory.
+
+    Parameters
+    ----------
+    scripts : sequence of (Path, Path)
+        Script and directory.
+    notes : Path
+        A folder for what they say.
+    preloaded : str
+        Modules to import beside metaflow.
+    """
+    notes.mkdir()
+    requests = [(str(script), str(cwd)) for script, cwd in scripts]
+    (notes / "requests").write_text(json.dumps(requests))
+    code = (
+        f"__import__('sys').path[:0] = {[str(Path(__file__).parents[1]), str(_PACKAGE)]}; "
+        "__import__('support.forked', fromlist=['main']).main()"
+    )
+    subprocess.run(
+        [sys.executable, "-u", "-c", code, str(notes)],
+        env={**_environment(), "NBRUNNER_PRELOAD": preloaded},
+        stdin=subprocess.DEVNULL,
+        check=True,
+        timeout=150,
+    )
+    return [_noted(notes, index) for index in range(len(scripts))]
+
+
+_PACKAGE = Path(leaving.__file__).parents[2]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _noted(notes: Path, index: int) -> Ended:
+    found = Ended(
+        int((notes / f"{index}.code").read_text()),
+        _text((notes / f"{index}.out").read_bytes()),
+        _text((notes / f"{index}.err").read_bytes()),
+    )
+    reason = notes / f"{index}.reason"
+    if reason.exists():
+        found.reason = json.loads(reason.read_text())
+    return found
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace")
+
+
+def main() -> None:
+    """Fork for each script; go on, in the fork, to the end of the interpreter."""
+    notes = Path(sys.argv.pop())
+    del sys.path[0:3]
+    last = leaving.register_last()
+    preload(last)
+    for index, (script, cwd) in enumerate(json.loads((notes / "requests").read_text())):
+        pid = os.fork()
+        if pid == 0:
+            stdio = [
+                os.open(os.devnull, os.O_RDONLY),
+                *(os.open(notes / f"{index}.{end}", os.O_WRONLY | os.O_CREAT) for end in _ENDS),
+            ]
+            Program([script], _environment(), cwd, (stdio[0], stdio[1], stdio[2])).become(last)
+            _note_reasons(str(notes / f"{index}.reason"))
+            del notes, stdio
+            return execute(script, last)
+        _pid, status = os.waitpid(pid, 0)
+        (notes / f"{index}.code").write_text(str(os.waitstatus_to_exitcode(status)))
+    os._exit(0)
+
+
+_ENDS = ("out", "err")
+
+
+def _note_reasons(file: str) -> None:
+    ask = leaving.reason_to_finalize
+
+    def asked(*args: object) -> str | None:
+        reason = ask(*args)  # type: ignore[arg-type]
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
+        os.write(descriptor, json.dumps(reason).encode())
+        os.close(descriptor)
+        return reason
+
+    leaving.reason_to_finalize = asked
