@@ -118,7 +118,10 @@ def _interpreter_reason() -> str | None:
 def _resource_warnings_ignored() -> bool:
     for action, message, category, module, line in warnings.filters:
         if issubclass(ResourceWarning, category):
-            return action == "ignore" and message is None and module is None and line == 0
+            if action != "ignore":
+                return False
+            if message is None and module is None and line == 0:
+                return True
     return False
 
 
@@ -230,7 +233,8 @@ def _quiet_callback(reference: Any) -> bool:
     if callback is None:
         return True
     if isinstance(callback, types.BuiltinMethodType):
-        return callback.__name__ == "_destroy"  # of an abstract class's table
+        # Of the table of an abstract class, and of a `threading.local`.
+        return callback.__name__ in ("_destroy", "_localdummy_destroyed")
     where = (getattr(callback, "__module__", None), getattr(callback, "__qualname__", None))
     return isinstance(callback, types.FunctionType) and where in _QUIET_CALLBACKS
 

@@ -331,3 +331,65 @@ def test_it_ends_the_same(ended, name):
     assert masked(warm.stdout) == masked(cold.stdout)
     assert masked(warm.stderr) == masked(cold.stderr)
     assert warm_files == cold_files
+
+
+# Scripts at the end of which nothing is left that must be finalized.
+NOTHING_LEFT = {
+    "nothing": "",
+    "classes, data and cycles": (
+        "import collections, dataclasses, enum, functools, json, re\n"
+        "@dataclasses.dataclass\nclass Point:\n    x: list\n"
+        "class Colour(enum.Enum):\n    RED = 1\n"
+        "kept = [Point([i]) for i in range(999)]; kept.append(kept)\n"
+        "class Table(dict): pass\nt = Table(collections.Counter('aab'), d=collections.deque([1]))"
+    ),
+    "files that were closed": (
+        "import gzip, tempfile\nwith gzip.open('it', 'wt') as w: w.write('all')\n"
+        "kept = open('it', 'rb'); other = open('it'); gone = open('it', 'a'); gone.close()\n"
+        "t = tempfile.TemporaryFile(); t.close()"
+    ),
+    "a log, a pool of threads and a loop": (
+        "import asyncio, concurrent.futures, logging\nlogging.basicConfig(filename='log')\n"
+        "logging.warning('x')\npool = concurrent.futures.ThreadPoolExecutor(2)\n"
+        "print(pool.submit(int, '3').result()); pool.shutdown()\n"
+        "print(asyncio.run(asyncio.sleep(0, 1)))"
+    ),
+    "generators that have ended or not begun": (
+        "def g():\n    yield 1\nended, fresh = g(), g()\nprint(list(ended))"
+    ),
+    "a command": "import subprocess; kept = subprocess.Popen(['true']); kept.wait()",
+    "numpy": "import numpy; kept = numpy.random.default_rng(1).normal(size=9); print(kept.sum())",
+    "sys.exit": "import sys; sys.exit(0)",
+    "an exit code": "import sys; sys.exit(3)",
+}
+
+
+@pytest.mark.parametrize("preloaded", ["", "numpy"])
+def test_a_fork_with_nothing_left_ends_at_once(preloaded, tmp_path):
+    scripts = []
+    for index, text in enumerate(NOTHING_LEFT.values()):
+        (tmp_path / str(index)).mkdir()
+        script = tmp_path / f"script{index}.py"
+        script.write_text(text)
+        scripts.append((script, tmp_path / str(index)))
+    ended = ended_forked(scripts, tmp_path / "notes", preloaded)
+    assert {name: each.stderr for name, each in zip(NOTHING_LEFT, ended, strict=True)} == (
+        dict.fromkeys(NOTHING_LEFT, "")
+    )
+    assert {name: each.reason for name, each in zip(NOTHING_LEFT, ended, strict=True)} == (
+        dict.fromkeys(NOTHING_LEFT)
+    )
+    assert [each.returncode for each in ended] == [0] * (len(ended) - 1) + [3]
+
+
+def test_what_is_preloaded_may_have_to_be_finalized_in_every_fork(tmp_path, monkeypatch):
+    (tmp_path / "preloadable.py").write_text(
+        "import os\nclass Own:\n    def __del__(self, write=os.write): write(1, b'gone')\n"
+        "kept = Own()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    script = tmp_path / "script.py"
+    script.write_text("import preloadable")
+    (forked,) = ended_forked([(script, tmp_path)], tmp_path / "notes", "preloadable")
+    assert forked.stdout == ended_cold(script, tmp_path).stdout == "gone"
+    assert forked.reason == "no answer"

@@ -32,15 +32,15 @@ PREFIX = 'rows: '
 class Rows:
     def __init__(self):
         self.rows = [1]
+        self.file = open('rows.txt', 'w')
 
     def __del__(self):
-        with open('rows.txt', 'w') as file:
-            file.write(PREFIX + repr(self.rows))
+        self.file.write(PREFIX + repr(self.rows))
 
 kept = Rows()
 """
 
-# name: (module level, body of start, body of end, what end prints)
+# name: (module level, body of start, body of end, what the log must hold, if that is certain)
 CASES = {
     "A2: stdout is a compressed file": (
         "",
@@ -51,8 +51,8 @@ CASES = {
     "A2: a compressed file is held by the flow": (
         "",
         "global kept; kept = gzip.open('out.gz', 'wt'); kept.write('all ' * 5)",
-        "print(gzip.open('out.gz', 'rt').read())",
-        "all all all all all",
+        "print(os.path.getsize('out.gz'))",
+        "",
     ),
     "A2: a file is held by an installed library": (
         "",
@@ -67,11 +67,18 @@ CASES = {
         "rows: [1]",
     ),
     "A3: a destructor of the flow file": (
-        "class Last:\n    def __del__(self):\n        open('last.txt', 'w').write(WORD)\n"
-        "kept = Last() if 'step' in sys.argv and 'start' in sys.argv else None\nWORD = 'gone'\n",
+        "WORD = 'gone'\nclass Last:\n    def __del__(self, write=os.write):\n"
+        "        write(1, WORD.encode())\nkept = Last()\n",
         "pass",
-        "print(open('last.txt').read())",
+        "pass",
         "gone",
+    ),
+    "A3: a destructor that finds no builtins any more": (
+        "class Last:\n    def __del__(self):\n        open('last.txt', 'w').write('gone')\n"
+        "kept = Last()\n",
+        "pass",
+        "print(os.path.exists('last.txt'))",
+        "",
     ),
     "A4: a daemon thread calls the flow file": (
         "ONE = 1\nbegun = threading.Event()\ndef add(x):\n    return x + ONE\n"
