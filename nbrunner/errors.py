@@ -15,7 +15,7 @@
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
     │   └── SharedIdError       Metaflow gave two runs one id; both were ended
-    ├── FlowFailedError         also a RuntimeError: the run of a cell failed
+    ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
     ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
     └── StateError              also a RuntimeError: the state directory cannot be used
 
@@ -110,7 +110,7 @@ class SharedIdError(RunStartError):
 
 
 class FlowFailedError(NbrunnerError, RuntimeError):
-    """The run that a cell has waited for did not succeed.
+    """The run of a cell, or the task of ``with runner.spin(...)``, did not succeed.
 
     A notebook shows the message alone: the failing step, the exception and the user's own
     lines; ``running.failure.traceback`` has the rest.

@@ -15,11 +15,12 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbrunner import client, origins
+from nbrunner import client
 from nbrunner.blocking import drive
 from nbrunner.brief_traceback import brief_when_interrupted
-from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError
-from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
+from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError, FlowFailedError
+from nbrunner.failed_run import read_failure
+from nbrunner.failure import Failure
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
@@ -187,21 +188,8 @@ class ExecutingProcess:
             return None
         self._check_there()
         if self._failure is None:
-            self._failure = self._read_failure()
+            self._failure = read_failure(self, self._progress.failed_task())
         return self._failure
-
-    def _read_failure(self) -> Failure:
-        failed = self._progress.failed_task()
-        if failed is None:
-            failure = failure_of_run(self.stderr, self.returncode)
-        else:
-            pathspec = "/".join((self.pathspec or "", *failed))
-            metadata = self.attributes.get("metadata")
-            task = client.if_reachable(lambda: client.task_of(pathspec, metadata))
-            headlines = client.error_headlines()
-            failure = failure_of_task(*failed, lambda: self.stdout, task, headlines)
-        flow = self._record.get("flow", {})
-        return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
 
     # -- waiting ------------------------------------------------------------------------
 
@@ -364,6 +352,9 @@ class ExecutingRun(ExecutingProcess):
 class ExecutingTask(ExecutingProcess):
     """A task that ``spin`` started: running or ended; for all else see `ExecutingProcess`.
 
+    As a context manager it raises FlowFailedError at the start of the block if the task has
+    failed: Metaflow's ``spin`` raises there too.
+
     Attributes
     ----------
     task : metaflow.Task
@@ -371,6 +362,11 @@ class ExecutingTask(ExecutingProcess):
     """
 
     _task: Task | None = None
+
+    def __enter__(self) -> ExecutingTask:
+        if self.status == "failed":
+            raise FlowFailedError(f"{self.pathspec} failed\n{self.failure}")
+        return self
 
     @property
     def task(self) -> Task:

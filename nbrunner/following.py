@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nbrunner.progress import Progress, ProgressTracker, announced
 from nbrunner.record.rundir import ATTRIBUTES, Json
+from nbrunner.record.spun import is_spin
 from nbrunner.timeline import TaskSpan, Timeline
 
 
@@ -27,7 +28,8 @@ class ProgressFollower:
 
     def __init__(self, log: Path, record: Json) -> None:
         self._log = log
-        self._flow = record.get("flow", {})
+        # A spin runs a single task: no other step has one to come.
+        self._flow = {} if is_spin(record) else record.get("flow", {})
         self._read_to = 0
         self._lock = threading.Lock()
         self._tracker = self.new_tracker()

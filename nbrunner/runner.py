@@ -58,7 +58,8 @@ class Runner(MetaflowAttributes):
     cwd : path-like, optional
         Directory to run in; default the current one of each start.
     file_read_timeout : float, default 3600
-        Seconds that the run may take until Metaflow has given it an id.
+        Seconds that the run may take until Metaflow has given it an id, or that a spin may
+        take until its task has started.
     **top_level_options
         Options that the command line takes before the subcommand: ``pylint=False`` for
         ``--no-pylint``, ``decospecs=["retry"]`` for ``--with retry``, ...
@@ -190,7 +191,7 @@ class Runner(MetaflowAttributes):
         return self._to_the_end(ExecutingRun, "resume", arguments)
 
     def spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
-        """Run one step again with the inputs of an earlier task, and wait for it.
+        """Run one step again with the inputs of an earlier task, and wait for its end; see `run`.
 
         Parameters
         ----------
@@ -198,6 +199,16 @@ class Runner(MetaflowAttributes):
             A step (its latest task) or ``"<flow>/<run>/<step>/<task>"``.
         **arguments
             Options of ``spin``: ``artifacts_module``, ``persist``, ...
+
+        Returns
+        -------
+        ExecutingTask
+            The task, ended; look at its ``status`` and, if it has failed, its ``failure``.
+
+        Raises
+        ------
+        RunStartError
+            It ended before the task started: there is no such step or earlier task, say.
         """
         return self._to_the_end(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
@@ -215,9 +226,9 @@ class Runner(MetaflowAttributes):
         return await self._until_started(ExecutingRun, "resume", arguments)
 
     async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
-        """Start to spin a step; see `spin` and `async_run`.
+        """Start to spin a step and return as soon as its task has started; see `spin`.
 
-        Metaflow tells the task's name only when it has ended.
+        Cancelling this ends what it has started.
         """
         return await self._until_started(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 

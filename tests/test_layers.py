@@ -28,7 +28,7 @@ ROWS = (
     ("nbrunner.executing_sweep", "nbrunner.notebook_runner"),
     ("nbrunner.rerunning",),
     ("nbrunner.runner",),
-    ("nbrunner.executing",),
+    ("nbrunner.executing", "nbrunner.failed_run"),
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.client"),

@@ -42,7 +42,7 @@ from nbrunner.record.registry import state_directory
 Json = dict[str, Any]
 
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
-_FORM = 5
+_FORM = 6
 
 _CHILD = str(Path(__file__).with_name("describe_child.py"))
 # What lies in the folder of a question while it is being answered.

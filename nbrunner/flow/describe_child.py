@@ -203,7 +203,14 @@ def _describe(flow: Any, request: Json) -> Json:
             **_subcommands(commands, parameters),
             "configs": [_config(p) for _, p in flow._get_parameters() if p.IS_CONFIG_PARAMETER],
             "steps": _steps(flow),
+            "spin_root": _spin_root(),
         }
+
+
+def _spin_root() -> str | None:
+    from metaflow import metaflow_config
+
+    return getattr(metaflow_config, "DATASTORE_SYSROOT_SPIN", None)
 
 
 def _mutated(flow: Any, parameters: Json) -> Any:

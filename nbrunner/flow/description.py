@@ -114,6 +114,8 @@ class FlowDescription:
         The flow's Configs: the flag of one whose default is a file is ``"--config"``.
     steps : tuple of Step
         Sorted along the graph, ``start`` first.
+    spin_root : str or None
+        The folder that Metaflow is configured to keep spun tasks in; None if there is none.
     """
 
     name: str
@@ -127,6 +129,7 @@ class FlowDescription:
     spin: tuple[Option, ...] = ()
     configs: tuple[Option, ...] = ()
     steps: tuple[Step, ...] = field(default=())
+    spin_root: str | None = None
 
     def options(self, subcommand: Subcommand) -> tuple[Option, ...]:
         """Return the options that a subcommand takes, parameters first for ``"run"``."""
@@ -163,4 +166,5 @@ class FlowDescription:
             spin=options("spin"),
             configs=options("configs"),
             steps=tuple(Step.from_json(each) for each in content["steps"]),
+            spin_root=content["spin_root"],
         )

@@ -32,6 +32,7 @@ def recorded(
             "docs": {step.name: step.doc.strip()[:_MAX_DOC] for step in flow.steps if step.doc},
         },
         "subcommand": subcommand,
+        **({"spin_root": flow.spin_root} if subcommand == "spin" else {}),
         "arguments": {key: plain(value) for key, value in arguments.items()},
         "top_level_options": {key: plain(value) for key, value in top_level.items()},
     }

@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS = 2000
 
 
 async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
-    """Wait until Metaflow has told who the run is.
+    """Wait until Metaflow has given the run its id, or has started the task of a spin.
 
     Raises
     ------

@@ -249,9 +249,12 @@ def finish(directory: RunDirectory) -> None:
     else:
         from nbrunner.launch.identities import goes_on
         from nbrunner.record.expiry import expire_if_due
+        from nbrunner.record.spun import spun_attributes
 
-        keep = (directory.read(rundir.RECORD) or {}).get("keep", {})
-        expire_if_due(directory.path.parent, goes_on, keep)
+        record = directory.read(rundir.RECORD) or {}
+        if not directory.exists(rundir.ATTRIBUTES):
+            spun_attributes(directory, record)  # unless whoever started it did
+        expire_if_due(directory.path.parent, goes_on, record.get("keep", {}))
 
 
 def main() -> NoReturn:

@@ -11,6 +11,7 @@ from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record.spun import is_spin, spun_attributes
 from nbrunner.record.watch import changes_in
 
 # A run whose supervisor has not said who it is may just be starting.
@@ -47,7 +48,9 @@ class WatchedRun:
     def attributes(self) -> Json:
         """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
         if self._attributes is None:
-            self._attributes = self.directory.read(rundir.ATTRIBUTES)
+            self._attributes = self.directory.read(rundir.ATTRIBUTES) or spun_attributes(
+                self.directory, self.record
+            )
         return self._attributes or {}
 
     @property
@@ -132,8 +135,9 @@ class WatchedRun:
             await self.until_over()
 
     async def until_named(self) -> None:
-        """Wait until Metaflow has told who the run is, or the run is over without."""
-        with changes_in(self.directory.path) as changes:
+        """Wait until the run has its id, or is over without one."""
+        logs = [self.directory.log("stdout")] if is_spin(self.record) else []
+        with changes_in(self.directory.path, *logs) as changes:
             while not self.attributes and not self.is_over():
                 await changes.wait()
         if not self.attributes:

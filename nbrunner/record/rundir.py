@@ -6,6 +6,7 @@
     start.json        whether it was started warm or cold, and why            (launcher)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
+                      of a spin from its log, until Metaflow writes them      (any reader)
     stdout.log        written by the run process itself                       (run process)
     stderr.log
     open.json         lines that tasks have not ended: progress bars          (run process)

@@ -138,7 +138,7 @@ class RunPanel(Panel):
         """Return what the badge says."""
         running = self.running
         status = running.status
-        if status == "running" and running.pathspec is None and _has_id_early(running):
+        if status == "running" and running.pathspec is None:
             return "starting"
         return LABELS[status]
 
@@ -229,11 +229,6 @@ def _name_of(running: ExecutingProcess) -> str:
 
 def _file_name(name: str) -> str:
     return f"{name.replace('/', '-')}.log"
-
-
-def _has_id_early(running: ExecutingProcess) -> bool:
-    """Tell whether Metaflow gives the id at the start: of a spin it does when it has ended."""
-    return not isinstance(running, ExecutingTask)
 
 
 def _can_be_resumed(running: ExecutingProcess) -> bool:

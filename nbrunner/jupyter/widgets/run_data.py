@@ -97,7 +97,7 @@ class RunData(Widget):
 
     def _task_ids(self, step: str, at_most: int) -> list[str]:
         if isinstance(self._running, ExecutingTask):
-            task_id = self._running.attributes.get("task_id")  # of a spin, known at its end
+            task_id = self._running.attributes.get("task_id")
             return [str(task_id)] if task_id else []
         run = client.run_of(str(self._running.pathspec), self._running.attributes.get("metadata"))
         return client.task_ids(run, step, at_most)

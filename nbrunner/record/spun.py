@@ -1,0 +1,84 @@
+"""The attributes of a spin (``python flow.py spin``), read from its log.
+
+Metaflow writes its attribute file for a spin only at the end, and only if the task succeeds.
+The line that announces the task holds the same ids from the start::
+
+    2026-11-29 14:18:56.765 [<run id>/<step>/<task id> (pid 8301)] Task is starting.
+
+The supervisor imports this module, so it uses the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from nbrunner.progress import STATES, LogLine, parse_line
+from nbrunner.record import rundir
+from nbrunner.record.rundir import Json, RunDirectory
+
+# Metaflow's DATASTORE_SPIN_LOCAL_DIR.
+FOLDER = ".metaflow_spin"
+
+_NEEDLE = b"] Task is starting"
+# Before the task starts the log holds what the flow file prints while it is imported.
+_MOST_BYTES = 1 << 20
+
+
+def is_spin(record: Json) -> bool:
+    """Return whether a run's record is that of a spin."""
+    return record.get("subcommand") == "spin"
+
+
+def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
+    """Return the attributes of a spin whose task has started; None before, and for a run.
+
+    They are written into the directory, where listings and lookups find them; Metaflow
+    replaces them by its own at the end.
+    """
+    started = _started_task(directory.log("stdout")) if is_spin(record) else None
+    if started is None:
+        return None
+    flow = record.get("flow", {})
+    root = _root(record, Path(flow.get("name", ""), started.run_id))
+    attributes: Json = {
+        "task_id": started.task_id,
+        "step_name": started.step,
+        "run_id": started.run_id,
+        "flow_name": flow.get("name", ""),
+        "metadata": f"spin@{root}",
+    }
+    if not directory.exists(rundir.ATTRIBUTES):
+        with contextlib.suppress(OSError):  # the disk is full, or the record was deleted
+            directory.write(rundir.ATTRIBUTES, attributes)
+    return attributes
+
+
+def _started_task(log: Path) -> LogLine | None:
+    """Return the line that announces the task of a spin; None if it is not there yet."""
+    try:
+        with open(log, "rb") as file:
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        return None
+    if _NEEDLE not in data:
+        return None
+    for line in data.split(b"\n"):
+        parsed = parse_line(line.decode("utf-8", "replace")) if _NEEDLE in line else None
+        if parsed is not None and STATES.get(parsed.text) == "running":
+            return parsed
+    return None
+
+
+def _root(record: Json, run: Path) -> str:
+    """Return the folder that holds the spin's ``.metaflow_spin``.
+
+    Metaflow takes the configured folder, else the nearest one above the working directory
+    that has a ``.metaflow_spin``, else the working directory.
+    """
+    cwd = Path(record.get("cwd", ""))
+    if configured := record.get("spin_root"):
+        return os.path.join(cwd, configured)
+    found = (each for each in (cwd, *cwd.parents) if (each / FOLDER / run).is_dir())
+    return str(next(found, cwd))
