@@ -11,14 +11,13 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Generator
 from contextlib import AbstractContextManager
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner import client
 from nbrunner.blocking import drive
 from nbrunner.brief_traceback import brief_when_interrupted
-from nbrunner.errors import BadTypeError, BadValueError, CleanedUpError, FlowFailedError
+from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import read_failure
 from nbrunner.failure import Failure
 from nbrunner.following import ProgressFollower
@@ -35,6 +34,7 @@ from nbrunner.progress import Progress, RunEvent
 from nbrunner.record import registry, rundir
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
 from nbrunner.record.watch import changes_in
 from nbrunner.timeline import TaskSpan
 
@@ -109,13 +109,23 @@ class ExecutingProcess:
 
     @property
     def warm(self) -> bool:
-        """Whether the run was forked from a warm interpreter."""
+        """Whether the run process was forked from a warm interpreter; see `task_starts`."""
         return (self.directory.read(rundir.START) or {}).get("way") == "warm"
 
     @property
     def cold_reason(self) -> str:
         """Why the run was started cold; empty if it was not, and where nobody has noted it."""
         return str((self.directory.read(rundir.START) or {}).get("why", ""))
+
+    @property
+    def task_starts(self) -> TaskStarts:
+        """How many tasks were forked from a warm interpreter, how many were cold, and why.
+
+        A warm run has cold tasks where a fork would not be exact, as with ``@conda``.
+        """
+        if self.warm:
+            return read_task_starts(self.directory)
+        return all_cold(self.cold_reason, sum(span.state != "cloned" for span in self.timeline))
 
     def __repr__(self) -> str:
         name = self.pathspec or self.directory.name
@@ -210,7 +220,7 @@ class ExecutingProcess:
         ExecutingProcess
             This handle.
         """
-        _check_timeout(timeout)
+        ending.check_timeout(timeout)
         try:
             async with asyncio.timeout(timeout) as limit:
                 with self._goes_on():
@@ -395,10 +405,3 @@ def attach(run: str) -> ExecutingRun | ExecutingTask:
     directory = registry.find(run)
     record = directory.read(rundir.RECORD) or {}
     return (ExecutingTask if record.get("subcommand") == "spin" else ExecutingRun)(directory)
-
-
-def _check_timeout(timeout: float | None) -> None:
-    if not isinstance(timeout, (float, Real, type(None))):
-        raise BadTypeError(f"timeout: expected seconds, got {timeout!r}")
-    if timeout is not None and timeout < 0:
-        raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")

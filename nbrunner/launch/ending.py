@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import signal
 import time
+from numbers import Real
 
+from nbrunner.errors import BadTypeError, BadValueError
 from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.processes import MARKER, ProcessIdentity, descendants, marked, session_of
@@ -120,3 +122,11 @@ def _report(run: WatchedRun, seconds: float) -> StopReport:
         left=int(record.get("left", 0)),
         seconds=seconds,
     )
+
+
+def check_timeout(timeout: float | None) -> None:
+    """Raise BadTypeError or BadValueError unless a time limit is None, or 0 seconds or more."""
+    if not isinstance(timeout, (float, Real, type(None))):
+        raise BadTypeError(f"timeout: expected seconds, got {timeout!r}")
+    if timeout is not None and timeout < 0:
+        raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")

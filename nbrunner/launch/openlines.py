@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from nbrunner.launch.surroundings import STEP_COMMANDS
 from nbrunner.record.rundir import OPEN_LINES, RunDirectory
 
 _PACE_SECONDS = 0.1
@@ -70,8 +71,9 @@ def task_of(arguments: Sequence[str]) -> str:
     """Return ``"<run>/<step>/<task>"`` of the command of a step task; empty for any other."""
     words = list(arguments)
     try:
-        step = words[words.index("step") + 1]
+        place = next(place for place, word in enumerate(words) if word in STEP_COMMANDS)
+        step = words[place + 1]
         run, task = (words[words.index(each) + 1] for each in ("--run-id", "--task-id"))
-    except (ValueError, IndexError):
+    except (StopIteration, ValueError, IndexError):
         return ""
     return f"{run}/{step}/{task}"

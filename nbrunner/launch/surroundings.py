@@ -46,6 +46,9 @@ _FOR_EACH_PROCESS = {
     "COVERAGE_PROCESS_CONFIG": "asks each process to measure itself",
 }
 
+# The commands by which Metaflow's runtime runs a step, of a run or of a spin.
+STEP_COMMANDS = frozenset({"step", "spin-step"})
+
 # The commands by which remote decorators run a step.
 _REMOTE = frozenset({"batch", "kubernetes", "slurm", "snowpark", "nvidia", "nvct"})
 
@@ -164,17 +167,18 @@ def task_cold_reason(
 
 
 def _is_local_step(command: Sequence[str]) -> bool:
-    """Tell whether "step" follows the top-level options at once.
+    """Return whether "step" or "spin-step" follows the top-level options at once.
 
     Remote decorators put a word of their own between ("kubernetes step ...").
     """
-    if "step" not in command:
+    place = next((place for place, word in enumerate(command) if word in STEP_COMMANDS), None)
+    if place is None:
         return False
-    *_, third, second, last = ("", "", *command[: command.index("step")])
+    *_, third, second, last = ("", "", *command[:place])
     if last in _REMOTE:
         return False
     an_option_ends = last.startswith("--") or second.startswith("--") or third == "--config-value"
-    return an_option_ends or command.index("step") == 2  # or there are none
+    return an_option_ends or place == 2  # or there are none
 
 
 def task_difference(

@@ -25,6 +25,7 @@ from nbrunner.launch.processes import identify
 from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
 from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.taskstarts import TaskStartCounter
 
 
 def use_for_tasks(
@@ -33,12 +34,13 @@ def use_for_tasks(
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
     Its run gets an id of its own (`nbrunner.launch.runids`), and its directory is told what
-    tasks print without ending the line (`nbrunner.launch.openlines`).
+    tasks print without ending the line (`nbrunner.launch.openlines`), and how many tasks are
+    forked and how many are cold (`nbrunner.record.taskstarts`).
     """
     import metaflow.procpoll
     import metaflow.runtime
 
-    metaflow.runtime.subprocess = _Subprocess(server, environment)
+    metaflow.runtime.subprocess = _Subprocess(server, environment, TaskStartCounter(directory))
     open_lines = OpenLines(directory)
     metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll, open_lines)
     claim_ids()
@@ -61,19 +63,26 @@ class _ProcPoll:
 class _Subprocess:
     """The module subprocess, but for how it starts a step task."""
 
-    def __init__(self, server: socket.socket, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, server: socket.socket, environment: Mapping[str, str], starts: TaskStartCounter
+    ) -> None:
         self._server: socket.socket | None = server
         self._environment = dict(environment)
+        self._starts = starts
 
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
 
     def Popen(self, args: Sequence[str], **options: Any) -> Any:
         """Start a command: a step task as a fork, anything else as ever."""
-        if self._server is not None and self._is_exact(args, options):
+        cold_reason = self._cold_reason(args, options)
+        if cold_reason is None:
             task = self._fork(args, options["env"])
             if task is not None:
+                self._starts.count(None)
                 return task
+            cold_reason = "the task server could not fork"
+        self._starts.count(cold_reason)
         process = subprocess.Popen(args, **options)
         for name in ("stdout", "stderr"):
             pipe = getattr(process, name)
@@ -83,15 +92,15 @@ class _Subprocess:
                 pipe.close()
         return process
 
-    def _is_exact(self, args: Sequence[str], options: Mapping[str, Any]) -> bool:
-        """Tell whether a fork of this interpreter is what the command would start."""
+    def _cold_reason(self, args: Sequence[str], options: Mapping[str, Any]) -> str | None:
+        """Return why a command must not be a fork of this interpreter; None if it may be."""
+        if self._server is None:
+            return "the task server is gone"
         piped = all(options.get(each) == subprocess.PIPE for each in ("stdin", "stdout", "stderr"))
         env = options.get("env")
-        return (
-            piped
-            and env is not None
-            and task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read) is None
-        )
+        if not piped or env is None:
+            return "it is not started as Metaflow starts a step task"
+        return task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read)
 
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:
         """Ask for a fork; None if the server is gone or cannot fork."""

@@ -30,7 +30,7 @@ JUST_ENDED_SECONDS = 600.0
 # Besides its record; the supervisor's own log is that of a cold start.
 _OF_A_RUN = frozenset(
     {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.OPEN_LINES, rundir.SHARED_ID}
-    | {rundir.STOP, rundir.STOPPING, rundir.DISCARD, rundir.EXIT}
+    | {rundir.TASK_STARTS, rundir.STOP, rundir.STOPPING, rundir.DISCARD, rundir.EXIT}
     | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
 )
 
