@@ -123,6 +123,7 @@ class ExecutingProcess:
 
         A warm run has cold tasks where a fork would not be exact, as with ``@conda``.
         """
+        self._check_there()
         if self.warm:
             return read_task_starts(self.directory)
         return all_cold(self.cold_reason, sum(span.state != "cloned" for span in self.timeline))

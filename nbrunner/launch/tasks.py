@@ -25,7 +25,7 @@ from nbrunner.launch.processes import identify
 from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
 from nbrunner.record.rundir import RunDirectory
-from nbrunner.record.taskstarts import TaskStartCounter
+from nbrunner.record.taskstarts import note_task_start
 
 
 def use_for_tasks(
@@ -35,12 +35,12 @@ def use_for_tasks(
 
     Its run gets an id of its own (`nbrunner.launch.runids`), and its directory is told what
     tasks print without ending the line (`nbrunner.launch.openlines`), and how many tasks are
-    forked and how many are cold (`nbrunner.record.taskstarts`).
+    forked and which are cold (`nbrunner.record.taskstarts`).
     """
     import metaflow.procpoll
     import metaflow.runtime
 
-    metaflow.runtime.subprocess = _Subprocess(server, environment, TaskStartCounter(directory))
+    metaflow.runtime.subprocess = _Subprocess(server, environment, directory)
     open_lines = OpenLines(directory)
     metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll, open_lines)
     claim_ids()
@@ -64,11 +64,11 @@ class _Subprocess:
     """The module subprocess, but for how it starts a step task."""
 
     def __init__(
-        self, server: socket.socket, environment: Mapping[str, str], starts: TaskStartCounter
+        self, server: socket.socket, environment: Mapping[str, str], directory: RunDirectory
     ) -> None:
         self._server: socket.socket | None = server
         self._environment = dict(environment)
-        self._starts = starts
+        self._directory = directory
 
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
@@ -79,10 +79,10 @@ class _Subprocess:
         if cold_reason is None:
             task = self._fork(args, options["env"])
             if task is not None:
-                self._starts.count(None)
+                note_task_start(self._directory, None)
                 return task
             cold_reason = "the task server could not fork"
-        self._starts.count(cold_reason)
+        note_task_start(self._directory, cold_reason)
         process = subprocess.Popen(args, **options)
         for name in ("stdout", "stderr"):
             pipe = getattr(process, name)

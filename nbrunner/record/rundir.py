@@ -9,7 +9,7 @@
                       of a spin from its log, until Metaflow writes them      (any reader)
     stdout.log        written by the run process itself                       (run process)
     stderr.log
-    tasks.json        how many tasks were forked, how many cold, and why      (warm run process)
+    task-starts       of each task whether it was forked, else why not        (warm run process)
     open.json         lines that tasks have not ended: progress bars          (run process)
     stop.json         a request to end the run, and with which grace          (anyone)
     stopping.json     which signals a stop has needed so far                  (supervisor)
@@ -38,7 +38,7 @@ RECORD = "record.json"
 START = "start.json"
 SUPERVISOR = "supervisor.json"
 ATTRIBUTES = "attributes.json"
-TASK_STARTS = "tasks.json"
+TASK_STARTS = "task-starts"
 OPEN_LINES = "open.json"
 STOP = "stop.json"
 DISCARD = "discard"
