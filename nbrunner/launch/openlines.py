@@ -7,6 +7,7 @@ file of its own, beside the log that Metaflow writes: see `nbrunner.record.taskl
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -40,7 +41,7 @@ class OpenLines:
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._told: list[tuple[str, str]] = []
-        self._told_at = 0.0
+        self._told_at = -math.inf  # the clock may count from the start of the machine
 
     def tell(self, pipes: Iterable[Unfinished]) -> None:
         """Write down what has changed, unless that was done a moment ago."""
