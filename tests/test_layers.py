@@ -93,9 +93,7 @@ def test_the_notebook_is_known_in_jupyter_alone(name):
 def test_metaflow_is_imported_in_few_places(name):
     """In the user's process by client.py and deployer.py; else by processes of their own."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
-    own_process = {f"nbrunner.launch.{each}" for each in ("zygote", "tasks", "warm", "runids")}
-    in_users = {"nbrunner.client", "nbrunner.deployer"}
-    allowed = name in own_process | in_users | {"nbrunner.flow.describe_child"}
+    allowed = name in {"nbrunner.client", "nbrunner.deployer", "nbrunner.flow.describe_child"}
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))
 

@@ -1,7 +1,8 @@
 """Cold runs that Metaflow has given one id: found out by whoever starts them, and ended.
 
-A warm run claims its id (`nbrunner.launch.runids`). A cold one is Metaflow as it is, so one looks,
-once it has its id, whether another run has the same; then both are ended and started again.
+A warm run claims its id (`nbrunner.launch.metaflow_seam`). A cold one is Metaflow as it is, so
+one looks, once it has its id, whether another run has the same; then both are ended and started
+again.
 """
 
 from __future__ import annotations

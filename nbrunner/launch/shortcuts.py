@@ -12,16 +12,10 @@ import inspect
 import os
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-# Metaflow changes these, while they are imported, to fit the flow at hand: each process
-# executes them itself. Reading and compiling them is the same for all.
-COMPILED = (
-    "metaflow.cli",
-    "metaflow.cli_components.run_cmds",
-    "metaflow.cli_components.step_cmd",
-)
+from nbrunner.launch import metaflow_seam
 
 
 def take_shortcuts() -> None:
@@ -29,10 +23,10 @@ def take_shortcuts() -> None:
     # The expressions with which Python reads source, of the steps for the flow's graph,
     # take a seventh of an empty step to compile.
     inspect.getsource(take_shortcuts)
-    # Asks git about the folder that metaflow is installed in.
-    sys.modules["metaflow.metaflow_version"].get_version()
+    metaflow_seam.look_up_version()
     sys.meta_path.insert(0, _CompiledFinder())
-    _look_before_asking_git()
+    # Each call of git costs a third of a task.
+    metaflow_seam.ask_git_only_where(_may_be_in_repository)
 
 
 class _CompiledFinder:
@@ -40,7 +34,7 @@ class _CompiledFinder:
 
     def __init__(self) -> None:
         self._code: dict[str, types.CodeType] = {}
-        for name in COMPILED:
+        for name in metaflow_seam.COMPILED:
             spec = importlib.util.find_spec(name)
             if spec is not None and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
                 code = spec.loader.get_code(name)
@@ -58,22 +52,6 @@ class _CompiledFinder:
         if spec is not None and spec.origin == code.co_filename:
             spec.loader.get_code = lambda _name: code  # type: ignore[union-attr]
         return spec
-
-
-def _look_before_asking_git() -> None:
-    """Call git only where there may be a repository: each call costs a third of a task.
-
-    Metaflow notes the state of the repository with every task (``metaflow_git.py``).
-    """
-    module = sys.modules.get("metaflow.metaflow_git")
-    ask: Callable[[Any], bool] | None = getattr(module, "_is_in_git_repo", None)
-    if module is None or ask is None:
-        return
-
-    def look_first(path: Any) -> bool:
-        return _may_be_in_repository(path) and ask(path)
-
-    vars(module)["_is_in_git_repo"] = look_first
 
 
 def _may_be_in_repository(path: Any) -> bool:

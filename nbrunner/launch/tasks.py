@@ -17,12 +17,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbrunner.launch import metaflow_seam
 from nbrunner.launch.channel import send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.logpipe import LinePoll, PipeLines
 from nbrunner.launch.openlines import OpenLines, task_of
 from nbrunner.launch.processes import identify
-from nbrunner.launch.runids import claim_ids
 from nbrunner.launch.surroundings import task_cold_reason
 from nbrunner.record.rundir import RunDirectory
 from nbrunner.record.taskstarts import note_task_start
@@ -33,31 +33,14 @@ def use_for_tasks(
 ) -> None:
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
-    Its run gets an id of its own (`nbrunner.launch.runids`), and its directory is told what
-    tasks print without ending the line (`nbrunner.launch.openlines`), and how many tasks are
-    forked and which are cold (`nbrunner.record.taskstarts`).
+    Its run gets an id of its own, and its directory is told what tasks print without ending
+    the line (`nbrunner.launch.openlines`), and how many tasks are forked and which are cold
+    (`nbrunner.record.taskstarts`).
     """
-    import metaflow.procpoll
-    import metaflow.runtime
-
-    metaflow.runtime.subprocess = _Subprocess(server, environment, directory)
     open_lines = OpenLines(directory)
-    metaflow.runtime.procpoll = _ProcPoll(metaflow.procpoll, open_lines)
-    claim_ids()
-
-
-class _ProcPoll:
-    """The module metaflow.procpoll, but for the poll that it makes."""
-
-    def __init__(self, module: Any, open_lines: OpenLines) -> None:
-        self._module = module
-        self._open_lines = open_lines
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
-
-    def make_poll(self) -> LinePoll:
-        return LinePoll(self._module.ProcPollEvent, self._open_lines)
+    metaflow_seam.start_tasks_by(_Subprocess(server, environment, directory))
+    metaflow_seam.read_output_by(lambda event: LinePoll(event, open_lines))
+    metaflow_seam.claim_ids()
 
 
 class _Subprocess:

@@ -38,8 +38,7 @@ import weakref
 from dataclasses import asdict
 from typing import Protocol
 
-from nbrunner.launch import processes
-from nbrunner.launch.afresh import remember_directories
+from nbrunner.launch import metaflow_seam, processes
 from nbrunner.launch.channel import receive, send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.leaving import LastExitFunction, register_last
@@ -51,22 +50,6 @@ from nbrunner.launch.tasks import use_for_tasks
 from nbrunner.launch.taskserver import TaskServer
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory
-
-# All that a run and its tasks import, but for the modules that Metaflow changes, while
-# they are imported, to fit the flow at hand: metaflow.cli and what imports it.
-PRELOADED = (
-    "metaflow",
-    "metaflow.runtime",
-    "metaflow.datastore",
-    "metaflow.package",
-    "metaflow.lint",
-    "metaflow.task",
-    "metaflow.system",
-    "metaflow.client.core",
-    "metaflow.pylint_wrapper",
-    "metaflow.cli_components.utils",
-    "metaflow.plugins.cards.card_cli",
-)
 
 GO = b"g"
 
@@ -93,8 +76,7 @@ def main() -> None:
     if not sys.flags.safe_path:
         del sys.path[0]  # "", for -c; a script has its own folder there
     last_exit_function = register_last()
-    preload(last_exit_function)
-    role: Role | Program = Zygote(control)
+    role: Role | Program = Zygote(control, preload(last_exit_function))
     del control
     while not isinstance(role, Program):
         role = role.play()
@@ -104,28 +86,44 @@ def main() -> None:
     execute(script, last_exit_function)
 
 
-def preload(last_exit_function: weakref.ref[LastExitFunction]) -> None:
-    """Import what every run needs, and what the user asked for."""
+def preload(last_exit_function: weakref.ref[LastExitFunction]) -> str:
+    """Import what every run needs, and what the user asked for.
+
+    Returns
+    -------
+    str
+        Why no run can be started warm with this version of Metaflow; empty if one can.
+    """
     last = last_exit_function()
     assert last is not None, "nobody has cleared the exit functions"
     wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
     with IMPORTED.noting_imports():
-        for name in PRELOADED:
-            importlib.import_module(name)
+        unfit = metaflow_seam.preload()
         last.note_needed()
         for name in wanted:
             importlib.import_module(name)
-    take_shortcuts()
-    remember_directories()
+    unfit = unfit or metaflow_seam.verify()
+    if not unfit:
+        take_shortcuts()
+        metaflow_seam.remember_directories()
     last.note_preloaded()
     gc.enable()
+    return unfit
 
 
 class Zygote:
-    """Forks a child for every request of its owner."""
+    """Forks a child for every request of its owner.
 
-    def __init__(self, control: socket.socket) -> None:
+    Parameters
+    ----------
+    control : socket.socket
+    unfit : str
+        Why each request is to be refused; empty if none is for that.
+    """
+
+    def __init__(self, control: socket.socket, unfit: str) -> None:
         self._control = control
+        self._unfit = unfit
 
     def play(self) -> Role:
         # Children are reaped by the kernel; theirs is restored before they fork.
@@ -144,22 +142,25 @@ class Zygote:
             if pid == 0:
                 self._control.close()
                 restore_signals()
-                return _Requested(socket.socket(fileno=descriptors[0]))
+                return _Requested(socket.socket(fileno=descriptors[0]), self._unfit)
             os.close(descriptors[0])
 
 
 class _Requested:
     """A fresh fork: reads what it is wanted for and waits for the word."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, unfit: str) -> None:
         self._channel = channel
+        self._unfit = unfit
 
     def play(self) -> Role | Program:
         os.setsid()
         request = receive(self._channel)
         outdated = IMPORTED.outdated()
-        refused = outdated or IMPORTED.refusal(
-            request["script"], _cwd(request), request["environment"]
+        refused = (
+            outdated
+            or self._unfit
+            or IMPORTED.refusal(request["script"], _cwd(request), request["environment"])
         )
         if refused:
             send(self._channel, {"refused": refused, "outdated": bool(outdated)})

@@ -268,7 +268,7 @@ READING = """\
 import importlib
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.surroundings import mattering_variables
-from nbrunner.launch.zygote import PRELOADED
+from nbrunner.launch.metaflow_seam import PRELOADED
 with IMPORTED.noting_imports():
     for name in PRELOADED:
         importlib.import_module(name)
