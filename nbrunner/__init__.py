@@ -59,6 +59,7 @@ _HOME = {
     "CleanedUpError": "nbrunner.errors",
     "RunStartError": "nbrunner.errors",
     "RunNotFoundError": "nbrunner.errors",
+    "MetaflowVersionError": "nbrunner.errors",
     "StateError": "nbrunner.errors",
 }
 
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         FlowLoadError,
         FlowNotFoundError,
         FlowSyntaxError,
+        MetaflowVersionError,
         NbrunnerError,
         RunNotFoundError,
         RunStartError,

@@ -1,7 +1,8 @@
 """Metaflow's Client, imported when it is first asked for.
 
-The only module that imports metaflow in the user's process: the import takes a fifth of
-a second and is not needed to start, follow or stop a run.
+With `nbrunner.task_cards` the only module that imports metaflow in the user's process: the import
+takes a fifth of a second and is not needed to start, follow or stop a run. What uses private names
+of Metaflow is marked by ``needs_metaflow``.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nbrunner.errors import MetaflowVersionError
 from nbrunner.launch.environment import unnamed_user, user_name
+from nbrunner.tested_metaflow import needs_metaflow
 
 if TYPE_CHECKING:
     from metaflow import Flow, Run, Step, Task, namespace
-    from metaflow.plugins.cards.card_client import Card
 
 __all__ = ["Flow", "Run", "Step", "Task", "namespace"]
 _T = TypeVar("_T")
@@ -42,13 +43,14 @@ def _name_the_namespace() -> None:
     from metaflow import namespace
     from metaflow.client import core
 
-    if core.current_namespace is False and unnamed_user(os.environ):
+    if unnamed_user(os.environ) and getattr(core, "current_namespace", None) is False:
         namespace(f"user:{user_name()}")
 
 
 LOCAL_ROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 
 
+@needs_metaflow("its settings")
 def local_root() -> str | None:
     """Return the folder that Metaflow is told to keep local runs in; None for the directory."""
     from metaflow import metaflow_config
@@ -57,6 +59,7 @@ def local_root() -> str | None:
     return root
 
 
+@needs_metaflow("its settings")
 def metaflow_settings() -> dict[str, str]:
     """Return which Metaflow configuration this process has: profile, metadata, datastore."""
     from metaflow import get_metadata, get_namespace, metaflow_config
@@ -70,6 +73,7 @@ def metaflow_settings() -> dict[str, str]:
     }
 
 
+@needs_metaflow("runs of other namespaces")
 def run_of(pathspec: str, metadata: str | None) -> Run:
     """Return the ``metaflow.Run`` of a pathspec, whatever the caller's namespace.
 
@@ -87,6 +91,7 @@ def run_of(pathspec: str, metadata: str | None) -> Run:
     return Run(pathspec, _namespace_check=False, _current_metadata=metadata)
 
 
+@needs_metaflow("tasks of other namespaces")
 def task_of(pathspec: str, metadata: str | None) -> Task:
     """Return the ``metaflow.Task`` of ``"<flow>/<run>/<step>/<task>"``; see `run_of`."""
     from metaflow import Task
@@ -102,6 +107,14 @@ def if_reachable(read: Callable[[], _T]) -> _T | None:
     try:
         return read()
     except (MetaflowException, OSError):
+        return None
+
+
+def reachable_task(pathspec: str, metadata: str | None) -> Task | None:
+    """Return a task, or None where it cannot be read from here or with this Metaflow."""
+    try:
+        return if_reachable(lambda: task_of(pathspec, metadata))
+    except MetaflowVersionError:
         return None
 
 
@@ -145,6 +158,7 @@ def task_ids(run: Run, step: str, at_most: int) -> list[str]:
     return [task.id for task in islice(run[step], at_most)][::-1]
 
 
+@needs_metaflow("artifacts without loading them")
 def artifacts_of(task: Task) -> list[Artifact] | None:
     """Return the artifacts of a task, sorted by name; Metaflow's own are left out.
 
@@ -183,68 +197,16 @@ def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
     if storage is None:  # written by a task of an older Metaflow
         return {}
     flow, run, step, name = task.path_components
-    flow_store = _flow_store(flow, storage, facts.get("ds-root"))
-    store = flow_store.get_task_datastore(run, step, name, attempt=task.current_attempt)
+    flows = flow_store(flow, storage, facts.get("ds-root"))
+    store = flows.get_task_datastore(run, step, name, attempt=task.current_attempt)
     return dict(store.ds_metadata["info"])
 
 
-def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> list[Card]:
-    """Return the cards of a task; of a cloned one those of the task that it is a clone of.
-
-    Parameters
-    ----------
-    folder : str, optional
-        The directory that the run had.
-    """
-    from metaflow.cards import get_cards
-    from metaflow.plugins.cards.exception import CardNotPresentException
-
-    # Metaflow would look for the origin in the caller's own namespace and metadata.
-    while origin := _origin_of(task):
-        task = task_of(origin, metadata)
-    with contextlib.suppress(CardNotPresentException):
-        if found := list(get_cards(task, follow_resumed=False)):
-            return found
-    with contextlib.suppress(CardNotPresentException):
-        return _cards_beside(task, folder) if folder else []
-    return []
-
-
-def _cards_beside(task: Task, folder: str) -> list[Card]:
-    """Return the cards of a local task that lie at its directory.
-
-    Metaflow looks for them where the datastore is and writes them, wherever that is, into
-    the nearest ``.metaflow`` above the directory (``CardDatastore.get_storage_root``).
-    """
-    from metaflow.metaflow_config import CARD_SUFFIX, DATASTORE_LOCAL_DIR
-    from metaflow.plugins.cards.card_client import CardContainer
-    from metaflow.plugins.cards.card_resolver import resolve_paths_from_task
-    from metaflow.plugins.datastores.local_storage import LocalStorage
-
-    if task.metadata_dict.get("ds-type") != LocalStorage.TYPE:
-        return []
-    above = (Path(folder), *Path(folder).parents)
-    roots = (each / DATASTORE_LOCAL_DIR for each in above)
-    root = next((each for each in roots if each.is_dir()), None)
-    if root is None:
-        return []
-    place = str(root / CARD_SUFFIX)
-    store = _flow_store(task.path_components[0], LocalStorage, place)
-    paths, cards = resolve_paths_from_task(store, pathspec=task.pathspec)
-    return list(CardContainer(paths, cards))
-
-
-def _flow_store(flow: str, storage: Any, root: str | None) -> Any:
+def flow_store(flow: str, storage: Any, root: str | None) -> Any:
+    """Return Metaflow's datastore of a flow."""
     from metaflow.datastore import FlowDataStore
 
     return FlowDataStore(flow, storage_impl=storage, ds_root=root)
-
-
-def _origin_of(task: Task) -> str:
-    facts = task.metadata_dict
-    run, name = facts.get("origin-run-id"), facts.get("origin-task-id")
-    flow, _, step, _ = task.path_components
-    return f"{flow}/{run}/{step}/{name}" if run and name else ""
 
 
 @dataclass(frozen=True)
@@ -290,6 +252,7 @@ def current_namespace() -> str | None:
     return found
 
 
+@needs_metaflow("the runs of a flow")
 def run_starts(flow: str) -> dict[str, float]:
     """Return the id of each run of a flow, whatever its namespace, and when it began.
 
@@ -337,6 +300,7 @@ def tags_of(pathspec: str) -> frozenset[str]:
     return frozenset(run_of(pathspec, None).tags)
 
 
+@needs_metaflow("past runs")
 def stored_run(pathspec: str) -> StoredRun:
     """Return what Metaflow has stored of a run, whatever its namespace."""
     run = run_of(pathspec, None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbrunner
+from nbrunner import tested_metaflow
 from nbrunner.client import LOCAL_ROOT, local_root, metaflow_settings
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingRun
@@ -21,7 +22,7 @@ from nbrunner.record.expiry import KEEP, disk_usage
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
 from nbrunner.runner import Runner
 
-_LIBRARIES = ("metaflow", "ipykernel", "ipywidgets", "anywidget")
+_LIBRARIES = ("ipykernel", "ipywidgets", "anywidget")
 _FRONT_ENDS = ("jupyterlab", "notebook")
 _BUNDLE = Path(nbrunner.__file__).with_name("static") / "run_header.js"
 _LITTLE_BYTES = 500e6
@@ -84,6 +85,7 @@ def examine() -> Iterator[Finding]:
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("nbrunner", _nbrunner),
         ("Python", _python),
+        ("metaflow", _metaflow_version),
         *((name, lambda name=name: _library(name)) for name in _LIBRARIES),
         *((name, lambda name=name: _front_end(name)) for name in _FRONT_ENDS),
         ("user", _user),
@@ -120,6 +122,17 @@ def _nbrunner() -> Finding:
 
 def _python() -> Finding:
     return Finding("Python", f"{platform.python_version()}, {sys.executable}, {sys.platform}")
+
+
+def _metaflow_version() -> Finding:
+    found = _library("metaflow")
+    side = tested_metaflow.side(found.what) if not found.remedy else ""
+    if side == "older":
+        return Finding("metaflow", found.what, tested_metaflow.what_to_do(found.what))
+    if side == "newer":
+        what = f"{found.what}; nbrunner is tested with {tested_metaflow.RANGE}, newer ones may be"
+        return Finding("metaflow", f"{what} started cold: see the trial run")
+    return found
 
 
 def _library(name: str) -> Finding:

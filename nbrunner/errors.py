@@ -15,6 +15,7 @@
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
     │   └── SharedIdError       Metaflow gave two runs one id; both were ended
+    ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used
     ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
     ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
     └── StateError              also a RuntimeError: the state directory cannot be used
@@ -107,6 +108,10 @@ class SharedIdError(RunStartError):
 
     A Runner then starts the run again; a cell or a form says so, and leaves that to its user.
     """
+
+
+class MetaflowVersionError(NbrunnerError, RuntimeError):
+    """The installed version of Metaflow has something that nbrunner needs in another way."""
 
 
 class FlowFailedError(NbrunnerError, RuntimeError):

@@ -26,7 +26,7 @@ def read_failure(running: ExecutingProcess, failed: tuple[str, str] | None) -> F
     else:
         pathspec = "/".join((running.pathspec or "", *failed))
         metadata = running.attributes.get("metadata")
-        task = client.if_reachable(lambda: client.task_of(pathspec, metadata))
+        task = client.reachable_task(pathspec, metadata)
         headlines = client.error_headlines()
         failure = failure_of_task(*failed, lambda: running.stdout, task, headlines)
     flow = running.record.get("flow", {})

@@ -31,13 +31,14 @@ ROWS = (
     ("nbrunner.executing", "nbrunner.failed_run"),
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
-    ("nbrunner.flow", "nbrunner.client"),
+    ("nbrunner.flow", "nbrunner.client", "nbrunner.task_cards"),
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
     (
         *("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
-        *("nbrunner.durations", "nbrunner.plain_text", "nbrunner.brief_traceback"),
+        *("nbrunner.durations", "nbrunner.plain_text", "nbrunner.tested_metaflow"),
+        "nbrunner.brief_traceback",
     ),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
@@ -91,9 +92,12 @@ def test_the_notebook_is_known_in_jupyter_alone(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_metaflow_is_imported_in_few_places(name):
-    """In the user's process by client.py and deployer.py; else by processes of their own."""
+    """In the user's process by three modules; else by processes of their own."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
-    allowed = name in {"nbrunner.client", "nbrunner.deployer", "nbrunner.flow.describe_child"}
+    allowed = name in {
+        *("nbrunner.client", "nbrunner.task_cards", "nbrunner.deployer"),
+        "nbrunner.flow.metaflow_description",
+    }
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))
 

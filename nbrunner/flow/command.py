@@ -293,7 +293,7 @@ def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None
 
 def _check_step(flow: FlowDescription, step: Any) -> None:
     names = [each.name for each in flow.steps]
-    if step not in names:
+    if flow.steps and step not in names:
         raise BadValueError(
             f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)}"
             f"\npossible are: {', '.join(names)}"

@@ -13,10 +13,12 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nbrunner import tested_metaflow
 from nbrunner.blocking import drive
 from nbrunner.errors import (
     BadValueError,
@@ -24,9 +26,11 @@ from nbrunner.errors import (
     FlowLoadError,
     FlowNotFoundError,
     FlowSyntaxError,
+    MetaflowVersionError,
     RunStartError,
 )
 from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.files_read import stamp
 from nbrunner.flow.literals import with_literals
 from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
@@ -74,6 +78,8 @@ def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
         There is no file; it raises when it is read; it does not define one flow.
     BadTypeError
         It is neither a path nor a FlowSpec class, or an option is of the wrong type.
+    MetaflowVersionError
+        The installed version of Metaflow has not what nbrunner needs for this.
     RunStartError
         It is still being read after an hour.
     """
@@ -112,6 +118,14 @@ async def describe_source(
     if "error" in answer:
         raise _error(answer["error"], source)
     description = with_literals(answer["description"], literals(_text(source)))
+    if description["unknown"]:
+        version = tested_metaflow.installed()
+        warnings.warn(
+            f"nbrunner cannot read {', '.join(description['unknown'])} from flows with Metaflow "
+            f"{version}; runs go on without. {tested_metaflow.what_to_do(version)}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     return FlowDescription.from_json({**description, "file": request["file"]})
 
 
@@ -159,7 +173,7 @@ def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
         if answer["values"] != _values(answer["variables"], environment):
             return None
         for name, modified_ns, size in answer["read"]:
-            if _stamp(name) != (modified_ns, size):
+            if stamp(name) != (modified_ns, size):
                 return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -170,15 +184,6 @@ def _values(names: Sequence[str], environment: Mapping[str, str]) -> str:
     """Return what tells whether variables are as they were, and none of a secret's letters."""
     values = json.dumps([environment.get(name) for name in names])
     return hashlib.sha256(values.encode()).hexdigest()
-
-
-def _stamp(name: str) -> tuple[int, int] | tuple[None, None]:
-    """Return mtime in ns and size of a file, as the child does; None where there is none."""
-    try:
-        facts = os.stat(name)
-    except OSError:
-        return None, None
-    return facts.st_mtime_ns, facts.st_size
 
 
 def _write_cached(path: Path, answer: Json) -> None:
@@ -250,6 +255,12 @@ async def _ask_child(
 def _error(error: Json, source: FlowSource) -> Exception:
     if error["kind"] == "value":
         return BadValueError(error["message"])
+    if error["kind"] == "metaflow":
+        version = tested_metaflow.installed()
+        return MetaflowVersionError(
+            f"nbrunner cannot read flows with Metaflow {version}: {error['message']}. "
+            f"{tested_metaflow.what_to_do(version)}"
+        )
     if error["kind"] == "flow":
         return FlowLoadError(f"{source.cell or source.file}: {error['message']}")
     if error["type"] == "SystemExit":

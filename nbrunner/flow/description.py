@@ -116,6 +116,8 @@ class FlowDescription:
         Sorted along the graph, ``start`` first.
     spin_root : str or None
         The folder that Metaflow is configured to keep spun tasks in; None if there is none.
+    unknown : tuple of str
+        What could not be read with the installed version of Metaflow, and is empty above.
     """
 
     name: str
@@ -130,6 +132,7 @@ class FlowDescription:
     configs: tuple[Option, ...] = ()
     steps: tuple[Step, ...] = field(default=())
     spin_root: str | None = None
+    unknown: tuple[str, ...] = ()
 
     def options(self, subcommand: Subcommand) -> tuple[Option, ...]:
         """Return the options that a subcommand takes, parameters first for ``"run"``."""
@@ -167,4 +170,5 @@ class FlowDescription:
             configs=options("configs"),
             steps=tuple(Step.from_json(each) for each in content["steps"]),
             spin_root=content["spin_root"],
+            unknown=tuple(content["unknown"]),
         )

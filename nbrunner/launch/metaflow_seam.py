@@ -8,7 +8,6 @@ started cold and says why.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import io
@@ -19,6 +18,8 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from nbrunner import tested_metaflow
 
 # All that a run and its tasks import, but for the modules that Metaflow changes, while
 # they are imported, to fit the flow at hand: metaflow.cli and what imports it.
@@ -89,11 +90,8 @@ def verify() -> str:
 
 
 def _reason(what: str) -> str:
-    try:
-        version = importlib.metadata.version("metaflow")
-    except importlib.metadata.PackageNotFoundError:  # it is imported from a folder
-        version = "(of unknown version)"
-    return f"Metaflow {version} {what}; warm starts need this"
+    version = tested_metaflow.installed()
+    return f"Metaflow {version} {what}; nbrunner is tested with {tested_metaflow.RANGE}"
 
 
 def _look_up(module: str, path: str = "") -> Any:

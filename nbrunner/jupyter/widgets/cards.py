@@ -6,7 +6,7 @@ from typing import Any
 
 from traitlets import Dict, List
 
-from nbrunner import client
+from nbrunner import task_cards
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.widgets.run_data import RunData
 
@@ -43,7 +43,7 @@ class Cards(RunData, bundle="cards"):
         folder = getattr(self._running, "record", {}).get("cwd")
         for step in self._steps():
             for task_id in self._task_ids(step, MAX_TASKS):
-                found = client.cards_of(self._task(step, task_id), metadata, folder)
+                found = task_cards.cards_of(self._task(step, task_id), metadata, folder)
                 for number, card in enumerate(found):
                     key = f"{step}/{task_id}/{number}"
                     cards[key] = card

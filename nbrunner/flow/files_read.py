@@ -1,0 +1,51 @@
+"""Which files a process reads, as the description of a flow depends on them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+class FilesRead:
+    """Notes every file that this process reads from now on: modules, configs, data.
+
+    A file that is not there counts too: the answer may be another one once it is. What is
+    installed is left out: it changes with the environment, not with the flow.
+    """
+
+    def __init__(self) -> None:
+        self._opened: set[str] = set()
+        self._written: set[str] = set()
+        places = ("lib", "lib64", "share", "local/lib")  # Debian's /usr may hold a project too
+        installed = [f"{each}/{name}" for each in (sys.prefix, sys.base_prefix) for name in places]
+        installed += [os.path.dirname(os.__file__), "/proc", "/sys", "/dev"]
+        self._prefixes = tuple(os.path.join(each, "") for each in installed)
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(arguments[0], (str, bytes)):
+            path = os.path.abspath(os.fsdecode(arguments[0]))
+            _, mode, flags = arguments
+            writes = any(letter in (mode or "") for letter in "wax+")
+            writes = writes or (mode is None and flags & (os.O_WRONLY | os.O_RDWR))
+            (self._written if writes else self._opened).add(path)
+
+    def facts(self) -> list[list[Any]]:
+        """Return [path, mtime in ns, size] of each; None for both where there is no file."""
+        # A module read from its cached bytecode was not opened itself.
+        modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        found: list[list[Any]] = []
+        for path in sorted(filter(None, modules | self._opened - self._written)):
+            if not path.startswith(self._prefixes) and not path.endswith(".pyc"):
+                found.append([path, *stamp(path)])
+        return found
+
+
+def stamp(path: str) -> tuple[int, int] | tuple[None, None]:
+    """Return mtime in ns and size of a file; None for both where there is none."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return None, None
+    return facts.st_mtime_ns, facts.st_size

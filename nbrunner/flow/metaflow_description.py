@@ -1,0 +1,327 @@
+"""What Metaflow tells of a flow that has been imported, as JSON can hold it.
+
+The options come from Metaflow's own command line, built as it builds itself when the flow file
+is executed, so that whatever decorators, configs and extensions add is there.
+
+The description's private names of Metaflow are all in this file. An error that is raised in this
+very file means that one of them is not as expected, which is no fault of the flow: see
+`is_metaflows`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from nbrunner.tested_metaflow import raised_in
+
+Json = dict[str, Any]
+
+# What FlowSpec itself has under these names is no parameter of a flow.
+_NO_PARAMETERS = {"cmd", "foreach_stack", "index", "input", "script_name", "name"}
+
+
+class Wrong(Exception):
+    """The flow file holds no flow that can be run, or more than one that could be meant."""
+
+
+def describe(module: types.ModuleType, request: Json) -> Json:
+    """Describe a flow of a module that has been imported from its file.
+
+    Raises
+    ------
+    Wrong
+    Exception
+        What the flow raises, or Metaflow because of it; or what `is_metaflows` tells.
+    """
+    return _by_command_line(_only_flow(module, request["flow"]), request)
+
+
+def is_metaflows(error: BaseException) -> bool:
+    """Tell whether an error means that Metaflow is not as this file expects it."""
+    own_kind = type(error).__module__ != "builtins"  # Metaflow's, which is about the flow
+    return raised_in(__file__, error) and not own_kind
+
+
+def said(error: BaseException) -> str:
+    """Return type and message of an error."""
+    return f"{type(error).__name__}: {error}"
+
+
+def _only_flow(module: types.ModuleType, name: str | None) -> Any:
+    """Return the FlowSpec class that is meant."""
+    from metaflow import FlowMutator, FlowSpec
+
+    found = {}
+    for each in vars(module).values():
+        flow = each._flow_cls if isinstance(each, FlowMutator) else each
+        if inspect.isclass(flow) and issubclass(flow, FlowSpec) and flow is not FlowSpec:
+            found[flow.__name__] = flow
+    if name is not None:
+        if name not in found:
+            raise Wrong(f"no FlowSpec named {name} in {module.__file__}; found {_listed(found)}")
+        return found[name]
+    own = [flow for flow in found.values() if flow.__module__ == module.__name__]
+    # A class that others build on is not meant to be run itself.
+    leaves = [flow for flow in own if not any(flow in other.__mro__[1:] for other in own)]
+    if len(leaves) == 1:
+        return leaves[0]
+    if not leaves:
+        raise Wrong(
+            f"no FlowSpec class found in {module.__file__}; a flow file defines one, and "
+            "runs it under: if __name__ == '__main__'"
+        )
+    raise Wrong(
+        f"{module.__file__} defines {len(leaves)} flows, {_listed(leaves)}; "
+        "a flow file holds one: split it, or give the class itself to Runner"
+    )
+
+
+def _listed(flows: Any) -> str:
+    return ", ".join(sorted(getattr(flow, "__name__", flow) for flow in flows)) or "none"
+
+
+def _by_command_line(flow: Any, request: Json) -> Json:
+    """Return what Metaflow's command line tells of the flow.
+
+    It builds itself as it does for ``if __name__ == "__main__": Flow()``. Where it would begin to
+    work, in the flow's context and with a state of its own making, it is looked at instead.
+    """
+    from metaflow import FlowSpec
+    from metaflow._vendor import click
+
+    own_init = flow.__init__ is not FlowSpec.__init__
+    if own_init:
+        try:
+            inspect.signature(flow).bind()
+        except TypeError as error:
+            raise Wrong(f"{flow.__name__}() cannot be called without arguments: {error}") from error
+    told: list[Json | Exception] = []
+
+    def look(command_line: Any, *_arguments: Any, **extra: Any) -> None:
+        try:
+            told.append(_describe(flow, command_line, extra, request))
+        except Exception as error:  # Metaflow would print it
+            told.append(error)
+        sys.exit()  # as click does when a command is done
+
+    run, click.BaseCommand.main = click.BaseCommand.main, look
+    try:
+        flow()
+    except SystemExit:
+        if not told:
+            raise
+    finally:
+        click.BaseCommand.main = run
+    if not told and own_init:
+        raise Wrong(f"{flow.__name__}() does not call FlowSpec.__init__, which runs the flow")
+    if not told:
+        raise AttributeError("FlowSpec() does not call metaflow._vendor.click.BaseCommand.main")
+    if isinstance(told[0], Exception):
+        raise told[0]
+    return told[0]
+
+
+def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
+    """Describe a flow by its command line and what that is called with."""
+    configs = [each for each in _parameters(flow) if _is_config(each)]
+    arguments = [*request["top_level"], "run"]
+    names = ("obj", "auto_envvar_prefix")
+    context = command_line.make_context(
+        request["file"], arguments, **{name: extra[name] for name in names}
+    )
+    state = extra["obj"]
+    delayed = getattr(state, "delayed_config_exception", None)
+    if delayed is not None:
+        raise delayed
+    flow = _mutated(state.flow, context.params) or flow
+    commands = {name: command_line.get_command(context, name) for name in ("run", "resume", "spin")}
+    parameters = [each for each in _parameters(flow) if not _is_config(each)]
+    unknown: list[str] = []
+    return {
+        "name": flow.__name__,
+        "file": request["file"],
+        "doc": inspect.cleandoc(flow.__doc__ or "") if "__doc__" in vars(flow) else "",
+        "decorators": _part("the flow's decorators", lambda: _flow_decorators(flow), unknown),
+        "top_level": [_provider_option(each) for each in command_line.params],
+        **_subcommands(commands, [each.name for each in parameters]),
+        "configs": _part("its configs", lambda: [_config(each) for each in configs], unknown),
+        "steps": _part("its steps", lambda: _steps(flow), unknown),
+        "spin_root": _spin_root(),
+        "unknown": unknown,
+    }
+
+
+def _spin_root() -> str | None:
+    from metaflow import metaflow_config
+
+    return getattr(metaflow_config, "DATASTORE_SYSROOT_SPIN", None)
+
+
+def _part(what: str, read: Callable[[], list[Any]], unknown: list[str]) -> list[Any]:
+    """Return a part that runs can do without; empty, and told, if Metaflow does not have it."""
+    try:
+        return read()
+    except Exception as error:
+        if not is_metaflows(error):
+            raise
+        unknown.append(f"{what} ({said(error)})")
+        return []
+
+
+def _mutated(instance: Any, parameters: Json) -> Any:
+    """Apply the flow's mutators and configs, as ``metaflow.cli.start`` does.
+
+    Returns the class if it is another one now.
+    """
+    for mutator in instance._flow_mutators:
+        mutator.external_init()
+    config_options = parameters.get("config") or parameters.get("config_value")
+    return instance._process_config_decorators(config_options)
+
+
+def _flow_decorators(flow: Any) -> list[str]:
+    return list(flow(use_cli=False)._flow_decorators)
+
+
+def _parameters(flow: Any) -> Iterator[Any]:
+    """Yield the flow's parameters and configs, in the order of their definition."""
+    from metaflow import Parameter
+
+    attributes: dict[str, None] = {}
+    for base in reversed(flow.__mro__):
+        attributes |= dict.fromkeys(vars(base))
+    for name in attributes:
+        if name.startswith("_") or name in _NO_PARAMETERS or not hasattr(flow, name):
+            continue
+        value = getattr(flow, name)
+        if isinstance(value, Parameter):
+            yield value
+
+
+def _is_config(parameter: Any) -> bool:
+    from metaflow import Config
+
+    return isinstance(parameter, Config)
+
+
+def _subcommands(commands: Json, parameter_names: list[str]) -> Json:
+    """Split the options of ``run`` into the flow's parameters and Metaflow's own."""
+    flags = [f"--{name}" for name in parameter_names]
+    of_run = commands["run"].params
+    # The parameters stand first; one may be named like an option of Metaflow's own.
+    found = [each for each in of_run if each.opts[0] in flags][: len(flags)]
+    if len(found) < len(flags):  # run_cmds was imported before the mutators added some
+        missing = set(flags) - {each.opts[0] for each in found}
+        raise RuntimeError(f"parameters {sorted(missing)} did not reach Metaflow's command line")
+    found.sort(key=lambda each: flags.index(each.opts[0]))
+    return {
+        "parameters": [_option(each) for each in found],
+        "run": [_option(each) for each in of_run if each not in found],
+        "resume": [_option(each) for each in commands["resume"].params],
+        "spin": [_option(each) for each in commands["spin"].params],
+    }
+
+
+def _option(each: Any) -> Json:
+    from metaflow._vendor import click
+
+    positional = isinstance(each, click.Argument)
+    computed = callable(each.default)
+    off = list(getattr(each, "secondary_opts", ()))
+    return {
+        "name": each.name,
+        "flag": each.opts[0],
+        "kind": _kind(each),
+        "default": None if computed else _plain(each.default),
+        "default_is_computed": computed,
+        "required": bool(each.required),
+        "multiple": bool(getattr(each, "multiple", False)),
+        "is_flag": bool(getattr(each, "is_flag", False)),
+        "positional": positional,
+        "off_flag": off[0] if off else None,
+        "values": each.nargs,
+        "choices": [str(choice) for choice in getattr(each.type, "choices", ())],
+        "help": str(getattr(each, "help", None) or ""),
+    }
+
+
+def _config(each: Any) -> Json:
+    """Describe a Config: its default is a value, or the path of a file."""
+    default = each.kwargs.get("default")
+    computed = callable(default)
+    return {
+        "name": each.name,
+        "flag": "--config" if each._default_is_file else "--config-value",
+        "kind": "config",
+        "default": None if computed else _plain(default),
+        "default_is_computed": computed,
+        "required": bool(each.kwargs.get("required")) and default is None,
+        "values": 2,
+        "choices": [],
+        "help": str(each.kwargs.get("help") or ""),
+    }
+
+
+def _provider_option(each: Any) -> Json:
+    """Describe a top-level option: Metaflow lists providers from a set, in no order."""
+    option = _option(each)
+    return {**option, "choices": sorted(option["choices"])}
+
+
+def _kind(each: Any) -> str:
+    from metaflow._vendor.click import types as click_types
+    from metaflow.includefile import FilePathClass
+    from metaflow.parameters import JSONTypeClass
+
+    # A parameter of the flow may have the name, and takes one value.
+    if each.name in ("config", "config_value") and each.nargs == 2:
+        return "config"
+    if getattr(each, "is_flag", False):
+        return "bool"
+    kinds: list[tuple[type, str]] = [
+        (JSONTypeClass, "json"),
+        (FilePathClass, "file"),
+        (click_types.Choice, "choice"),
+        (click_types.IntParamType, "int"),
+        (click_types.FloatParamType, "float"),
+        (click_types.BoolParamType, "bool"),
+        (click_types.StringParamType, "str"),
+        (click_types.Path, "str"),
+        (click_types.Tuple, "tuple"),
+    ]
+    return next((kind for known, kind in kinds if isinstance(each.type, known)), "other")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def _steps(flow: Any) -> list[Json]:
+    graph = flow._graph
+    names = list(dict.fromkeys([*graph.sorted_nodes, *graph.nodes]))
+    return [_step(graph.nodes[name]) for name in names]
+
+
+def _step(node: Any) -> Json:
+    kind = {"split-switch": "switch", "split-and": "split"}.get(node.type, node.type)
+    if kind == "foreach" and node.parallel_foreach:
+        kind = "parallel"
+    # Metaflow calls the first step "start" only if nothing branches off there.
+    decorators = [deco.name for deco in node.decorators if not deco.name.startswith("_")]
+    decorators += [deco.decorator_name for deco in [*node.wrappers, *node.config_decorators]]
+    return {
+        "name": node.name,
+        "type": str(kind or "linear"),
+        "next": list(node.out_funcs),
+        "doc": inspect.cleandoc(node.doc or ""),
+        "decorators": decorators,
+    }

@@ -1,0 +1,68 @@
+"""The cards of a task, wherever Metaflow has put them."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbrunner.client import flow_store, task_of
+from nbrunner.tested_metaflow import needs_metaflow
+
+if TYPE_CHECKING:
+    from metaflow import Task
+    from metaflow.plugins.cards.card_client import Card
+
+
+@needs_metaflow("cards")
+def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> list[Card]:
+    """Return the cards of a task; of a cloned one those of the task that it is a clone of.
+
+    Parameters
+    ----------
+    folder : str, optional
+        The directory that the run had.
+    """
+    from metaflow.cards import get_cards
+    from metaflow.plugins.cards.exception import CardNotPresentException
+
+    # Metaflow would look for the origin in the caller's own namespace and metadata.
+    while origin := _origin_of(task):
+        task = task_of(origin, metadata)
+    with contextlib.suppress(CardNotPresentException):
+        if found := list(get_cards(task, follow_resumed=False)):
+            return found
+    with contextlib.suppress(CardNotPresentException):
+        return _cards_beside(task, folder) if folder else []
+    return []
+
+
+def _cards_beside(task: Task, folder: str) -> list[Card]:
+    """Return the cards of a local task that lie at its directory.
+
+    Metaflow looks for them where the datastore is and writes them, wherever that is, into
+    the nearest ``.metaflow`` above the directory (``CardDatastore.get_storage_root``).
+    """
+    from metaflow.metaflow_config import CARD_SUFFIX, DATASTORE_LOCAL_DIR
+    from metaflow.plugins.cards.card_client import CardContainer
+    from metaflow.plugins.cards.card_resolver import resolve_paths_from_task
+    from metaflow.plugins.datastores.local_storage import LocalStorage
+
+    if task.metadata_dict.get("ds-type") != LocalStorage.TYPE:
+        return []
+    above = (Path(folder), *Path(folder).parents)
+    roots = (each / DATASTORE_LOCAL_DIR for each in above)
+    root = next((each for each in roots if each.is_dir()), None)
+    if root is None:
+        return []
+    place = str(root / CARD_SUFFIX)
+    store = flow_store(task.path_components[0], LocalStorage, place)
+    paths, cards = resolve_paths_from_task(store, pathspec=task.pathspec)
+    return list(CardContainer(paths, cards))
+
+
+def _origin_of(task: Task) -> str:
+    facts = task.metadata_dict
+    run, name = facts.get("origin-run-id"), facts.get("origin-task-id")
+    flow, _, step, _ = task.path_components
+    return f"{flow}/{run}/{step}/{name}" if run and name else ""

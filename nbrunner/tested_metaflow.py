@@ -1,0 +1,89 @@
+"""The versions of Metaflow that nbrunner is tested with. Only the standard library is used here."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import re
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from nbrunner.errors import MetaflowVersionError
+
+# pip refuses older ones (pyproject.toml). Newer ones are expected to work.
+OLDEST = "2.19.10"
+NEWEST = "2.19.39"
+
+RANGE = f"{OLDEST} to {NEWEST}"
+
+# What Python raises where a name is missing, or takes other arguments.
+_MISSING = (AttributeError, ImportError, TypeError, LookupError)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def installed() -> str:
+    """Return the version of Metaflow in this environment; empty where it is not installed."""
+    try:
+        return importlib.metadata.version("metaflow")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def side(version: str) -> str:
+    """Return ``"older"`` or ``"newer"`` for a version outside the tested range, else nothing."""
+    if _numbers(version) < _numbers(OLDEST):
+        return "older"
+    return "newer" if _numbers(version) > _numbers(NEWEST) else ""
+
+
+def what_to_do(version: str) -> str:
+    """Return what to do where nbrunner cannot use this version of Metaflow."""
+    if side(version) == "older":
+        return f"nbrunner needs Metaflow {OLDEST} or newer: pip install 'metaflow>={OLDEST}'"
+    return (
+        f"nbrunner is tested with Metaflow {RANGE}: install a newer nbrunner, or one of these, "
+        f"pip install 'metaflow>={OLDEST},<={NEWEST}'"
+    )
+
+
+def needs_metaflow(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """Mark a function that uses private names of Metaflow to read something.
+
+    Where one is missing or not as expected, which shows by an error that is raised in the file of
+    the function itself, it raises MetaflowVersionError.
+    """
+
+    def mark(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        file = function.__code__.co_filename
+
+        @functools.wraps(function)
+        def marked(*arguments: _P.args, **named: _P.kwargs) -> _T:
+            try:
+                return function(*arguments, **named)
+            except _MISSING as error:
+                if not raised_in(file, error):
+                    raise
+                version = installed()
+                raise MetaflowVersionError(
+                    f"nbrunner cannot read {what} with Metaflow {version}: "
+                    f"{type(error).__name__}: {error}. {what_to_do(version)}"
+                ) from error
+
+        return marked
+
+    return mark
+
+
+def raised_in(file: str, error: BaseException) -> bool:
+    """Tell whether code of a file has raised an error, and none that it has called."""
+    *_, (innermost, _line) = traceback.walk_tb(error.__traceback__)
+    return innermost.f_code.co_filename == file
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the release of a version: a pre-release counts as what it will be."""
+    release = re.match(r"[\d.]*", version)
+    return tuple(int(each) for each in (release[0] if release else "").split(".") if each)
