@@ -116,10 +116,10 @@ async def describe_source(
             answer["values"] = _values(answer["variables"], environment)
             _write_cached(cached, answer)
     if "error" in answer:
-        raise _error(answer["error"], source)
+        raise _error(answer["error"], source, answer["metaflow"])
     description = with_literals(answer["description"], literals(_text(source)))
     if description["unknown"]:
-        version = tested_metaflow.installed()
+        version = answer["metaflow"]
         warnings.warn(
             f"nbrunner cannot read {', '.join(description['unknown'])} from flows with Metaflow "
             f"{version}; runs go on without. {tested_metaflow.what_to_do(version)}",
@@ -252,14 +252,13 @@ async def _ask_child(
         return answer
 
 
-def _error(error: Json, source: FlowSource) -> Exception:
+def _error(error: Json, source: FlowSource, metaflow: str) -> Exception:
     if error["kind"] == "value":
         return BadValueError(error["message"])
     if error["kind"] == "metaflow":
-        version = tested_metaflow.installed()
         return MetaflowVersionError(
-            f"nbrunner cannot read flows with Metaflow {version}: {error['message']}. "
-            f"{tested_metaflow.what_to_do(version)}"
+            f"nbrunner cannot read flows with Metaflow {metaflow}: {error['message']}. "
+            f"{tested_metaflow.what_to_do(metaflow)}"
         )
     if error["kind"] == "flow":
         return FlowLoadError(f"{source.cell or source.file}: {error['message']}")

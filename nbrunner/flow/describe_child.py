@@ -26,6 +26,7 @@ def main() -> None:
         del sys.path[0]  # no place to import a flow's modules from
     # This very package, wherever the interpreter would look for one of its name.
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from nbrunner import tested_metaflow
     from nbrunner.flow import metaflow_description
     from nbrunner.flow.files_read import FilesRead
     from nbrunner.launch.exactness import IMPORTED, noting_reads
@@ -39,6 +40,7 @@ def main() -> None:
         answer = answer_to(request, metaflow_description)
     answer["read"] = files.facts()
     answer["variables"] = sorted(variables)
+    answer["metaflow"] = tested_metaflow.installed()
     temporary = f"{answer_file}.part"
     Path(temporary).write_text(json.dumps(answer), encoding="utf-8")
     os.replace(temporary, answer_file)

@@ -148,7 +148,7 @@ def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
         "doc": inspect.cleandoc(flow.__doc__ or "") if "__doc__" in vars(flow) else "",
         "decorators": _part("the flow's decorators", lambda: _flow_decorators(flow), unknown),
         "top_level": [_provider_option(each) for each in command_line.params],
-        **_subcommands(commands, [each.name for each in parameters]),
+        **_subcommands(commands, parameters),
         "configs": _part("its configs", lambda: [_config(each) for each in configs], unknown),
         "steps": _part("its steps", lambda: _steps(flow), unknown),
         "spin_root": _spin_root(),
@@ -178,14 +178,16 @@ def _mutated(instance: Any, parameters: Json) -> Any:
 
     Returns the class if it is another one now.
     """
-    for mutator in instance._flow_mutators:
-        mutator.external_init()
-    config_options = parameters.get("config") or parameters.get("config_value")
-    return instance._process_config_decorators(config_options)
+    flow = type(instance)  # an instance answers for missing names in words of its own
+    process = flow._process_config_decorators
+    if "external_init" not in process.__code__.co_names:  # newer ones do it there
+        for mutator in flow._flow_mutators.__get__(instance):
+            mutator.external_init()
+    return process(parameters.get("config") or parameters.get("config_value"))
 
 
 def _flow_decorators(flow: Any) -> list[str]:
-    return list(flow(use_cli=False)._flow_decorators)
+    return list(flow._flow_decorators.__get__(flow(use_cli=False)))
 
 
 def _parameters(flow: Any) -> Iterator[Any]:
@@ -209,9 +211,12 @@ def _is_config(parameter: Any) -> bool:
     return isinstance(parameter, Config)
 
 
-def _subcommands(commands: Json, parameter_names: list[str]) -> Json:
+def _subcommands(commands: Json, parameters: list[Any]) -> Json:
     """Split the options of ``run`` into the flow's parameters and Metaflow's own."""
-    flags = [f"--{name}" for name in parameter_names]
+    from metaflow import IncludeFile
+
+    flags = [f"--{each.name}" for each in parameters]
+    files = {f"--{each.name}" for each in parameters if isinstance(each, IncludeFile)}
     of_run = commands["run"].params
     # The parameters stand first; one may be named like an option of Metaflow's own.
     found = [each for each in of_run if each.opts[0] in flags][: len(flags)]
@@ -220,7 +225,10 @@ def _subcommands(commands: Json, parameter_names: list[str]) -> Json:
         raise RuntimeError(f"parameters {sorted(missing)} did not reach Metaflow's command line")
     found.sort(key=lambda each: flags.index(each.opts[0]))
     return {
-        "parameters": [_option(each) for each in found],
+        "parameters": [
+            {**_option(each), "kind": "file"} if each.opts[0] in files else _option(each)
+            for each in found
+        ],
         "run": [_option(each) for each in of_run if each not in found],
         "resume": [_option(each) for each in commands["resume"].params],
         "spin": [_option(each) for each in commands["spin"].params],
@@ -252,18 +260,20 @@ def _option(each: Any) -> Json:
 
 def _config(each: Any) -> Json:
     """Describe a Config: its default is a value, or the path of a file."""
-    default = each.kwargs.get("default")
+    facts = vars(each)  # asked for as an attribute, a Config gives something for any name
+    given = facts["kwargs"]
+    default = given.get("default")
     computed = callable(default)
     return {
-        "name": each.name,
-        "flag": "--config" if each._default_is_file else "--config-value",
+        "name": facts["name"],
+        "flag": "--config" if facts["_default_is_file"] else "--config-value",
         "kind": "config",
         "default": None if computed else _plain(default),
         "default_is_computed": computed,
-        "required": bool(each.kwargs.get("required")) and default is None,
+        "required": bool(given.get("required")) and default is None,
         "values": 2,
         "choices": [],
-        "help": str(each.kwargs.get("help") or ""),
+        "help": str(given.get("help") or ""),
     }
 
 
@@ -274,9 +284,8 @@ def _provider_option(each: Any) -> Json:
 
 
 def _kind(each: Any) -> str:
+    from metaflow import JSONTypeClass
     from metaflow._vendor.click import types as click_types
-    from metaflow.includefile import FilePathClass
-    from metaflow.parameters import JSONTypeClass
 
     # A parameter of the flow may have the name, and takes one value.
     if each.name in ("config", "config_value") and each.nargs == 2:
@@ -285,7 +294,6 @@ def _kind(each: Any) -> str:
         return "bool"
     kinds: list[tuple[type, str]] = [
         (JSONTypeClass, "json"),
-        (FilePathClass, "file"),
         (click_types.Choice, "choice"),
         (click_types.IntParamType, "int"),
         (click_types.FloatParamType, "float"),

@@ -106,11 +106,15 @@ def _look_up(module: str, path: str = "") -> Any:
     return found
 
 
-def _takes(module: str, path: str, *arguments: object, **named: object) -> None:
-    try:
-        inspect.signature(_look_up(module, path)).bind(*arguments, **named)
-    except TypeError as error:
-        raise _Unlike(f"calls {module}.{path} with other arguments ({error})") from error
+def _takes(module: str, path: str, *names: str) -> None:
+    """Check that a function takes these arguments, and needs no other."""
+    signature = inspect.signature(_look_up(module, path))
+    found = list(signature.parameters.values())
+    more = found[len(names) :]
+    if [each.name for each in found[: len(names)]] != list(names) or any(
+        each.default is each.empty and each.kind is not each.VAR_KEYWORD for each in more
+    ):
+        raise _Unlike(f"has {module}.{path}{signature}, with other arguments")
 
 
 def _codes(space: Any) -> Iterator[types.CodeType]:
@@ -172,7 +176,7 @@ def ask_git_only_where(may_be_repository: Callable[[Any], bool]) -> None:
 
 def _check_git() -> None:
     _takes("metaflow.metaflow_version", "get_version")
-    _takes(_GIT, "_is_in_git_repo", "folder")
+    _takes(_GIT, "_is_in_git_repo", "path")
     if not _uses(_look_up(_GIT), "_is_in_git_repo"):
         raise _Unlike(f"does not use {_GIT}._is_in_git_repo")
 
@@ -250,9 +254,9 @@ def _claimed_id(provider: Any, tags: Any = None, sys_tags: Any = None) -> str:
 def _check_ids() -> None:
     provider = _look_up(_LOCAL_METADATA, "LocalMetadataProvider")
     name = "LocalMetadataProvider"
-    _takes(_LOCAL_METADATA, f"{name}.new_run_id", provider, tags=(), sys_tags=())
-    _takes(_LOCAL_METADATA, f"{name}._make_path", "Flow", "run")
-    _takes(_LOCAL_METADATA, f"{name}._new_run", provider, "run", (), ())
+    _takes(_LOCAL_METADATA, f"{name}.new_run_id", "self", "tags", "sys_tags")
+    _takes(_LOCAL_METADATA, f"{name}._make_path", "flow_name", "run_id")
+    _takes(_LOCAL_METADATA, f"{name}._new_run", "self", "run_id", "tags", "sys_tags")
     if not any(_uses(each, "_flow_name") for each in provider.__mro__):
         raise _Unlike(f"has no {_LOCAL_METADATA}.{name}._flow_name")
     if set(provider.new_run_id.__code__.co_names) != {"time", "_new_run"}:
@@ -306,7 +310,7 @@ def _check_poll() -> None:
     if not _uses(_look_up(_RUNTIME), "procpoll", "make_poll"):
         raise _Unlike(f"does not use {_RUNTIME}.procpoll.make_poll")
     _takes(_RUNTIME, "procpoll.make_poll")
-    _takes(_RUNTIME, "procpoll.ProcPollEvent", 1, can_read=True, is_terminated=True)
+    _takes(_RUNTIME, "procpoll.ProcPollEvent", "fd", "can_read", "is_terminated")
     poll = procpoll.make_poll()
     names = {name for name in dir(poll) if not name.startswith("_")}
     if names != _POLL_HAS:
