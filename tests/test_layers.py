@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,16 @@ def test_metaflow_is_imported_in_few_places(name):
     }
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_modules_of_metaflow_are_named_in_few_places(name):
+    """F2: nor are they looked up by name, but where each private name is checked."""
+    tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    module = re.compile(r"metaflow(\.[a-z_]+)+")
+    named = {text for text in texts if isinstance(text, str) and module.fullmatch(text)}
+    assert name == "nbrunner.launch.metaflow_seam" or not named, named
 
 
 def test_all_that_the_supervisor_may_ever_import_is_in_the_standard_library():

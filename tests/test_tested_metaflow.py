@@ -139,6 +139,44 @@ def test_the_oldest_and_the_newest_metaflow_run_flows_warm_and_cold(
         assert warm.running.progress.steps == cold.running.progress.steps
 
 
+# What nbrunner looks for in the output of Metaflow, or does as Metaflow does, and where
+# Metaflow has it.
+WORDS = {
+    "runtime.py": (
+        *('"Task is starting" + suffix', '" (retry)."', '"Task failed."'),
+        *('"Task fallback is starting to handle the failure."', '"Task finished successfully."'),
+        *('"Foreach yields %d child steps."', '"Workflow starting (run-id %s', '"[%s (pid %s)] "'),
+        *('"Cloning {}/{}"', '"Cloning previously run task %s"', '"Skipping cloning of previously'),
+        *('"Workflow interrupted.', '"Workflow failed."'),
+    ),
+    "cli.py": (
+        *('"The graph looks good!"', '"Pylint is happy!"', '"Skipping Pylint checks."'),
+        '"Pylint not found, so extra checks are disabled."',
+    ),
+    "cli_components/run_cmds.py": ('"--runner-attribute-file"',),
+    "util.py": ('["SUDO_USER", "USERNAME", "USER"]', 'user != "root"'),
+    "metaflow_config_funcs.py": (
+        *('"METAFLOW_HOME", "~/.metaflowconfig"', '"METAFLOW_PROFILE"', '"config.json"'),
+        *('"config_%s.json" % profile', "from metaflow.metaflow_config import DATASTORE_LOCAL_DIR"),
+    ),
+    "metaflow_config.py": (
+        *('DATASTORE_LOCAL_DIR = ".metaflow"', 'LOCAL_CONFIG_FILE = "config.json"'),
+    ),
+    "plugins/datastores/local_storage.py": ('METADATA_DIR = "_meta"',),
+    "plugins/metadata_providers/local.py": ('"_self.json"',),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", [f"=={tested_metaflow.OLDEST}", ""], ids=["oldest", "newest"])
+def test_metaflow_still_says_what_is_looked_for(version, metaflows):
+    """F2: a sentence that is another one would leave a task without its state, in silence."""
+    package = metaflows(version) / "metaflow"
+    for file, words in WORDS.items():
+        text = (package / file).read_text(encoding="utf-8")
+        assert [each for each in words if each not in text] == [], file
+
+
 @pytest.mark.slow
 def test_a_metaflow_that_is_too_old_is_named_and_not_the_flow(metaflows, write_flow):
     """F1: pip refuses it; on a path of one's own it may be there all the same."""

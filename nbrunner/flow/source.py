@@ -98,7 +98,7 @@ def _script_folder(module: Any) -> tuple[str, ...]:
 def is_flow_class(flow: Any) -> bool:
     """Tell whether this is a FlowSpec class, without importing metaflow for it."""
     return inspect.isclass(flow) and any(
-        (base.__module__, base.__name__) == ("metaflow.flowspec", "FlowSpec")
+        base.__name__ == "FlowSpec" and base.__module__.partition(".")[0] == "metaflow"
         for base in flow.__mro__[1:]
     )
 

@@ -27,7 +27,10 @@ LONGEST_LINE_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 20
 
 # The last of what Metaflow says on stderr before a run begins (metaflow/cli.py).
-_BEGINNINGS = (b"The graph looks good!", b"Pylint is happy!", b"Pylint couldn't be run")
+_BEGINNINGS = (
+    *(b"The graph looks good!", b"Pylint is happy!", b"Pylint not found"),
+    b"Skipping Pylint checks.",
+)
 
 
 class Block(NamedTuple):

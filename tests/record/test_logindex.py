@@ -170,6 +170,26 @@ def test_of_two_logs_that_have_both_grown_the_one_written_last_stands_last(last,
     assert texts(LineView(log)) == [each for each in ("stdout", "stderr") if each != last] + [last]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Pylint is happy!",
+        "Pylint not found, so extra checks are disabled.",
+        "Pylint couldn't analyze your code.\n\tPylint exception: x\n    Skipping Pylint checks.",
+    ],
+)
+def test_what_metaflow_says_of_pylint_stands_before_the_run(said, logs):
+    """F2: it ends what Metaflow says before a run begins; another sentence ended it too early."""
+    logs[0].write_bytes(task_line("start", 1, "said"))
+    beginning = f"The graph looks good!\nRunning pylint...\n    {said}\n"
+    logs[1].write_bytes(f"{beginning}Step failure:\n".encode())
+    log = MergedLog(*logs)
+    log.refresh()
+    assert b"".join(log.chunks()) == (
+        beginning.encode() + task_line("start", 1, "said") + b"Step failure:\n"
+    )
+
+
 def test_what_is_there_at_first_stands_by_rule_and_the_open_lines_last(logs):
     logs[0].write_bytes(task_line("start", 1, "said") + b"open")
     logs[1].write_bytes(b"Validating\n    The graph looks good!\nStep failure:\n  too")
