@@ -18,6 +18,7 @@ from nbrunner.client import LOCAL_ROOT, local_root, metaflow_settings
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingRun
 from nbrunner.launch.environment import run_environment, unnamed_user, user_of
+from nbrunner.launch.surroundings import PRELOAD_VARIABLE
 from nbrunner.record.expiry import KEEP, disk_usage
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
 from nbrunner.runner import Runner
@@ -207,9 +208,20 @@ def _judged(running: ExecutingRun) -> Finding:
         way = f"warm, {running.task_starts}"
     what = f"{running.status} in {running.elapsed_seconds or 0:.2f} s, {way}"
     if running.status == "successful":
-        return Finding("trial run", what)
+        return Finding("trial run", what, _not_preloaded(running))
     said = (running.stderr or running.stdout).strip()
     return Finding("trial run", what, f"Metaflow said:\n{said[-_SAID_CHARACTERS:]}")
+
+
+def _not_preloaded(running: ExecutingRun) -> str:
+    """Tell what to do about modules that are asked for in vain; empty if all are preloaded."""
+    if not running.not_preloaded:
+        return ""
+    told = "; ".join(f"{name}: {reason}" for name, reason in running.not_preloaded.items())
+    return (
+        f"not preloaded, so each task imports it itself: {told}. "
+        f"Take it out of ${PRELOAD_VARIABLE} or FlowRun.preload"
+    )
 
 
 def report(findings: Iterator[Finding], write: Callable[[str], object] = print) -> int:

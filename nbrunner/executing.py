@@ -118,6 +118,11 @@ class ExecutingProcess:
         return str((self.directory.read(rundir.START) or {}).get("why", ""))
 
     @property
+    def not_preloaded(self) -> dict[str, str]:
+        """The modules of ``preload`` that the warm interpreter has not imported, and why."""
+        return dict(self.directory.read(rundir.NOT_PRELOADED) or {})
+
+    @property
     def task_starts(self) -> TaskStarts:
         """How many tasks were forked from a warm interpreter, how many were cold, and why.
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.included import check_files
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
+from nbrunner.flow.unordered import warnings_of
 from nbrunner.launch import ending
 from nbrunner.launch.env_vars import EnvVars
 from nbrunner.launch.environment import (
@@ -345,6 +347,8 @@ class Runner(MetaflowAttributes):
         flow = await self._describe(environment, cwd)
         command_words(flow, self.top_level_options, subcommand, arguments)  # before all else
         check_files(flow, arguments, cwd, environment)
+        for text in warnings_of(flow, environment):
+            warnings.warn(text, stacklevel=2)
         directory = registry.create()
         try:
             ours = [f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"]

@@ -60,6 +60,17 @@ def test_it_tells_why_runs_start_cold(examined):
     assert line_of("trial run", lines).endswith("cold: turned off by $NBRUNNER_WARM")
 
 
+def test_it_tells_which_modules_are_not_preloaded(examined):
+    """A1: a module of the preload that forks cannot share is named, with the reason."""
+    code, lines = examined(NBRUNNER_PRELOAD="colorsys sympy no_such_module")
+    assert (code, lines[-1]) == (1, "1 to mend: the lines with !")
+    assert line_of("trial run", lines).endswith("s, warm")
+    remedy = lines[lines.index(line_of("trial run", lines)) + 1]
+    assert "sympy: while it is imported, " in remedy
+    assert "no_such_module: ModuleNotFoundError" in remedy
+    assert "colorsys" not in remedy
+
+
 def test_the_trial_writes_nothing_where_metaflow_keeps_its_runs(examined, tmp_path):
     kept = tmp_path / "kept"
     code, lines = examined(METAFLOW_DATASTORE_SYSROOT_LOCAL=str(kept))

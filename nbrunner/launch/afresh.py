@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
-from nbrunner.launch import metaflow_seam
+from nbrunner.launch import generators, metaflow_seam
+from nbrunner.launch.exactness import IMPORTED
 
 
 def start_afresh() -> None:
@@ -19,10 +22,46 @@ def start_afresh() -> None:
     tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
         tempfile.tempdir = None  # looked for again, by the variables of this process
-    # Python's own random numbers see to themselves.
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed()
+    # Python itself reseeds the generator of random.random() in each fork.
+    for generator in IMPORTED.generators:
+        generators.renew(generator)
+    for name, renew in _RENEWALS.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            renew(module)
+
+
+def _restart_logging(logging: Any) -> None:
+    """Restart ``%(relativeCreated)d``. The start is in seconds, since Python 3.13 in ns."""
+    start = logging._startTime
+    logging._startTime = time.time_ns() if isinstance(start, int) else time.time()
+
+
+def _restart_psutil(psutil: Any) -> None:
+    """Renew the times that the first call of ``cpu_percent()`` compares with."""
+    for name, now in (
+        ("_last_cpu_times", psutil.cpu_times()),
+        ("_last_per_cpu_times", psutil.cpu_times(percpu=True)),
+    ):
+        # Older releases keep one value, newer ones one for each thread.
+        by_thread = isinstance(getattr(psutil, name), dict)
+        setattr(psutil, name, {threading.main_thread().ident: now} if by_thread else now)
+        setattr(psutil, f"{name}_2", getattr(psutil, name).copy() if by_thread else now)
+
+
+def _reset_century(parser: Any) -> None:
+    """Renew the current year, by which dateutil completes years of two digits."""
+    info = parser.DEFAULTPARSER.info
+    info._year = time.localtime().tm_year
+    info._century = info._year // 100 * 100
+
+
+# Run for the modules that have been imported; see RENEWED in nbrunner.launch.draws.
+_RENEWALS: dict[str, Callable[[Any], None]] = {
+    "logging": _restart_logging,
+    "psutil": _restart_psutil,
+    "dateutil.parser._parser": _reset_century,
+}
 
 
 def _set_native_id() -> None:

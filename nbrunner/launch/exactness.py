@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import os
+import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from nbrunner.launch.variables import VariablesRead
 from nbrunner.userfiles import is_users
 
 # Where metaflow, while it is imported, looks for a configuration: upwards from the
@@ -34,7 +37,7 @@ class Imported:
     ----------
     environment : dict of str to str
         The one it was started with.
-    read : set of str
+    read : VariablesRead
         The variables that were asked for, in Python, while modules were imported.
     set_by_python : dict of str to str
         Variables that Python sets when it starts: a locale.
@@ -42,13 +45,26 @@ class Imported:
         Those, and what imports have set.
     sources : dict of str to int
         When the user's own files among the imported were written.
+    files : dict of str to str
+        The stamps of other files that imports have read or looked for. Relative names were
+        not found in the directory of the warm interpreter.
+    generators : list
+        Random number generators that each fork seeds anew.
+    not_preloaded : dict of str to str
+        Modules of the preload that were not imported, and why.
+    inexact : str or None
+        Why no fork of this interpreter is exact; None if forks can be.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
-    read: set[str] = field(default_factory=set)
+    read: VariablesRead = field(default_factory=VariablesRead)
     set_by_python: dict[str, str] = field(default_factory=dict)
     added: dict[str, str] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    generators: list[Any] = field(default_factory=list)
+    not_preloaded: dict[str, str] = field(default_factory=dict)
+    inexact: str | None = None
 
     def note_start(self, set_by_python: Collection[str]) -> None:
         """Note what the environment of this process was, and what Python has made of it.
@@ -67,7 +83,7 @@ class Imported:
     @contextlib.contextmanager
     def noting_imports(self) -> Iterator[None]:
         """Note what matters of the imports that the block does."""
-        with noting_reads(self.read):
+        with self.read.noting():
             yield
         self.added = self.set_by_python | self._changes()
         self.sources = dict(_own_sources(list(sys.modules.values())))
@@ -82,12 +98,17 @@ class Imported:
         for file, written in self.sources.items():
             if _written(file) != written:
                 return f"{file} has changed since it was preloaded"
+        for path, then in self.files.items():
+            if os.path.isabs(path) and stamp(path) != then:
+                return f"{path}, which a preloaded module has read, has changed"
         return None
 
     def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
         """Tell why a fork would not be exact; None if it would."""
         return (
-            shadowed(script, _loaded())
+            (self.inexact and f"metaflow: {self.inexact}")
+            or found_here(self.files, cwd)
+            or shadowed(script, _loaded())
             or local_config(cwd, os.getcwd())
             or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
@@ -133,6 +154,25 @@ def _module_name(entry: os.DirEntry[str]) -> str | None:
     return entry.name if package else None
 
 
+def found_here(names: Iterable[str], cwd: str) -> str | None:
+    """Return which file in ``cwd`` a preloaded module would have found; None if there is none."""
+    for name in names:
+        if not os.path.isabs(name) and os.path.lexists(path := os.path.join(cwd, name)):
+            return f"{path} would be read by a preloaded module"
+    return None
+
+
+def stamp(path: str) -> str:
+    """Return what changes with a file. For a folder its listing counts only if path ends in /."""
+    try:
+        facts = os.stat(path)
+    except OSError as error:
+        return type(error).__name__
+    if stat.S_ISDIR(facts.st_mode) and not path.endswith(os.sep):
+        return "folder"
+    return f"{facts.st_mode} {facts.st_size} {facts.st_mtime_ns} {facts.st_ino}"
+
+
 def local_config(cwd: str, ours: str) -> str | None:
     """Tell which configuration of metaflow a process reads, by its directory or by ours."""
     for folder in (cwd, ours):
@@ -146,11 +186,13 @@ def local_config(cwd: str, ours: str) -> str | None:
 
 
 def read_differently(
-    names: Iterable[str], then: Mapping[str, str], now: Mapping[str, str]
+    names: Collection[str], then: Mapping[str, str], now: Mapping[str, str]
 ) -> str | None:
     """Tell which variable an import has read, and would now read otherwise."""
     differing = sorted(
-        name for name in names if not name.startswith(_OURS) and then.get(name) != now.get(name)
+        name
+        for name in {*names, *then, *now}
+        if name in names and not name.startswith(_OURS) and then.get(name) != now.get(name)
     )
     return f"{', '.join(f'${name}' for name in differing)} read by an import" if differing else None
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.channel import send
-from nbrunner.launch.exactness import IMPORTED
+from nbrunner.launch.exactness import IMPORTED, found_here
 from nbrunner.launch.logpipe import LinePoll, PipeLines
 from nbrunner.launch.openlines import OpenLines, task_of
 from nbrunner.launch.processes import identify
@@ -83,7 +83,10 @@ class _Subprocess:
         env = options.get("env")
         if not piped or env is None:
             return "it is not started as Metaflow starts a step task"
-        return task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read)
+        # The flow may have changed the directory.
+        return found_here(IMPORTED.files, os.getcwd()) or task_cold_reason(
+            args, sys.argv[0], self._environment, env, IMPORTED.read
+        )
 
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:
         """Ask for a fork; None if the server is gone or cannot fork."""

@@ -20,7 +20,8 @@ What a flow can tell, all the same, from a cold start:
   zygote's; the run process has one more descriptor, closed on exec
 - four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion
 - more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
-- strings hash alike in all forks of one zygote, and addresses are alike
+- strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
+  one order in the run process and all tasks, where fresh interpreters have one each
 - the modules that were imported before the fork come first in ``sys.modules``, and so are
   cleared last when the interpreter ends
 """
@@ -29,7 +30,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import os
 import signal
 import socket
@@ -38,7 +38,7 @@ import weakref
 from dataclasses import asdict
 from typing import Protocol
 
-from nbrunner.launch import metaflow_seam, processes
+from nbrunner.launch import metaflow_seam, preloading, processes
 from nbrunner.launch.channel import receive, send
 from nbrunner.launch.exactness import IMPORTED
 from nbrunner.launch.leaving import LastExitFunction, register_last
@@ -97,12 +97,7 @@ def preload(last_exit_function: weakref.ref[LastExitFunction]) -> str:
     last = last_exit_function()
     assert last is not None, "nobody has cleared the exit functions"
     wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
-    with IMPORTED.noting_imports():
-        unfit = metaflow_seam.preload()
-        last.note_needed()
-        for name in wanted:
-            importlib.import_module(name)
-    unfit = unfit or metaflow_seam.verify()
+    unfit = preloading.preload(wanted, IMPORTED, last.note_needed) or metaflow_seam.verify()
     if not unfit:
         take_shortcuts()
         metaflow_seam.remember_directories()
@@ -231,6 +226,9 @@ class WarmSupervisor(Supervisor):
             # The child does so too: whoever comes first, a stop finds the group.
             os.setpgid(self.run_pid, self.run_pid)
         error = self._say_who()
+        if IMPORTED.not_preloaded:
+            with contextlib.suppress(OSError):  # it only tells how the run was started
+                self.directory.write(rundir.NOT_PRELOADED, IMPORTED.not_preloaded)
         if error is None:
             self._wait_for_run()
         if server is not None:

@@ -31,6 +31,7 @@ JUST_ENDED_SECONDS = 600.0
 _OF_A_RUN = frozenset(
     {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.OPEN_LINES, rundir.SHARED_ID}
     | {rundir.TASK_STARTS, rundir.STOP, rundir.STOPPING, rundir.DISCARD, rundir.EXIT}
+    | {rundir.NOT_PRELOADED}
     | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
 )
 

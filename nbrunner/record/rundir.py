@@ -4,6 +4,7 @@
 
     record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
     start.json        whether it was started warm or cold, and why            (launcher)
+    not_preloaded.json  modules that were to be preloaded, and why not        (supervisor)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
                       of a spin from its log, until Metaflow writes them      (any reader)
@@ -36,6 +37,7 @@ from typing import Any, Literal, get_args
 
 RECORD = "record.json"
 START = "start.json"
+NOT_PRELOADED = "not_preloaded.json"
 SUPERVISOR = "supervisor.json"
 ATTRIBUTES = "attributes.json"
 TASK_STARTS = "task-starts"

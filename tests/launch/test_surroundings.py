@@ -272,6 +272,7 @@ from nbrunner.launch.metaflow_seam import PRELOADED
 with IMPORTED.noting_imports():
     for name in PRELOADED:
         importlib.import_module(name)
+assert not IMPORTED.read.prefixes, "metaflow looks through the whole environment"
 read = dict.fromkeys(IMPORTED.read, "")
 assert "METAFLOW_PROFILE" in read
 print(*sorted(read.keys() - mattering_variables(read).keys()))

@@ -201,13 +201,12 @@ def test_preload_imports_into_the_warm_interpreter(by, write_flow, monkeypatch):
     assert runner.run().run.data.had == (by != "nothing")
 
 
-def test_a_module_that_cannot_be_preloaded_makes_starts_cold(write_flow, monkeypatch):
+def test_a_module_that_cannot_be_imported_is_not_preloaded(write_flow, monkeypatch):
     monkeypatch.setenv("NBRUNNER_PRELOAD", "no_such_module_anywhere")
-    runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
-    for _ in range(2):
-        running = runner.run(seconds=0)
-        assert (running.status, running.warm) == ("successful", False)
-    assert "warm interpreter" in running.cold_reason
+    running = Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
+    assert (running.status, running.warm) == ("successful", True)
+    (reason,) = running.not_preloaded.values()
+    assert reason == "ModuleNotFoundError: No module named 'no_such_module_anywhere'"
 
 
 HELD = """\

@@ -1,0 +1,100 @@
+"""Importing modules into the warm interpreter, as far as forks of it then stay exact."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from nbrunner import tested_metaflow
+from nbrunner.launch import generators, metaflow_seam
+from nbrunner.launch.draws import refusal
+from nbrunner.launch.exactness import Imported, stamp
+from nbrunner.launch.import_probe import Observed, observe
+
+
+def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], None]) -> str:
+    """Import what every run needs, then those of the wanted modules that can be shared.
+
+    What every run needs is always imported. If it draws something that a fork cannot renew,
+    the reason is set as ``imported.inexact``, and every start is cold.
+
+    Parameters
+    ----------
+    wanted : iterable of str
+        Imported only if a fork can renew all that they draw; the reasons for the others are
+        added to ``imported.not_preloaded``.
+    imported : Imported
+        Gets the files that each fork compares and the generators that it seeds anew.
+    base_done : callable
+        Called once what every run needs has been imported.
+
+    Returns
+    -------
+    str
+        What this version of Metaflow lacks, so that no run can be started warm; or nothing.
+    """
+    with imported.noting_imports():
+        if _is_unrecorded():
+            imported.inexact = _import(metaflow_seam.PRELOADED, imported)
+        unfit = metaflow_seam.preload()
+        base_done()
+        for name in wanted:
+            if name not in sys.modules and (reason := _import([name], imported)):
+                imported.not_preloaded[name] = reason
+    return unfit
+
+
+def _is_unrecorded() -> bool:
+    """Return whether ``import metaflow`` may draw something that the tables do not list.
+
+    The tables in draws.py are tested with the versions in tested_metaflow.py.
+    """
+    if importlib.util.find_spec("metaflow_extensions") is not None:
+        return True
+    return bool(tested_metaflow.side(tested_metaflow.installed()))
+
+
+def _import(names: Sequence[str], imported: Imported) -> str | None:
+    """Import modules, if a fork has what a fresh import would give; else return why not."""
+    try:
+        observed = observe(names)
+    except OSError as error:
+        return f"no process could be started to look at its import: {error}"
+    reason = why_not(observed)
+    if reason:
+        os.write(2, observed.output)  # into the log of warm interpreters
+        return reason
+    stamps = {path: stamp(path) for path in observed.files}
+    before = generators.living()
+    for name in names:
+        importlib.import_module(name)
+    imported.files |= stamps
+    imported.generators += _drawn(before, observed)
+    return None
+
+
+def why_not(observed: Observed) -> str | None:
+    """Return why forks cannot share what an import gives; None if they can."""
+    if observed.error or (reason := refusal(observed.draws)):
+        return observed.error or reason
+    if observed.output:  # in a cold start each task prints it into its log
+        first, *_ = observed.output.decode(errors="replace").strip().splitlines() or [""]
+        return f"while it is imported, it prints {first!r}"
+    return None
+
+
+def _drawn(before: Sequence[Any], observed: Observed) -> list[Any]:
+    """Return the generators that the import has just seeded from nothing.
+
+    One that is seeded with a number is in the state that it had in the scratch process.
+    """
+    old = {id(each) for each in before}
+    return [
+        each
+        for each in generators.living()
+        if id(each) not in old and generators.state(each) not in observed.states
+    ]

@@ -1,0 +1,68 @@
+"""Objects that replace functions and modules while imports are recorded."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# Attributes of __main__ that differ between the warm interpreter and a flow that runs cold.
+_OF_MAIN = frozenset({"__file__", "__spec__", "__loader__", "__cached__", "__dict__"})
+
+
+class Unbound:
+    """Replaces a C function. As an attribute of a class it is not bound, like a C function."""
+
+    def __init__(self, real: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
+        self._real = real
+        self._stand_in = stand_in
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self._stand_in(self._real, *arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    # Modules look functions up in sets such as ``os.supports_follow_symlinks``.
+    def __eq__(self, other: object) -> bool:
+        return other is self or other == self._real
+
+    def __hash__(self) -> int:
+        return hash(self._real)
+
+
+class NotingList(list[str]):
+    """Replaces ``sys.argv``; calls ``note`` whenever it is read."""
+
+    def __init__(self, items: list[str], note: Callable[[], None]) -> None:
+        super().__init__(items)
+        self._note = note
+
+    def __getitem__(self, index: Any) -> Any:
+        self._note()
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[str]:
+        self._note()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._note()
+        return super().__len__()
+
+    def __contains__(self, item: object) -> bool:
+        self._note()
+        return super().__contains__(item)
+
+
+def note_reads_of_main(note: Callable[[], None]) -> None:
+    """Call ``note`` whenever an attribute of ``__main__`` is read that tells how it runs."""
+
+    class Main(types.ModuleType):
+        def __getattribute__(self, name: str) -> Any:
+            if name in _OF_MAIN:
+                note()
+            return super().__getattribute__(name)
+
+    sys.modules["__main__"].__class__ = Main
