@@ -153,6 +153,15 @@ def said(error: Exception) -> str:
 def without_choices(message: str) -> str:
     """Return a message without its last lines, which list everything that is possible."""
     return message.partition("\npossible ")[0]
+def shown(value: object, most: int = 200) -> str:
+    """Return the repr of any value for a message: shortened, and never an error itself."""
+    try:
+        text = repr(value)
+    except Exception as error:  # an int of thousands of digits; a __repr__ of somebody's own
+        return (
+            f"a value of type {type(value).__name__} that cannot be shown ({type(error).__name__})"
+        )
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def did_you_mean(name: str, possible: Iterable[str]) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import numbers
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from nbrunner.errors import BadTypeError, BadValueError, did_you_mean
+from nbrunner.errors import BadTypeError, BadValueError, did_you_mean, shown
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
+from nbrunner.launch.environment import MAX_WORD_BYTES, unfit_for_system
 
 # nbrunner hands these to Metaflow itself.
 RESERVED = frozenset({"runner_attribute_file"})
@@ -30,9 +31,6 @@ _EXPECTED: Mapping[str, str] = {
 
 # Metaflow's own: a parameter of the flow may be named alike, and takes one value.
 _NEVER_EMPTY = frozenset({"--tag", "--with"})
-
-# Linux (MAX_ARG_STRLEN) counts the NUL behind it too.
-_MAX_WORD_BYTES = 128 * 1024 - 1
 
 # list() would take the text that stands on the command line apart into its characters.
 _OWN_TYPE = (
@@ -115,7 +113,7 @@ def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> l
         if value is None:  # as if it were not given
             continue
         spelt = [_text(option, value)] if option.positional else _spelt(option, value)
-        _check_length(option, spelt)
+        _check_words(option, spelt)
         (positional if option.positional else words).extend(spelt)
     return [*words, *positional]
 
@@ -155,11 +153,14 @@ def _spelt(option: Option, value: Any) -> list[str]:
     return [word for each in _items(option, value) for word in _occurrence(option, each)]
 
 
-def _check_length(option: Option, words: Iterable[str]) -> None:
+def _check_words(option: Option, words: Iterable[str]) -> None:
     """Refuse what no process can be given, though a warm run needs no command line."""
     for word in words:
-        size = len(word.encode(errors="surrogatepass"))
-        if size > _MAX_WORD_BYTES:
+        why = unfit_for_system(word)
+        if why:
+            raise BadValueError(f"{option.name}: a command line cannot hold {why}")
+        size = len(os.fsencode(word))
+        if size > MAX_WORD_BYTES:
             instead = (
                 "give config the path of a file that holds it"
                 if option.kind == "config"
@@ -167,7 +168,7 @@ def _check_length(option: Option, words: Iterable[str]) -> None:
             )
             raise BadValueError(
                 f"{option.name}: {size:,} bytes are more than one word of a command line can "
-                f"hold, {_MAX_WORD_BYTES:,}; {instead}"
+                f"hold, {MAX_WORD_BYTES:,}; {instead}"
             )
 
 
@@ -177,7 +178,7 @@ def _occurrence(option: Option, value: Any) -> list[str]:
         return [f"{option.flag}={_text(option, value)}"]
     items = _items(option, value)
     if len(items) != option.values:
-        raise BadValueError(f"{option.name}: expected {option.values} values, got {value!r}")
+        raise BadValueError(f"{option.name}: expected {option.values} values, got {shown(value)}")
     return [option.flag, *(_text(option, each) for each in items)]
 
 
@@ -228,20 +229,29 @@ def _text(option: Option, value: Any) -> str:
         raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
     if not isinstance(value, str):
         if option.positional or kind not in ("str", "file", "other") or _is_id(option, value):
-            return str(value)
+            return _spelt_out(option, value, str)
         raise _wrong_type(option, value)
-    if "\0" in value:
-        raise BadValueError(f"{option.name}: a command line cannot hold a NUL character")
     return value
 
 
 def _number(option: Option, value: Any) -> str:
     # The abstract types, so that numpy's numbers are taken as well.
     if isinstance(value, numbers.Integral) and not _is_bool(value):
-        return str(int(value))
+        return _spelt_out(option, value, lambda number: str(int(number)))
     if option.kind == "float" and isinstance(value, numbers.Real) and not _is_bool(value):
-        return repr(float(value))
+        return _spelt_out(option, value, lambda number: repr(float(number)))
     raise _wrong_type(option, value)
+
+
+def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
+    """Return a value as text; Python refuses to spell out an int of thousands of digits."""
+    try:
+        return spell(value)
+    except (ValueError, OverflowError) as error:
+        raise BadValueError(
+            f"{option.name}: expected {_EXPECTED.get(option.kind, 'a value')} that can be "
+            f"written out, got {shown(value)}: {error}"
+        ) from error
 
 
 def _is_id(option: Option, value: Any) -> bool:
@@ -256,17 +266,17 @@ def _is_bool(value: Any) -> bool:
 def _json(option: Option, value: Any) -> str:
     try:
         return json.dumps(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _wrong_type(option, value, f"{_EXPECTED['json']} ({error})") from error
 
 
 def _choice(option: Option, value: Any) -> str:
     if isinstance(value, str) and value not in option.choices:
         raise BadValueError(
-            f"{option.name}: expected one of {', '.join(option.choices)}, got {value!r}"
+            f"{option.name}: expected one of {', '.join(option.choices)}, got {shown(value)}"
             f"{did_you_mean(value, option.choices)}"
         )
-    if not isinstance(value, str) and str(value) not in option.choices:
+    if not isinstance(value, str) and _spelt_out(option, value, str) not in option.choices:
         raise _wrong_type(option, value, f"one of {', '.join(option.choices)}")
     return str(value)
 
@@ -275,7 +285,8 @@ def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadT
     what = expected or _EXPECTED.get(option.kind, f"a {option.kind}")
     default = "" if option.default is None else f" (default {option.default!r})"
     return BadTypeError(
-        f"{option.name}: expected {what}{default}, got {value!r} of type {type(value).__name__}"
+        f"{option.name}: expected {what}{default}, got {shown(value)} "
+        f"of type {type(value).__name__}"
         f"{_OWN_TYPE if option.kind == 'other' else ''}"
     )
 

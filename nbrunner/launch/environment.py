@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
+from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, shown
+
+# Linux (MAX_ARG_STRLEN) counts the NUL behind it too.
+MAX_WORD_BYTES = 128 * 1024 - 1
+
+# Linux: three quarters of the default stack (_STK_LIM), however large the stack may be.
+_MAX_ALL_BYTES = 6 * 1024 * 1024
+_POINTER_BYTES = 8
+# What Metaflow adds for each task: options of its own, and variables.
+_FOR_METAFLOW_BYTES = 16 * 1024
 
 _USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 
@@ -92,7 +101,7 @@ def checked_directory(given: str | os.PathLike[str]) -> str:
         There is no such directory.
     """
     path = absolute(given)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
     return str(path)
 
@@ -108,9 +117,76 @@ def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
     for name, value in (env or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadTypeError(
-                f"env: expected names and values of type str, got {name!r}: {value!r} of type "
-                f"{type(value).__name__}"
+                f"env: expected names and values of type str, got {shown(name)}: {shown(value)} "
+                f"of type {type(value).__name__}"
             )
-        if not name or "=" in name or "\0" in name + value:
-            raise BadValueError(f"env: the system cannot hold {name!r}: {value!r}")
+        why = unfit_for_system(name + value)
+        if not name or "=" in name or why:
+            because = f": it holds {why}" if why else ""
+            raise BadValueError(
+                f"env: the system cannot hold {shown(name)}: {shown(value)}{because}"
+            )
+        _check_variable(name, value)
     return dict(env or {})
+
+
+def unfit_for_system(text: str) -> str:
+    """Return what keeps a text from being an argument or variable of a process; empty if nothing.
+
+    Half of a surrogate pair, as from a JSON text that was cut, is no character. Those that
+    stand for bytes which are not UTF-8, in names of files, are fine.
+    """
+    if "\0" in text:
+        return "a NUL character"
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError as error:
+        return f"{text[error.start]!r}, which {error.encoding} cannot encode"
+    return ""
+
+
+def check_size(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Raise where command line and environment are more than the system gives a process.
+
+    Parameters
+    ----------
+    command : sequence of str
+    environment : mapping of str to str
+
+    Raises
+    ------
+    BadValueError
+        The message names what is largest. A warm run needs no command line, but its tasks do.
+    """
+    for name, value in environment.items():
+        _check_variable(name, value)
+    words = {_shortened(word): _bytes(word) for word in command}
+    variables = {f"${name}": _bytes(f"{name}={value}") for name, value in environment.items()}
+    used = sum(map(_bytes, command)) + sum(variables.values())
+    used += _POINTER_BYTES * (len(command) + len(variables)) + _FOR_METAFLOW_BYTES
+    most = min(os.sysconf("SC_ARG_MAX"), _MAX_ALL_BYTES)
+    if used > most:
+        name, size = max((words | variables).items(), key=lambda item: item[1])
+        raise BadValueError(
+            f"arguments and environment take {used:,} bytes, more than the {most:,} that the "
+            f"system gives a process; of {len(command):,} arguments and {len(variables):,} "
+            f"variables the largest is {name} with {size:,} bytes: pass less, or a file's path"
+        )
+
+
+def _check_variable(name: str, value: str) -> None:
+    size = _bytes(f"{name}={value}")
+    if size > MAX_WORD_BYTES + 1:
+        raise BadValueError(
+            f"env: {shown(name)} takes {size:,} bytes, more than the {MAX_WORD_BYTES + 1:,} that "
+            "the system gives a variable; write it to a file, and pass the file's path"
+        )
+
+
+def _bytes(word: str) -> int:
+    """Return what the system counts for a word: the NUL behind it, too."""
+    return len(os.fsencode(word)) + 1
+
+
+def _shortened(word: str) -> str:
+    return word if len(word) <= 40 else f"{word[:40]}…"
