@@ -9,6 +9,7 @@ from typing import Any
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 
 
 def check_files(
@@ -49,9 +50,37 @@ def check_files(
             )
 
 
+def check_configs(top_level: Mapping[str, Any], cwd: str) -> None:
+    """Raise where a config is to be read from what is no file: a named pipe has no end.
+
+    Whether there is a file at all is told by Metaflow, which knows further places to look.
+
+    Parameters
+    ----------
+    top_level : mapping
+        Keyword arguments of `Runner`, whose types are checked already.
+    cwd : str
+        Relative paths begin here.
+
+    Raises
+    ------
+    BadValueError
+        It is a directory, a named pipe, a socket or a device.
+    """
+    given = top_level.get("config") or ()
+    for name, path in given.items() if isinstance(given, Mapping) else given:
+        kind = kind_of_file(Path(cwd, os.path.expanduser(path)))
+        if kind not in (FILE, NOTHING):
+            raise BadValueError(
+                f"config: expected the path of a file for {name!r}, got {os.fspath(path)!r}: "
+                f"it is {kind}"
+            )
+
+
 def _problem(path: Path) -> str:
-    if not path.exists():
+    kind = kind_of_file(path)
+    if kind == NOTHING:
         return f"there is no {path}"
-    if path.is_dir():
-        return f"{path} is a folder"
+    if kind != FILE:
+        return f"{path} is {kind}".replace("a directory", "a folder")
     return "" if os.access(path, os.R_OK) else f"{path} may not be read"

@@ -1,0 +1,57 @@
+"""What stands at a path that the user has given, and reading it without ever waiting for it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+FILE = "a file"
+NOTHING = "nothing"
+
+_KINDS = {
+    stat.S_IFREG: FILE,
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind_of_file(given: str | os.PathLike[str] | int) -> str:
+    """Return `FILE`, `NOTHING`, or what else is there: ``"a named pipe"``, ``"a directory"``.
+
+    A name that no file can have, too long a one say, stands for nothing.
+
+    Parameters
+    ----------
+    given : path-like or int
+        A path, or the descriptor of an open file.
+    """
+    try:
+        mode = os.stat(given).st_mode
+    except (OSError, ValueError):
+        return NOTHING
+    return _KINDS.get(stat.S_IFMT(mode), "a file of an unknown kind")
+
+
+def read_given(path: Path) -> bytes:
+    """Return the content of a file; a named pipe, which might never end, is refused.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no regular file.
+    """
+    # Not blocking: opening a named pipe waits for whoever writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        kind = kind_of_file(descriptor)
+        if kind != FILE:
+            raise OSError(errno.EINVAL, f"it is {kind}", str(path))
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
