@@ -8,6 +8,7 @@ of Metaflow is marked by ``needs_metaflow``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -262,6 +263,8 @@ def run_starts(flow: str) -> dict[str, float]:
     from metaflow import Flow, get_metadata
     from metaflow.exception import MetaflowNotFound
 
+    if not flow.isidentifier():  # no class can be called so
+        return {}
     kind, _, where = get_metadata().partition("@")
     if kind == "local":
         return _local_run_starts(where, flow)
@@ -278,8 +281,10 @@ def _local_run_starts(where: str, flow: str) -> dict[str, float]:
     try:
         with os.scandir(folder) as entries:
             names = [each.name for each in entries if each.name[0] not in "_." and each.is_dir()]
-    except FileNotFoundError:
-        return {}
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return {}
+        raise
     # An id is the time of its start in microseconds, unless somebody chose another.
     return {
         name: int(name) / 1e6 if name.isdigit() else _noted_start(os.path.join(folder, name))

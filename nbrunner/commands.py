@@ -11,7 +11,14 @@ from collections.abc import Iterable, Sequence
 from nbrunner.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.executing import ExecutingProcess, attach
-from nbrunner.history import CELLS, STATUSES, History, cells_of, telling_columns
+from nbrunner.history import (
+    CELLS,
+    STATUSES,
+    History,
+    cells_of,
+    said_of_unreadable,
+    telling_columns,
+)
 from nbrunner.plain_text import aligned, on_one_line
 from nbrunner.record import registry
 
@@ -24,7 +31,7 @@ def name_of(running: ExecutingProcess) -> str:
 def all_running() -> list[ExecutingProcess]:
     """Return the runs of this user that are running, whoever started them; newest first."""
     found: list[ExecutingProcess] = []
-    for directory in registry.directories():
+    for directory in registry.unended():
         with contextlib.suppress(RunNotFoundError):  # it is deleted just now
             running = attach(directory.name)
             if running.status == "running":
@@ -55,6 +62,8 @@ def stop_named(names: Sequence[str]) -> None:
         nbrunner did not start one of them; then none is stopped.
     """
     runs = all_running() if list(names) == ["all"] else [attach(name) for name in names]
+    if list(names) == ["all"]:
+        tell_unreadable(registry.unreadable())
     if not runs:
         print("nothing runs")  # noqa: T201
         return
@@ -85,6 +94,7 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     if status and status not in STATUSES:
         raise BadValueError(f"--status: expected one of {', '.join(STATUSES)}; got {status!r}")
     found = History(flow).page(max(page, 1) - 1, " ".join(words), status)
+    tell_unreadable(found.unreadable)
     if page < 1 or (page > 1 and not found.runs):
         raise BadValueError(f"--page: there is no page {page} of these runs")
     if not found.runs:
@@ -98,6 +108,12 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     print("\n".join(aligned(rows)))  # noqa: T201
     if found.pages == -1 or found.pages > page:
         print(f"\n--page {page + 1} has older ones")  # noqa: T201
+
+
+def tell_unreadable(damages: Sequence[str]) -> None:
+    """Print, to stderr, which records were left out because they cannot be read, and why."""
+    if damages:
+        print(said_of_unreadable(damages), file=sys.stderr)  # noqa: T201
 
 
 def print_log(name: str, stream: str, follow: bool) -> None:

@@ -13,6 +13,7 @@ from nbrunner import client
 from nbrunner.durations import elapsed
 from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
+from nbrunner.plain_text import on_one_line
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
@@ -21,6 +22,10 @@ PAGE_SIZE = 20
 #: What `cells_of` tells of a run, in its order.
 CELLS = ("Run", "Started", "Time", "Tags", "Parameters", "User")
 _MAX_CHARACTERS = 80
+_MAX_DAMAGES = 3
+
+# What is told of no run whose end is known.
+_UNENDED = ("running", "lost")
 
 # How often a search tells what it has found so far.
 _TELL_SECONDS = 0.3
@@ -89,11 +94,14 @@ class Page:
     number : int
     pages : int
         -1 where that would take reading all of them.
+    unreadable : tuple of str
+        Of each record that was left out because it cannot be read, its path and why.
     """
 
     runs: list[PastRun]
     number: int
     pages: int
+    unreadable: tuple[str, ...] = ()
 
 
 class History:
@@ -109,8 +117,9 @@ class History:
 
     def __init__(self, flow: str = "") -> None:
         self.flow = flow
-        self._recorded: dict[str, tuple[str, str]] = {}  # record -> (flow, run id)
         self._stored: dict[str, PastRun] = {}  # those that will not change
+        self._ended: set[str] = set()  # records of runs that are known to have ended
+        self._unreadable: dict[str, None] = {}  # why, in the order in which they were met
 
     def page(
         self,
@@ -137,10 +146,16 @@ class History:
             Called now and then, while a search goes through many runs, with those of this page
             found so far, how many runs were looked at, and how many there are.
         """
+        self._unreadable = {}
         records = self._records()
         ids = self._ids(records)
+        if status in _UNENDED:
+            ids = [each for each in ids if each in records and records[each] not in self._ended]
         filtered = bool(query or status or namespace)
         wanted = (number + 1) * PAGE_SIZE + 1
+        total = len(ids)
+        if not filtered:  # a run that cannot be read leaves its place empty
+            ids = ids[: (number + 1) * PAGE_SIZE]
         words = query.lower().split()
         found: list[PastRun] = []
         # Without a filter the runs before this page need not be read.
@@ -151,16 +166,19 @@ class History:
                 break
             if time.monotonic() - told >= _TELL_SECONDS:
                 told = time.monotonic()
-                tell(found[number * PAGE_SIZE - skipped :], skipped + seen, len(ids))
+                tell(found[number * PAGE_SIZE - skipped :], skipped + seen, total)
             if namespace and not self._is_in(pathspec, namespace, records):
                 continue
             run = self._run(pathspec, records)
+            if run is None:
+                continue
             if (not status or run.status == status) and all(word in run.words for word in words):
                 found.append(run)
         first = number * PAGE_SIZE - skipped
         more = len(found) > first + PAGE_SIZE
-        pages = math.ceil(len(ids) / PAGE_SIZE) if not filtered else (-1 if more else number + 1)
-        return Page(found[first : first + PAGE_SIZE], number, max(pages, 1) if pages >= 0 else -1)
+        pages = math.ceil(total / PAGE_SIZE) if not filtered else (-1 if more else number + 1)
+        runs = found[first : first + PAGE_SIZE]
+        return Page(runs, number, max(pages, 1) if pages >= 0 else -1, tuple(self._unreadable))
 
     # -- inside -------------------------------------------------------------------------
 
@@ -175,31 +193,44 @@ class History:
 
     def _records(self) -> dict[str, str]:
         """Return pathspec -> record of the runs that nbrunner has started, newest first."""
+        listing = registry.listing()
+        self._ended = set(listing.ended)
+        recorded = dict(listing.ended)
+        for directory in listing.others:
+            if damage := directory.damage():
+                self._unreadable[damage] = None
+                continue
+            facts = directory.read(rundir.ATTRIBUTES) or {}
+            recorded[directory.name] = (
+                str(facts.get("flow_name", "")),
+                str(facts.get("run_id", "")),
+            )
         found = {}
-        seen = {}
-        for directory in registry.directories():
-            names = self._recorded.get(directory.name)
-            if names is None:
-                facts = directory.read(rundir.ATTRIBUTES) or {}
-                names = (str(facts.get("flow_name", "")), str(facts.get("run_id", "")))
-            if names[1]:
-                seen[directory.name] = names
-                if self.flow in ("", names[0]):
-                    found["/".join(names)] = directory.name
-        self._recorded = seen
+        for name in sorted(recorded, reverse=True):
+            flow, run_id = recorded[name]
+            if run_id and self.flow in ("", flow):
+                found[f"{flow}/{run_id}"] = name
         return found
 
     def _is_in(self, pathspec: str, namespace: str, records: dict[str, str]) -> bool:
         record = records.get(pathspec)
-        if record and namespace == f"user:{self._run(pathspec, records).user}":
-            return True
+        if record:
+            run = self._run(pathspec, records)
+            if run is None or namespace == f"user:{run.user}":
+                return run is not None
         return namespace in (client.if_reachable(lambda: client.tags_of(pathspec)) or ())
 
-    def _run(self, pathspec: str, records: dict[str, str]) -> PastRun:
+    def _run(self, pathspec: str, records: dict[str, str]) -> PastRun | None:
+        """Return a run; None where its record cannot be read and Metaflow does not know it."""
         record = records.get(pathspec, "")
         found = self._stored.get(pathspec)
         if found is None or found.recorded != record:  # the record may be deleted since
-            found = _read(pathspec, record)
+            try:
+                found = _read(pathspec, record)
+            except _UnreadableError as error:
+                self._unreadable[str(error)] = None
+                # With a flow's name Metaflow's own runs are asked for as well.
+                return client.if_reachable(lambda: _stored_run(pathspec)) if self.flow else None
             if found.status not in ("running", "unfinished"):
                 self._stored[pathspec] = found
         return found
@@ -212,8 +243,14 @@ def _read(pathspec: str, record: str) -> PastRun:
     return _stored_run(pathspec)
 
 
+class _UnreadableError(Exception):
+    """The record of a run is damaged; the message names the file, and says why."""
+
+
 def _recorded_run(pathspec: str, record: str) -> PastRun:
     running: ExecutingProcess = attach(record)
+    if damage := running.directory.damage():
+        raise _UnreadableError(damage)
     given = running.parameters
     tags = tuple(str(tag) for tag in given.pop("tags", None) or ())
     return PastRun(
@@ -244,6 +281,16 @@ def cells_of(run: PastRun) -> list[str]:
     given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
     took = elapsed(run.seconds, run.status)
     return [run.name, started, took, ", ".join(run.tags), given, run.user]
+
+
+def said_of_unreadable(damages: Sequence[str]) -> str:
+    """Return what is said of records that cannot be read; empty where there are none."""
+    if not damages:
+        return ""
+    count = "1 record" if len(damages) == 1 else f"{len(damages):,} records"
+    rest = len(damages) - _MAX_DAMAGES
+    more = f"; and {rest:,} more" if rest > 0 else ""
+    return on_one_line(f"{count} could not be read: {'; '.join(damages[:_MAX_DAMAGES])}{more}")
 
 
 def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:

@@ -76,4 +76,7 @@ def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:
 
 def from_json(content: Iterable[dict[str, Any]] | None) -> tuple[Origin, ...]:
     """Return the origins of a record."""
-    return tuple(Origin(**each) for each in content or ())
+    # A newer version may tell more of each.
+    return tuple(
+        Origin(each["first"], each["last"], each["name"], each["line"]) for each in content or ()
+    )

@@ -18,20 +18,21 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
 from nbrunner.flow.describe import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
-from nbrunner.flow.included import check_files
+from nbrunner.flow.included import check_configs, check_files
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.flow.unordered import warnings_of
 from nbrunner.launch import ending
 from nbrunner.launch.env_vars import EnvVars
 from nbrunner.launch.environment import (
+    check_size,
     checked_directory,
     current_directory,
     run_environment,
     user_of,
 )
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
-from nbrunner.launch.processes import MARKER
+from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
@@ -330,13 +331,9 @@ class Runner(MetaflowAttributes):
             raise
 
     async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
-        return await describe_source(
-            self._source,
-            environment,
-            cwd,
-            top_level_words(None, self.top_level_options),
-            self.file_read_timeout,
-        )
+        words = top_level_words(None, self.top_level_options)
+        check_configs(self.top_level_options, cwd)
+        return await describe_source(self._source, environment, cwd, words, self.file_read_timeout)
 
     async def _launch(
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
@@ -354,12 +351,13 @@ class Runner(MetaflowAttributes):
             ours = [f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"]
             words = command_words(flow, self.top_level_options, subcommand, arguments, ours)
             command = [sys.executable, "-u", self.flow_file, *words]
+            check_size(command, environment)
             directory.write(
                 rundir.RECORD,
                 recorded(flow, self._source, subcommand, arguments, self.top_level_options)
                 | (note or {})
                 | {"command": command, **self.settings, "user": user_of(environment)}
-                | {"started": time.time(), "keep": KEEP.note()},
+                | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
             )
             for name in rundir.RESERVED:
                 ReservedFile(directory, name)

@@ -31,17 +31,20 @@ from nbrunner.errors import (
 )
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.files_read import stamp
+from nbrunner.flow.given_file import read_given
+from nbrunner.flow.included import check_configs
 from nbrunner.flow.literals import with_literals
 from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
-from nbrunner.launch.environment import current_directory, run_environment
+from nbrunner.launch.environment import check_size, current_directory, run_environment
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.record import private
 from nbrunner.record.expiry import DAY_SECONDS
 from nbrunner.record.logfile import read_text
-from nbrunner.record.registry import state_directory
+from nbrunner.record.registry import folder, state_directory
 
 Json = dict[str, Any]
 
@@ -92,9 +95,9 @@ async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription
 
     source = flow_source(flow)
     environment = run_environment()
-    return await describe_source(
-        source, environment, current_directory(), top_level_words(None, top_level_options)
-    )
+    words = top_level_words(None, top_level_options)
+    check_configs(top_level_options, current_directory())
+    return await describe_source(source, environment, current_directory(), words)
 
 
 async def describe_source(
@@ -105,6 +108,7 @@ async def describe_source(
     timeout_seconds: float = 3600,
 ) -> FlowDescription:
     """Describe a flow as a run in this environment and directory would see it."""
+    check_size([str(source.file), *top_level], environment)
     request = {"file": str(source.file), "flow": source.flow_name, "top_level": list(top_level)}
     cached = _cache_file(request, _text(source), environment, cwd)
     answer = _read_cached(cached, environment)
@@ -133,7 +137,7 @@ def _text(source: FlowSource) -> bytes:
     """Return what stands in the flow file, which was there when the flow was given."""
     named = f"{source.file}, of {source.cell}," if source.cell else str(source.file)
     try:
-        return source.file.read_bytes()
+        return read_given(source.file)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         what_to_do = (
             "execute the cell again" if source.cell else "put it back, or give its new path"
@@ -157,7 +161,7 @@ def _cache_file(request: Json, text: bytes, environment: Mapping[str, str], cwd:
     key = [_FORM, asked, sys.executable, own, cwd, _installation(environment)]
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode())
     digest.update(skeleton(text))
-    return state_directory() / "descriptions" / f"{digest.hexdigest()[:_DIGITS]}.json"
+    return folder("descriptions") / f"{digest.hexdigest()[:_DIGITS]}.json"
 
 
 def _installation(environment: Mapping[str, str]) -> list[Any]:
@@ -169,14 +173,15 @@ def _installation(environment: Mapping[str, str]) -> list[Any]:
 def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
     """Return a remembered answer if every file and variable that it came from is as it was."""
     try:
-        answer: Json = json.loads(path.read_bytes())
+        answer: Json = json.loads(private.read_bytes(path))
+        FlowDescription.from_json({**answer["description"], "file": ""})
         if answer["values"] != _values(answer["variables"], environment):
             return None
         for name, modified_ns, size in answer["read"]:
             if stamp(name) != (modified_ns, size):
                 return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # none, damaged, or not this user's: the flow is described anew
     return answer
 
 
@@ -189,10 +194,8 @@ def _values(names: Sequence[str], environment: Mapping[str, str]) -> str:
 def _write_cached(path: Path, answer: Json) -> None:
     # A cache that cannot be written costs time, nothing else.
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        temporary.write_text(json.dumps(answer), encoding="utf-8")
-        temporary.replace(path)
+        private.replace(path, temporary, json.dumps(answer).encode())
         # Somebody else may keep his own in a folder of that name.
         ours = path.parent.glob(f"{'[0-9a-f]' * _DIGITS}.json")
         kept = sorted(ours, key=lambda each: each.stat().st_mtime)
@@ -202,17 +205,18 @@ def _write_cached(path: Path, answer: Json) -> None:
 
 def _drop_left_behind(state: Path) -> None:
     """Delete the folders of processes that were killed while they described a flow."""
-    for folder in state.glob(f"{_PREFIX}*"):
+    for question in state.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another process was faster
-            entries = list(folder.iterdir())
+            entries = list(question.iterdir())
             # Somebody else may keep a folder of such a name.
             if {each.name for each in entries} <= {
                 *_IN_FOLDER,
                 _UNFINISHED,
-            } and not folder.is_symlink():
-                written = max(each.stat().st_mtime for each in (folder, *entries))
-                if time.time() - written > DAY_SECONDS:
-                    shutil.rmtree(folder)
+            } and not question.is_symlink():
+                written = max(each.stat().st_mtime for each in (question, *entries))
+                # From the future: the clock was set back since.
+                if abs(time.time() - written) > DAY_SECONDS:
+                    shutil.rmtree(question)
 
 
 async def _ask_child(
@@ -220,9 +224,9 @@ async def _ask_child(
 ) -> Json:
     state = state_directory()
     _drop_left_behind(state)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=state) as folder:
-        asked, answered, output = (Path(folder) / name for name in _IN_FOLDER)
-        asked.write_text(json.dumps(request), encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=state) as question:
+        asked, answered, output = (Path(question) / name for name in _IN_FOLDER)
+        private.write_new(asked, json.dumps(request).encode())
         started = await LAUNCHER.start_script(
             [_CHILD, str(asked), str(answered)], environment, cwd, output, request["file"]
         )
@@ -243,7 +247,7 @@ async def _ask_child(
                 for process in doomed:
                     await ended(process)
         try:
-            answer: Json = json.loads(answered.read_bytes())
+            answer: Json = json.loads(private.read_bytes(answered))
         except (OSError, ValueError) as error:
             raise FlowLoadError(
                 f"the process that imports {request['file']} ended without an answer; "

@@ -42,7 +42,10 @@ def main() -> None:
     answer["variables"] = sorted(variables)
     answer["metaflow"] = tested_metaflow.installed()
     temporary = f"{answer_file}.part"
-    Path(temporary).write_text(json.dumps(answer), encoding="utf-8")
+    # For this user alone, whatever the umask that the flow is imported with.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(answer))
     os.replace(temporary, answer_file)
 
 

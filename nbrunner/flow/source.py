@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError
+from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, StateError
 from nbrunner.flow.cells import flow_file_text
 from nbrunner.flow.flow_text import import_path_line
+from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.launch.environment import absolute, current_directory
 from nbrunner.origins import Origin, in_origins, is_cell
-from nbrunner.record import registry, rundir
+from nbrunner.record import private, registry, rundir
 
 _MAX_WRITTEN = 500
 _DIGITS = 16
@@ -107,14 +108,13 @@ def _flow_file(given: str | bytes) -> Path:
     text = os.fsdecode(given)
     path = Path(os.path.normpath(absolute(text)))
     where = repr(text) if text == str(path) else f"{text!r} (that is, {path})"
-    if path.is_dir():
-        raise FlowNotFoundError(
-            f"{where} is a directory; a flow is given by the path of its .py file"
-        )
-    if not path.exists():
+    kind = kind_of_file(path)
+    if kind == NOTHING:
         raise FlowNotFoundError(
             f"no flow file at {where}; relative paths start at the current directory"
         )
+    if kind != FILE:
+        raise FlowNotFoundError(f"{where} is {kind}; a flow is given by the path of its .py file")
     if path.suffix != ".py":
         raise BadValueError(f"{where} is not a Python file; a flow file ends in .py")
     return path
@@ -159,25 +159,38 @@ def write_flow_file(name: str, text: str) -> Path:
     oldest are dropped when there are many.
     """
     folder = _written_files()
-    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+    data = text.encode()
+    digest = hashlib.sha256(data).hexdigest()[:_DIGITS]
     file = folder / digest / f"{name}.py"
-    if not file.exists():
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = file.with_name(f".{secrets.token_hex(4)}")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
-    os.utime(file.parent)
+    try:
+        private.make_folder(file.parent)
+        _check_beside(file)
+        if not file.exists() or private.read_bytes(file) != data:
+            private.replace(file, file.with_name(f".{secrets.token_hex(4)}"), data)
+        os.utime(file.parent)
+    except private.NotPrivateError as error:
+        raise StateError(
+            f"a flow file is not written: {error.filename} {error.strerror}"
+        ) from error
+    except OSError as error:
+        raise StateError(f"no flow file can be written in {folder}: {error}") from error
     _drop_oldest(folder)
     return file
 
 
+def _check_beside(file: Path) -> None:
+    """Raise unless all that a generated flow could import from its folder is this user's."""
+    for each in file.parent.iterdir():
+        private.check_owner(each)
+
+
 def is_generated(file: Path) -> bool:
     """Tell whether a flow file was written by `write_flow_file`."""
-    return file.parent.parent == _written_files()
+    return file.parent.parent == registry.state_directory() / "flows"
 
 
 def _written_files() -> Path:
-    return registry.state_directory() / "flows"
+    return registry.folder("flows")
 
 
 def _drop_oldest(folder: Path) -> None:
@@ -204,7 +217,7 @@ def _folders_of_living_runs() -> set[str]:
     """Return the names of the folders whose flow file a task may yet be started from."""
     records = (
         each.read(rundir.RECORD) or {}
-        for each in registry.directories()
+        for each in registry.unended()
         if not each.exists(rundir.EXIT)
     )
     return {Path(record.get("flow", {}).get("file", "")).parent.name for record in records}

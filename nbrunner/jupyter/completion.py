@@ -226,17 +226,17 @@ def _values(flow: FlowDescription, option: Option) -> list[str]:
 
 def _run_ids(flow_name: str) -> Iterator[tuple[str, str]]:
     """Yield the ids of a flow's runs, the newest first, and what became of each."""
-    for directory in registry.directories():
+    for directory in registry.of_flow(flow_name):
         attributes = directory.read(rundir.ATTRIBUTES)
         record = directory.read(rundir.RECORD) or {}
         is_run = record.get("subcommand") != "spin"  # its task cannot be resumed
-        if attributes and attributes.get("flow_name") == flow_name and is_run:
+        if attributes and attributes["flow_name"] == flow_name and is_run:
             yield str(attributes["run_id"]), LABELS[attach(directory.name).status]
 
 
 def _living() -> Iterator[ExecutingProcess]:
     """Yield the runs that have their id and go on."""
-    for directory in registry.directories():
+    for directory in registry.unended():
         if directory.read(rundir.EXIT) is None and directory.read(rundir.ATTRIBUTES):
             running = attach(directory.name)
             if running.status == "running":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Protocol
 
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.record import private
 from nbrunner.record.rundir import RunDirectory
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
@@ -93,7 +95,8 @@ class ColdLauncher:
         if sys.dont_write_bytecode:
             command.append("-B")
         command += ["-c", _BOOTSTRAP, PACKAGE_ROOT, str(directory.path)]
-        with open(directory.path / SUPERVISOR_LOG, "wb") as log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(private.open_file(directory.path / SUPERVISOR_LOG, flags), "wb") as log:
             process = CHILDREN.start(command, environment=environment, output=log.fileno())
         return Started(process, "cold", self._why)
 
@@ -106,7 +109,8 @@ class ColdLauncher:
         flow_file: str,
     ) -> Started:
         """Start the script; see `Launcher`."""
-        with open(output, "wb") as log:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(private.open_file(output, flags), "wb") as log:
             process = CHILDREN.start(
                 [sys.executable, *arguments],
                 environment=environment,

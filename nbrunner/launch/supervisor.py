@@ -27,7 +27,7 @@ from typing import NoReturn
 from nbrunner.launch import processes
 from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
-from nbrunner.record import rundir
+from nbrunner.record import private, rundir
 from nbrunner.record.rundir import Json, ReservedFile, RunDirectory
 
 # SIGINT and SIGHUP are meant for whoever sits at a terminal, not for a run of its own.
@@ -67,10 +67,12 @@ class Supervisor:
 
     def _start(self) -> str | None:
         """Start the run process; return why it could not be started, or None."""
-        record = self.directory.read(rundir.RECORD) or {}
+        record = self.directory.read(rundir.RECORD)
         try:
+            if record is None or "command" not in record or "cwd" not in record:
+                raise ValueError(self.directory.damaged.get(rundir.RECORD, "no command recorded"))
             self.run_pid = start_process(self.directory, record)
-        except OSError as error:
+        except Exception as error:  # whatever it is, whoever waits for the run has to be told
             return f"{type(error).__name__}: {error}"
         return self._say_who()
 
@@ -210,8 +212,8 @@ def start_process(directory: RunDirectory, record: Json) -> int:
 
 def open_logs(directory: RunDirectory) -> tuple[int, int]:
     """Return descriptors to append to the logs of stdout and stderr."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    stdout, stderr = (os.open(directory.log(stream), flags, 0o600) for stream in rundir.STREAMS)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    stdout, stderr = (private.open_file(directory.log(stream), flags) for stream in rundir.STREAMS)
     return stdout, stderr
 
 
@@ -248,13 +250,16 @@ def finish(directory: RunDirectory) -> None:
         directory.delete()
     else:
         from nbrunner.launch.identities import goes_on
+        from nbrunner.record import runindex
         from nbrunner.record.expiry import expire_if_due
         from nbrunner.record.spun import spun_attributes
 
-        record = directory.read(rundir.RECORD) or {}
-        if not directory.exists(rundir.ATTRIBUTES):
+        record = directory.read(rundir.RECORD)
+        if record is not None and not directory.exists(rundir.ATTRIBUTES):
             spun_attributes(directory, record)  # unless whoever started it did
-        expire_if_due(directory.path.parent, goes_on, record.get("keep", {}))
+        runindex.note_end(directory)
+        if record is not None:  # else nobody knows how long records are to be kept
+            expire_if_due(directory.path.parent, goes_on, record.get("keep", {}))
 
 
 def main() -> NoReturn:

@@ -24,6 +24,7 @@ from nbrunner.launch.surroundings import (
     never_warm,
     surroundings,
 )
+from nbrunner.record import private
 from nbrunner.record.registry import state_directory
 from nbrunner.record.rundir import RunDirectory
 from nbrunner.record.watch import keep_waking
@@ -199,11 +200,11 @@ class _Zygote:
         self.surroundings = now
         self.has_served = False
         self._owner = os.getpid()
+        descriptor = _open_log()  # first: it may be refused
         self._control, theirs = socket.socketpair()
         with theirs:
             theirs.set_inheritable(True)
             command = [sys.executable, "-u", "-c", _BOOTSTRAP, PACKAGE_ROOT, str(theirs.fileno())]
-            descriptor = _open_log()
             try:
                 self.process = CHILDREN.start(
                     command,
@@ -263,7 +264,7 @@ def _without_run(environment: Mapping[str, str]) -> dict[str, str]:
 def _open_log() -> int:
     """Return a descriptor of the log that the interpreters of all this user's processes share."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    descriptor = os.open(state_directory() / ZYGOTE_LOG, flags, 0o600)
+    descriptor = private.open_file(state_directory() / ZYGOTE_LOG, flags)
     if os.fstat(descriptor).st_size > _MAX_LOG_BYTES:
         os.ftruncate(descriptor, 0)  # others go on at what is then its end
     return descriptor

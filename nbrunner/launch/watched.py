@@ -8,7 +8,7 @@ import time
 
 from nbrunner.launch.children import ended
 from nbrunner.launch.identities import run_process_of, supervisor_of
-from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.launch.processes import ProcessIdentity, moment_of_boot_clock
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.spun import is_spin, spun_attributes
@@ -96,8 +96,7 @@ class WatchedRun:
         """Tell whether the run goes on, supervised or not."""
         supervisor = self.supervisor
         if supervisor is None:
-            age = time.time() - float(self.record["started"])
-            return age < _STARTING_SECONDS and self.directory.path.exists()
+            return _may_be_starting(self.record) and self.directory.path.exists()
         if supervisor.alive():
             return True
         run = run_process_of(self.directory)
@@ -142,3 +141,16 @@ class WatchedRun:
                 await changes.wait()
         if not self.attributes:
             await self.until_over()
+
+
+def _may_be_starting(record: Json) -> bool:
+    """Tell whether a run was started so lately that its supervisor may yet say who it is.
+
+    The time of day may have been set since. A record of an older nbrunner has nothing else:
+    then a start in the future counts for as long as one in the past.
+    """
+    now = moment_of_boot_clock()
+    if now and "boot" in record and "boot_seconds" in record:
+        age = now["boot_seconds"] - float(record["boot_seconds"])
+        return bool(record["boot"] == now["boot"] and abs(age) < _STARTING_SECONDS)
+    return abs(time.time() - float(record["started"])) < _STARTING_SECONDS

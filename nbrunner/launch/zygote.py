@@ -36,6 +36,7 @@ import socket
 import sys
 import weakref
 from dataclasses import asdict
+from pathlib import Path
 from typing import Protocol
 
 from nbrunner.launch import metaflow_seam, preloading, processes
@@ -48,7 +49,7 @@ from nbrunner.launch.supervisor import Supervisor, finish, open_logs
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE
 from nbrunner.launch.tasks import use_for_tasks
 from nbrunner.launch.taskserver import TaskServer
-from nbrunner.record import rundir
+from nbrunner.record import private, rundir
 from nbrunner.record.rundir import Json, RunDirectory
 
 GO = b"g"
@@ -181,7 +182,8 @@ def _cwd(request: Json) -> str:
 
 def _script(request: Json) -> Program:
     """Return the program for a script of this package that imports a flow."""
-    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    output = private.open_file(Path(request["output"]), flags)
     return Program(
         arguments=request["arguments"],
         environment=request["environment"],

@@ -10,11 +10,11 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from nbrunner.record import rundir
+from nbrunner.record import private, rundir, runindex
 from nbrunner.record.rundir import RunDirectory
 
 DAY_SECONDS = 24 * 3600.0
@@ -72,13 +72,13 @@ def expire_if_due(
 ) -> list[str]:
     """Expire unless that was done in the last minutes; return the names deleted."""
     stamp = runs / _STAMP
-    try:
-        if time.time() - stamp.stat().st_mtime < interval_seconds:
+    with contextlib.suppress(FileNotFoundError):
+        # A stamp of the future was written before the clock was set back.
+        if abs(time.time() - stamp.stat().st_mtime) < interval_seconds:
             return []
-    except FileNotFoundError:
-        pass
-    stamp.touch()
-    return expire(runs, goes_on, just_ended_seconds=JUST_ENDED_SECONDS, **keep)
+    private.touch(stamp)
+    limits = {each.name: keep[each.name] for each in fields(Keep) if each.name in keep}
+    return expire(runs, goes_on, just_ended_seconds=JUST_ENDED_SECONDS, **limits)
 
 
 def expire(
@@ -119,6 +119,8 @@ def expire(
     for entry in _directories(runs):
         directory = RunDirectory(entry)
         size, written = _size_and_age(entry)
+        if written > now + JUST_ENDED_SECONDS:  # the clock was set back: it ages from now on
+            _set_back(entry, now)
         lost = now - written > _LOST_AFTER_SECONDS and not goes_on(directory)
         if lost or directory.exists(rundir.EXIT):
             ended.append((written, size, directory))
@@ -129,10 +131,23 @@ def expire(
         if age_seconds < just_ended_seconds:
             continue
         if age_seconds > max_age_seconds or total > max_total_bytes:
-            directory.delete()
+            try:
+                directory.delete()
+            except OSError:  # files of another user in it: one record is no hindrance to others
+                continue
             deleted.append(directory.name)
             total -= size
+    if deleted:
+        runindex.drop_deleted(runs)
     return deleted
+
+
+def _set_back(path: Path, now: float) -> None:
+    """Have a record, whose files are from the future, count as written now."""
+    with contextlib.suppress(FileNotFoundError):  # deleted by another supervisor meanwhile
+        for each in (*path.iterdir(), path):
+            if each.lstat().st_mtime > now:
+                os.utime(each, (now, now), follow_symlinks=False)
 
 
 def disk_usage(runs: Path) -> tuple[int, int]:

@@ -11,15 +11,18 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs  # here, as an import of some milliseconds would hold an event loop
 
-from nbrunner.errors import BadValueError, RunNotFoundError, StateError
-from nbrunner.record import rundir
+from nbrunner.errors import BadValueError, RunNotFoundError, StateError, shown
+from nbrunner.record import private, rundir, runindex
 from nbrunner.record.rundir import RunDirectory
 
 STATE_VARIABLE = "NBRUNNER_STATE_DIR"
+
+_MAX_NAME_BYTES = 255
 
 
 def state_directory() -> Path:
@@ -32,15 +35,29 @@ def state_directory() -> Path:
     Raises
     ------
     StateError
-        None of them can be created for this user alone.
+        None of them can be created for this user alone, or the one to use is open to others.
     """
     chosen = os.environ.get(STATE_VARIABLE)
     if chosen:
-        return _private(_absolute(os.path.expanduser(chosen)))
+        return _private(_absolute(os.path.expanduser(chosen)), may_be_link=True)
+    usual = _absolute(platformdirs.user_state_dir("nbrunner"))
     try:
-        return _private(_absolute(platformdirs.user_state_dir("nbrunner")))
+        return _private(usual, may_be_link=True)
     except StateError:
+        if _is_open_to_others(usual):  # its records must not seem to be gone
+            raise
         return _private(_among_temporary_files())
+
+
+def folder(name: str) -> Path:
+    """Return a folder of the state directory, creating it if need be.
+
+    Raises
+    ------
+    StateError
+        It cannot be created, or others may have put something there.
+    """
+    return _private(state_directory() / name)
 
 
 @functools.cache
@@ -57,40 +74,41 @@ def _absolute(folder: str) -> Path:
 
 def _among_temporary_files() -> Path:
     """Return a folder where everybody may have made one, or a link, of that name before."""
-    path = Path(tempfile.gettempdir()) / f"nbrunner-{os.getuid()}"
-    with contextlib.suppress(OSError):  # told by `_private`, unless it is there already
-        path.mkdir(mode=0o700)
-    if os.path.lexists(path):
-        facts = path.lstat()
-        safe = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.getuid()
-        if not safe or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise StateError(
-                f"{path} is not a folder that this user alone can write; delete it, or set "
-                f"${STATE_VARIABLE}"
-            )
-    return path
+    return Path(tempfile.gettempdir()) / f"nbrunner-{os.getuid()}"
 
 
-def _private(path: Path) -> Path:
+def _is_open_to_others(path: Path) -> bool:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.stat().st_uid != os.getuid():
-            raise StateError(f"{path} belongs to another user; set ${STATE_VARIABLE}")
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise StateError(
-                f"{path} cannot be written; set ${STATE_VARIABLE} to a folder that can"
-            )
+        facts = path.stat()
+    except OSError:
+        return False
+    return facts.st_uid == os.geteuid() and bool(facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+
+
+def _private(path: Path, may_be_link: bool = False) -> Path:
+    """Return a folder that this user alone can write, creating it if need be."""
+    try:
+        if not (may_be_link and path.is_dir()):
+            private.make_folder(path)
+        private.check_folder(path, may_be_link)
+    except private.NotPrivateError as error:
+        raise StateError(
+            f"{path} is not a folder that this user alone can write: it {error.strerror}; "
+            f"or set ${STATE_VARIABLE} to a folder of your own"
+        ) from error
     except OSError as error:
         raise StateError(
             f"{path} cannot be used for run records: {error}; "
             f"set ${STATE_VARIABLE} to a folder that can be written"
         ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise StateError(f"{path} cannot be written; set ${STATE_VARIABLE} to a folder that can")
     return path
 
 
 def runs_directory() -> Path:
     """Return the folder that holds one directory a run."""
-    return _private(state_directory() / "runs")
+    return folder("runs")
 
 
 def new_name() -> str:
@@ -116,9 +134,9 @@ def create() -> RunDirectory:
     runs = runs_directory()
     directory = RunDirectory(runs / new_name())
     try:
-        directory.path.mkdir(mode=0o700)
+        private.make_folder(directory.path)
         for stream in rundir.STREAMS:
-            directory.log(stream).touch(mode=0o600)
+            private.write_new(directory.log(stream), b"")
     except OSError as error:
         with contextlib.suppress(OSError):
             directory.delete()
@@ -129,8 +147,85 @@ def create() -> RunDirectory:
 def directories() -> Iterator[RunDirectory]:
     """Yield every recorded run, the newest first."""
     runs = runs_directory()
-    for name in sorted(os.listdir(runs), reverse=True):
-        if not name.startswith(".") and (runs / name / rundir.RECORD).exists():
+    for name in sorted(_names(runs), reverse=True):
+        if _is_record(runs / name):
+            yield RunDirectory(runs / name)
+
+
+def _names(runs: Path) -> Iterator[str]:
+    return (name for name in os.listdir(runs) if not name.startswith("."))
+
+
+def _is_record(path: Path) -> bool:
+    return os.path.exists(path / rundir.RECORD) and _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        private.check_folder(path)
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All records, as the index of ended runs tells of them.
+
+    Attributes
+    ----------
+    ended : dict of str to (str, str)
+        Name of the record -> flow and run id; both empty for a run that never had an id.
+    others : list of RunDirectory
+        Those that may go on, are lost, or cannot be read; the newest first.
+    """
+
+    ended: dict[str, runindex.Names]
+    others: list[RunDirectory]
+
+
+def listing() -> Listing:
+    """Return all records; only those that the index does not know are read, and then added."""
+    runs = runs_directory()
+    names = set(_names(runs))
+    ended = {name: of for name, of in runindex.read(runs).items() if name in names}
+    found, others = {}, []
+    for name in sorted(names - ended.keys(), reverse=True):
+        directory = RunDirectory(runs / name)
+        if not directory.exists():
+            continue
+        of = runindex.names_of(directory) if _is_ours(directory.path) else None
+        if of is None:
+            others.append(directory)
+        else:
+            found[name] = of
+    runindex.add(runs, found)
+    return Listing(ended | found, others)
+
+
+def unended() -> list[RunDirectory]:
+    """Return the records of runs that may go on, the newest first; few of many records."""
+    return [each for each in listing().others if _is_ours(each.path)]
+
+
+def unreadable() -> list[str]:
+    """Return, for each record without a known end that cannot be read, its path and why."""
+    return [damage for each in listing().others if (damage := each.damage())]
+
+
+def of_flow(flow_name: str) -> Iterator[RunDirectory]:
+    """Yield the records that may be of runs of a flow, the newest first.
+
+    Those of other flows are left out; those of runs that never had an id are not.
+    """
+    known = listing()
+    of = {name: flow for name, (flow, _) in known.ended.items()}
+    for each in known.others:
+        if _is_ours(each.path):
+            of[each.name] = str((each.read(rundir.ATTRIBUTES) or {}).get("flow_name", ""))
+    runs = runs_directory()
+    for name in sorted(of, reverse=True):
+        if of[name] in ("", flow_name):
             yield RunDirectory(runs / name)
 
 
@@ -148,20 +243,36 @@ def find(run: str) -> RunDirectory:
         No run of that name was started by nbrunner here, or its record has expired.
     """
     if not isinstance(run, str) or not run:
-        raise BadValueError(f"a run is named by its pathspec, as 'Flow/1234', not by {run!r}")
-    direct = runs_directory() / run
-    if "/" not in run and (direct / rundir.RECORD).exists():
-        return RunDirectory(direct)
+        raise BadValueError(f"a run is named by its pathspec, as 'Flow/1234', not by {shown(run)}")
+    runs = runs_directory()
+    if _is_file_name(run) and _is_record(runs / run):
+        return RunDirectory(runs / run)
     flow_name, _, run_id = run.rpartition("/")
-    for directory in directories():
-        attributes = directory.read(rundir.ATTRIBUTES)
+    known = listing()
+    candidates = [
+        RunDirectory(runs / name)
+        for name, (flow, of) in known.ended.items()
+        if of == run_id and flow_name in ("", flow)
+    ]
+    candidates += [each for each in known.others if _is_ours(each.path)]
+    for directory in sorted(candidates, key=lambda each: each.name, reverse=True):
+        attributes = directory.read(rundir.ATTRIBUTES) if directory.exists() else None
         if (
             attributes
-            and str(attributes.get("run_id")) == run_id
-            and flow_name in ("", attributes.get("flow_name"))
+            and str(attributes["run_id"]) == run_id
+            and flow_name in ("", attributes["flow_name"])
         ):
             return directory
     raise RunNotFoundError(
-        f"no record of a run {run!r} in {runs_directory()}: nbrunner did not start it here, or "
-        f"its record has expired; metaflow.Run({run!r}) still gives its results"
+        f"no record of a run {shown(run)} in {runs}: nbrunner did not start it here, or "
+        f"its record has expired; metaflow.Run({shown(run)}) still gives its results"
     )
+
+
+def _is_file_name(text: str) -> bool:
+    """Tell whether a folder can have this name."""
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return not set(text) & {"/", "\0"} and text[0] != "." and len(encoded) <= _MAX_NAME_BYTES

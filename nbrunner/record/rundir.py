@@ -18,8 +18,9 @@
     discard           a request to delete the directory once the run is over  (anyone)
     exit.json         return code, when, how it was stopped                   (supervisor)
 
-Every JSON file but Metaflow's own appears whole or not at all. The supervisor uses this
-module in a bare interpreter, so it imports the standard library alone.
+Every JSON file but Metaflow's own appears whole or not at all; `nbrunner.record.schema` says
+what each holds. All are this user's alone: see `nbrunner.record.private`. The supervisor uses
+this module in a bare interpreter, so it imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ import threading
 import weakref
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from nbrunner.record import private, schema
+from nbrunner.record.schema import Json as Json
 
 RECORD = "record.json"
 START = "start.json"
@@ -51,13 +55,14 @@ EXIT = "exit.json"
 # What is written when the run goes on already, and its output may have filled the disk.
 RESERVED = (START, SUPERVISOR, EXIT)
 
+# What the list of runs, a stop or a form depends on.
+_NEEDED = (RECORD, SUPERVISOR, ATTRIBUTES, EXIT)
+
 Stream = Literal["stdout", "stderr"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 # As `nbrunner.record.registry.new_name` makes them.
 _NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}")
-
-Json = dict[str, Any]
 
 
 def is_record(path: Path, content: str, others: Collection[str]) -> bool:
@@ -73,12 +78,13 @@ def is_record(path: Path, content: str, others: Collection[str]) -> bool:
     others : collection of str
         What else may be left where that file was not written yet, or is deleted already.
     """
-    if not _NAME.fullmatch(path.name) or path.is_symlink():
+    if not _NAME.fullmatch(path.name):
         return False
     try:
+        private.check_folder(path)
         # A hidden file is one of ours that is being written.
         names = {name for name in os.listdir(path) if not name.startswith(".")}
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return False
     return content in names or names <= set(others)
 
@@ -94,6 +100,8 @@ class RunDirectory:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        #: Why files could not be used when they were last read, by their names.
+        self.damaged: dict[str, str] = {}
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
@@ -107,25 +115,45 @@ class RunDirectory:
         return self.path / f"{stream}.log"
 
     def read(self, name: str) -> Json | None:
-        """Return the content of a JSON file, or None while it is not there.
+        """Return the content of a JSON file; None while it is not there, or is damaged.
 
-        Metaflow writes its attribute file in place; half of it is "not there" too.
+        What is returned is of the types that `nbrunner.record.schema` names. Why a file could
+        not be used is noted in `damaged`.
         """
         try:
-            content = json.loads((self.path / name).read_bytes())
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+            content = schema.parse(name, private.read_bytes(self.path / name))
+        except (FileNotFoundError, NotADirectoryError):
+            self.damaged.pop(name, None)
             return None
-        return content if isinstance(content, dict) else None
+        except (OSError, schema.DamagedError) as error:
+            # Metaflow writes its file in place: half of it is "not there" while the run goes on.
+            if name != ATTRIBUTES or self.exists(EXIT):
+                why = error.strerror if isinstance(error, OSError) else error
+                self.damaged[name] = f"{self.path / name}: {why}"
+            return None
+        self.damaged.pop(name, None)
+        return content
+
+    def damage(self) -> str:
+        """Return the path of a file that cannot be used and why; empty where all can."""
+        try:
+            private.check_folder(self.path)
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            return f"{self.path}: {error.strerror}"
+        for name in _NEEDED:
+            self.read(name)
+        return next((self.damaged[name] for name in _NEEDED if name in self.damaged), "")
 
     def write(self, name: str, content: Json) -> None:
         """Write a JSON file so that no reader ever sees a part of it."""
         # Several threads may ask for the same thing, a stop say, at once.
         temporary = self.path / f".{name}.{os.getpid()}.{threading.get_ident()}"
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        temporary.replace(self.path / name)
+        private.replace(self.path / name, temporary, json.dumps(content, indent=1).encode())
 
     def exists(self, name: str = RECORD) -> bool:
-        return (self.path / name).exists()
+        return os.path.exists(self.path / name)
 
     def touched(self) -> float:
         """Return when something last appeared in the directory, in seconds since the epoch.
@@ -134,12 +162,12 @@ class RunDirectory:
         """
         try:
             return self.path.stat().st_mtime
-        except FileNotFoundError:
+        except OSError:
             return 0.0
 
     def mark(self, name: str) -> None:
         """Leave an empty marker file."""
-        (self.path / name).touch()
+        private.touch(self.path / name)
 
     def on_full_disk(self) -> bool:
         """Tell whether the disk has no block left: then a log cannot tell why it ends."""
@@ -156,18 +184,17 @@ class HeldFile:
     """Reads a reserved file, also once its directory has been deleted."""
 
     def __init__(self, directory: RunDirectory, name: str) -> None:
-        path = directory.path / _reserved(name)
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._name = name
+        descriptor = private.open_file(directory.path / _reserved(name), os.O_RDONLY)
         weakref.finalize(self, os.close, descriptor)
         self._descriptor = descriptor
 
     def read(self) -> Json | None:
         """Return what was published, None before."""
         try:
-            content: Json = json.loads(os.pread(self._descriptor, 1 << 20, 0))
-        except ValueError:
+            return schema.parse(self._name, os.pread(self._descriptor, 1 << 20, 0))
+        except schema.DamagedError:
             return None
-        return content
 
 
 def _reserved(name: str) -> str:
@@ -191,12 +218,12 @@ class ReservedFile:
         self._final = directory.path / name
         # Not written once more: that would give its space away first.
         if not self._temporary.is_file() or self._temporary.stat().st_size < size_bytes:
-            self._temporary.write_bytes(b" " * size_bytes)
+            private.replace(self._temporary, self._temporary, b" " * size_bytes)
 
     def publish(self, content: Json) -> None:
         """Put the content in place; the rest of the reserved space stays blank."""
         data = json.dumps(content, indent=1).encode()
-        with open(self._temporary, "r+b") as file:
+        with open(private.open_file(self._temporary, os.O_RDWR), "r+b") as file:
             # To its end, as two who have ended a run may publish at once.
             file.write(data.ljust(os.fstat(file.fileno()).st_size))
         self._temporary.replace(self._final)

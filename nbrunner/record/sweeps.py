@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nbrunner.errors import RunNotFoundError, StateError
-from nbrunner.record import registry, rundir
+from nbrunner.record import private, registry, rundir
 from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json, RunDirectory
 
@@ -48,11 +48,17 @@ class SweepDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        content = RunDirectory(path).read(_CONTENT)
+        directory = RunDirectory(path)
+        try:
+            private.check_folder(path)
+        except OSError as error:
+            raise StateError(f"the record of sweep {path.name}: {path} {error.strerror}") from error
+        content = directory.read(_CONTENT)
         if content is None:
             raise StateError(
                 f"the record of sweep {path.name} in {path.parent} is damaged; its runs are "
                 "listed by %flowruns and History, and attach() takes each"
+                + f" ({directory.damaged.get(_CONTENT, 'it is gone')})"
             )
         self.content: Json = content
 
@@ -77,13 +83,14 @@ class SweepDirectory:
         directory = RunDirectory(self.path)
         found = {}
         for file in self.path.glob("run-*.json"):
-            content = directory.read(file.name)
+            index = file.stem.removeprefix("run-")
+            content = directory.read(file.name) if index.isdecimal() else None
             if content is not None:
-                found[int(file.stem.removeprefix("run-"))] = content
+                found[int(index)] = content
         return found
 
     def ask_to_stop(self) -> None:
-        (self.path / _STOP).touch()
+        private.touch(self.path / _STOP)
 
     @property
     def is_stopped(self) -> bool:
@@ -94,7 +101,8 @@ class SweepDirectory:
         """Be the one who starts runs; gives False where another process is that already."""
         with contextlib.ExitStack() as held:
             try:
-                lock = held.enter_context(open(self.path / _LOCK, "wb"))
+                descriptor = private.open_file(self.path / _LOCK, os.O_WRONLY | os.O_CREAT)
+                lock = held.enter_context(open(descriptor, "wb"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
@@ -118,7 +126,7 @@ def create(content: Json) -> SweepDirectory:
     try:
         _expire()
         path = _sweeps() / registry.new_name()
-        path.mkdir(mode=0o700)
+        private.make_folder(path)
         RunDirectory(path).write(_CONTENT, content)
     except OSError as error:
         sweeps = registry.state_directory() / "sweeps"
@@ -168,6 +176,4 @@ def find(name: str = "") -> SweepDirectory:
 
 
 def _sweeps() -> Path:
-    path = registry.state_directory() / "sweeps"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
+    return registry.folder("sweeps")

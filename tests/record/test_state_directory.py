@@ -256,7 +256,9 @@ def test_a_folder_among_the_sweeps_that_is_somebody_elses_stays(private_state, f
     left.mkdir()
     (left / "lock").touch()
     os.utime(left, (before, before))
-    created = sweeps.create({})
+    created = sweeps.create(
+        {"flow": "F", "file": "f.py", "parameters": [], "parallel": 1, "on_failure": "stop"}
+    )
     assert foreign.exists()
     assert not left.exists(), "of a sweep of ours that was never written down"
     assert sweeps.find().name == created.name

@@ -20,6 +20,7 @@ from nbrunner.history import (
     Page,
     PastRun,
     cells_of,
+    said_of_unreadable,
     telling_columns,
 )
 from nbrunner.jupyter.code import code_of
@@ -153,7 +154,7 @@ class HistoryPanel(Panel):
         with self.table.hold_sync():
             self._fill()
             self.table.pages = self._page.pages
-            self.table.error = ""
+            self.table.error = said_of_unreadable(self._page.unreadable)
             self.table.actions = [action("refresh", "Refresh")]
             self.table.summary = _by_whom(self._page.runs)
             self.table.loading = False

@@ -247,7 +247,7 @@ def parameter_picture(flow: FlowDescription) -> dict[str, str]:
 def _earlier(flow_name: str) -> list[dict[str, str]]:
     """Return the latest runs of a flow whose values can be taken."""
     found: list[dict[str, str]] = []
-    for directory in registry.directories():
+    for directory in registry.of_flow(flow_name):
         record = directory.read(rundir.RECORD) or {}
         attributes = directory.read(rundir.ATTRIBUTES) or {}
         if record.get("flow", {}).get("name") == flow_name and record.get("subcommand") == "run":

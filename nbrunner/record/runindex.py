@@ -1,0 +1,89 @@
+"""Which record is that of which run: an index of the runs that have ended.
+
+One line a run, appended by its supervisor at the end::
+
+    <name of the record> TAB <flow> TAB <run id> TAB <checksum of the line so far>
+
+The record directories remain the truth. A record without a line is read itself: that of a run
+that goes on or is lost, one that an older nbrunner wrote, one whose writer was killed. A line
+without a record, or a line that a network's file system has torn, counts for nothing. What a line
+says of an ended run never changes. A supervisor uses this: it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from nbrunner.record import private, rundir
+from nbrunner.record.rundir import RunDirectory
+
+INDEX = ".ended"
+
+#: Flow and run id; both empty for a run that ended before it had an id.
+Names = tuple[str, str]
+
+
+def read(runs: Path) -> dict[str, Names]:
+    """Return flow and run id of the records that are known to have ended, by their names."""
+    try:
+        data = private.read_bytes(runs / INDEX)
+    except OSError:  # none yet, or not this user's: then each record is read
+        return {}
+    found = {}
+    for line in data.split(b"\n"):
+        content, _, checksum = line.rpartition(b"\t")
+        if checksum == b"%08x" % zlib.crc32(content):
+            name, flow, run_id = content.decode("utf-8", "replace").split("\t")
+            found[name] = (flow, run_id)
+    return found
+
+
+def names_of(directory: RunDirectory) -> Names | None:
+    """Return flow and run id of a run that has ended; None while that is not certain."""
+    if directory.read(rundir.EXIT) is None:
+        return None
+    attributes = directory.read(rundir.ATTRIBUTES)
+    if attributes is None:
+        return None if directory.exists(rundir.ATTRIBUTES) else ("", "")
+    return str(attributes["flow_name"]), str(attributes["run_id"])
+
+
+def add(runs: Path, entries: Mapping[str, Names]) -> None:
+    """Append records of ended runs; where that fails they are read themselves, as before."""
+    data = b"".join(_line(name, *names) for name, names in entries.items())
+    if not data:
+        return
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with open(private.open_file(runs / INDEX, flags), "ab", buffering=0) as file:
+            file.write(data)  # at once: others append at the same time
+
+
+def _line(*names: str) -> bytes:
+    # Names that cannot stand in a line are found by their records.
+    if any("\t" in each or "\n" in each or not each.isprintable() for each in names):
+        return b""
+    content = "\t".join(names).encode()
+    return b"%s\t%08x\n" % (content, zlib.crc32(content))
+
+
+def note_end(directory: RunDirectory) -> None:
+    """Add a run whose exit record is written."""
+    names = names_of(directory)
+    if names is not None:
+        add(directory.path.parent, {directory.name: names})
+
+
+def drop_deleted(runs: Path) -> None:
+    """Leave out the lines of records that are gone."""
+    known, there = read(runs), set(os.listdir(runs))
+    kept = {name: names for name, names in known.items() if name in there}
+    if len(kept) < len(known):
+        data = b"".join(_line(name, *names) for name, names in kept.items())
+        # What somebody appends meanwhile is lost; that record is then read and added anew.
+        with contextlib.suppress(OSError):
+            private.replace(runs / INDEX, runs / f"{INDEX}.{os.getpid()}", data)

@@ -1,0 +1,341 @@
+"""What each JSON file of a record holds, and the check of one that is read.
+
+A file may come from a newer nbrunner, from a full disk, or from an editor. It is checked once,
+here, so that nobody else has to expect anything but these types. Keys that are not named here are
+let through: a newer version may add some. The standard library alone is used: a supervisor reads
+these files too.
+"""
+
+# Without `from __future__ import annotations`: TypedDict must see NotRequired itself.
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+Json = dict[str, Any]
+
+_FOREVER = float("inf")
+
+# Ranges are inclusive; NaN is in none. Beyond these `time.localtime` fails, or the system call.
+Moment = Annotated[float, (0.0, 1e11)]  # seconds since the epoch
+Seconds = Annotated[float, (0.0, _FOREVER)]
+Pid = Annotated[int, (1, 2**31 - 1)]
+ExitCode = Annotated[int, (-(2**31), 2**31 - 1)]
+Count = Annotated[int, (0, 2**31 - 1)]
+
+
+class Keep(TypedDict, total=False):
+    """How long records are kept; see `nbrunner.record.expiry.Keep`."""
+
+    max_age_seconds: Seconds
+    max_total_bytes: Annotated[float, (0.0, _FOREVER)]
+
+
+class OriginNote(TypedDict):
+    """See `nbrunner.origins.Origin`."""
+
+    first: Count
+    last: Count
+    name: str
+    line: Count
+
+
+class Flow(TypedDict, total=False):
+    """What a record tells of the flow."""
+
+    name: str
+    file: str
+    cell: str
+    origins: list[OriginNote] | None
+    steps: list[str]
+    following: dict[str, list[str]]
+    types: dict[str, str]
+    docs: dict[str, str]
+
+
+class SweepNote(TypedDict):
+    """Which sweep a run belongs to, and its place there."""
+
+    name: str
+    index: Count
+
+
+class Record(TypedDict, total=False):
+    """record.json."""
+
+    command: list[str]
+    flow: Flow
+    subcommand: Literal["run", "resume", "spin"]
+    arguments: dict[str, Any]
+    top_level_options: dict[str, Any]
+    cwd: str
+    profile: str | None
+    env: list[str]
+    user: str
+    started: Moment
+    boot: str
+    boot_seconds: Seconds
+    keep: Keep
+    sweep: SweepNote | None
+
+
+class Start(TypedDict, total=False):
+    """start.json."""
+
+    way: str
+    why: str
+
+
+class Identity(TypedDict):
+    """See `nbrunner.launch.processes.ProcessIdentity`."""
+
+    pid: Pid
+    started: str
+
+
+class Supervisor(TypedDict, total=False):
+    """supervisor.json."""
+
+    supervisor: Identity | None
+    run: Identity | None
+
+
+class Attributes(TypedDict):
+    """attributes.json, which Metaflow writes."""
+
+    flow_name: str
+    run_id: str | int
+    metadata: NotRequired[str | None]
+    step_name: NotRequired[str]
+    task_id: NotRequired[str | int]
+
+
+class OpenLines(TypedDict):
+    """open.json."""
+
+    lines: list[str]
+
+
+class Stop(TypedDict, total=False):
+    """stop.json."""
+
+    reason: Literal["stopped", "timeout"]
+    interrupt_grace_seconds: Seconds
+    terminate_grace_seconds: Seconds
+
+
+class Stopping(TypedDict):
+    """stopping.json."""
+
+    signals: list[Literal["SIGINT", "SIGTERM", "SIGKILL"]]
+
+
+class Exit(TypedDict):
+    """exit.json."""
+
+    returncode: ExitCode | None
+    ended: Moment
+    error: str | None
+    stop: Literal["stopped", "timeout"] | None
+    signals: NotRequired[list[str]]
+    terminated: NotRequired[Count]
+    killed: NotRequired[Count]
+    left: NotRequired[Count]
+    stop_seconds: NotRequired[Seconds | None]
+
+
+class Sweep(TypedDict):
+    """sweep.json."""
+
+    flow: str
+    file: str
+    parameters: list[dict[str, Any]]
+    parallel: Annotated[int, (1, 2**31 - 1)]
+    on_failure: Literal["continue", "stop"]
+    artifacts: NotRequired[list[str]]
+    cwd: NotRequired[str]
+    profile: NotRequired[str | None]
+    env: NotRequired[list[str]]
+    top_level_options: NotRequired[dict[str, Any]]
+
+
+class SweepRun(TypedDict):
+    """run-<n>.json of a sweep."""
+
+    run: str | None
+    status: Literal["successful", "failed", "stopped", "timeout", "lost", "running"]
+    seconds: Seconds | None
+
+
+_FILES: Mapping[str, type] = {
+    "record.json": Record,
+    "start.json": Start,
+    "supervisor.json": Supervisor,
+    "attributes.json": Attributes,
+    "open.json": OpenLines,
+    "stop.json": Stop,
+    "stopping.json": Stopping,
+    "exit.json": Exit,
+    "sweep.json": Sweep,
+}
+
+
+class DamagedError(ValueError):
+    """A file does not hold what it should; the message says what is wrong."""
+
+
+def parse(name: str, data: bytes) -> Json:
+    """Return the content of a JSON file of a record.
+
+    Parameters
+    ----------
+    name : str
+        The file's name, which says what it should hold.
+    data : bytes
+
+    Raises
+    ------
+    DamagedError
+        It is no JSON, or a key is missing or of another type.
+    """
+    try:
+        content = json.loads(data)
+    except RecursionError as error:
+        raise DamagedError("is nested too deeply") from error
+    except ValueError as error:  # not UTF-8, no JSON, a number of thousands of digits
+        raise DamagedError(f"is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise DamagedError(f"expected an object, got {_shown(content)}")
+    kind = SweepRun if name.startswith("run-") else _FILES.get(name)
+    wrong = _check(kind)(content, "") if kind else ""
+    if wrong:
+        raise DamagedError(f"{wrong}; a newer nbrunner may have written it, or it is damaged")
+    return content
+
+
+# Returns what is wrong with a value that stands at a place, empty where it is of the kind.
+_Check = Callable[[Any, str], str]
+
+
+@cache
+def _check(kind: Any) -> _Check:
+    """Return the check of a kind of value; made once, as thousands of files are checked."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return lambda value, where: ""
+    if is_typeddict(kind):
+        return _object_check(kind)
+    if origin is NotRequired:
+        return _check(args[0])
+    if origin is Annotated:
+        return _range_check(_check(args[0]), *args[1])
+    if origin in (Union, types.UnionType):
+        return _union_check([_check(each) for each in args])
+    if origin is Literal:
+        return _literal_check(args)
+    if origin is list:
+        return _list_check(_check(args[0]))
+    if origin is dict:
+        return _dict_check(_check(args[1]))
+    return _plain_check(kind)
+
+
+def _object_check(kind: Any) -> _Check:
+    hints = get_type_hints(kind, include_extras=True)
+    checks = {key: _check(each) for key, each in hints.items()}
+    required = sorted(kind.__required_keys__)
+
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, dict):
+            return f"{where}: expected an object, got {_shown(value)}"
+        before = f"{where}." if where else ""
+        for key in required:
+            if key not in value:
+                return f"{before}{key} is missing"
+        for key, each in checks.items():
+            if key in value and (wrong := each(value[key], before + key)):
+                return wrong
+        return ""
+
+    return check
+
+
+def _range_check(plain: _Check, low: float, high: float) -> _Check:
+    def check(value: Any, where: str) -> str:
+        if wrong := plain(value, where):
+            return wrong
+        if low <= value <= high:
+            return ""
+        return f"{where}: expected {low:g} to {high:g}, got {_shown(value)}"
+
+    return check
+
+
+def _union_check(checks: list[_Check]) -> _Check:
+    def check(value: Any, where: str) -> str:
+        wrong = [each(value, where) for each in checks]
+        return "" if "" in wrong else wrong[0]
+
+    return check
+
+
+def _literal_check(expected: tuple[str, ...]) -> _Check:
+    def check(value: Any, where: str) -> str:
+        if isinstance(value, str) and value in expected:
+            return ""
+        return f"{where}: expected one of {', '.join(expected)}, got {_shown(value)}"
+
+    return check
+
+
+def _list_check(of: _Check) -> _Check:
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, list):
+            return f"{where}: expected a list, got {_shown(value)}"
+        return next(filter(None, (of(each, where) for each in value)), "")
+
+    return check
+
+
+def _dict_check(of: _Check) -> _Check:
+    def check(value: Any, where: str) -> str:
+        if not isinstance(value, dict):
+            return f"{where}: expected an object, got {_shown(value)}"
+        return next(filter(None, (of(each, where) for each in value.values())), "")
+
+    return check
+
+
+def _plain_check(kind: Any) -> _Check:
+    types_ = (int, float) if kind is float else (kind,)
+    name = {float: "a number", int: "an int", str: "a text", types.NoneType: "null"}[kind]
+
+    def check(value: Any, where: str) -> str:
+        if isinstance(value, types_) and not isinstance(value, bool):
+            return ""
+        return f"{where}: expected {name}, got {_shown(value)}"
+
+    return check
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    try:
+        text = json.dumps(value)
+    except ValueError:  # a number of thousands of digits
+        return "a number that is too large"
+    return text if len(text) <= 60 else f"{text[:60]}…"
