@@ -1,0 +1,189 @@
+"""One record that cannot be read is named; all others are listed, found and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from support.many_records import write_record
+from support.waiting import until
+
+from nbrunner import Runner, attach, commands
+from nbrunner.history import History
+from nbrunner.launch.identities import supervisor_of
+from nbrunner.record import registry, rundir
+from nbrunner.record.schema import parse
+
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
+COMMAND = Path(sys.executable).with_name("nbrunner")
+
+DAMAGES = {
+    "no exit code": (rundir.EXIT, b"{}"),
+    "a newer word": (
+        rundir.EXIT, b'{"returncode": 1, "ended": 1, "error": null, "stop": "paused"}',
+    ),
+    "NaN": (rundir.EXIT, b'{"returncode": NaN, "ended": 1, "error": null, "stop": null}'),
+    "a flow that is none": (rundir.RECORD, b'{"flow": "x"}'),
+    "nested deeply": (rundir.RECORD, b"[" * 100_000),
+    "no identity": (rundir.SUPERVISOR, b'{"supervisor": {"pid": "x"}}'),
+    "no file": (rundir.EXIT, None),
+}  # fmt: skip
+
+
+def damage(folder, name, content):
+    (folder / name).unlink(missing_ok=True)
+    if content is None:
+        (folder / name).mkdir()
+    else:
+        (folder / name).write_bytes(content)
+
+
+@pytest.fixture
+def runs():
+    return registry.runs_directory()
+
+
+@pytest.mark.parametrize("damaged", DAMAGES)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
+    """B2: `list`, `list --flow`, the history and `stop all` go on without it."""
+    whole, broken = write_record(runs, 1), write_record(runs, 2)
+    if indexed:
+        registry.listing()
+    damage(broken, *DAMAGES[damaged])
+    for flow in ("", "ManyFlow"):
+        commands.list_runs(flow, (), "", 1)
+        out, err = capsys.readouterr()
+        assert [line.split()[1] for line in out.splitlines()[1:]] == ["ManyFlow/999999"]
+        assert err.startswith(f"1 record could not be read: {broken / DAMAGES[damaged][0]}: ")
+    assert [run.recorded for run in History().page().runs] == [whole.name]
+    assert attach("ManyFlow/999999").status == "successful"
+    assert attach("ManyFlow/999998").status in ("successful", "lost")
+    commands.stop_named(["all"])
+    out, err = capsys.readouterr()
+    assert out == "nothing runs\n"
+    ended = indexed or DAMAGES[damaged][0] != rundir.EXIT  # then it is not even looked at
+    assert (str(broken) in err) == (not ended)
+    assert [each.name for each in registry.of_flow("ManyFlow")] == [whole.name, broken.name]
+
+
+def test_many_are_counted_and_the_first_are_named(runs, capsys):
+    """B2: a folder full of damaged records is told in one line."""
+    write_record(runs, 0)
+    for number in range(1, 6):
+        damage(write_record(runs, number), rundir.EXIT, b"{}")
+    commands.list_runs("", (), "", 1)
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err.startswith("5 records could not be read: ")
+    assert err.endswith("; and 2 more\n")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_page_shows_the_same_runs_whatever_is_damaged_before_it(runs):
+    """B2: no run is shown twice, or left out, where pages meet."""
+    folders = [write_record(runs, number) for number in range(45)]
+    for number in (3, 21):
+        damage(folders[number], rundir.EXIT, b"{}")
+    history = History()
+    seen = [run.recorded for number in range(3) for run in history.page(number).runs]
+    assert seen == [each.name for number, each in enumerate(folders) if number not in (3, 21)]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="a folder of another user needs the right to make one")
+def test_the_folder_of_another_user_is_left_out(runs, capsys):
+    """B2, B3: what somebody else has put among the records is neither read nor followed."""
+    whole, theirs = write_record(runs, 1), write_record(runs, 2)
+    os.chown(theirs, 12345, -1)
+    (runs / f"{theirs.name[:-1]}f").symlink_to(whole)
+    commands.list_runs("", (), "", 1)
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert "2 records could not be read" in err
+    assert f"{theirs}: belongs to another user" in err
+    assert "is a link" in err
+    with pytest.raises(LookupError):
+        attach("ManyFlow/999998")
+    assert [each.name for each in registry.directories()] == [whole.name]
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"interrupt_grace_seconds": 1e999999}'])
+def test_a_living_run_is_stopped_by_a_damaged_request(write_flow, monkeypatch, warm, content):
+    """B2: the supervisor's side: a request that cannot be read stops with the usual grace."""
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+
+    async def main():
+        runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
+        running = await runner.async_run(seconds=600)
+        damage(running.directory.path, rundir.STOP, content)
+        psutil.Process(supervisor_of(running.directory).pid).terminate()
+        return await running
+
+    running = asyncio.run(main())
+    assert running.status == "stopped"
+    assert running.watched.exit_record["signals"][0] == "SIGINT"
+
+
+def test_the_living_are_stopped_beside_one_that_is_damaged(write_flow, runs):
+    """B2: `nbrunner stop all` names the damaged one and ends the others."""
+    broken = write_record(runs, 5)
+    damage(broken, rundir.SUPERVISOR, b"[]")
+    damage(broken, rundir.EXIT, b"null")
+    runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
+    running = asyncio.run(runner.async_run(seconds=600))
+    done = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    assert done.stdout.startswith(f"{running.pathspec}: stopped")
+    assert f"1 record could not be read: {broken / rundir.SUPERVISOR}" in done.stderr
+    assert running.status == "stopped"
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_what_a_run_writes_is_what_the_schema_says(write_flow, monkeypatch, warm):
+    """B2: no record of a healthy run is taken for a damaged one."""
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    runner = Runner(write_flow("failflow"), show_output=False, pylint=False)
+    for running in (runner.run(fail=True), runner.resume()):
+        for file in running.directory.path.glob("*.json"):
+            parse(file.name, file.read_bytes())
+        assert running.directory.damage() == ""
+    until(lambda: not registry.unended(), "the index")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b'{"command": 7}', b"{}"])
+def test_a_record_that_is_damaged_as_its_run_starts(write_flow, monkeypatch, content):
+    """B2: the supervisor tells why it starts nothing."""
+    from nbrunner.errors import RunStartError
+    from nbrunner.launch.warm import LAUNCHER
+
+    start = LAUNCHER.start_run
+
+    async def start_run(directory, environment, flow_file):
+        damage(directory.path, rundir.RECORD, content)
+        return await start(directory, environment, flow_file)
+
+    monkeypatch.setattr(LAUNCHER, "start_run", start_run)
+    with pytest.raises(RunStartError, match=r"could not be started: ValueError: .*recorded|record"):
+        Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
+
+
+def test_a_damaged_description_is_asked_for_anew(write_flow, private_state):
+    """B2: the same for what is remembered of a flow."""
+    runner = Runner(write_flow("slowflow"))
+    known = runner.describe()
+    (file,) = private_state.glob("descriptions/*.json")
+    answer = json.loads(file.read_text())
+    for content in (b"[" * 100_000, json.dumps(answer | {"description": {"name": 1}}).encode()):
+        file.write_bytes(content)
+        assert runner.describe() == known
+    shutil.rmtree(file.parent)
+    assert runner.describe() == known
