@@ -49,6 +49,8 @@ def read_given(path: Path) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         kind = kind_of_file(descriptor)
+        if kind == _KINDS[stat.S_IFDIR]:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if kind != FILE:
             raise OSError(errno.EINVAL, f"it is {kind}", str(path))
         with open(descriptor, "rb", closefd=False) as file:

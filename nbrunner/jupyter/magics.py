@@ -20,7 +20,7 @@ from IPython.core.magic import (
 
 from nbrunner import commands
 from nbrunner.blocking import drive
-from nbrunner.commands import all_running
+from nbrunner.commands import all_running, tell_unreadable
 from nbrunner.doctor import examine, report
 from nbrunner.errors import (
     BadRequest,
@@ -199,6 +199,7 @@ class FlowMagics(Magics):
         if len(names) > 1:
             raise _expected("one run or all", "%flowstop RUN", " ".join(names))
         if names == ["all"]:
+            tell_unreadable(registry.unreadable())
             return all_running()
         if names:
             return [attach(names[0])]

@@ -104,7 +104,7 @@ class WatchedRun:
 
     def discard(self) -> None:
         """Delete the directory: now, or at the end of the run if it goes on."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             # Deleted by the supervisor, perhaps before anybody has seen how the run ended.
             self._held_exit = rundir.HeldFile(self.directory, rundir.EXIT)
         with contextlib.suppress(FileNotFoundError):
