@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from nbrunner.record import private
 from nbrunner.record.rundir import TASK_STARTS, RunDirectory
 
 
@@ -40,9 +41,10 @@ class TaskStarts:
 def read_task_starts(directory: RunDirectory) -> TaskStarts:
     """Return how the tasks of a run that was itself started warm were started so far."""
     try:
-        text = (directory.path / TASK_STARTS).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        data = private.read_bytes(directory.path / TASK_STARTS)
+    except OSError:  # none yet, or not to be trusted
         return TaskStarts()
+    text = data.decode(errors="replace")
     found = Counter(text.split("\n")[:-1])
     forked = found.pop("", 0)
     return TaskStarts(forked, MappingProxyType(dict(found)))
@@ -66,7 +68,8 @@ def note_task_start(directory: RunDirectory, cold_reason: str | None) -> None:
     """Append the start of a task to the run's directory: a fork (None), or a cold one and why."""
     line = (cold_reason or "").replace("\n", " ") + "\n"
     with contextlib.suppress(OSError):  # the disk is full, or the record was deleted
-        file = os.open(directory.path / TASK_STARTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        file = private.open_file(directory.path / TASK_STARTS, flags)
         try:
             os.write(file, line.encode("utf-8", "surrogateescape"))
         finally:
