@@ -147,7 +147,11 @@ def said(error: Exception) -> str:
     """Return an error as people are told of it: one that nobody has foreseen needs its type."""
     if isinstance(error, NbrunnerError):
         return str(error)
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        text = str(error)
+    except Exception as failure:  # a class of the user's own
+        text = f"(its text cannot be shown: {type(failure).__name__})"
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def without_choices(message: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nbrunner.errors import BadValueError
+from nbrunner.errors import BadValueError, said
 from nbrunner.flow.words import Word
 
 
@@ -88,6 +88,7 @@ class _Splitter:
         self._line = line
         self._at = 0
         self._evaluate = evaluate
+        self._closing = _closing_braces(line) if "{" in line else {}
 
     def words(self) -> list[list[_Piece]]:
         found: list[list[_Piece]] = []
@@ -144,7 +145,7 @@ class _Splitter:
         if character == "$":
             return self._dollar()
         if character == "{":
-            end = _closing_brace(self._line, self._at)
+            end = self._closing.get(self._at)
             if end is not None:
                 expression = self._line[self._at + 1 : end].strip()
                 literal = self._line[self._at : end + 1]
@@ -171,7 +172,7 @@ class _Splitter:
     def _braces(self, expression: str, literal: str) -> _Piece:
         if _is_expression(expression):
             return self._value(expression, literal)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             return _Piece(literal, json.loads(literal), is_value=True)
         if _is_expression(literal):  # a dict as Python spells it
             return self._value(literal, literal)
@@ -181,39 +182,49 @@ class _Splitter:
         try:
             value = self._evaluate(expression)
         except Exception as error:
+            raise BadValueError(f"{shown}: {said(error)}; single quotes keep it as text") from error
+        try:
+            text = str(value)
+        except Exception as error:
             raise BadValueError(
-                f"{shown}: {type(error).__name__}: {error}; single quotes keep it as text"
+                f"{shown}: its value, of type {type(value).__name__}, cannot be turned into text: "
+                f"{said(error)}"
             ) from error
-        return _Piece(str(value), value, is_value=True, is_expanded=True)
+        return _Piece(text, value, is_value=True, is_expanded=True)
 
 
 def _is_expression(text: str) -> bool:
     try:
         ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
         return False
     return True
 
 
-def _closing_brace(line: str, opening: int) -> int | None:
-    """Return where the brace at a place is closed, braces in Python strings left out."""
-    depth = 0
-    quote = ""
-    escaped = False
-    for at in range(opening, len(line)):
+def _closing_braces(line: str) -> dict[int, int]:
+    """Return where each brace closes, by where it opens; braces in Python strings do not count.
+
+    One pass from the end: a scan from each opening brace would take quadratic time.
+    """
+    end = len(line)
+    # For each place: where a scan from there meets the first "}" that it has not seen opened,
+    # if the place is outside of a Python string, and if it is within one.
+    outside: list[int | None] = [None] * (end + 2)
+    within: dict[str, list[int | None]] = {quote: [None] * (end + 2) for quote in "'\""}
+    found = {}
+    for at in reversed(range(end)):
         character = line[at]
-        if escaped:
-            escaped = False
-        elif quote and character == "\\":
-            escaped = True
-        elif quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
+        outside[at] = outside[at + 1]
+        if character == "}":
+            outside[at] = at
         elif character == "{":
-            depth += 1
-        elif character == "}":
-            depth -= 1
-            if depth == 0:
-                return at
-    return None
+            closing = outside[at + 1]
+            if closing is not None:
+                found[at] = closing
+                outside[at] = outside[closing + 1]
+        elif character in within:
+            outside[at] = within[character][at + 1]
+        for quote, ends in within.items():
+            escapes = character == "\\"
+            ends[at] = outside[at + 1] if character == quote else ends[at + 1 + escapes]
+    return found

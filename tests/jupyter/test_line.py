@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import random
+import time
+
 import pytest
 
 from nbrunner.errors import BadValueError
-from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
+from nbrunner.jupyter.line import _closing_braces, continued, refuse_semicolon, words_of
 
 NAMES = {"n": 3, "name": "two words", "cfg": {"a": [1, None]}, "nothing": None, "xs": [1, 2]}
 
@@ -36,6 +40,9 @@ def texts(line):
         ("{xs[1]}", ["2"]),
         ("{'}'}", ["}"]),
         ("ümläut='ß'", ["ümläut=ß"]),
+        ("{{n}", ["{3"]),
+        ("{'{'}{n}}", ["{3}"]),
+        ("{'\\'}'}", ["'}"]),
     ],
 )
 def test_words(line, expected):
@@ -106,3 +113,92 @@ def test_a_semicolon_at_the_end_is_refused(line):
 @pytest.mark.parametrize("line", ["--sql 'a;'", '--sql "a;"', "--sql a\\;", "--a ; --b", ""])
 def test_a_semicolon_elsewhere_is_text(line):
     refuse_semicolon(line)
+
+
+class Unprintable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+class UnprintableError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def raises():
+    raise UnprintableError
+
+
+@pytest.mark.parametrize("line", ["$x", "--n=$x", "{x}", '"$x"', "a{x}b"])
+def test_a_value_that_has_no_text_is_named(line):
+    """B12: a value whose ``__str__`` raises is an error that names it."""
+    with pytest.raises(BadValueError) as raised:
+        words_of(line, {"x": Unprintable()}.get)
+    name = "$x" if "$" in line else "{x}"
+    assert str(raised.value).startswith(f"{name}: its value, of type Unprintable, cannot be turned")
+    assert "RuntimeError: no text" in str(raised.value)
+
+
+def test_an_expression_whose_error_has_no_text_is_named():
+    """B12: an expression that raises an exception whose ``__str__`` raises is named."""
+    with pytest.raises(BadValueError, match=r"\{raises\(\)\}: UnprintableError: \(its text cannot"):
+        words_of("{raises()}", lambda text: eval(text, {"raises": raises}))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{" * 40_000,
+        "--n " + "{a " * 40_000,
+        "{" * 40_000 + "}" * 40_000,
+        '{"' * 40_000,
+        '"' + "{'" * 40_000 + '"',
+        "{x} " * 10_000 + "{",
+        "[" * 40_000 + "{" * 40_000,
+    ],
+    ids=["open", "words", "nested", "quotes", "quoted", "closed", "brackets"],
+)
+def test_many_braces_take_linear_time(line):
+    """B12: a line with tens of thousands of open braces is split at once."""
+    before = time.process_time()
+    try:
+        words_of(line, lambda expression: 1)
+    except BadValueError as error:
+        assert "no closing" in str(error)
+    # A scan from each brace takes minutes.
+    assert time.process_time() - before < 2
+
+
+def test_json_that_is_nested_too_deep_to_read_is_text():
+    """B12: braces around more levels than Python or JSON can read are left as they are."""
+    line = '{"a":' * 20_000 + "1" + "}" * 20_000
+    assert texts(line) == [line]
+
+
+def closing_brace(line, opening):
+    """Return where a brace is closed, by a scan from it."""
+    depth, quote, at = 0, "", opening
+    while at < len(line):
+        character = line[at]
+        if quote and character == "\\":
+            at += 1
+        elif quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "{}":
+            depth += 1 if character == "{" else -1
+            if depth == 0:
+                return at
+        at += 1
+    return None
+
+
+def test_braces_close_where_a_scan_from_each_finds_it():
+    """B12: reading the line once gives the same as a scan from each brace."""
+    choose = random.Random(5)
+    for _ in range(3000):
+        line = "".join(choose.choices("{}'\"\\a ", k=choose.randrange(25)))
+        scanned = {at: closing_brace(line, at) for at, each in enumerate(line) if each == "{"}
+        expected = {at: end for at, end in scanned.items() if end is not None}
+        assert _closing_braces(line) == expected, json.dumps(line)
