@@ -13,6 +13,8 @@ describe("a line as it shows", () => {
     ["\x1b[31mred\x1b[0m and plain", "red and plain"],
     ["\x1b]8;;http://evil\x1b\\click\x1b]8;;\x07", "click"],
     ["\x1b[2J\x1b[10;3Hmoved", "moved"],
+    ["\x1b(B\x1b[mreset", "reset"],
+    ["\x1bé \x1b😀", "␛é ␛😀"],
     ["10%\r50%\r100%", "100%"],
     ["crlf\r", "crlf"],
     ["a\x00b\x07", "a\u2400b\u2407"],

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from nbrunner.record import escapes
 from nbrunner.record.logindex import LineView
 from nbrunner.record.logline import ShownLine
 
@@ -56,5 +57,6 @@ def newest_lines(view: LineView, start: int, rename: Rename | None) -> tuple[int
 def _on_wire(line: ShownLine, rename: Rename | None, length: int = LINE_CHARACTERS) -> WireLine:
     text, cut = line.text, line.cut
     if len(text) > length:
-        text, cut = text[:length], cut + len(text) - length
+        text = escapes.cut(line.text, length)
+        cut += len(line.text) - len(text)
     return [rename(text) if rename else text, line.stream, cut, line.time, line.label]

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nbrunner.launch.surroundings import STEP_COMMANDS
+from nbrunner.record import escapes
 from nbrunner.record.rundir import OPEN_LINES, RunDirectory
 
 _PACE_SECONDS = 0.1
@@ -46,7 +47,9 @@ class OpenLines:
     def tell(self, pipes: Iterable[Unfinished]) -> None:
         """Write down what has changed, unless that was done a moment ago."""
         found = [
-            (each.task, last_state(each.unfinished(_LONGEST_BYTES))) for each in pipes if each.task
+            (each.task, last_state(each.unfinished(_LONGEST_BYTES + escapes.LONGEST)))
+            for each in pipes
+            if each.task
         ]
         found = [(task, text) for task, text in found if text]
         now = time.monotonic()
@@ -64,7 +67,9 @@ class OpenLines:
 def last_state(unfinished: bytes) -> str:
     """Return what an unfinished line says now: of a bar, what it has written last."""
     said = unfinished.rstrip(b"\r")
-    said = said[said.rfind(b"\r") + 1 :][-_LONGEST_BYTES:]
+    said = escapes.beginning(said[said.rfind(b"\r") + 1 :])
+    if len(said) > _LONGEST_BYTES:
+        said = escapes.end(said, len(said) - _LONGEST_BYTES)
     return said.decode("utf-8", "replace").strip()
 
 

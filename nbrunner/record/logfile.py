@@ -13,6 +13,7 @@ from operator import index
 from pathlib import Path
 
 from nbrunner.errors import BadTypeError, BadValueError
+from nbrunner.record import escapes
 
 # Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
 BLOCK_BYTES = 64 * 1024
@@ -137,8 +138,9 @@ def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
     try:
         with open(path, "rb") as file:
             start = max(0, file.seek(0, os.SEEK_END) - max_bytes)
-            file.seek(start)
-            data = file.read()
+            before = min(start, escapes.LONGEST)
+            file.seek(start - before)
+            data = escapes.end(file.read(), before)
     except FileNotFoundError:
         return [], 0
     told = data.rstrip()

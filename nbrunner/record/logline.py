@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from nbrunner.record import escapes
+
 STDOUT, STDERR = 0, 1
 STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
@@ -39,11 +41,7 @@ _prefixes = re.compile(rb"\n" + _unnamed(_PREFIX))
 _coloured_prefixes = re.compile(rb"\n" + _unnamed(_COLOURED_PREFIX))
 _overwritten = re.compile(rb"\n[^\n]*\r")
 _returns_at_end = re.compile(rb"\r+(?=\n|\Z)")
-
-# Hyperlinks and titles; colours and cursor movements; other escapes.
-_escapes = re.compile(
-    rb"\x1b\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[^\[\]\r\n]"
-)
+_escapes = re.compile(escapes.PATTERN.encode())
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class ShownLine:
     @property
     def plain(self) -> str:
         """The line with time and label, without colours and other escapes."""
-        text = _escapes.sub(b"", self.text.encode()).decode() if "\x1b" in self.text else self.text
+        text = escapes.without_escapes(self.text)
         return " ".join(part for part in (self.time, self.label, text) if part)
 
 
@@ -97,8 +95,8 @@ def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> Shown
             label = (match["step"] + b"/" + match["task"]).decode("utf-8", "replace")
         line = line[match.end() :]
     text = said_last(line).decode("utf-8", "replace")
-    cut = max(0, len(text) - max_characters)
-    return ShownLine(text[:max_characters] if cut else text, stream, cut + left_out, time, label)
+    begins = escapes.cut(text, max_characters) if len(text) > max_characters else text
+    return ShownLine(begins, stream, len(text) - len(begins) + left_out, time, label)
 
 
 def said_last(line: bytes) -> bytes:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from nbrunner.record import escapes
 from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
 from nbrunner.record.tasklines import TaskLines
 
@@ -94,6 +95,7 @@ class MergedLog:
         self._block_ends = array("q")
         self.version = 0
         self.ended = False
+        self._state = [0, 0, 0, 0, False]
         self._of_tasks = TaskLines(stdout.parent)
         weakref.finalize(self, _close, self._files)
 
@@ -119,12 +121,13 @@ class MergedLog:
 
         Returns whether there is more of it.
         """
-        before = [*self._ends, *self._seen]
         left = self._take_in(max_bytes) if self._wanted else max_bytes
         if not self._wanted and (left is None or left > 0):
             self._wanted = self._grown()
             self._take_in(left)
-        if self._of_tasks.refresh(self.ended) or [*self._ends, *self._seen] != before:
+        state = [*self._ends, *self._seen, self.ended]
+        if self._of_tasks.refresh(self.ended) or state != self._state:
+            self._state = state
             self.version += 1
         return bool(self._wanted)
 
@@ -142,6 +145,8 @@ class MergedLog:
             start, end = self._ends[stream], self._seen[stream]
             if end > start:
                 line, left_out = self._long_line(stream, start, end)
+                if not self.ended:  # the rest of a character is still to come
+                    line = escapes.beginning(line)
                 found.append(Piece(stream, line + b"\n", left_out))
         lines = b"".join(line + b"\n" for line in self._of_tasks.lines)
         return [*found, Piece(STDOUT, lines, 0)] if lines else found
@@ -241,7 +246,8 @@ class MergedLog:
             line = beginning_and_end(beginning, self._read_at(stream, end - size, size))
             if line is not None:
                 return line, 0
-        return beginning, left_out
+            beginning = escapes.beginning(beginning)
+        return beginning, end - start - len(beginning)
 
     def _read_at(self, stream: int, offset: int, size: int) -> bytes:
         descriptor = self._descriptor(stream)

@@ -49,7 +49,9 @@ if __name__ == '__main__':
         (b"loading ...", "loading ..."),
         (b"\r50%\r", "50%"),
         (b"", ""),
-        (b"caf\xc3", "caf\N{REPLACEMENT CHARACTER}"),
+        (b"caf\xc3", "caf"),
+        (b"\r\x1b[3", ""),
+        (b"caf\xc3\xa9 \xff", "café \N{REPLACEMENT CHARACTER}"),
     ],
 )
 def test_what_an_unfinished_line_says_last(written, state):

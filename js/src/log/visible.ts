@@ -10,7 +10,7 @@ export interface Piece {
 
 const HYPERLINK = /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/g;
 // Cursor movements and the like; colours (final byte m) are Anser's.
-const MOVEMENT = /\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[^[\]]/g;
+const MOVEMENT = /\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[ -/]*[0-Z\\^-~]/g;
 const CONTROL = /[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g;
 // Directions and invisible marks: what one reads would not be what stands there.
 const MISLEADING = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]/g;
