@@ -271,8 +271,9 @@ class ExecutingProcess:
                 # Asked before reading: what was written before the end is then in the log.
                 over = self.watched.is_over(look_for_process=not changed)
                 while (block := reader.read_block()) is not None:
-                    for item in block:
-                        yield item
+                    block.reverse()
+                    while block:  # a line of many megabytes is not kept while the next is read
+                        yield block.pop()
                     await asyncio.sleep(0)
                 if over:
                     break

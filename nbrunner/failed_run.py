@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from nbrunner import client, origins
 from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
+from nbrunner.record.logfile import lines_of
 
 if TYPE_CHECKING:
     from nbrunner.executing import ExecutingProcess
@@ -27,7 +28,7 @@ def read_failure(running: ExecutingProcess, failed: tuple[str, str] | None) -> F
         pathspec = "/".join((running.pathspec or "", *failed))
         metadata = running.attributes.get("metadata")
         task = client.reachable_task(pathspec, metadata)
-        headlines = client.error_headlines()
-        failure = failure_of_task(*failed, lambda: running.stdout, task, headlines)
+        log, headlines = running.directory.log("stdout"), client.error_headlines()
+        failure = failure_of_task(*failed, lambda: lines_of(log), task, headlines)
     flow = running.record.get("flow", {})
     return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,7 +118,7 @@ def as_written(failure: Failure, file: str, origins: Sequence[Origin]) -> Failur
 def failure_of_task(
     step: str,
     task_id: str,
-    stdout: Callable[[], str],
+    log: Callable[[], Iterable[str]],
     task: Any | None,
     headlines: Container[str] = (),
 ) -> Failure:
@@ -126,8 +126,9 @@ def failure_of_task(
 
     Parameters
     ----------
-    stdout : callable
-        Returns the run's log, which may be long: asked only where the task has stored nothing.
+    log : callable
+        Returns the lines of the run's stdout, which may be many: called only if the task has
+        stored nothing.
     task : metaflow.Task or None
         Its stored exception is the better source: the log has lost the indentation. A task
         that was killed, or whose artifacts could not be stored, has stored none.
@@ -138,7 +139,7 @@ def failure_of_task(
     if stored is not None:
         kind, message, text = stored
     else:
-        text = _logged_traceback(step, task_id, stdout())
+        text = _logged_traceback(step, task_id, log())
         if _TRACEBACK in text:
             kind, message = _last_exception(text)
         else:
@@ -170,11 +171,11 @@ def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
     return kind.rsplit(".", 1)[-1], str(exception.exception), str(stacktrace).rstrip()
 
 
-def _logged_traceback(step: str, task_id: str, stdout: str) -> str:
+def _logged_traceback(step: str, task_id: str, log: Iterable[str]) -> str:
     """Return the last traceback that the log shows for a task, or what it printed last."""
     lines: list[str] = []
     own = f"/{step}/{task_id} ("  # found far quicker than a line is parsed
-    for line in stdout.splitlines():
+    for line in log:
         parsed = parse_line(line) if own in line else None
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
             if parsed.text == _TRACEBACK or STATES.get(parsed.text) == "running":

@@ -222,7 +222,7 @@ def test_failure_of_the_last_attempt_alone():
     killed = ["Task is starting (retry).", "my last words", "Task failed."]
 
     def failure(lines):
-        log = "\n".join(f"2026-11-23 00:02:53.890 [17/a/1 (pid 9)] {line}" for line in lines)
+        log = [f"2026-11-23 00:02:53.890 [17/a/1 (pid 9)] {line}" for line in lines]
         return failure_of_task("a", "1", lambda: log, None, {"Data store error"})
 
     assert failure(said).message == "Data store error: Disk full\nand more"

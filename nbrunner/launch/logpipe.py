@@ -73,9 +73,9 @@ class PipeLines:
             self._partial.append(data)
             return bool(data)
         lines = data.split(b"\n")
-        lines[0] = b"".join([*self._partial, lines[0]])
+        self._lines.append(b"".join([*self._partial, lines[0], b"\n"]))
         self._partial = [lines[-1]] if lines[-1] else []
-        self._lines.extend(line + b"\n" for line in lines[:-1])
+        self._lines.extend(line + b"\n" for line in lines[1:-1])
         return True
 
     def readline(self) -> bytes:

@@ -7,6 +7,7 @@ line's end, any other one to the line. What is not UTF-8 is replaced, never an e
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator
 from operator import index
@@ -17,6 +18,8 @@ from nbrunner.record import escapes
 
 # Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
 BLOCK_BYTES = 64 * 1024
+
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class LineReader:
@@ -48,9 +51,7 @@ class LineReader:
         self._descriptor: int | None = None
         self._read_to = position
         self._position = position
-        # Pieces of a line whose end has not been read; joined once, so that a line of
-        # many megabytes is not copied again and again.
-        self._pieces: list[bytes] = []
+        self._open = _OpenLine()
 
     def __enter__(self) -> LineReader:
         return self
@@ -72,24 +73,20 @@ class LineReader:
         data = self._read()
         if not data:
             return None
-        end = data.rfind(b"\n")
+        end = data.find(b"\n")
         if end < 0:
-            self._pieces.append(data)
+            self._open.add(data)
             return []
-        rest = data[end + 1 :]
-        self._pieces.append(data[:end])
-        whole = b"".join(self._pieces)
-        self._pieces = [rest] if rest else []
-        return list(self._lines(whole))
+        self._open.add(data[:end])
+        found = [self._ended(self._open.size + 1, self._open.take())]
+        *whole, rest = data[end + 1 :].split(b"\n")
+        found += [self._ended(len(line) + 1, decode(line)) for line in whole]
+        self._open.add(rest)
+        return found
 
     def rest(self) -> tuple[int, str] | None:
         """Return the unterminated line at the end of the log, if there is one."""
-        if not self._pieces:
-            return None
-        last = b"".join(self._pieces)
-        self._pieces = []
-        self._position += len(last)
-        return self._position, decode(last)
+        return self._ended(self._open.size, self._open.take()) if self._open.size else None
 
     def _read(self) -> bytes:
         if self._descriptor is None:
@@ -101,12 +98,36 @@ class LineReader:
         self._read_to += len(data)
         return data
 
-    def _lines(self, whole: bytes) -> Iterator[tuple[int, str]]:
-        position = self._position
-        for line in whole.split(b"\n"):
-            position += len(line) + 1
-            yield position, decode(line)
-        self._position = position
+    def _ended(self, size: int, line: str) -> tuple[int, str]:
+        self._position += size
+        return self._position, line
+
+
+class _OpenLine:
+    """A line that is read piece by piece.
+
+    It is decoded as it comes, so that a line of many megabytes takes no more than its text,
+    twice while the pieces are joined.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0  # in bytes
+        self._pieces: list[str] = []
+        self._decoder = _Utf8Decoder("replace")
+
+    def add(self, data: bytes) -> None:
+        self.size += len(data)
+        self._pieces.append(self._decoder.decode(data))
+
+    def take(self) -> str:
+        """Return the line, without the ``\\r`` of a CRLF, and begin another one."""
+        pieces = [*self._pieces, self._decoder.decode(b"", final=True)]
+        self.size, self._pieces = 0, []
+        while pieces and not pieces[-1]:
+            pieces.pop()
+        if pieces:
+            pieces[-1] = pieces[-1].removesuffix("\r")
+        return "".join(pieces)
 
 
 def decode(line: bytes) -> str:
@@ -119,10 +140,20 @@ def decode(line: bytes) -> str:
 def read_text(path: Path) -> str:
     """Return a whole log as text; an absent one is empty."""
     try:
-        data = path.read_bytes()
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            text = file.read()
     except FileNotFoundError:
         return ""
-    return data.replace(b"\r\n", b"\n").decode("utf-8", "replace")
+    return text.replace("\r\n", "\n")
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """Yield the lines there are in a log, one without an end too; an absent log has none."""
+    with LineReader(path) as reader:
+        while (block := reader.read_block()) is not None:
+            yield from (line for _, line in block)
+        if (rest := reader.rest()) is not None:
+            yield rest[1]
 
 
 def tail(path: Path, lines: int, max_bytes: int = 64 * 1024) -> list[str]:
