@@ -18,7 +18,7 @@ from nbrunner import client
 from nbrunner.blocking import drive
 from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
-from nbrunner.failed_run import read_failure
+from nbrunner.failed_run import failure_of
 from nbrunner.failure import Failure
 from nbrunner.following import ProgressFollower
 from nbrunner.launch import ending
@@ -204,7 +204,7 @@ class ExecutingProcess:
             return None
         self._check_there()
         if self._failure is None:
-            self._failure = read_failure(self, self._progress.failed_task())
+            self._failure = failure_of(self.watched, self._progress.failed_task())
         return self._failure
 
     # -- waiting ------------------------------------------------------------------------

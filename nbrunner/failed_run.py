@@ -1,34 +1,50 @@
-"""Reading why a run failed: from what its failed task has stored, else from its log."""
+"""Why a recorded run failed: by Metaflow's Client, the run's logs and its exit record."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from nbrunner import client, origins
 from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
-from nbrunner.record.logfile import lines_of
-
-if TYPE_CHECKING:
-    from nbrunner.executing import ExecutingProcess
+from nbrunner.launch.watched import WatchedRun
+from nbrunner.record.logfile import lines_of, read_text
 
 
-def read_failure(running: ExecutingProcess, failed: tuple[str, str] | None) -> Failure:
+def failure_of(run: WatchedRun, failed_task: tuple[str, str] | None) -> Failure:
     """Return why a run failed.
 
     Parameters
     ----------
-    running : ExecutingProcess
-        A run that has failed.
-    failed : (str, str) or None
-        Step and task id of the task that made it fail, if there is one.
+    run : WatchedRun
+    failed_task : (str, str) or None
+        Step and id of the task that failed; None if none did, as far as the log tells.
     """
-    if failed is None:
-        failure = failure_of_run(running.stderr, running.returncode)
-    else:
-        pathspec = "/".join((running.pathspec or "", *failed))
-        metadata = running.attributes.get("metadata")
-        task = client.reachable_task(pathspec, metadata)
-        log, headlines = running.directory.log("stdout"), client.error_headlines()
-        failure = failure_of_task(*failed, lambda: lines_of(log), task, headlines)
-    flow = running.record.get("flow", {})
+    failure, stored = _failure(run, failed_task)
+    if (run.exit_record or {}).get("disk_full"):
+        failure = _on_full_disk(failure, stored, str(run.directory.path))
+    flow = run.record.get("flow", {})
     return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
+
+
+def _failure(run: WatchedRun, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:
+    """Return the failure, and whether something else than the log's end tells it."""
+    if failed_task is None:
+        failure = failure_of_run(read_text(run.directory.log("stderr")), run.returncode)
+        return failure, failure.exception_type == "Killed"
+    facts = run.attributes
+    pathspec = "/".join((facts.get("flow_name", ""), str(facts.get("run_id", "")), *failed_task))
+    task = client.reachable_task(pathspec, facts.get("metadata"))
+    log, headlines = run.directory.log("stdout"), client.error_headlines()
+    failure = failure_of_task(*failed_task, lambda: lines_of(log), task, headlines)
+    return failure, bool(failure.exception_type)
+
+
+def _on_full_disk(failure: Failure, is_known: bool, folder: str) -> Failure:
+    """Return the failure of a run that could not write its logs to their end.
+
+    What a full disk leaves of a log is no reason: half a line of a traceback, say.
+    """
+    said = f"the disk of its logs, {folder}, was full: what it printed last is missing"
+    if is_known:
+        return replace(failure, message=f"{failure.message}\n({said})")
+    return replace(failure, exception_type="", message=said, source=())

@@ -20,7 +20,7 @@ from nbrunner.status import LABELS
 PAGE_SIZE = 20
 
 #: What `cells_of` tells of a run, in its order.
-CELLS = ("Run", "Started", "Time", "Tags", "Parameters", "User")
+CELLS = ("Run", "Started", "Time", "Tags", "Parameters", "User", "Note")
 _MAX_CHARACTERS = 80
 _MAX_DAMAGES = 3
 
@@ -59,6 +59,8 @@ class PastRun:
         Name of nbrunner's record; empty for a run that something else has started.
     is_spin : bool
         Whether this is a step that spin has run by itself: it cannot be resumed.
+    note : str
+        What else there is to know of it; mostly empty.
     """
 
     pathspec: str
@@ -70,6 +72,7 @@ class PastRun:
     parameters: dict[str, Any] = field(default_factory=dict)
     recorded: str = ""
     is_spin: bool = False
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -263,7 +266,12 @@ def _recorded_run(pathspec: str, record: str) -> PastRun:
         given,
         record,
         is_spin=isinstance(running, ExecutingTask),
+        note=_note(running),
     )
+
+
+def _note(running: ExecutingProcess) -> str:
+    return "disk of its logs full" if (running.watched.exit_record or {}).get("disk_full") else ""
 
 
 def _stored_run(pathspec: str) -> PastRun:
@@ -280,7 +288,7 @@ def cells_of(run: PastRun) -> list[str]:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
     given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
     took = elapsed(run.seconds, run.status)
-    return [run.name, started, took, ", ".join(run.tags), given, run.user]
+    return [run.name, started, took, ", ".join(run.tags), given, run.user, run.note]
 
 
 def said_of_unreadable(damages: Sequence[str]) -> str:
@@ -301,7 +309,7 @@ def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     """
     columns = range(len(CELLS))
     if not rows:
-        return list(columns)
+        return [index for index in columns if CELLS[index] != "Note"]
     said = [{row[index] for row in rows} for index in columns]
     least = [2 if name == "User" else 1 for name in CELLS]
     return [index for index in columns if len(said[index]) >= least[index] and said[index] != {""}]

@@ -57,7 +57,7 @@ def _how_it_ended(run: WatchedRun) -> str:
     hint = ""
     if code == 0:
         hint = ": does the file run its flow, under if __name__ == '__main__'?"
-    elif run.directory.on_full_disk():
+    elif record.get("disk_full"):
         hint = f"; the disk of its logs, {run.directory.path}, is full"
     return f"ended {how} before Metaflow started the run{hint}"
 

@@ -47,6 +47,7 @@ class Supervisor:
         self.run_pid: int | None = None
         self.returncode: int | None = None
         self.ended: float | None = None
+        self.disk_full = False
         self.request: StopRequest | None = None
         self.requested: float | None = None
         self.interrupt = Interrupt(directory)
@@ -169,6 +170,8 @@ class Supervisor:
             if pid == self.run_pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
                 self.ended = time.time()
+                # Asked now: what is ended next may free some of it.
+                self.disk_full = self.returncode != 0 and self.directory.on_full_disk()
 
     def _exit_record(self, error: str | None) -> Json:
         now = time.monotonic()
@@ -176,6 +179,7 @@ class Supervisor:
             "returncode": self.returncode,
             "ended": self.ended or time.time(),
             "error": error,
+            "disk_full": self.disk_full,
             "stop": self.request and self.request.reason,
             "signals": self.signals,
             "terminated": len(self.terminated),

@@ -26,6 +26,7 @@ this module in a bare interpreter, so it imports the standard library alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -170,9 +171,16 @@ class RunDirectory:
         private.touch(self.path / name)
 
     def on_full_disk(self) -> bool:
-        """Tell whether the disk has no block left: then a log cannot tell why it ends."""
-        disk = os.statvfs(self.path)
-        return disk.f_blocks > 0 and disk.f_bavail == 0
+        """Tell whether there is no room, or quota, for another block: then logs end early."""
+        probe = self.path / f".probe.{os.getpid()}"
+        try:
+            probe.write_bytes(b" " * 4096)
+        except OSError as error:
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        finally:
+            with contextlib.suppress(OSError):  # it was not made, or the directory is deleted
+                probe.unlink()
+        return False
 
     def delete(self) -> None:
         """Delete the directory and all in it; what is already gone is fine."""

@@ -69,7 +69,7 @@ class HistoryPanel(Panel):
             on_action=self._act,
             label=f"Runs of {of}",
             title=f"Runs of {of}",
-            columns=_COLUMNS,
+            columns=[_COLUMNS[index] for index in telling_columns([])],
             actions=[action("refresh", "Refresh")],
             filters=True,
             statuses=list(STATUSES),
@@ -272,8 +272,13 @@ def _code(run: PastRun) -> str:
 
 def history_picture(flow: str, page: Page) -> dict[str, str]:
     """Return a page of runs as text and as an HTML table."""
-    names = ["status", *(each["label"] for each in _COLUMNS)]
-    rows = [[run.status, *cells_of(run)] for run in page.runs]
+    noted = any(run.note for run in page.runs)
+    columns = [index for index, name in enumerate(CELLS) if noted or name != "Note"]
+    names = ["status", *(_COLUMNS[index]["label"] for index in columns)]
+    rows = []
+    for run in page.runs:
+        cells = cells_of(run)
+        rows.append([run.status, *(cells[index] for index in columns)])
     remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
     if not rows:
         remark = "no runs"
