@@ -32,6 +32,7 @@ from nbrunner.launch.stopping import (
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.progress import Progress, RunEvent
 from nbrunner.record import registry, rundir
+from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
@@ -242,7 +243,7 @@ class ExecutingProcess:
 
     async def _print_and_wait(self, stream: str | None) -> None:
         if stream is not None:
-            async for _, line in self.stream_log(stream):
+            async for line in printed_lines(self.stream_log(stream)):
                 print(line)  # noqa: T201 - this is what was asked for
         await self.watched.until_over()
 
@@ -262,7 +263,9 @@ class ExecutingProcess:
         ------
         (int, str)
             The position behind a line, in bytes, and the line. What stands behind the last
-            line end comes when the run has ended. What is not UTF-8 is replaced.
+            line end comes when the run has ended. What is not UTF-8 is replaced. Lines are
+            as they stand in the log: those of tasks that a resume clones may have run into
+            each other there.
         """
         log = self._log(stream)
         with LineReader(log, position or 0) as reader, changes_in(log.parent, log) as changes:

@@ -174,12 +174,15 @@ def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
 def _logged_traceback(step: str, task_id: str, log: Iterable[str]) -> str:
     """Return the last traceback that the log shows for a task, or what it printed last."""
     lines: list[str] = []
+    pid, is_over = None, False
     own = f"/{step}/{task_id} ("  # found far quicker than a line is parsed
     for line in log:
         parsed = parse_line(line) if own in line else None
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
-            if parsed.text == _TRACEBACK or STATES.get(parsed.text) == "running":
-                lines = []
+            state = STATES.get(parsed.text)
+            if parsed.text == _TRACEBACK or parsed.pid != pid or (is_over and state == "running"):
+                lines = []  # of this attempt alone
+            pid, is_over = parsed.pid, state == "failed"
             if parsed.text not in STATES:
                 lines.append(parsed.text)
     while lines and not lines[-1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class ProgressFollower:
     """
 
     # What tells of progress stands behind a task's bracket; all else is not even decoded.
+    _NAMES = re.compile(rb"\n\d{4}-\d\d-\d\d [\d:.]{12} \[([^\]\n]++)\] ")
     _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ", b" Workflow starting ")
 
     def __init__(self, log: Path, record: Json) -> None:
@@ -31,13 +33,17 @@ class ProgressFollower:
         # A spin runs a single task: no other step has one to come.
         self._flow = {} if is_spin(record) else record.get("flow", {})
         self._read_to = 0
+        self._in_long_line = False
         self._lock = threading.Lock()
         self._tracker = self.new_tracker()
         self._timeline = Timeline(float(record.get("started", 0)))
         self._announced: str | None = None
 
     def new_tracker(self) -> ProgressTracker:
-        return ProgressTracker(self._flow.get("steps", ()), self._flow.get("following", {}))
+        types = self._flow.get("types")
+        foreach = types and {name for name, kind in types.items() if kind == "foreach"}
+        names, following = self._flow.get("steps", ()), self._flow.get("following", {})
+        return ProgressTracker(names, following, foreach)
 
     def snapshot(self, ended: bool) -> Progress:
         """Read what is new in the log and return the counts; from any thread."""
@@ -64,19 +70,30 @@ class ProgressFollower:
                 whole = data.rfind(b"\n") + 1
                 if whole == 0 and len(data) < 1 << 20:
                     break  # the beginning of a line, which may tell of progress when it is whole
-                whole = whole or len(data)  # so long a line does not
-                self._feed(data[:whole])
+                # The rest of a line this long is no line by itself, whatever it looks like.
+                begins = data.find(b"\n") + 1 if self._in_long_line else 0
+                self._in_long_line = whole == 0
+                whole = whole or len(data)
+                self._feed(data[begins:whole])
                 self._read_to += whole
                 file.seek(self._read_to)
                 if whole < len(data) and len(data) < 1 << 20:
                     break
 
     def _feed(self, data: bytes) -> None:
-        if not any(needle in data for needle in self._NEEDLES):
+        if not any(needle in data for needle in self._NEEDLES) and not self._is_refuted(data):
             return
         for line in data.split(b"\n"):
-            if any(needle in line for needle in self._NEEDLES):
+            if any(needle in line for needle in self._NEEDLES) or self._is_refuted(line):
                 self._feed_line(line.decode("utf-8", "replace"))
+
+    def _is_refuted(self, data: bytes) -> bool:
+        """Tell whether a line comes from a process that was believed to have ended."""
+        believed = self._tracker.believed
+        if not believed:
+            return False
+        names = set(self._NAMES.findall(b"\n" + data))
+        return any(name.decode("utf-8", "replace") in believed for name in names)
 
     def _feed_line(self, line: str) -> None:
         if self._announced is None:

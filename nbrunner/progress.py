@@ -10,7 +10,7 @@ which look the same for local, Kubernetes and Batch tasks (``metaflow/runtime.py
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -24,18 +24,20 @@ _LINE = re.compile(
 )
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FOREACH = re.compile(r"^Foreach yields (\d+) child steps\.$")
+_DONE = "Task finished successfully."
 
 STATES: Mapping[str, TaskState] = {
     "Task is starting.": "running",
     "Task is starting (retry).": "running",
     "Task fallback is starting to handle the failure.": "running",
-    "Task finished successfully.": "done",
+    _DONE: "done",
     "Task failed.": "failed",
+    "Task failed with a segmentation fault.": "failed",
 }
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 
 # Printed once the run has its id, before it has any task; of a spin there is no such line.
-_ANNOUNCED = re.compile(rf"({_WHEN.pattern}) Workflow starting \(run-id ")
+_ANNOUNCED = re.compile(rf"^({_WHEN.pattern}) Workflow starting \(run-id ")
 
 # Tasks are cloned by several threads, and their lines may run into each other: what is
 # cloned is told behind these words, wherever they stand.
@@ -70,6 +72,11 @@ class LogLine:
     pid: int | None
     text: str
 
+    @property
+    def name(self) -> str:
+        """What stands in brackets: task and process."""
+        return f"{self.run_id}/{self.step}/{self.task_id} (pid {self.pid})"
+
 
 def parse_line(line: str) -> LogLine | None:
     """Take a line of the run's stdout apart; None if it does not come from a task."""
@@ -87,6 +94,11 @@ def parse_line(line: str) -> LogLine | None:
         None if pid is None else int(pid),
         match["text"],
     )
+
+
+def is_metaflows(text: str) -> bool:
+    """Tell whether a text is one with which Metaflow tells what became of a task."""
+    return text in STATES or _FOREACH.match(text) is not None
 
 
 def announced(line: str) -> str | None:
@@ -108,7 +120,8 @@ class RunEvent:
         tasks follow it; ``"status"``: the run has ended, the last event of all.
     state : str
         For a task ``"running"``, ``"retrying"``, ``"done"``, ``"failed"`` or ``"cloned"``;
-        for a foreach the number of tasks; for a status the status.
+        for a foreach the number of tasks; for a status the status. A task is ``"running"``
+        again, since the same time, if it turns out that its end was text that it printed.
     step, task_id : str
         Empty for a status; for a cloned task the one that it was cloned from.
     when : str
@@ -182,8 +195,35 @@ class Progress:
         )
 
 
+@dataclass
+class _Attempt:
+    """One process of a task, as far as the log tells.
+
+    Attributes
+    ----------
+    pid : int or None
+    started : str
+    over : bool
+        Whether Metaflow seems to have told its end.
+    foreach : int
+        How many child steps it seems to have announced.
+    """
+
+    pid: int | None
+    started: str
+    over: bool = False
+    foreach: int = 0
+
+
 class ProgressTracker:
     """Follows a run's stdout line by line.
+
+    What a task prints stands in the log with the same prefix as what Metaflow says of it. But
+    Metaflow says that a task is starting before the task can print, and that it has ended when
+    nothing more can come from its process; a foreach is announced right before. So a line that
+    does not fit is the task's own, and so was an end or a foreach that another line of that
+    process follows. Until that line comes an end that a task prints is believed; in warm runs
+    such text is marked in the log (`nbrunner.launch.logpipe`) and never believed.
 
     Parameters
     ----------
@@ -193,14 +233,26 @@ class ProgressTracker:
     following : mapping of str to list of str
         The steps that come after each step: a foreach step tells the number of tasks of
         the one behind it.
+    foreach_steps : set of str, optional
+        The steps that may announce a foreach; default all.
+
+    Attributes
+    ----------
+    believed : set of str
+        Of the processes whose end, or foreach, one more line of theirs would refute: what
+        stands in brackets in their lines.
     """
 
     def __init__(
         self,
         step_names: Iterable[str] = (),
         following: Mapping[str, list[str]] | None = None,
+        foreach_steps: Container[str] | None = None,
     ) -> None:
+        self.believed: set[str] = set()
         self._following = following or {}
+        self._foreach_steps = foreach_steps
+        self._attempts: dict[tuple[str, str], _Attempt] = {}
         self._expected: dict[str, int] = {name: 1 for name in step_names}
         self._tasks: dict[str, dict[str, TaskState]] = {name: {} for name in self._expected}
         self._foreach: dict[str, int] = {}
@@ -217,12 +269,50 @@ class ProgressTracker:
         parsed = parse_line(line)
         if parsed is None:
             return []
+        if parsed.pid is None:
+            return []
         state = STATES.get(parsed.text)
+        attempt = self._attempts.get((parsed.step, parsed.task_id))
+        if attempt is None or attempt.pid != parsed.pid or self._is_tried_again(parsed, state):
+            attempt, events = _Attempt(parsed.pid, parsed.when), []
+            self._attempts[parsed.step, parsed.task_id] = attempt
+        else:
+            events = self._refute(parsed, attempt)
+            if state == "running":  # told already, before the task could print this
+                return events
         if state is not None:
-            return [self._task_event(parsed, state)]
-        if count := _FOREACH.match(parsed.text):
-            return [self._foreach_event(parsed, int(count[1]))]
-        return []
+            events.append(self._task_event(parsed, state))
+            attempt.over = state != "running"
+        elif count := self._announces(parsed):
+            attempt.foreach = count
+            events.append(self._foreach_event(parsed, count))
+        if attempt.over or attempt.foreach:
+            self.believed.add(parsed.name)
+        return events
+
+    def _is_tried_again(self, line: LogLine, state: TaskState | None) -> bool:
+        """Tell whether a task that has failed is starting; it may have the same pid again."""
+        has_failed = self._tasks.get(line.step, {}).get(line.task_id) == "failed"
+        return state == "running" and has_failed
+
+    def _announces(self, line: LogLine) -> int:
+        """Return how many child steps a line announces, if its step has a foreach."""
+        if self._foreach_steps is not None and line.step not in self._foreach_steps:
+            return 0
+        found = _FOREACH.match(line.text)
+        return int(found[1]) if found else 0
+
+    def _refute(self, line: LogLine, attempt: _Attempt) -> list[RunEvent]:
+        """Take back what was believed of a process that prints one more line."""
+        if attempt.foreach and (attempt.over or line.text != _DONE):
+            self._count_foreach(line.step, -attempt.foreach)
+            attempt.foreach = 0
+        if not attempt.over:
+            return []
+        attempt.over = False
+        self.believed.discard(line.name)
+        self._tasks[line.step][line.task_id] = "running"
+        return [RunEvent("task", "running", line.step, line.task_id, attempt.started)]
 
     def _task_event(self, line: LogLine, state: TaskState) -> RunEvent:
         tasks = self._tasks.setdefault(line.step, {})
@@ -243,11 +333,14 @@ class ProgressTracker:
         return events
 
     def _foreach_event(self, line: LogLine, count: int) -> RunEvent:
-        for name in self._following.get(line.step, []):
+        self._count_foreach(line.step, count)
+        return RunEvent("foreach", str(count), line.step, line.task_id, line.when)
+
+    def _count_foreach(self, step: str, count: int) -> None:
+        for name in self._following.get(step, []):
             # Every task of a nested foreach announces a number of its own.
             self._foreach[name] = self._foreach.get(name, 0) + count
-            self._expected[name] = self._foreach[name]
-        return RunEvent("foreach", str(count), line.step, line.task_id, line.when)
+            self._expected[name] = self._foreach[name] or 1
 
     def snapshot(self, ended: bool = False) -> Progress:
         """Return the counts as they stand.

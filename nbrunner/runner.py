@@ -38,6 +38,7 @@ from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.record import registry, rundir
+from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json, ReservedFile
 
@@ -380,7 +381,7 @@ class Runner(MetaflowAttributes):
 
 
 async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
-    async for _, line in handle.stream_log(stream):
+    async for line in printed_lines(handle.stream_log(stream)):
         output.write(stream, f"{line}\n")
 
 

@@ -80,11 +80,14 @@ class Timeline:
         if event.state == "cloned":
             self._spans.append(TaskSpan(*key, "cloned", at, at))
         elif event.state in _ENDS:
-            number = self._latest.pop(key, None)
-            if number is not None:
+            number = self._latest.get(key)
+            if number is not None and self._spans[number].end is None:
                 begun = self._spans[number]
                 end = max(at, begun.start)
                 self._spans[number] = replace(begun, state=event.state, end=end)
+        elif event.state == "running" and key in self._latest:  # it has not ended after all
+            number = self._latest[key]
+            self._spans[number] = replace(self._spans[number], state="running", end=None)
         else:
             self._latest[key] = len(self._spans)
             self._spans.append(TaskSpan(*key, "running", at))

@@ -70,10 +70,11 @@ async def show(flow: Path) -> None:
 async def follow(running) -> None:
     """Print the lines of a run as they come, without what only a machine reads."""
     from nbrunner.progress import parse_line
+    from nbrunner.record.clonelines import printed_lines
 
     began = time.monotonic()
     in_traceback = set()
-    async for _, line in running.stream_log("stdout"):
+    async for line in printed_lines(running.stream_log("stdout")):
         said = parse_line(line)
         if said is None or not said.text:
             continue

@@ -19,6 +19,7 @@ from nbrunner.flow.source import FlowSource, is_flow_class
 from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.plain_text import visible
+from nbrunner.record.clonelines import printed_lines
 from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS
 
@@ -281,7 +282,7 @@ async def _print(
     show: Callable[[str, str], str | None],
     output: Output,
 ) -> None:
-    async for _, line in running.stream_log(stream):
+    async for line in printed_lines(running.stream_log(stream)):
         text = show(stream, line)
         if text is not None:
             output.write(stream, text)

@@ -4,6 +4,8 @@ Metaflow's runtime reads one line for each poll event of a pipe, through a buffe
 poll knows nothing of: of two lines printed together the second shows up with the next
 output only. And it reads with a blocking ``readline``, so half a line holds up the whole
 run. Here what is buffered counts as readable, and half a line does not.
+
+It also strips each line before it writes it to the run's log: see `TaskLine`.
 """
 
 from __future__ import annotations
@@ -16,10 +18,35 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbrunner.launch.openlines import OpenLines
+from nbrunner.progress import is_metaflows
 
 _CHUNK_BYTES = 64 * 1024
 
 _pipes: weakref.WeakValueDictionary[int, PipeLines] = weakref.WeakValueDictionary()
+
+
+class TaskLine(bytes):
+    """A line that a task printed, as Metaflow's runtime takes it.
+
+    The runtime stores it as it is, and writes ``line.strip()`` to the run's log
+    (``Worker.emit_log``, ``metaflow/runtime.py``). What that returns keeps the indentation, and
+    a blank stands behind text that the runtime itself might have written of the task: so
+    whoever follows the log takes no task's words for Metaflow's.
+    """
+
+    __slots__ = ()
+
+    def strip(self, characters: bytes | None = None, /) -> bytes:  # type: ignore[override]
+        """Return the line for the run's log: indented with blanks and tabs as it was printed."""
+        if characters is not None:
+            return super().strip(characters)
+        text = self.rstrip()
+        before = text[: len(text) - len(text.lstrip())]
+        text = text[max(before.rfind(each) for each in (b"\r", b"\n", b"\v", b"\f")) + 1 :]
+        is_ambiguous = text.startswith((b"Task ", b"Foreach ")) and is_metaflows(
+            text.decode("utf-8", "replace")
+        )
+        return text + b" " if is_ambiguous else text
 
 
 class PipeLines:
@@ -83,10 +110,10 @@ class PipeLines:
         while not self._lines and self.fill():
             pass
         if self._lines:
-            return self._lines.popleft()
+            return TaskLine(self._lines.popleft())
         rest = b"".join(self._partial)
         self._partial = []
-        return rest
+        return TaskLine(rest)
 
 
 class LinePoll:

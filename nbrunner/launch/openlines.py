@@ -70,7 +70,8 @@ def last_state(unfinished: bytes) -> str:
     said = escapes.beginning(said[said.rfind(b"\r") + 1 :])
     if len(said) > _LONGEST_BYTES:
         said = escapes.end(said, len(said) - _LONGEST_BYTES)
-    return said.decode("utf-8", "replace").strip()
+    text = said.decode("utf-8", "replace")
+    return text.strip() if b"\r" in unfinished else text.rstrip()  # a bar, or text with its indent
 
 
 def task_of(arguments: Sequence[str]) -> str:

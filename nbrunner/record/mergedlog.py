@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nbrunner.record import escapes
+from nbrunner.record.clonelines import told_apart
 from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
 from nbrunner.record.tasklines import TaskLines
 
@@ -134,7 +135,8 @@ class MergedLog:
     def read(self, block: Block) -> Piece:
         """Return the lines of a block."""
         if block.size <= LONGEST_LINE_BYTES:
-            return Piece(block.stream, self._read_at(block.stream, block.start, block.size), 0)
+            data = self._read_at(block.stream, block.start, block.size)
+            return Piece(block.stream, told_apart(data) if block.stream == STDOUT else data, 0)
         line, left_out = self._long_line(block.stream, block.start, block.end - 1)
         return Piece(block.stream, line + b"\n", left_out)
 

@@ -19,6 +19,8 @@ _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"), "TIME"),
     (re.compile(r"\b\d{16}\b"), "RUN"),
     (re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}"), "RECORD"),
+    # Metaflow strips what tasks print; in warm runs the indentation is kept.
+    (re.compile(r"\(pid \d+\)\][ \t]+"), "(pid PID)] "),
     (re.compile(r"pid \d+"), "pid PID"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
 )

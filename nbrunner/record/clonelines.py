@@ -1,0 +1,92 @@
+"""Lines of a resume that ran into each other, told apart. Pure.
+
+A resume clones tasks in threads. Each writes time, task and text of a line one by one
+(``logger``, ``metaflow/cli.py``), so the log may have ``<time> <time> [17/start/1]
+[17/train/2] Cloning previously run task 16/start/1`` in one line and the rest in the next.
+The text names the step that is cloned, and so tells which task in brackets belongs to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+_COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"
+_TIME = rb"(?P<time>\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d\d) ?+"
+_TASK = rb"\[(?P<run>[^/\]\s]++)/(?P<step>[^/\]\s]++)/(?P<task>[^/\]\s]++)\] ?+"
+_CLONED = (
+    rb"(?P<text>(?:Cloning (?:results of a )?|Skipping cloning of )previously run task "
+    rb"(?:[^/\s]+/){1,2}(?P<cloned>[^/\s]+)/[^/\s]+?)(?=\x1b|\d{4}-\d\d-\d\d |\[|\Z)"
+)
+_part = re.compile(_COLOURS + b"(?:%s|%s|%s)" % (_TIME, _TASK, _CLONED) + _COLOURS)
+_WORDS = b"previously run task "
+
+
+class CloneLines:
+    """Takes the lines of a log, one after the other, and tells those of clones apart.
+
+    A line gives the same whatever follows it.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[tuple[bytes, bytes, bytes]] = []  # tasks whose text has not come
+
+    def lines(self, line: bytes) -> list[bytes]:
+        """Return a line as the lines it consists of: mostly as it is."""
+        if _WORDS not in line:
+            return [line]
+        opened, found = list(self._open), []
+        time, at = b"", 0
+        while at < len(line):
+            part = _part.match(line, at)
+            if part is None or part.end() == at:
+                return [line]  # something else
+            if part["time"]:
+                time = part["time"] + b" "
+            elif part["run"]:
+                opened.append((part["run"], part["step"], part["task"]))
+            else:
+                found.append(time + _taken(opened, part["cloned"]) + part["text"])
+                time = b""
+            at = part.end()
+        if not found:
+            return [line]
+        self._open = opened
+        return found
+
+
+def _taken(opened: list[tuple[bytes, bytes, bytes]], step: bytes) -> bytes:
+    """Return what stands before the text of a clone, and take it from the tasks that wait.
+
+    Of two tasks of one step nobody knows which the text belongs to.
+    """
+    waiting = [each for each in opened if each[1] == step]
+    if not waiting:
+        return b""
+    run, _, task = waiting[0]
+    opened.remove(waiting[0])
+    if len(waiting) == 1:
+        return b"[%s/%s/%s] " % (run, step, task)
+    opened[:] = [(*each[:2], b"?") if each[1] == step else each for each in opened]
+    return b"[%s/%s/?] " % (run, step)
+
+
+def told_apart(data: bytes) -> bytes:
+    """Return lines, each ended by ``\\n``, with those of clones told apart."""
+    if _WORDS not in data:
+        return data
+    clones = CloneLines()
+    lines = data.split(b"\n")
+    rest = lines.pop()
+    return b"".join(part + b"\n" for line in lines for part in clones.lines(line)) + rest
+
+
+async def printed_lines(lines: AsyncIterator[tuple[int, str]]) -> AsyncIterator[str]:
+    """Yield the lines of a log, given with their positions, with those of clones told apart."""
+    clones = CloneLines()
+    async for _, line in lines:
+        if _WORDS.decode() in line:
+            for part in clones.lines(line.encode("utf-8", "replace")):
+                yield part.decode("utf-8", "replace")
+        else:
+            yield line
