@@ -12,6 +12,7 @@ from nbrunner.jupyter.front_end import front_end
 _SHOWS = {
     "notebook": "a notebook: panels",
     "headless": "a notebook that runs by itself: plain lines",
+    "console": "a front end that shows no widgets: plain lines",
     "terminal": "a terminal: plain lines",
 }
 _SUBSHELLS = "kernel subshells"

@@ -126,7 +126,7 @@ def _show_panel(shell: Any, panel: Any) -> None:
 
 
 def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
-    if front_end(shell) == "terminal":
+    if front_end(shell) in ("console", "terminal"):
         print(bundle["text/plain"])  # noqa: T201
     else:
         display(bundle, raw=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty
@@ -102,6 +103,7 @@ class Kernel:
         interrupt_when: Callable[[CellResult], object] | None = None,
         store_history: bool = True,
         headless: bool = False,
+        console: bool = False,
     ) -> CellResult:
         """Execute a cell and return what it showed.
 
@@ -113,13 +115,13 @@ class Kernel:
             kernel is interrupted.
         headless : bool
             Do as a front end with nobody in front of it, as nbclient is one.
+        console : bool
+            Do as a front end that executes text and names no cell, as jupyter console.
         """
         began = time.monotonic()
         interrupted = None
         result = CellResult()
-        message_id = self.client.execute(
-            code, store_history=store_history, allow_stdin=not headless
-        )
+        message_id = self._send(code, store_history, headless, console)
         while True:
             assert time.monotonic() - began < _DEADLINE_SECONDS, f"{code}\ndoes not end: {result}"
             if interrupted is None and interrupt_when is not None and interrupt_when(result):
@@ -139,6 +141,24 @@ class Kernel:
         reply = self._reply(message_id)
         result.status = reply["status"]
         return result
+
+    def _send(self, code: str, store_history: bool, headless: bool, console: bool) -> str:
+        """Send a request as a front end of that kind does; return its id."""
+        if headless or console:
+            return self.client.execute(code, store_history=store_history, allow_stdin=not headless)
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": store_history,
+            "user_expressions": {},
+            "allow_stdin": True,
+            "stop_on_error": True,
+        }
+        # JupyterLab names the cell; each of these is another one.
+        metadata = {"cellId": str(uuid.uuid4())}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def read_until_idle(self, message_id: str) -> None:
         """Read what a cell has published, to its end: of what waits too long ZeroMQ drops."""

@@ -59,6 +59,7 @@ class HistoryPanel(Panel):
         self.history = History(flow)
         self._flows = flows or dict
         self._page = Page([], 0, 1)
+        self._is_read = False
         self._aside = Aside("nbrunner-history")
         self._asked = 0
         self._closed = False
@@ -97,6 +98,7 @@ class HistoryPanel(Panel):
         self.table.loading = True
         try:
             self._page = self.read()
+            self._is_read = True
             if number == self._asked:
                 self._show()
                 self.refresh_picture()
@@ -249,7 +251,7 @@ class HistoryPanel(Panel):
 
     def own_picture(self) -> dict[str, str]:
         """Return the page that is shown."""
-        return history_picture(self.flow, self._page)
+        return history_picture(self.flow, self._page, self._is_read)
 
 
 def _attached(run: PastRun) -> ExecutingProcess | None:
@@ -270,8 +272,8 @@ def _code(run: PastRun) -> str:
     return "\n\n".join(part for part in (code["magic"], code["python"], load) if part)
 
 
-def history_picture(flow: str, page: Page) -> dict[str, str]:
-    """Return a page of runs as text and as an HTML table."""
+def history_picture(flow: str, page: Page, is_read: bool = True) -> dict[str, str]:
+    """Return a page of runs as text and as an HTML table; it may still be read."""
     noted = any(run.note for run in page.runs)
     columns = [index for index, name in enumerate(CELLS) if noted or name != "Note"]
     names = ["status", *(_COLUMNS[index]["label"] for index in columns)]
@@ -281,7 +283,7 @@ def history_picture(flow: str, page: Page) -> dict[str, str]:
         rows.append([run.status, *(cells[index] for index in columns)])
     remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
     if not rows:
-        remark = "no runs"
+        remark = "no runs" if is_read else "reading the runs ..."
     return table_picture(f"Runs of {flow or 'all flows'}", names, rows, remark)
 
 

@@ -10,7 +10,7 @@ import traitlets
 
 from nbrunner.errors import BundleMissingError
 from nbrunner.jupyter import wire
-from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.front_end import WIDGET_SESSIONS, no_cells_context
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -51,6 +51,11 @@ class Widget(anywidget.AnyWidget):
     @traitlets.default("_bundle_text")
     def _text_of_class(self) -> str:
         return self._script
+
+    def _handle_msg(self, msg: dict[str, Any]) -> None:
+        """Handle a message of the front end, which thereby shows that it has widgets."""
+        WIDGET_SESSIONS.note(msg)
+        super()._handle_msg(msg)
 
     def _answer_action(self, asked: dict[str, Any]) -> None:
         """Tell the front end that what it asked for has been handed over: its button waits."""
