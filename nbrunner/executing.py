@@ -37,6 +37,7 @@ from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
 from nbrunner.record.watch import changes_in
+from nbrunner.resumed import origin_of, parameters_of_run
 from nbrunner.timeline import TaskSpan
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class ExecutingProcess:
         self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record)
         self._failure: Failure | None = None
+        self._origin = ""
+        self._inherited: dict[str, Any] | None = None
 
     # -- what it is ---------------------------------------------------------------------
 
@@ -100,8 +103,20 @@ class ExecutingProcess:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The keyword arguments of the run, as far as JSON can hold them."""
-        return dict(self._record.get("arguments", {}))
+        """The keyword arguments of the run, as far as JSON can hold them.
+
+        A resumed run has the parameters of its origin too, once that is known.
+        """
+        if self._inherited is None and (origin := self.origin):
+            self._inherited = parameters_of_run(origin)
+        return {**(self._inherited or {}), **self._record.get("arguments", {})}
+
+    @property
+    def origin(self) -> str:
+        """Pathspec of the run that this one resumes; empty if none, or not known yet."""
+        if not self._origin:
+            self._origin = origin_of(self.directory, self._record)
+        return self._origin
 
     @property
     def record(self) -> Json:

@@ -61,6 +61,8 @@ class PastRun:
         Whether this is a step that spin has run by itself: it cannot be resumed.
     note : str
         What else there is to know of it; mostly empty.
+    origin : str
+        Pathspec of the run that it resumes; empty if it resumes none.
     """
 
     pathspec: str
@@ -73,6 +75,7 @@ class PastRun:
     recorded: str = ""
     is_spin: bool = False
     note: str = ""
+    origin: str = ""
 
     @property
     def name(self) -> str:
@@ -83,7 +86,8 @@ class PastRun:
     def words(self) -> str:
         """All that a search looks in."""
         given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
-        return f"{self.name} {self.status} {' '.join(self.tags)} {self.user} {given}".lower()
+        said = (self.name, self.status, *self.tags, self.user, given, self.origin)
+        return " ".join(said).lower()
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,10 @@ class History:
         runs = found[first : first + PAGE_SIZE]
         return Page(runs, number, max(pages, 1) if pages >= 0 else -1, tuple(self._unreadable))
 
+    def run(self, pathspec: str) -> PastRun:
+        """Return one run, on whatever page it is."""
+        return self._run(pathspec, self._records())
+
     # -- inside -------------------------------------------------------------------------
 
     def _ids(self, records: dict[str, str]) -> list[str]:
@@ -267,11 +275,15 @@ def _recorded_run(pathspec: str, record: str) -> PastRun:
         record,
         is_spin=isinstance(running, ExecutingTask),
         note=_note(running),
+        origin=running.origin,
     )
 
 
 def _note(running: ExecutingProcess) -> str:
-    return "disk of its logs full" if (running.watched.exit_record or {}).get("disk_full") else ""
+    notes = [f"resumes {running.origin}"] if running.origin else []
+    if (running.watched.exit_record or {}).get("disk_full"):
+        notes.append("disk of its logs full")
+    return ", ".join(notes)
 
 
 def _stored_run(pathspec: str) -> PastRun:

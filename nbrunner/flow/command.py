@@ -68,6 +68,8 @@ def command_words(
     """
     before = _words(flow.top_level, top_level, "Runner()")
     options = flow.options(subcommand)
+    if subcommand == "resume":
+        _check_kept(flow, arguments)
     after = _words(options, arguments, f"{subcommand}()")
     _check_required(options, arguments)
     if subcommand == "resume" and arguments.get("step_to_rerun") is not None:
@@ -83,7 +85,20 @@ def check_values(
 ) -> None:
     """Raise as `command_words` does, but for what is missing: more may be given later."""
     _words(flow.top_level, top_level, "Runner()")
+    if subcommand == "resume":
+        _check_kept(flow, arguments)
     _words(flow.options(subcommand), arguments, f"{subcommand}()")
+
+
+def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
+    """Raise if a run is to be resumed with a parameter of the flow."""
+    options = _by_name(flow.options("resume"))
+    for name in _by_name(flow.parameters):
+        if name in arguments and name not in options:
+            raise BadValueError(
+                f"resume(): unknown argument {name!r}: it is a parameter of {flow.name}, and a "
+                "resumed run keeps those of its origin; leave it out, or start a new run with it"
+            )
 
 
 def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) -> list[str]:

@@ -27,6 +27,7 @@ def recorded(
             "cell": source.cell,
             "origins": to_json(source.origins),
             "steps": [step.name for step in flow.steps],
+            "parameters": [each.name for each in flow.parameters],
             "following": flow.following,
             "types": {step.name: step.type for step in flow.steps},
             "docs": {step.name: step.doc.strip()[:_MAX_DOC] for step in flow.steps if step.doc},

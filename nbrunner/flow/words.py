@@ -195,6 +195,11 @@ def _unknown(
     by_flag: Mapping[str, Option],
     others: Iterable[str],
 ) -> BadValueError:
+    if subcommand == "resume" and flag in _by_flag(flow.parameters):
+        return BadValueError(
+            f"resume: unknown option {flag}: it is a parameter of {flow.name}, and a resumed run "
+            "keeps those of its origin; leave it out, or start a new run with it"
+        )
     return BadValueError(
         f"{subcommand}: unknown option {flag}{did_you_mean(flag, [*by_flag, *others])}"
         f"{_parameters_of(flow, by_flag)}\npossible are: {' '.join(by_flag)}"

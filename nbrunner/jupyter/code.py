@@ -38,7 +38,7 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
         name if flow.get("cell") else repr(name),
         {**settings, **record.get("top_level_options", {})},
         record["subcommand"],
-        running.parameters,
+        record.get("arguments", {}),
     )
     return {"magic": f"%flowrun {typed([*options, name, *words])}", "python": python}
 

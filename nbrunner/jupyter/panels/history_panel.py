@@ -185,6 +185,9 @@ class HistoryPanel(Panel):
             actions.append(action("stop", "Stop"))
         if run.status in _RESUMED and not run.is_spin:
             actions.append(action("resume", "Resume"))
+        if run.origin:
+            shown = f"origin {run.pathspec}" in self._open
+            actions.append(action("origin", "Close origin" if shown else "Origin"))
         return {
             "key": run.pathspec,
             "status": run.status,
@@ -233,6 +236,8 @@ class HistoryPanel(Panel):
             self._show_error(failure)
 
     def _made(self, what: str, run: PastRun) -> Any:
+        if what == "origin":
+            run = self.history.run(run.origin)
         running = _attached(run)
         if running is None:
             run = replace(run, recorded="")
