@@ -197,7 +197,7 @@ def _unknown(
 ) -> BadValueError:
     if subcommand == "resume" and flag in _by_flag(flow.parameters):
         return BadValueError(
-            f"resume: unknown option {flag}: it is a parameter of {flow.name}, and a resumed run "
+            f"resume: unknown option {flag}\nit is a parameter of {flow.name}, and a resumed run "
             "keeps those of its origin; leave it out, or start a new run with it"
         )
     return BadValueError(
