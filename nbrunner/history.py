@@ -188,8 +188,17 @@ class History:
         return Page(runs, number, max(pages, 1) if pages >= 0 else -1, tuple(self._unreadable))
 
     def run(self, pathspec: str) -> PastRun:
-        """Return one run, on whatever page it is."""
-        return self._run(pathspec, self._records())
+        """Return one run, on whatever page it is.
+
+        Raises
+        ------
+        RunNotFoundError
+            Its record cannot be read, and Metaflow does not know the run.
+        """
+        found = self._run(pathspec, self._records())
+        if found is None:
+            raise RunNotFoundError(f"{pathspec}: its record is damaged or gone, and so is the run")
+        return found
 
     # -- inside -------------------------------------------------------------------------
 
