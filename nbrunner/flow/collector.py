@@ -5,18 +5,17 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.executed import Cell, Notebook, importable
+from nbrunner.flow.executed import Cell, Notebook, importable, is_imported_by
 from nbrunner.flow.flow_text import FlowText
 from nbrunner.flow.packing import NotPackedError, Packed, pack
 from nbrunner.flow.plain import is_plain, is_scalar, plain_source
 from nbrunner.flow.same_object import is_made_by
-from nbrunner.flow.staleness import is_stale, parts_of, reachable_names
+from nbrunner.flow.staleness import Reading, parts_of, reachable_names
 from nbrunner.flow.statements import (
     bound_names,
     changed_names,
@@ -132,11 +131,12 @@ class Collector:
             bound = {each for statement in statements for each in bound_names(statement)}
             if not is_scalar(self._namespace.get(name)) and bound & self.found.pickled - {name}:
                 yield name
+        made = self._makers.keys() - self.found.values.keys()
         owners: dict[int, str] = {}
         for name in names:
             for key in parts[name]:
                 owner = owners.setdefault(key, name)
-                if owner != name and not {owner, name} <= self._makers.keys():
+                if owner != name and not {owner, name} <= made:
                     yield from (owner, name)
 
     # -- statements ---------------------------------------------------------------------
@@ -266,7 +266,7 @@ class Collector:
 
     def _add_import(self, name: str, value: Any) -> bool:
         own = self._home.binding.get(name, [])
-        if own and is_import(own[-1]) and _is_imported_by(own[-1], name, value):
+        if own and is_import(own[-1]) and is_imported_by(own[-1], name, value):
             self._add_made(name, [own[-1]])
         else:
             return self.found.import_early(name, value)
@@ -278,13 +278,18 @@ class Collector:
             made
             and self._can_be_made(name)
             and not all(map(is_written_out, made))
-            and (is_scalar(value) or not self._home.may_change(name))
+            and (is_scalar(value) or not self._is_changed(name))
             and self._is_fresh(name, made)
         )
         if is_computed:
             self._add_made(name, made)
         else:
             self.found.values[name] = f"{name} = {plain_source(value)}"
+
+    def _is_changed(self, name: str) -> bool:
+        """Tell whether a list, or the like, of the flow's cell may have been changed in place."""
+        home = self._home
+        return home.may_change(name) or bool(self._notebook.changes_since(name, home))
 
     def _add_definition(self, name: str, value: Any) -> bool:
         """Take in the source of a function or class, where it makes this very object."""
@@ -330,11 +335,15 @@ class Collector:
 
     def _is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
         """Tell whether statements of the flow's cell, executed again, read what they read."""
-        return not self._notebook.is_bound_since(name, self._home) and not any(
-            each in self._pickled or is_stale(each, statement, self._home, self._notebook)
-            for statement in statements
-            for each in executed_names(statement, self._home.filename)
-        )
+        if self._notebook.is_bound_since(name, self._home):
+            return False
+        for statement in statements:
+            is_doubtful = name not in self._refused
+            reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
+            for each in executed_names(statement, self._home.filename):
+                if each in self._pickled or reading.is_stale(each):
+                    return False
+        return True
 
     def _add_defined_again(self, name: str) -> bool:
         """Take in the definition that bound a name last, in another cell, to what cannot travel."""
@@ -345,9 +354,8 @@ class Collector:
         if cell is None or statement is None or len(cell.binding[name]) > 1:
             return False
         names = executed_names(statement, cell.filename)
-        if self._needs_home(cell, statement) or any(
-            is_stale(each, statement, cell, self._notebook) for each in names
-        ):
+        reading = Reading(statement, cell, self._notebook, doubtful=False)
+        if self._needs_home(cell, statement) or any(map(reading.is_stale, names)):
             return False
         self._add_statement(cell, statement, is_executed=False)
         return True
@@ -375,21 +383,3 @@ def _is_flow(value: Any) -> bool:
         (base.__module__, base.__name__) == ("metaflow.flowspec", "FlowSpec")
         for base in value.__mro__[1:]
     )
-
-
-def _is_imported_by(statement: ast.stmt, name: str, value: Any) -> bool:
-    """Tell whether an import, executed now, binds a name to a value."""
-    if isinstance(statement, ast.Import):
-        found = [
-            each.name if each.asname else name
-            for each in statement.names
-            if (each.asname or each.name.partition(".")[0]) == name
-        ]
-        return sys.modules.get(found[-1]) is value
-    assert isinstance(statement, ast.ImportFrom)
-    found = [each.name for each in statement.names if (each.asname or each.name) == name]
-    module = sys.modules.get(statement.module or "")
-    if not found or module is None:
-        return False
-    submodule = sys.modules.get(f"{statement.module}.{found[-1]}")
-    return getattr(module, found[-1], submodule) is value

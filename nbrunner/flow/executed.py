@@ -272,3 +272,21 @@ def importable(value: Any) -> bool:
 
 
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
+
+
+def is_imported_by(statement: ast.stmt, name: str, value: Any) -> bool:
+    """Tell whether an import, executed now, binds a name to a value."""
+    if isinstance(statement, ast.Import):
+        found = [
+            each.name if each.asname else name
+            for each in statement.names
+            if (each.asname or each.name.partition(".")[0]) == name
+        ]
+        return sys.modules.get(found[-1]) is value
+    assert isinstance(statement, ast.ImportFrom)
+    found = [each.name for each in statement.names if (each.asname or each.name) == name]
+    module = sys.modules.get(statement.module or "")
+    if not found or module is None:
+        return False
+    submodule = sys.modules.get(f"{statement.module}.{found[-1]}")
+    return getattr(module, found[-1], submodule) is value

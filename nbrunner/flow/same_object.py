@@ -21,7 +21,7 @@ from nbrunner.flow.executed import (
     code_constants,
     importable,
 )
-from nbrunner.flow.staleness import is_stale
+from nbrunner.flow.staleness import Reading
 from nbrunner.flow.statements import (
     bound_names,
     changed_names,
@@ -223,7 +223,7 @@ def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -
 
 def _is_body_fresh(statement: ast.ClassDef, cell: Cell, notebook: Notebook) -> bool:
     names = executed_names(statement, cell.filename) - {statement.name}
-    return not any(is_stale(name, statement, cell, notebook) for name in names)
+    return not any(map(Reading(statement, cell, notebook).is_stale, names))
 
 
 def _are_functions(value: type, statement: ast.ClassDef, cell: Cell, flags: int) -> bool:

@@ -1,6 +1,6 @@
 """Whether what a statement read when it was executed is still what its names stand for.
 
-Only then may it be executed again. A yes to `is_stale` is always safe.
+Only then may it be executed again. To say that something is stale is always safe.
 """
 
 from __future__ import annotations
@@ -8,44 +8,69 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.flow.executed import Cell, Notebook, codes_of, importable
 from nbrunner.flow.plain import is_plain, is_scalar, mutable_ids
-from nbrunner.flow.statements import global_reads
+from nbrunner.flow.statements import global_reads, is_definition
 
 _BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Match)
 
 
-def is_stale(name: str, statement: ast.stmt, cell: Cell, notebook: Notebook) -> bool:
-    """Tell whether a name that a statement read may stand for something else by now.
+@dataclass(frozen=True)
+class Reading:
+    """A statement that reads names as it is executed.
 
-    Functions and classes of the notebook are followed into what they read.
+    Attributes
+    ----------
+    in_place : bool
+        It is executed again among the other statements of its cell, not above them with names
+        as they stand.
+    doubtful : bool
+        A call of an object's method, whose result is not kept, counts as a change of it.
     """
-    return _is_stale(name, statement, cell, notebook, set())
 
+    statement: ast.stmt
+    cell: Cell
+    notebook: Notebook
+    in_place: bool = False
+    doubtful: bool = True
 
-def _is_stale(
-    name: str, statement: ast.stmt | None, cell: Cell, notebook: Notebook, seen: set[str]
-) -> bool:
-    if name in seen:
-        return False
-    seen.add(name)
-    value = notebook.namespace.get(name, None)
-    is_from_module = isinstance(value, types.ModuleType) or importable(value)
-    if is_from_module and notebook.is_imported(name):
-        return False
-    own = cell.binding.get(name, [])
-    if (
-        own
-        and statement is not None
-        and _is_unbound_before(name, own[0], statement, cell, notebook)
-    ):
-        return True  # it was something else, which an earlier cell had bound
-    if notebook.is_bound_since(name, cell) or any(notebook.changes_since(name, cell)):
-        return True
-    reads = _reads(value, notebook)
-    return any(_is_stale(each, None, cell, notebook, seen) for each in reads)
+    def is_stale(self, name: str) -> bool:
+        """Tell whether a name that it read may stand for something else by now.
+
+        Functions and classes of the notebook are followed into what they read.
+        """
+        return self._is_stale(name, set(), is_direct=True)
+
+    def _is_stale(self, name: str, seen: set[str], is_direct: bool) -> bool:
+        if name in seen:
+            return False
+        seen.add(name)
+        value = self.notebook.namespace.get(name)
+        is_from_module = isinstance(value, types.ModuleType) or importable(value)
+        if is_from_module and self.notebook.is_imported(name):
+            return False
+        changes = self.notebook.changes_since(name, self.cell)
+        return (
+            self._is_stale_in_cell(name, is_direct)
+            or self.notebook.is_bound_since(name, self.cell)
+            or (bool(changes) if self.doubtful and not is_scalar(value) else any(changes))
+            or any(self._is_stale(each, seen, False) for each in _reads(value, self.notebook))
+        )
+
+    def _is_stale_in_cell(self, name: str, is_direct: bool) -> bool:
+        """Tell whether the cell itself binds or changes a name behind the statement."""
+        own = self.cell.binding.get(name, [])
+        if own and _is_unbound_before(name, own[0], self.statement, self.cell, self.notebook):
+            return True  # it was something else, which an earlier cell had bound
+        if is_direct and self.in_place and not any(map(is_definition, own)):
+            return False  # its other statements are executed again as well
+        after = [*own, *self.cell.changing(name)]
+        return any(each.lineno > self.statement.lineno for each in after) or (
+            not is_direct and self.in_place and len(own) > 1
+        )
 
 
 def _is_unbound_before(

@@ -169,3 +169,41 @@ def test_a_flow_whose_base_has_changed_since_is_refused():
         BadValueError, match=r"F derives from an earlier 'Base' .* execute the cell"
     ):
         notebook.text()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "value"),
+    [
+        ("n = int('1')\nclass C:\n    x = n", "n = int('2')", "(C.x, n)"),
+        ("n = [1]\nclass C:\n    x = len(n)", "n.append(2)", "(C.x, n)"),
+        ("def b():\n    return 1\nclass C:\n    x = b()", "def b():\n    return 2", "(C.x, b())"),
+        ("n = 1\ndef b():\n    return n\no = [b, b()]", "n = 2", "(o[1], o[0](), o[0] is b)"),
+        ("n = 1\ndef b():\n    return NS(x=n)\no = b()", "n = 2", "(o.x, b().x)"),
+        ("rows = [1]\ndef b():\n    return NS(x=tuple(rows))\no = b()", "rows.append(2)", "o.x"),
+        ("rows = [1]\no = NS(x=tuple(rows))", "rows.append(2)", "(o.x, rows)"),
+        ("rows = [1]\no = NS(x=rows)", "rows.append(2)", "(o.x, rows, o.x is rows)"),
+        ("def b():\n    return NS(x=1)\no = b()", "def b():\n    return NS(x=2)", "(o.x, b().x)"),
+        ("o = NS(x=[])\np = o.x", "p.append(1)", "(o.x, p, o.x is p)"),
+        ("class C:\n    x = 1\no = C()", "class C:\n    x = 2", "(o.x, C.x, type(o) is C)"),
+        ("def f(x=[]):\n    x.append(1)\n    return len(x)\nf()", "f()", "f() > 2"),
+        ("def f():\n    return 1", "f.tag = 2", "f.tag"),
+        ("def f():\n    return 1", "f.__defaults__ = None\nf.__doc__ = 'new'", "f.__doc__"),
+        ("f = lambda: 1", "f.__name__ = 'named'", "f.__name__"),
+        ("s = {1}\nt = (s, s)", "s.add(2)", "(t, t[0] is t[1], t[0] is s)"),
+        ("class C:\n    def get(self):\n        return 1", "C.get = len", "C.get is len"),
+        ("import math\nm = math", "m = None\ndef m():\n    return 3", "m()"),
+    ],
+)
+@pytest.mark.parametrize("split", ["one cell", "two cells", "flow first", "flow between"])
+def test_what_a_statement_read_is_what_it_was_then(first, then, value, split):
+    """D4: neither cells nor the order in one of them make a difference."""
+    first = f"from types import SimpleNamespace as NS\n{first}"
+    cells = {
+        "one cell": [flow(value, f"{first}\n{then}")],
+        "two cells": [first, flow(value, then)],
+        "flow first": [flow(value, first), then],
+        "flow between": [first, flow(value), then],
+    }
+    notebook = Notebook(*cells[split])
+    given = repr(notebook.given())
+    assert given == repr(notebook.namespace["F"]().value())
