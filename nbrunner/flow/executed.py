@@ -13,7 +13,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from nbrunner.flow.statements import (
@@ -91,9 +91,22 @@ class Cell:
             name in self.binding
             or "*" in self.binding  # an import of whatever a module has
             or name in self.globals_of_functions
-            or any(name in deleted_names(each) for each in self.statements)
+            or name in self._deleted
             or any(re.search(rf"\b{name}\b", text) for text in self._magic_texts)
         )
+
+    @cached_property
+    def _deleted(self) -> set[str]:
+        return {name for each in self.statements for name in deleted_names(each)}
+
+    @cached_property
+    def changed(self) -> dict[str, list[bool]]:
+        """For each name, whether the changes in place of its object are certain."""
+        found: dict[str, list[bool]] = {}
+        for statement in self.statements:
+            for name, is_certain in changed_names(statement).items():
+                found.setdefault(name, []).append(is_certain)
+        return found
 
     @cached_property
     def _magic_texts(self) -> list[str]:
@@ -117,6 +130,12 @@ class Cell:
         segment = ast.get_source_segment(self.text, with_decorators(statement))
         assert segment is not None
         return segment
+
+
+@lru_cache(maxsize=1000)
+def _cell(filename: str, text: str, number: int) -> Cell:
+    """Return a cell; flows are looked at again and again, and most cells stay as they are."""
+    return Cell(filename, text, number)
 
 
 class Notebook:
@@ -147,7 +166,7 @@ class Notebook:
             digits = re.search(r"\d+", found[1]) if found else None
             number = int(digits[0]) if digits else 0
             try:
-                cell = Cell(filename, "".join(lines), number) if lines else None
+                cell = _cell(filename, "".join(lines), number) if lines else None
             except SyntaxError:  # nothing of it was executed
                 cell = None
             self._cells[filename] = cell
@@ -181,8 +200,7 @@ class Notebook:
     def changes_since(self, name: str, cell: Cell) -> list[bool]:
         """Return, for each change in place by cells executed since, whether it is certain."""
         later = (each for each in self.executed if each is not cell and each.number >= cell.number)
-        changes = (changed_names(statement) for each in later for statement in each.statements)
-        return [each[name] for each in changes if name in each]
+        return [is_certain for each in later for is_certain in each.changed.get(name, [])]
 
     def cell_defining(self, kind: type) -> Cell | None:
         """Return the cell whose top has the statement that made a class.
