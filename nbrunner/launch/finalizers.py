@@ -35,7 +35,7 @@ _MEMORY_ONLY = frozenset(
     )
 )
 # Packages of which the same is true: they compute. What C streams hold back is written in
-# any case.
+# any case. (A numpy.nditer that is dropped with operands not written back would warn.)
 _COMPUTING = ("numpy", "pandas", "psutil", "scikit_learn", "scipy", "sklearn")
 _OF_COMPUTING = (
     *(f"{package}." for package in _COMPUTING),
@@ -64,7 +64,7 @@ _HAVE_GC = 1 << 14  # Py_TPFLAGS_HAVE_GC
 
 
 def _deallocator(cls: type) -> int | None:
-    """Return the address in ``tp_dealloc``, the sixth word after the object's own header."""
+    """Return the address in ``tp_dealloc``, the fifth word after the object's own header."""
     offset = object.__basicsize__ + 4 * ctypes.sizeof(ctypes.c_void_p)
     return ctypes.c_void_p.from_address(id(cls) + offset).value
 
@@ -160,9 +160,10 @@ def _packages_code(thread: threading.Thread) -> bool:
 
 def _known_library(file: str) -> bool:
     *folders, name = file.split("/")
-    if "site-packages" in folders:
-        place = folders.index("site-packages") + 1
-        return place < len(folders) and folders[place].removesuffix(".libs") in _COMPUTING
+    for installed in ("site-packages", "dist-packages"):
+        if installed in folders:
+            package = [*folders, name][folders.index(installed) + 1]
+            return package.removesuffix(".libs") in _COMPUTING
     return "lib-dynload" in folders or name.startswith(_OF_C)
 
 

@@ -19,7 +19,8 @@ What a flow can tell, all the same, from a cold start:
 - a task's parent is the task server, and ``/proc/<pid>/cmdline`` and ``environ`` are the
   zygote's; the run process has one more descriptor, closed on exec
 - four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion
-- more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
+- more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``;
+  one more exit function is registered
 - strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
   one order in the run process and all tasks, where fresh interpreters have one each
 - the modules that were imported before the fork come first in ``sys.modules``, and so are
