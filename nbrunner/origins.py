@@ -51,7 +51,11 @@ def origin_of(origins: Iterable[Origin], line: int) -> tuple[str, int] | None:
 
 def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
     """Return a text with the places in a generated file told as their origins."""
-    if not origins or file not in text:
+    if not origins:
+        return text
+    # Code that travels pickled, without its source, names its cell itself.
+    text = re.sub(r'File "(Cell In\[\d+\])", (?=line \d)', r"\1, ", text)
+    if file not in text:
         return text
 
     def told(match: re.Match[str]) -> str:

@@ -47,6 +47,11 @@ def test_what_names_another_file_or_has_no_origin_stays():
     assert origins.in_origins(text, "/state/FF.py", ()) == text
 
 
+def test_code_that_names_its_cell_itself():
+    text = '  File "Cell In[12]", line 3, in inner'
+    assert origins.in_origins(text, "/state/F.py", KNOWN) == "  Cell In[12], line 3, in inner"
+
+
 def test_origins_come_back_from_a_record():
     assert origins.from_json(origins.to_json(KNOWN)) == KNOWN
     assert origins.from_json(None) == ()

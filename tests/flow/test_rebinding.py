@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -207,3 +208,19 @@ def test_what_a_statement_read_is_what_it_was_then(first, then, value, split):
     notebook = Notebook(*cells[split])
     given = repr(notebook.given())
     assert given == repr(notebook.namespace["F"]().value())
+
+
+def test_a_pickled_function_without_source_has_its_cell_for_a_file():
+    """Where both kinds of quotes stand in it, its source cannot stand in the flow file."""
+    both_quotes = "def make(k):\n    '''a'''\n    def inner():\n        return k, " + '"""b"""'
+    notebook = Notebook(both_quotes + "\n    return inner\nh = make(3)", flow("h.__code__"))
+    code = notebook.given()
+    assert re.fullmatch(r"Cell In\[\d+\]", code.co_filename)
+    assert code.co_firstlineno == 3
+
+
+def test_a_pickled_function_is_at_home_in_the_flow_file():
+    notebook = Notebook(MAKE + "h = make2(3)", flow("h.__code__"))
+    code, lines = notebook.given(), notebook.text().splitlines()
+    assert code.co_filename == "<flow file>"
+    assert lines[code.co_firstlineno - 1] == "    def inner():"
