@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import re
 import traceback
 from collections.abc import Callable
@@ -26,6 +25,8 @@ _T = TypeVar("_T")
 
 def installed() -> str:
     """Return the version of Metaflow in this environment; empty where it is not installed."""
+    import importlib.metadata  # takes longer than the rest of this module
+
     try:
         return importlib.metadata.version("metaflow")
     except importlib.metadata.PackageNotFoundError:

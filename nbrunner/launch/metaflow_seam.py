@@ -260,7 +260,7 @@ def _check_ids() -> None:
     if not any(_uses(each, "_flow_name") for each in provider.__mro__):
         raise _Unlike(f"has no {_LOCAL_METADATA}.{name}._flow_name")
     if set(provider.new_run_id.__code__.co_names) != {"time", "_new_run"}:
-        raise _Unlike(f"does something else in {_LOCAL_METADATA}.{name}.new_run_id")
+        raise _Unlike(f"makes run ids in another way in {_LOCAL_METADATA}.{name}.new_run_id")
 
 
 # --- the tasks of a run ----------------------------------------------------------------
@@ -302,7 +302,9 @@ def _check_tasks() -> None:
         beyond = used & process - _PROCESS_HAS | used & set(dir(io.BufferedReader)) - _PIPE_HAS
         if beyond := {name for name in beyond if not name.startswith("__")}:
             asked = ", ".join(sorted(beyond))
-            raise _Unlike(f"asks in {_RUNTIME}.{worker.__name__} the process for {asked}")
+            raise _Unlike(
+                f"uses {asked} of a task's process or pipes in {_RUNTIME}.{worker.__name__}"
+            )
 
 
 def _check_poll() -> None:
@@ -314,7 +316,7 @@ def _check_poll() -> None:
     poll = procpoll.make_poll()
     names = {name for name in dir(poll) if not name.startswith("_")}
     if names != _POLL_HAS:
-        raise _Unlike(f"has {', '.join(sorted(names))} for the polls of {_RUNTIME}.procpoll")
+        raise _Unlike(f"has polls with {', '.join(sorted(names))} in {_RUNTIME}.procpoll")
 
 
 _CHECKS = (

@@ -105,7 +105,7 @@ CHANGED = {
     ),
     "ids are made otherwise": (
         *(r'"%d" % \(time\.time\(\) \* 1e6\)', "str(time.time_ns())", LOCAL),
-        f"does something else in {PROVIDER}.new_run_id",
+        f"makes run ids in another way in {PROVIDER}.new_run_id",
     ),
     "a new argument for ids": (
         *(r"def _new_run\(self, run_id", "def _new_run(self, kind, run_id", LOCAL),
@@ -117,11 +117,11 @@ CHANGED = {
     ),
     "more of the process is used": (
         *(r"self\._proc\.poll\(\)", "self._proc.communicate(timeout=0)", RUNTIME),
-        "asks in metaflow.runtime.Worker the process for communicate",
+        "uses communicate of a task's process or pipes in metaflow.runtime.Worker",
     ),
     "more of its pipes is used": (
         *(r"fileobj\.readline\(\)", "fileobj.peek()", RUNTIME),
-        "asks in metaflow.runtime.Worker the process for peek",
+        "uses peek of a task's process or pipes in metaflow.runtime.Worker",
     ),
     "another argument for events": (
         *("can_read", "readable", "procpoll.py"),
@@ -129,7 +129,7 @@ CHANGED = {
     ),
     "more of the poll is used": (
         *(r"(class LinuxProcPoll.*)", r"\1\n    def modify(self, fd):\n        pass\n"),
-        *("procpoll.py", "has add, modify, poll, remove for the polls"),
+        *("procpoll.py", "has polls with add, modify, poll, remove in metaflow.runtime.procpoll"),
     ),
 }
 
