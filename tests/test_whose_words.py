@@ -248,7 +248,7 @@ def test_the_rest_of_a_very_long_line_is_no_line(tmp_path):
         (1, "a/1 (pid 5)", "Task is starting."), (2, "a/1 (pid 5)", "Task finished successfully.")
     )
     first = f"{start}\n".encode()
-    log.write_bytes(first + b"x" * (2 * (1 << 20)) + f"{end}\n{start}\n".encode())
+    log.write_bytes(first + b"x" * (2 * (1 << 20)) + f"{end}\n".encode())
     record = {"flow": {"steps": ["a"]}, "started": 0}
     for shift in range(3):
         text = log.read_bytes()
