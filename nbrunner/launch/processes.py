@@ -74,6 +74,29 @@ class ProcessIdentity:
         return True
 
 
+def state_letter(process: ProcessIdentity) -> str | None:
+    """Return the state of a living process as Linux names it (proc(5)), None if it has ended.
+
+    ``"T"`` is a process that a signal has stopped.
+    """
+    fields = _stat_fields(process.pid)
+    if fields is None or fields[0] in "ZX" or _started_by(fields) != process.started:
+        return None
+    return fields[0]
+
+
+def waited_for_cpu_seconds(pid: int) -> float:
+    """Return how long a process could have run but others had the CPU; 0 where nobody counts.
+
+    Linux only: the second number of /proc/<pid>/schedstat.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError):  # it is gone; a kernel without these statistics
+        return 0.0
+
+
 def identify(pid: int) -> ProcessIdentity | None:
     """Return the identity of a living process, None where there is none."""
     started = _started(pid)
@@ -195,6 +218,10 @@ def _started(pid: int) -> str | None:
     fields = _stat_fields(pid)
     if fields is None or fields[0] in "ZX":
         return None
+    return _started_by(fields)
+
+
+def _started_by(fields: list[str]) -> str:
     return f"{_boot_id()}/{fields[19]}"
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import contextlib
+import math
 import os
-import signal
-import socket
-import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbrunner.launch.channel import LENGTH, encode
-from nbrunner.launch.children import CHILDREN
-from nbrunner.launch.launcher import PACKAGE_ROOT, ColdLauncher, Launcher, Started
+from nbrunner.launch.interpreter import NoForkError, ReplaceError, WarmInterpreter
+from nbrunner.launch.launcher import ColdLauncher, Launcher, Started
 from nbrunner.launch.processes import LINUX, MARKER, ProcessIdentity
+from nbrunner.launch.readiness import ZYGOTE_LOG, pause_seconds
 from nbrunner.launch.surroundings import (
     PRELOAD_VARIABLE,
     Surroundings,
@@ -27,33 +27,35 @@ from nbrunner.launch.surroundings import (
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
 from nbrunner.record.rundir import RunDirectory
-from nbrunner.record.watch import keep_waking
 
 WARM_VARIABLE = "NBRUNNER_WARM"
-ZYGOTE_LOG = "zygote.log"
-
-# One expression, so that no name is left in __main__, which becomes the flow's.
-_BOOTSTRAP = (
-    "__import__('sys').path.insert(0, __import__('sys').argv.pop(1)); "
-    "__import__('nbrunner.launch.zygote', fromlist=['main']).main()"
-)
 
 # It tells of interpreters that did not start, the last ones being of interest.
 _MAX_LOG_BYTES = 1_000_000
 
-# Longer than any import of metaflow, shorter than anybody's patience.
-_PATIENCE_SECONDS = 20.0
-
 # Each costs the memory of one idle interpreter, some 40 MB.
 _MAX_ZYGOTES = 3
 
+# The failures of interpreters in this many different surroundings are remembered.
+_MAX_FAILURES = 20
 
-class _Refused(Exception):
-    """The zygote tells why this start would not be exact."""
 
+@dataclass
+class _Failures:
+    """The interpreters that failed, one after the other, in the same surroundings."""
 
-class _Outdated(Exception):
-    """The zygote has imported files that were changed since; a new one would serve."""
+    surroundings: Surroundings
+    count: int = 0
+    last: float = 0.0
+    why: str = ""
+
+    def cold_reason(self) -> str | None:
+        """Return why no other one is started yet; None once the pause is over."""
+        left = self.last + pause_seconds(self.count) - time.monotonic()
+        if left <= 0:
+            return None
+        times = "" if self.count == 1 else f" ({self.count} times so far)"
+        return f"{self.why}{times}; the next one is started in {math.ceil(left)} s"
 
 
 class WarmLauncher:
@@ -74,19 +76,20 @@ class WarmLauncher:
         self.enabled = True
         self.preload: tuple[str, ...] = ()
         self._lock = threading.Lock()
-        self._zygotes: list[_Zygote] = []
-        self._hopeless: list[Surroundings] = []
+        self._zygotes: list[WarmInterpreter] = []
+        self._failures: list[_Failures] = []
 
     def prepare(self, environment: Mapping[str, str]) -> None:
         """Start an interpreter for runs to come, without waiting for it."""
         if self.enabled and _cold_reason(environment) is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(NoForkError):
                 self._zygote(environment)
 
     def close(self) -> None:
-        """End the warm interpreters; runs go on."""
+        """End the warm interpreters, and forget those that failed; runs go on."""
         with self._lock:
             zygotes, self._zygotes = self._zygotes, []
+            self._failures = []
         for zygote in zygotes:
             zygote.close()
 
@@ -131,58 +134,117 @@ class WarmLauncher:
         self, request: dict[str, Any], environment: Mapping[str, str]
     ) -> tuple[str, ProcessIdentity | None]:
         """Return the process that was forked, or why none was."""
-        why = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
-        if why is not None:
-            return why, None
-        for _attempt in (1, 2):  # one that has died since the last run is replaced
+        never = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
+        if never is not None:
+            return never, None
+        why = ""
+        for _attempt in (1, 2):  # one that has ended since the last start is replaced
             try:
-                zygote = self._zygote(environment)
-            except OSError as error:
-                return f"no warm interpreter could be started: {error}", None
-            if zygote is None:
-                return f"the warm interpreter did not start; see {ZYGOTE_LOG}", None
-            try:
-                return "", await zygote.fork(request)
-            except _Refused as refusal:
+                interpreter = self._zygote(environment)
+                process = await interpreter.fork(request)
+            except NoForkError as refusal:
                 return str(refusal), None
-            except (OSError, EOFError, TimeoutError, _Outdated):
-                self._drop(zygote)
-        return "the warm interpreter did not answer", None
+            except ReplaceError as failure:
+                why = str(failure)
+                self._drop(interpreter, why if failure.failed else None)
+                if not failure.retry:
+                    self.prepare(environment)  # for the next start
+                    break
+            else:
+                self._forget_failures(interpreter)
+                return "", process
+        return why, None
 
-    def _zygote(self, environment: Mapping[str, str]) -> _Zygote | None:
-        """Return an interpreter for these surroundings, new if need be.
+    def _zygote(self, environment: Mapping[str, str]) -> WarmInterpreter:
+        """Return an interpreter for these surroundings that is worth asking, new if need be.
 
-        None where two have been tried and did not come to serve anybody.
+        Raises
+        ------
+        NoForkError
+            There is none yet.
         """
         if self.preload:
             environment = {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
-        now = surroundings(environment)
+        try:
+            now = surroundings(environment)
+        except OSError as error:  # without /proc, say
+            raise NoForkError(f"no warm interpreter could be started: {error}") from error
         with self._lock:
-            for each in [each for each in self._zygotes if not each.is_ours_and_alive()]:
-                self._zygotes.remove(each)
-                each.close()
-            for index, zygote in enumerate(self._zygotes):
-                if difference(zygote.surroundings, now) is None:
+            self._replace_failed()
+            for index, interpreter in enumerate(self._zygotes):
+                if difference(interpreter.surroundings, now) is None:
                     self._zygotes.append(self._zygotes.pop(index))  # used last
-                    return zygote
-            if self._hopeless.count(now) > 1:  # one alone may have been killed
-                return None
-            zygote = _Zygote(now, environment)
-            self._zygotes.append(zygote)
+                    found = interpreter.verdict()
+                    if found.do == "cold":
+                        raise NoForkError(found.why)
+                    return interpreter
+            why = self._failures_in(now).cold_reason()
+            if why is not None:
+                raise NoForkError(why)
+            interpreter = _started(now, environment)
+            self._zygotes.append(interpreter)
             superfluous = self._zygotes[:-_MAX_ZYGOTES]
             self._zygotes = self._zygotes[-_MAX_ZYGOTES:]
         for each in superfluous:
             each.close()
-        return zygote
+        return interpreter
 
-    def _drop(self, zygote: _Zygote) -> None:
+    def _replace_failed(self) -> None:
+        """Drop, with the lock held, the interpreters that cannot serve anybody any more."""
+        ours = [each for each in self._zygotes if each.is_ours()]
+        for each in set(self._zygotes) - set(ours):  # this process is a fork of their owner
+            each.close()
+        self._zygotes = ours
+        for each in list(ours):
+            found = each.verdict()
+            if found.do == "replace":
+                self._remove(each, found.why)
+
+    def _drop(self, interpreter: WarmInterpreter, failure: str | None) -> None:
+        """Drop an interpreter, once for all the starts that found it failed.
+
+        Parameters
+        ----------
+        failure : str or None
+            What to count against the next one; None for one that is only out of date.
+        """
         with self._lock:
-            if zygote in self._zygotes:
-                self._zygotes.remove(zygote)
-            if not zygote.has_served:
-                self._hopeless.append(zygote.surroundings)
-        zygote.process.send(signal.SIGKILL)  # it may hang rather than be dead
-        zygote.close()
+            if interpreter in self._zygotes:
+                self._remove(interpreter, failure)
+
+    def _remove(self, interpreter: WarmInterpreter, failure: str | None) -> None:
+        self._zygotes.remove(interpreter)
+        interpreter.kill()
+        if failure is not None:
+            failures = self._failures_in(interpreter.surroundings)
+            # One that has served was fine: it may have been killed.
+            failures.count = 1 if interpreter.has_served else failures.count + 1
+            failures.last = time.monotonic()
+            failures.why = failure
+
+    def _failures_in(self, now: Surroundings) -> _Failures:
+        found = next((each for each in self._failures if each.surroundings == now), None)
+        if found is None:
+            found = _Failures(now)
+            self._failures = [*self._failures, found][-_MAX_FAILURES:]
+        return found
+
+    def _forget_failures(self, interpreter: WarmInterpreter) -> None:
+        with self._lock:
+            self._failures = [
+                each for each in self._failures if each.surroundings != interpreter.surroundings
+            ]
+
+
+def _started(now: Surroundings, environment: Mapping[str, str]) -> WarmInterpreter:
+    try:
+        log = _open_log()
+        try:
+            return WarmInterpreter(now, _without_run(environment), log)
+        finally:
+            os.close(log)
+    except OSError as error:
+        raise NoForkError(f"no warm interpreter could be started: {error}") from error
 
 
 def _cold_reason(environment: Mapping[str, str]) -> str | None:
@@ -191,63 +253,6 @@ def _cold_reason(environment: Mapping[str, str]) -> str | None:
     if not LINUX:
         return "warm starts need Linux"
     return never_warm(environment)
-
-
-class _Zygote:
-    """The owner's side of one warm interpreter; see `nbrunner.launch.zygote`."""
-
-    def __init__(self, now: Surroundings, environment: Mapping[str, str]) -> None:
-        self.surroundings = now
-        self.has_served = False
-        self._owner = os.getpid()
-        descriptor = _open_log()  # first: it may be refused
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            theirs.set_inheritable(True)
-            command = [sys.executable, "-u", "-c", _BOOTSTRAP, PACKAGE_ROOT, str(theirs.fileno())]
-            try:
-                self.process = CHILDREN.start(
-                    command,
-                    environment=_without_run(environment),
-                    output=descriptor,
-                    cwd="/",
-                    pass_fds=(theirs.fileno(),),
-                )
-            finally:
-                os.close(descriptor)
-
-    def is_ours_and_alive(self) -> bool:
-        # A fork of the owner has the socket too, but must not use it.
-        return self._owner == os.getpid() and self.process.alive()
-
-    def close(self) -> None:
-        """Let it end: it does when its owner's end of the socket is closed."""
-        self._control.close()
-
-    async def fork(self, request: dict[str, Any]) -> ProcessIdentity:
-        """Have a child forked for a request and return it, once it has been let go.
-
-        Raises
-        ------
-        _Refused, _Outdated
-            A fork would not be exact.
-        OSError, EOFError, TimeoutError
-            The zygote is dead, or cannot fork, or hangs. Nothing was started: a child that
-            is late finds the channel closed and ends.
-        """
-        channel, theirs = socket.socketpair()
-        with channel:
-            channel.setblocking(False)
-            with theirs:
-                socket.send_fds(self._control, [b"f"], [theirs.fileno()], socket.MSG_DONTWAIT)
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                answer = await keep_waking(_converse(channel, request))
-            if "refused" in answer:
-                self.has_served = True
-                raise (_Outdated if answer["outdated"] else _Refused)(answer["refused"])
-            channel.send(b"g")
-        self.has_served = True
-        return ProcessIdentity(answer["pid"], answer["started"])
 
 
 def _without_run(environment: Mapping[str, str]) -> dict[str, str]:
@@ -270,26 +275,14 @@ def _open_log() -> int:
     return descriptor
 
 
-async def _converse(channel: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
-    import json
-
-    loop = asyncio.get_running_loop()
-    await loop.sock_sendall(channel, encode(request))
-    (size,) = LENGTH.unpack(await _exactly(channel, LENGTH.size))
-    answer: dict[str, Any] = json.loads(await _exactly(channel, size))
-    return answer
-
-
-async def _exactly(channel: socket.socket, size: int) -> bytes:
-    loop = asyncio.get_running_loop()
-    data = b""
-    while len(data) < size:
-        more = await loop.sock_recv(channel, size - len(data))
-        if not more:
-            raise EOFError("the warm interpreter closed the channel")
-        data += more
-    return data
-
-
 LAUNCHER = WarmLauncher()
+
+
+@atexit.register
+def _close_at_exit(owner: int = os.getpid()) -> None:
+    """End the interpreters that still import; a fork of this process leaves them alone."""
+    if os.getpid() == owner:
+        LAUNCHER.close()
+
+
 _: Launcher = LAUNCHER  # it is one

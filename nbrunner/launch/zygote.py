@@ -32,6 +32,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -54,6 +55,9 @@ from nbrunner.record import private, rundir
 from nbrunner.record.rundir import Json, RunDirectory
 
 GO = b"g"
+
+# Said to the owner once everything is imported.
+READY = b"r"
 
 
 class Role(Protocol):
@@ -126,21 +130,40 @@ class Zygote:
         # Children are reaped by the kernel; theirs is restored before they fork.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with contextlib.suppress(OSError):  # the owner is gone: told below
+            self._control.send(READY)
         while True:
             message, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
             if not message:
                 os._exit(0)  # the owner is gone
             if not descriptors:
                 continue
+            if _is_given_up(descriptors[0]):
+                os.close(descriptors[0])
+                continue
             try:
                 pid = os.fork()
-            except OSError:  # the owner sees the end of the channel, and starts cold
-                pid = -1
+            except OSError as error:
+                _refuse(descriptors[0], f"the warm interpreter cannot fork: {error}")
+                continue
             if pid == 0:
                 self._control.close()
                 restore_signals()
                 return _Requested(socket.socket(fileno=descriptors[0]), self._unfit)
             os.close(descriptors[0])
+
+
+def _is_given_up(descriptor: int) -> bool:
+    """Tell whether the owner has closed the channel: it made the request before this was ready."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # POLLHUP is always told
+    return bool(poll.poll(0))
+
+
+def _refuse(descriptor: int, why: str) -> None:
+    """Answer a request that no fork could be made for: it is started cold."""
+    with socket.socket(fileno=descriptor) as channel, contextlib.suppress(OSError):
+        send(channel, {"refused": why, "outdated": False})
 
 
 class _Requested:

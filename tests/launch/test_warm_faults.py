@@ -180,18 +180,16 @@ def test_owner_killed_the_run_goes_on(folder):
     assert asyncio.run(asyncio.wait_for(running.wait(), 60)).status == "successful"
 
 
-def test_zygote_that_hangs_while_it_imports(folder, monkeypatch):
+def test_zygote_that_hangs_while_it_imports(folder):
     (folder / "hanging.py").write_text("import time\ntime.sleep(3600)\n")
     hanging = runner(
         folder,
         "slowflow.py",
         env={"NBRUNNER_PRELOAD": "hanging", "PYTHONPATH": str(folder)},
     )
-    with monkeypatch.context() as patch:  # the next one may take its time on a busy machine
-        patch.setattr("nbrunner.launch.warm._PATIENCE_SECONDS", 1.0)
-        running = hanging.run(seconds=0)
+    running = hanging.run(seconds=0)
     assert (running.status, running.warm) == ("successful", False)
-    assert "warm interpreter" in running.cold_reason
+    assert "is still importing metaflow and hanging" in running.cold_reason
     next_is_fine(folder)
 
 

@@ -1,0 +1,268 @@
+"""The owner's side of one warm interpreter: starting it, asking it for forks, ending it."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nbrunner.launch.channel import LENGTH, encode
+from nbrunner.launch.children import CHILDREN
+from nbrunner.launch.launcher import PACKAGE_ROOT
+from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
+from nbrunner.launch.readiness import Sight, Verdict, ended, verdict
+from nbrunner.launch.surroundings import PRELOAD_VARIABLE, Surroundings
+from nbrunner.record.watch import WAKE_SECONDS
+
+# One expression, so that no name is left in __main__, which becomes the flow's.
+_BOOTSTRAP = (
+    "__import__('sys').path.insert(0, __import__('sys').argv.pop(1)); "
+    "__import__('nbrunner.launch.zygote', fromlist=['main']).main()"
+)
+
+# Many starts look at the same interpreter while they wait for it.
+_SIGHT_SECONDS = 0.03
+
+# The interpreter's queue holds some 280 requests; how often the others look for room.
+_FULL_QUEUE_SECONDS = 0.02
+
+
+class NoForkError(Exception):
+    """This start must be cold, for the reason given; the interpreter is as it should be."""
+
+
+class ReplaceError(Exception):
+    """The interpreter has ended, hangs or is out of date, and has to be replaced.
+
+    Parameters
+    ----------
+    why : str
+    failed : bool
+        Whether this counts as a failure: not if a preloaded file has changed.
+    retry : bool
+        Whether this start may wait for the replacement: not if it has lost time already.
+    """
+
+    def __init__(self, why: str, failed: bool = True, retry: bool = True) -> None:
+        super().__init__(why)
+        self.failed = failed
+        self.retry = retry
+
+
+class WarmInterpreter:
+    """One warm interpreter; see `nbrunner.launch.zygote` for its own side.
+
+    Used by all threads and event loops of this process.
+
+    Parameters
+    ----------
+    now : Surroundings
+        What it is started in.
+    environment : mapping of str to str
+        The environment it gets.
+    log : int
+        Descriptor of the file for its output.
+
+    Raises
+    ------
+    OSError
+        The system refuses another process or descriptor.
+    """
+
+    def __init__(self, now: Surroundings, environment: Mapping[str, str], log: int) -> None:
+        self.surroundings = now
+        self.has_served = False
+        self._owner = os.getpid()
+        self._preloaded = environment.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
+        self._lock = threading.Lock()
+        self._seen: tuple[float, Sight] = (float("-inf"), Sight())
+        self._is_ready = False
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            theirs.set_inheritable(True)
+            command = [sys.executable, "-u", "-c", _BOOTSTRAP, PACKAGE_ROOT, str(theirs.fileno())]
+            self._started = self._heard = time.monotonic()
+            try:
+                self.process = CHILDREN.start(
+                    command,
+                    environment=environment,
+                    output=log,
+                    cwd="/",
+                    pass_fds=(theirs.fileno(),),
+                )
+            except BaseException:
+                self._control.close()
+                raise
+
+    def is_ours(self) -> bool:
+        """Tell whether this process has started it: a fork must not use its owner's socket."""
+        return self._owner == os.getpid()
+
+    def close(self) -> None:
+        """End it; runs that it has forked go on.
+
+        A ready one ends when its owner's end of the socket is closed. One that still imports,
+        or is suspended, would see that later or never.
+        """
+        if self.is_ours():
+            sight = self._look()
+            if sight.suspended or not sight.ready:
+                self.process.send(signal.SIGKILL)
+        self._control.close()
+
+    def kill(self) -> None:
+        """End it at once: it may hang. Runs that it has forked go on."""
+        self.process.send(signal.SIGKILL)
+        self._control.close()
+
+    def verdict(self, waited_seconds: float = 0.0) -> Verdict:
+        """Return what to do about a start; see `nbrunner.launch.readiness.verdict`.
+
+        Parameters
+        ----------
+        waited_seconds : float
+            How long the start's request has been waiting for its answer.
+        """
+        silent_seconds = min(waited_seconds, time.monotonic() - self._heard)
+        return verdict(replace(self._look(), silent_seconds=silent_seconds), self._preloaded)
+
+    async def fork(self, request: dict[str, Any]) -> ProcessIdentity:
+        """Have a child forked for a request and return it, once it has been let go.
+
+        Blocks no event loop, however many requests wait.
+
+        Raises
+        ------
+        NoForkError
+            A fork would not be exact, or the interpreter is not ready, or this process or the
+            interpreter lacks a resource.
+        ReplaceError
+            The interpreter has ended, hangs or is out of date. Nothing was started: a child
+            that is late finds the channel closed and ends.
+        """
+        try:
+            channel, theirs = socket.socketpair()
+        except OSError as error:
+            raise NoForkError(f"the warm interpreter could not be asked: {error}") from error
+        with channel, theirs:
+            channel.setblocking(False)
+            with self._gone_is_told():
+                answer = await self._answer(channel, theirs, request)
+                self._heard = time.monotonic()
+                if "refused" not in answer:
+                    channel.send(b"g")
+        self.has_served = True
+        if "refused" not in answer:
+            return ProcessIdentity(answer["pid"], answer["started"])
+        if answer["outdated"]:
+            raise ReplaceError(answer["refused"], failed=False)
+        raise NoForkError(answer["refused"])
+
+    # -- inside -------------------------------------------------------------------------
+
+    def _look(self) -> Sight:
+        """Return what is seen of it; a look of a moment ago will do."""
+        with self._lock:
+            now = time.monotonic()
+            looked, sight = self._seen
+            if now - looked < _SIGHT_SECONDS:
+                return sight
+            self._listen(now)
+            letter = state_letter(self.process)
+            sight = Sight(
+                alive=letter is not None,
+                suspended=letter == "T",
+                ready=self._is_ready,
+                age_seconds=now - self._started,
+                waited_for_cpu_seconds=(
+                    0.0 if self._is_ready else waited_for_cpu_seconds(self.process.pid)
+                ),
+            )
+            self._seen = (now, sight)
+            return sight
+
+    def _listen(self, now: float) -> None:
+        """Note when it says that it is ready, which is all that it ever says here."""
+        if not self._is_ready:
+            # It says nothing yet, or nothing more: its state tells that it has ended.
+            with contextlib.suppress(OSError):
+                self._is_ready = bool(self._control.recv(1, socket.MSG_DONTWAIT))
+            if self._is_ready:
+                self._heard = now
+
+    async def _answer(
+        self, channel: socket.socket, theirs: socket.socket, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the answer to a request, as long as it is worth waiting for."""
+        waited_seconds, last = 0.0, time.monotonic()
+        conversation = asyncio.ensure_future(self._converse(channel, theirs, request))
+        try:
+            while not conversation.done():
+                await asyncio.wait((conversation,), timeout=WAKE_SECONDS)
+                now = time.monotonic()
+                # Time in which a cell held the loop is not the interpreter's.
+                waited_seconds += min(now - last, 2 * WAKE_SECONDS)
+                last = now
+                found = self.verdict(waited_seconds)
+                if conversation.done() or found.do == "ask":
+                    continue
+                if found.do == "cold":
+                    raise NoForkError(found.why)
+                raise ReplaceError(found.why, retry=not self._is_ready)
+            return conversation.result()
+        finally:
+            conversation.cancel()
+            # The loop must have forgotten the channel before it is closed.
+            await asyncio.gather(conversation, return_exceptions=True)
+
+    async def _converse(
+        self, channel: socket.socket, theirs: socket.socket, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))]
+        while True:
+            try:
+                # Not send_fds(): it ignores its flags (python/cpython#107898) and blocks.
+                self._control.sendmsg([b"f"], rights, socket.MSG_DONTWAIT)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(_FULL_QUEUE_SECONDS)
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(channel, encode(request))
+        (size,) = LENGTH.unpack(await _exactly(channel, LENGTH.size))
+        answer: dict[str, Any] = json.loads(await _exactly(channel, size))
+        return answer
+
+    @contextlib.contextmanager
+    def _gone_is_told(self) -> Iterator[None]:
+        """Turn the errors of a socket into those of `fork`."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            if isinstance(error, EOFError | ConnectionError) or error.errno == errno.EBADF:
+                # It has ended, or another start has found that it has to be replaced.
+                raise ReplaceError(ended(self._is_ready, self._preloaded)) from error
+            # Too many descriptors on their way, say.
+            raise NoForkError(f"the warm interpreter could not be asked: {error}") from error
+
+
+async def _exactly(channel: socket.socket, size: int) -> bytes:
+    loop = asyncio.get_running_loop()
+    data = b""
+    while len(data) < size:
+        more = await loop.sock_recv(channel, size - len(data))
+        if not more:
+            raise EOFError("the warm interpreter closed the channel")
+        data += more
+    return data
