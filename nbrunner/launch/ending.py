@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from numbers import Real
 
 from nbrunner.errors import BadTypeError, BadValueError
-from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.interrupting import Interrupt
-from nbrunner.launch.processes import MARKER, ProcessIdentity, descendants, marked, session_of
+from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.rundir import Json
 
 # Beyond the grace asked for: how long the supervisor may take to see its last process off.
 _SUPERVISOR_GRACE_SECONDS = 5.0
@@ -33,20 +31,34 @@ async def end(run: WatchedRun, request: StopRequest) -> StopReport:
 
 
 async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
-    directory = run.directory
     began = time.monotonic()
-    # Of a lost run, that is one without an exit record, processes may be left.
-    if run.status != "running" and (run.exit_record or not _left(directory)):
-        return _report(run, 0.0)
+    was_running = run.status == "running"
+    # A lost run, that is one without an exit record, may have left processes.
+    if not was_running and (run.exit_record or not run.processes()):
+        return _report(run, run.exit_record or {}, 0.0)
+    if was_running:
+        await _ask_supervisor(run, request)
+    found = run.exit_record
+    if found is None:
+        found = await _end_unsupervised(run, request, was_running)
+    return _report(run, run.exit_record or found, time.monotonic() - began)
+
+
+async def _ask_supervisor(run: WatchedRun, request: StopRequest) -> None:
+    """Have the supervisor end the run, as long as it can and does."""
+    directory = run.directory
     kept = request
     if directory.exists(rundir.STOP):
         # The supervisor keeps to the first request: ours must not give it up sooner.
         kept = StopRequest.from_json(directory.read(rundir.STOP))
     else:
-        # On a full disk the supervisor does without it: a signal alone means the defaults.
-        with contextlib.suppress(OSError):
+        try:
             directory.write(rundir.STOP, request.to_json())
-    supervisor = supervisor_of(directory)
+        except (FileNotFoundError, NotADirectoryError):
+            return  # the record was deleted: the supervisor could not read what is asked for
+        except OSError:
+            pass  # on a full disk the supervisor does without: a signal alone means the defaults
+    supervisor = run.supervisor
     # One that has not said who it is looks for the request before it waits for anything.
     if supervisor is None or supervisor.send(signal.SIGUSR1):
         grace = kept.interrupt_grace_seconds + kept.terminate_grace_seconds
@@ -55,31 +67,35 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
                 await run.until_unsupervised()
         except TimeoutError:
             pass  # stopped itself, or hung: go on without it
-    if run.exit_record is None:
-        await _end_unsupervised(directory, request)
-    return _report(run, time.monotonic() - began)
 
 
-async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> None:
-    """Climb the ladder for a run whose supervisor is dead or does not answer."""
+async def _end_unsupervised(run: WatchedRun, request: StopRequest, was_running: bool) -> Json:
+    """Climb the ladder for a run whose supervisor is dead or does not answer.
+
+    Returns
+    -------
+    dict
+        The exit record. It is the run's only if this has ended the run process: how one that
+        had ended before has ended was seen by nobody, so the run stays lost.
+    """
     began = time.monotonic()
     grace = request.interrupt_grace_seconds
     signals: dict[str, set[ProcessIdentity]] = {}
-    run = run_process_of(directory)
-    interrupt = Interrupt(directory)
-    if run is not None and interrupt.send(run):
-        signals["SIGINT"] = {run}
-        while run.alive() and time.monotonic() - began < grace:
-            interrupt.send(run)
+    process = run.run_process
+    interrupt = Interrupt(run.directory)
+    if process is not None and interrupt.send(process):
+        signals["SIGINT"] = {process}
+        while process.alive() and time.monotonic() - began < grace:
+            interrupt.send(process)
             await asyncio.sleep(_LOOK_SECONDS)
     deadline = time.monotonic() + request.terminate_grace_seconds
     unkillable = deadline + UNKILLABLE_SECONDS
-    while (left := _left(directory)) and time.monotonic() < unkillable:
+    while (left := run.processes()) and time.monotonic() < unkillable:
         signum = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
         reached = signals.setdefault(signum.name, set())
-        for process in left - reached:
-            process.send(signum)
-            reached.add(process)
+        for each in left - reached:
+            each.send(signum)
+            reached.add(each)
         await asyncio.sleep(_LOOK_SECONDS)
     report = {
         "returncode": None,
@@ -92,27 +108,23 @@ async def _end_unsupervised(directory: RunDirectory, request: StopRequest) -> No
         "left": len(left),
         "stop_seconds": time.monotonic() - began,
     }
-    if directory.exists(rundir.EXIT):
+    ended_by_us = process is None or any(process in reached for reached in signals.values())
+    if was_running and ended_by_us:
+        _record(run, report)
+    return report
+
+
+def _record(run: WatchedRun, report: Json) -> None:
+    if run.directory.exists(rundir.EXIT):
         return  # somebody has seen how it ended, and knows more
-    # The room that is reserved for the supervisor's: the disk may be full.
-    with contextlib.suppress(FileNotFoundError):  # somebody else has ended it too, or deleted it
-        rundir.ReservedFile(directory, rundir.EXIT).publish(report)
+    try:
+        # The room that is reserved for the supervisor's: the disk may be full.
+        rundir.ReservedFile(run.directory, rundir.EXIT).publish(report)
+    except OSError:  # somebody else has ended it too, or the record was deleted
+        run.keep_exit(report)
 
 
-def _left(directory: RunDirectory) -> set[ProcessIdentity]:
-    """Return every living process of a run, its supervisor included."""
-    found = set(marked(MARKER, str(directory.path)))
-    supervisor = supervisor_of(directory)
-    if supervisor is not None:  # a fork of the warm interpreter shows the latter's variables
-        found |= set(session_of(supervisor))
-    for known in (supervisor, run_process_of(directory)):
-        if known is not None and known.alive():
-            found |= {known, *descendants(known.pid)}
-    return found
-
-
-def _report(run: WatchedRun, seconds: float) -> StopReport:
-    record = run.exit_record or {}
+def _report(run: WatchedRun, record: Json, seconds: float) -> StopReport:
     return StopReport(
         status=run.status,
         returncode=run.returncode,

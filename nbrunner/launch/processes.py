@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 LINUX = sys.platform.startswith("linux")
@@ -122,15 +123,52 @@ def session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:
     Linux only. The system gives a pid to nobody while a session goes by it; a process that
     has it all the same shows that the session is over, and another one begun.
     """
-    if not LINUX:
-        return []
-    if _is_before_restart(leader) or identify(leader.pid) not in (None, leader):
-        return []
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (fields := _stat_fields(name)) and int(fields[3]) == leader.pid:
-            found.append(identify(int(name)))
-    return [identity for identity in found if identity]
+    return Look().session_of(leader)
+
+
+class Look:
+    """All processes at one moment, for who asks about several runs; read when first asked.
+
+    Linux only; elsewhere it shows nobody.
+    """
+
+    @cached_property
+    def _fields(self) -> dict[str, list[str]]:
+        """Pid of every living process -> what /proc/<pid>/stat says behind its name."""
+        names = os.listdir("/proc") if LINUX else []
+        found = {name: _stat_fields(name) for name in names if name.isdigit()}
+        return {name: fields for name, fields in found.items() if fields and fields[0] not in "ZX"}
+
+    @cached_property
+    def _environments(self) -> dict[str, list[str]]:
+        """Value of `MARKER` -> pids of those that were started with it, but this process."""
+        found: dict[str, list[str]] = {}
+        wanted = f"{MARKER}=".encode()
+        for name in self._fields:
+            if int(name) == os.getpid():
+                continue
+            with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
+                for entry in file.read().split(b"\0"):
+                    if entry.startswith(wanted):
+                        found.setdefault(os.fsdecode(entry[len(wanted) :]), []).append(name)
+        return found
+
+    def session_of(self, leader: ProcessIdentity) -> list[ProcessIdentity]:
+        """Return the processes of the session that a process leads, or led; see `session_of`."""
+        if not LINUX or _is_before_restart(leader):
+            return []
+        of_pid = self._fields.get(str(leader.pid))
+        if of_pid and _started_by(of_pid) != leader.started:
+            return []
+        pid = str(leader.pid)
+        return self._identities(name for name, fields in self._fields.items() if fields[3] == pid)
+
+    def marked(self, value: str) -> list[ProcessIdentity]:
+        """Return the processes of ours that were started with `MARKER` set to a value."""
+        return self._identities(self._environments.get(value, ()))
+
+    def _identities(self, names: Iterable[str]) -> list[ProcessIdentity]:
+        return [ProcessIdentity(int(name), _started_by(self._fields[name])) for name in names]
 
 
 def _is_before_restart(process: ProcessIdentity) -> bool:
@@ -140,28 +178,6 @@ def _is_before_restart(process: ProcessIdentity) -> bool:
         return False
     (boot, began), (this_boot, first_began) = process.started.split("/"), first.split("/")
     return boot != this_boot or int(began) < int(first_began)
-
-
-def marked(variable: str, value: str) -> list[ProcessIdentity]:
-    """Return every living process of ours that was started with a variable set so.
-
-    Linux only; elsewhere the environment of a process cannot be read, and none is found.
-    """
-    if not LINUX:
-        return []
-    wanted = f"{variable}={value}".encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
-            continue
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                environment = file.read().split(b"\0")
-        except OSError:  # gone, or another user's
-            continue
-        if wanted in environment and (identity := identify(int(name))):
-            found.append(identity)
-    return found
 
 
 def adopt_orphans() -> None:

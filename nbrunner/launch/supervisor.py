@@ -64,7 +64,17 @@ class Supervisor:
         if error is None:
             self._wait_for_run()
         self._clear_away()
-        exit_file.publish(self._exit_record(error))
+        self.record_exit(exit_file, error)
+
+    def record_exit(self, exit_file: ReservedFile, error: str | None) -> None:
+        """Write down how the run ended, unless its record was deleted meanwhile."""
+        record = self._exit_record(error)
+        try:
+            exit_file.publish(record)
+        except FileNotFoundError:
+            # Without its directory there is nobody to tell; without its files there may be.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                ReservedFile(self.directory, rundir.EXIT).publish(record)
 
     def _start(self) -> str | None:
         """Start the run process; return why it could not be started, or None."""
@@ -252,7 +262,7 @@ def finish(directory: RunDirectory) -> None:
     """Do what is left to do once a run is over and recorded."""
     if directory.exists(rundir.DISCARD):
         directory.delete()
-    else:
+    elif directory.exists():  # or somebody has deleted it, perhaps with all others
         from nbrunner.launch.identities import goes_on
         from nbrunner.record import runindex
         from nbrunner.record.expiry import expire_if_due

@@ -8,7 +8,7 @@ import time
 
 from nbrunner.launch.children import ended
 from nbrunner.launch.identities import run_process_of, supervisor_of
-from nbrunner.launch.processes import ProcessIdentity, moment_of_boot_clock
+from nbrunner.launch.processes import Look, ProcessIdentity, descendants, moment_of_boot_clock
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.spun import is_spin, spun_attributes
@@ -34,7 +34,9 @@ class WatchedRun:
             "started": directory.touched(),
             **(directory.read(rundir.RECORD) or {}),
         }
-        self._supervisor = supervisor
+        # Kept: the record may be deleted while the run goes on.
+        self._supervisor = supervisor or supervisor_of(directory)
+        self._run_process = run_process_of(directory)
         self._exit: Json | None = None
         self._held_exit: rundir.HeldFile | None = None
         self._attributes: Json | None = None
@@ -42,7 +44,43 @@ class WatchedRun:
     @property
     def supervisor(self) -> ProcessIdentity | None:
         """Who supervises the run, alive or not; None while nobody has said so."""
-        return self._supervisor or supervisor_of(self.directory)
+        if self._supervisor is None:
+            self._supervisor = supervisor_of(self.directory)
+        return self._supervisor
+
+    @property
+    def run_process(self) -> ProcessIdentity | None:
+        """The run process, alive or not; None while nobody has said which it is."""
+        if self._run_process is None:
+            self._run_process = run_process_of(self.directory)
+        return self._run_process
+
+    def processes(self, look: Look | None = None) -> set[ProcessIdentity]:
+        """Return every living process of the run, its supervisor included.
+
+        Parameters
+        ----------
+        look : Look, optional
+            The processes of a moment ago; default those of now.
+        """
+        look = look or Look()
+        found = set(look.marked(str(self.directory.path)))
+        if self.supervisor is not None:  # forks of the warm interpreter do not show our mark
+            found |= set(look.session_of(self.supervisor))
+        for known in (self.supervisor, self.run_process):
+            if known is not None and known.alive():
+                found |= {known, *descendants(known.pid)}
+        return found
+
+    def lives_on(self, look: Look | None = None) -> bool:
+        """Tell whether there is something to stop: the run, or what is left of a lost one."""
+        if self.status == "running":
+            return True
+        return self.exit_record is None and bool(self.processes(look))
+
+    def keep_exit(self, record: Json) -> None:
+        """Keep how the run has ended where its directory cannot take it."""
+        self._exit = record
 
     @property
     def attributes(self) -> Json:
@@ -99,8 +137,7 @@ class WatchedRun:
             return _may_be_starting(self.record) and self.directory.path.exists()
         if supervisor.alive():
             return True
-        run = run_process_of(self.directory)
-        return run is not None and run.alive()
+        return self.run_process is not None and self.run_process.alive()
 
     def discard(self) -> None:
         """Delete the directory: now, or at the end of the run if it goes on."""
@@ -139,6 +176,7 @@ class WatchedRun:
         with changes_in(self.directory.path, *logs) as changes:
             while not self.attributes and not self.is_over():
                 await changes.wait()
+        self.run_process  # noqa: B018 - known from now on, whatever becomes of the record
         if not self.attributes:
             await self.until_over()
 

@@ -264,7 +264,7 @@ class WarmSupervisor(Supervisor):
                 os.kill(server, signal.SIGKILL)
                 os.waitpid(server, 0)
         self._clear_away()
-        exit_file.publish(self._exit_record(error))
+        self.record_exit(exit_file, error)
         finish(self.directory)
         os._exit(0)
 
