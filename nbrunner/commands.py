@@ -19,6 +19,7 @@ from nbrunner.history import (
     said_of_unreadable,
     telling_columns,
 )
+from nbrunner.launch.processes import Look
 from nbrunner.plain_text import aligned, on_one_line
 from nbrunner.record import registry
 
@@ -29,12 +30,16 @@ def name_of(running: ExecutingProcess) -> str:
 
 
 def all_running() -> list[ExecutingProcess]:
-    """Return the runs of this user that are running, whoever started them; newest first."""
+    """Return the runs of this user that can be stopped, whoever started them; newest first.
+
+    They are running, or were lost and have left processes behind.
+    """
     found: list[ExecutingProcess] = []
+    look = Look()
     for directory in registry.unended():
         with contextlib.suppress(RunNotFoundError):  # it is deleted just now
             running = attach(directory.name)
-            if running.status == "running":
+            if running.watched.lives_on(look):
                 found.append(running)
     return found
 
@@ -54,7 +59,7 @@ def stop(runs: Iterable[ExecutingProcess]) -> None:
 
 
 def stop_named(names: Sequence[str]) -> None:
-    """Stop the named runs, or with ``all`` those that are running.
+    """Stop the named runs, or with ``all`` those of `all_running`.
 
     Raises
     ------
@@ -104,7 +109,7 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
     columns = telling_columns(cells)
     rows = [["Status", *(CELLS[index] for index in columns)]]
     for run, each in zip(found.runs, cells, strict=True):
-        rows.append([run.status, *(each[index] for index in columns)])
+        rows.append([run.said, *(each[index] for index in columns)])
     print("\n".join(aligned(rows)))  # noqa: T201
     if found.pages == -1 or found.pages > page:
         print(f"\n--page {page + 1} has older ones")  # noqa: T201

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from nbrunner.blocking import Output, drive
 from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.executing import ExecutingRun
+from nbrunner.launch.processes import Look
 from nbrunner.record.rundir import Json
 from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.record.watch import changes_in
@@ -189,7 +190,8 @@ class Sweep:
         self._directory.ask_to_stop()
         self._looked_at = 0.0
         self.refresh()
-        running = [run for run in self.runs if run is not None and run.status == "running"]
+        look = Look()
+        running = [run for run in self.runs if run is not None and run.watched.lives_on(look)]
         await asyncio.gather(*(run.async_stop() for run in running))
 
     def stop(self) -> None:

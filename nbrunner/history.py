@@ -13,9 +13,10 @@ from nbrunner import client
 from nbrunner.durations import elapsed
 from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
+from nbrunner.launch.processes import Look
 from nbrunner.plain_text import on_one_line
 from nbrunner.record import registry, rundir
-from nbrunner.status import LABELS
+from nbrunner.status import LABELS, what_lives
 
 PAGE_SIZE = 20
 
@@ -63,6 +64,8 @@ class PastRun:
         What else there is to know of it; mostly empty.
     origin : str
         Pathspec of the run that it resumes; empty if it resumes none.
+    left : int
+        How many processes of a lost run still live.
     """
 
     pathspec: str
@@ -76,6 +79,12 @@ class PastRun:
     is_spin: bool = False
     note: str = ""
     origin: str = ""
+    left: int = 0
+
+    @property
+    def said(self) -> str:
+        """The status, with what a lost run has left running."""
+        return f"{self.status}, {what_lives(self.left)}" if self.left else self.status
 
     @property
     def name(self) -> str:
@@ -127,6 +136,7 @@ class History:
         self._stored: dict[str, PastRun] = {}  # those that will not change
         self._ended: set[str] = set()  # records of runs that are known to have ended
         self._unreadable: dict[str, None] = {}  # why, in the order in which they were met
+        self._look = Look()
 
     def page(
         self,
@@ -154,6 +164,7 @@ class History:
             found so far, how many runs were looked at, and how many there are.
         """
         self._unreadable = {}
+        self._look = Look()
         records = self._records()
         ids = self._ids(records)
         if status in _UNENDED:
@@ -246,20 +257,20 @@ class History:
         found = self._stored.get(pathspec)
         if found is None or found.recorded != record:  # the record may be deleted since
             try:
-                found = _read(pathspec, record)
+                found = _read(pathspec, record, self._look)
             except _UnreadableError as error:
                 self._unreadable[str(error)] = None
                 # With a flow's name Metaflow's own runs are asked for as well.
                 return client.if_reachable(lambda: _stored_run(pathspec)) if self.flow else None
-            if found.status not in ("running", "unfinished"):
+            if found.status not in ("running", "unfinished") and not found.left:
                 self._stored[pathspec] = found
         return found
 
 
-def _read(pathspec: str, record: str) -> PastRun:
+def _read(pathspec: str, record: str, look: Look) -> PastRun:
     if record:
         with contextlib.suppress(RunNotFoundError):  # it is deleted just now
-            return _recorded_run(pathspec, record)
+            return _recorded_run(pathspec, record, look)
     return _stored_run(pathspec)
 
 
@@ -267,15 +278,16 @@ class _UnreadableError(Exception):
     """The record of a run is damaged; the message names the file, and says why."""
 
 
-def _recorded_run(pathspec: str, record: str) -> PastRun:
+def _recorded_run(pathspec: str, record: str, look: Look) -> PastRun:
     running: ExecutingProcess = attach(record)
     if damage := running.directory.damage():
         raise _UnreadableError(damage)
     given = running.parameters
     tags = tuple(str(tag) for tag in given.pop("tags", None) or ())
+    status = running.status
     return PastRun(
         pathspec,
-        LABELS[running.status],
+        LABELS[status],
         float(running.record["started"]),
         running.elapsed_seconds,
         tags,
@@ -285,6 +297,7 @@ def _recorded_run(pathspec: str, record: str) -> PastRun:
         is_spin=isinstance(running, ExecutingTask),
         note=_note(running),
         origin=running.origin,
+        left=len(running.watched.processes(look)) if status == "lost" else 0,
     )
 
 

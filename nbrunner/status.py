@@ -23,6 +23,13 @@ STOPPED = ("stopped", "timeout")
 UNSUCCESSFUL = ("failed", *STOPPED, "lost")
 
 
+def what_lives(processes: int) -> str:
+    """Return what is said of the processes that a lost run has left; empty if there are none."""
+    if not processes:
+        return ""
+    return "1 process lives" if processes == 1 else f"{processes} processes live"
+
+
 def how_it_failed(status: str, returncode: int | None) -> str:
     """Return how the process of a failed run has ended: ``exit code 1``, ``killed by SIGKILL``.
 

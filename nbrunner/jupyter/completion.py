@@ -28,6 +28,7 @@ from nbrunner.flow.words import SUBCOMMANDS, Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
 from nbrunner.launch.environment import current_directory
+from nbrunner.launch.processes import Look
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS
 
@@ -235,11 +236,12 @@ def _run_ids(flow_name: str) -> Iterator[tuple[str, str]]:
 
 
 def _living() -> Iterator[ExecutingProcess]:
-    """Yield the runs that have their id and go on."""
+    """Yield the runs that have their id and can be stopped."""
+    look = Look()
     for directory in registry.unended():
         if directory.read(rundir.EXIT) is None and directory.read(rundir.ATTRIBUTES):
             running = attach(directory.name)
-            if running.status == "running":
+            if running.watched.lives_on(look):
                 yield running
 
 

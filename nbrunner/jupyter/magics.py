@@ -204,7 +204,7 @@ class FlowMagics(Magics):
         if names:
             return [attach(names[0])]
         latest = self._latest
-        return [latest] if latest is not None and latest.status == "running" else []
+        return [latest] if latest is not None and latest.watched.lives_on() else []
 
 
 FlowMagics.flowrun.__doc__ = help_text()

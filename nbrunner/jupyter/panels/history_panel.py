@@ -181,7 +181,7 @@ class HistoryPanel(Panel):
 
     def _row(self, run: PastRun, cells: list[str]) -> dict[str, Any]:
         actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
-        if run.status == "running" and run.recorded:
+        if (run.status == "running" or run.left) and run.recorded:
             actions.append(action("stop", "Stop"))
         if run.status in _RESUMED and not run.is_spin:
             actions.append(action("resume", "Resume"))
@@ -285,7 +285,7 @@ def history_picture(flow: str, page: Page, is_read: bool = True) -> dict[str, st
     rows = []
     for run in page.runs:
         cells = cells_of(run)
-        rows.append([run.status, *(cells[index] for index in columns)])
+        rows.append([run.said, *(cells[index] for index in columns)])
     remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
     if not rows:
         remark = "no runs" if is_read else "reading the runs ..."

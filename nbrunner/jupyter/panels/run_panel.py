@@ -37,7 +37,7 @@ from nbrunner.progress import Progress
 from nbrunner.record import rundir
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
-from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed
+from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives
 
 _SHOWN_LAST_SECONDS = 10.0
 
@@ -121,7 +121,7 @@ class RunPanel(Panel):
             header.actions = self._actions(status)
             header.warning = self._error
             if over:
-                header.detail = how_it_failed(status, running.returncode)
+                header.detail = self._how_it_ended(status)
         progress = running.progress
         header.parameters = _parameters(running, progress)
         self.graph.show(progress, status in STOPPED)
@@ -142,6 +142,11 @@ class RunPanel(Panel):
             return "starting"
         return LABELS[status]
 
+    def _how_it_ended(self, status: str) -> str:
+        if status == "lost":
+            return what_lives(len(self.running.watched.processes()))
+        return how_it_failed(status, self.running.returncode)
+
     def _actions(self, status: str) -> list[dict[str, Any]]:
         found = []
         is_busy = self._is_busy
@@ -149,7 +154,11 @@ class RunPanel(Panel):
             if self._detach is not None and not self._detach.is_asked() and not is_busy:
                 found.append(action("background", "Continue in background"))
             found.append(action("stop", "Stop", disabled=is_busy))
-        elif status in UNSUCCESSFUL and _can_be_resumed(self.running):
+            return found
+        if status == "lost" and self.running.watched.lives_on():
+            # Nobody has seen how it ended, and its tasks may still be at work.
+            found.append(action("stop", "Stop", disabled=is_busy))
+        if status in UNSUCCESSFUL and _can_be_resumed(self.running):
             found.append(action("resume", "Resume", is_busy, _resumed_with(self.running)))
         return found
 
@@ -216,9 +225,12 @@ class RunPanel(Panel):
 
     def _tell(self, error: Exception | None) -> None:
         self._error = "" if error is None else said(error)
+        status = self.running.status
         with self.header.hold_sync():
+            if status != "running":  # no longer fed, perhaps
+                self.header.detail = self._how_it_ended(status)
             self.header.warning = self._error
-            self.header.actions = self._actions(self.running.status)
+            self.header.actions = self._actions(status)
 
 
 def _name_of(running: ExecutingProcess) -> str:
