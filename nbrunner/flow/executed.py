@@ -17,6 +17,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from nbrunner.flow.statements import (
+    binds_unseen,
     bound_names,
     changed_names,
     compiled,
@@ -92,8 +93,14 @@ class Cell:
             or "*" in self.binding  # an import of whatever a module has
             or name in self.globals_of_functions
             or name in self._deleted
+            or self._may_bind_all
             or any(re.search(rf"\b{name}\b", text) for text in self._magic_texts)
         )
+
+    @cached_property
+    def _may_bind_all(self) -> bool:
+        """Whether the cell hands on the notebook's names as a whole: to exec(), or to %run."""
+        return any(map(binds_unseen, self.statements))
 
     @cached_property
     def _deleted(self) -> set[str]:

@@ -185,6 +185,7 @@ def _is_class(
         and _are_bases(value, statement, notebook.namespace)
         and _is_body_fresh(statement, cell, notebook)
         and _are_functions(value, statement, cell, flags)
+        and _is_annotated_alike(value, statement, flags)
         and _are_attributes(value, statement)
         and not any(notebook.changes_since(statement.name, cell))
         and not any(statement.name in _certain(each) for each in cell.changing(statement.name))
@@ -254,6 +255,19 @@ def class_code_of(statement: ast.ClassDef, filename: str, flags: int) -> types.C
             if each.co_name == statement.name:
                 return each
             stack.append(each)
+
+
+def _is_annotated_alike(value: type, statement: ast.ClassDef, flags: int) -> bool:
+    """Tell whether annotations are texts in the flow file if, and only if, they are now.
+
+    ``from __future__ import annotations`` holds for a file, and in IPython for later cells.
+    """
+    nodes = [each.annotation for each in statement.body if isinstance(each, ast.AnnAssign)]
+    if flags:
+        return not nodes
+    has_texts = any(isinstance(each, ast.Constant) for node in nodes for each in ast.walk(node))
+    found = vars(value).get("__annotations__", {}).values()
+    return has_texts or not any(isinstance(each, (str, typing.ForwardRef)) for each in found)
 
 
 def _are_attributes(value: type, statement: ast.ClassDef) -> bool:

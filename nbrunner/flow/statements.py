@@ -213,3 +213,13 @@ def magic_texts(statement: ast.stmt) -> Iterator[str]:
             for each in node.args:
                 if isinstance(each, ast.Constant) and isinstance(each.value, str):
                     yield each.value
+
+
+def binds_unseen(statement: ast.stmt) -> bool:
+    """Tell whether a top statement may bind names that do not stand in it."""
+    calls = (each for each in _executed(statement) if isinstance(each, ast.Call))
+    for call in calls:
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if name in ("exec", "globals") or (name in ("vars", "locals") and not call.args):
+            return True
+    return any(text in ("run", "store") for text in magic_texts(statement))

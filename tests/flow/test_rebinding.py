@@ -127,6 +127,9 @@ def test_a_flow_whose_first_step_is_decorated_is_the_newest():
         ("class H:\n    x = 1", "H.x = 2", "H.x", 2),
         ("import math as m", "import cmath as m", "m.__name__", "cmath"),
         ("t = int('1')", "t = int('2')", "t", 2),
+        ("t = int('1')", "exec('t = 2')", "t", 2),
+        ("t = int('1')", "globals()['t'] = 2", "t", 2),
+        ("t = int('1')", "for t in (1, 2):\n    pass", "t", 2),
         ("import types\no = types.SimpleNamespace(x=1)", "o.x = 2", "o.x", 2),
     ],
 )
@@ -224,3 +227,19 @@ def test_a_pickled_function_is_at_home_in_the_flow_file():
     code, lines = notebook.given(), notebook.text().splitlines()
     assert code.co_filename == "<flow file>"
     assert lines[code.co_firstlineno - 1] == "    def inner():"
+
+
+@pytest.mark.parametrize("at", ["", "class", "flow"])
+def test_annotations_are_texts_where_they_were(at):
+    """D6: ``from __future__`` holds for the cell that has it, not for what travels with it."""
+    future = "from __future__ import annotations\n"
+    source = "from typing import TypedDict\nclass T(TypedDict):\n    x: int\n"
+    define = "from dataclasses import dataclass\n@dataclass\nclass D:\n    x: int = 1\n"
+    function = "def f(x: int) -> D:\n    return x\n"
+    notebook = Notebook(
+        (future if at == "class" else "") + source + define + function,
+        (future if at == "flow" else "")
+        + flow("(T.__annotations__, D.__annotations__, f.__annotations__['x'], D())"),
+    )
+    expected = notebook.namespace["F"]().value()
+    assert repr(notebook.given()) == repr(expected)
