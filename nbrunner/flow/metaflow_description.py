@@ -187,7 +187,8 @@ def _mutated(instance: Any, parameters: Json) -> Any:
 
 
 def _flow_decorators(flow: Any) -> list[str]:
-    return list(flow._flow_decorators.__get__(flow(use_cli=False)))
+    # A property of instances; one whose __init__ has not run is enough for it.
+    return list(flow._flow_decorators.__get__(flow.__new__(flow)))
 
 
 def _parameters(flow: Any) -> Iterator[Any]:

@@ -143,6 +143,15 @@ def test_a_command_line_that_is_called_otherwise_is_no_fault_of_the_flow(package
         runner.describe()
 
 
+@pytest.mark.parametrize("parameters", ["self", "self, use_cli=True", "self, *args, **kwargs"])
+def test_a_flow_may_have_an_init_of_its_own(parameters, write_flow):
+    """F2: it is called as in the flow file, where it need not know Metaflow's arguments."""
+    given = parameters.partition(", ")[2].replace("=True", "")
+    own = f"    def __init__({parameters}):\n        super().__init__({given})\n\n    conf = "
+    told = Runner(write_flow("describedflow.py", FLOW.replace("    conf = ", own))).describe()
+    assert (told.decorators, told.unknown) == (("project",), ())
+
+
 # What the flow does wrong, and how it is told.
 WRONG = {
     "an argument": (
