@@ -37,7 +37,7 @@ from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
 from nbrunner.record.watch import changes_in
-from nbrunner.resumed import origin_of, parameters_of_run
+from nbrunner.resumed import ResumedRun
 from nbrunner.timeline import TaskSpan
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ class ExecutingProcess:
         self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record)
         self._failure: Failure | None = None
-        self._origin = ""
-        self._inherited: dict[str, Any] | None = None
+        self._resumed = ResumedRun(directory, self._record)
 
     # -- what it is ---------------------------------------------------------------------
 
@@ -103,20 +102,15 @@ class ExecutingProcess:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The keyword arguments of the run, as far as JSON can hold them.
-
-        A resumed run has the parameters of its origin too, once that is known.
+        """The keyword arguments of the run, as far as JSON can hold them; those of a resumed run
+        include its origin's parameters, once the origin is known.
         """
-        if self._inherited is None and (origin := self.origin):
-            self._inherited = parameters_of_run(origin)
-        return {**(self._inherited or {}), **self._record.get("arguments", {})}
+        return {**self._resumed.parameters, **self._record.get("arguments", {})}
 
     @property
     def origin(self) -> str:
-        """Pathspec of the run that this one resumes; empty if none, or not known yet."""
-        if not self._origin:
-            self._origin = origin_of(self.directory, self._record)
-        return self._origin
+        """Pathspec of the run that this one resumes; empty if none or not known yet."""
+        return self._resumed.origin
 
     @property
     def record(self) -> Json:
@@ -278,9 +272,8 @@ class ExecutingProcess:
         ------
         (int, str)
             The position behind a line, in bytes, and the line. What stands behind the last
-            line end comes when the run has ended. What is not UTF-8 is replaced. Lines are
-            as they stand in the log: those of tasks that a resume clones may have run into
-            each other there.
+            line end comes when the run has ended. What is not UTF-8 is replaced. Lines are as
+            in the log, where those of a resume's clones may have run into each other.
         """
         log = self._log(stream)
         with LineReader(log, position or 0) as reader, changes_in(log.parent, log) as changes:

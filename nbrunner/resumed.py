@@ -14,6 +14,37 @@ from nbrunner.record.rundir import Json, RunDirectory
 _HEAD_BYTES = 64 * 1024
 
 
+class ResumedRun:
+    """What a run takes over, read once it is known.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    record : dict
+        What was written down when the run was started.
+    """
+
+    def __init__(self, directory: RunDirectory, record: Json) -> None:
+        self._directory = directory
+        self._record = record
+        self._origin = ""
+        self._parameters: dict[str, Any] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Pathspec of the origin; empty if the run resumes none, or it is not known yet."""
+        if not self._origin:
+            self._origin = origin_of(self._directory, self._record)
+        return self._origin
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the origin."""
+        if self._parameters is None and self.origin:
+            self._parameters = parameters_of_run(self.origin)
+        return self._parameters or {}
+
+
 def origin_of(directory: RunDirectory, record: Json) -> str:
     """Return the pathspec of the run that a run resumes; empty if it resumes none.
 
