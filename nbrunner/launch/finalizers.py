@@ -235,13 +235,21 @@ def _quiet_callback(reference: Any) -> bool:
         return True
     if isinstance(callback, types.BuiltinMethodType):
         # Of the table of an abstract class, and of a `threading.local`.
-        return callback.__name__ in ("_destroy", "_localdummy_destroyed")
+        return callback.__name__ in ("_destroy", "_localdummy_destroyed", "clear_locals")
     where = (getattr(callback, "__module__", None), getattr(callback, "__qualname__", None))
     return isinstance(callback, types.FunctionType) and where in _QUIET_CALLBACKS
 
 
 def _writes_to_memory(file: Any) -> bool:
     return file.closed or (type(file.fileobj) is io.BytesIO and file.myfileobj is None)
+
+
+def _compresses_in_memory(writer: Any) -> bool:
+    """Tell if a buffer is that of a compressed file in memory, as from Python 3.12 on."""
+    if writer.closed:
+        return True
+    name = (type(writer.raw).__module__, type(writer.raw).__qualname__)
+    return name == ("gzip", "_WriteBufferStream") and _writes_to_memory(writer.raw.gzip_file)
 
 
 # Only the type itself: a subclass may override what its finalizer calls.
@@ -253,7 +261,7 @@ _IDLE: dict[type, Callable[[Any], bool]] = {
     io.StringIO: lambda each: True,
     io.FileIO: lambda each: True,  # has no buffer
     io.BufferedReader: lambda each: each.closed or type(each.raw) is io.FileIO,
-    io.BufferedWriter: lambda each: each.closed,
+    io.BufferedWriter: _compresses_in_memory,
     io.BufferedRandom: lambda each: each.closed,
     io.TextIOWrapper: lambda each: each.closed or type(each.buffer) is io.BufferedReader,
     weakref.ReferenceType: _quiet_callback,
@@ -261,6 +269,7 @@ _IDLE: dict[type, Callable[[Any], bool]] = {
 }
 _IDLE_BY_NAME: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("gzip", "GzipFile"): _writes_to_memory,
+    ("gzip", "_WriteBufferStream"): lambda each: True,  # has no buffer
     ("socket", "socket"): lambda each: True,  # the end of the process closes it as well
     ("ssl", "SSLSocket"): lambda each: True,
     ("subprocess", "Popen"): lambda each: each.returncode is not None,

@@ -23,6 +23,7 @@ What a flow can tell, all the same, from a cold start:
   one more exit function is registered
 - strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
   one order in the run process and all tasks, where fresh interpreters have one each
+- what it hides from the collector by ``gc.freeze`` is finalized all the same
 - the modules that were imported before the fork come first in ``sys.modules``, and so are
   cleared last when the interpreter ends
 """
