@@ -157,6 +157,8 @@ def said(error: Exception) -> str:
 def without_choices(message: str) -> str:
     """Return a message without its last lines, which list everything that is possible."""
     return message.partition("\npossible ")[0]
+
+
 def shown(value: object, most: int = 200) -> str:
     """Return the repr of any value for a message: shortened, and never an error itself."""
     try:

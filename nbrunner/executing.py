@@ -21,6 +21,7 @@ from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
 from nbrunner.failure import Failure
 from nbrunner.following import ProgressFollower
+from nbrunner.how_started import HowStarted
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.stopping import (
@@ -35,7 +36,6 @@ from nbrunner.record import registry, rundir
 from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
-from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
 from nbrunner.record.watch import changes_in
 from nbrunner.resumed import ResumedRun
 from nbrunner.timeline import TaskSpan
@@ -49,7 +49,7 @@ _RUNNERS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 _Self = TypeVar("_Self", bound="ExecutingProcess")
 
 
-class ExecutingProcess:
+class ExecutingProcess(HowStarted):
     """A run, or a task, that nbrunner started: running or ended.
 
     Made by the methods of `Runner` and by `attach`, not by hand. As a context manager it
@@ -116,32 +116,6 @@ class ExecutingProcess:
     def record(self) -> Json:
         """What was written down when the run was started: flow, arguments, directory, time."""
         return dict(self._record)
-
-    @property
-    def warm(self) -> bool:
-        """Whether the run process was forked from a warm interpreter; see `task_starts`."""
-        return (self.directory.read(rundir.START) or {}).get("way") == "warm"
-
-    @property
-    def cold_reason(self) -> str:
-        """Why the run was started cold; empty if it was not, and where nobody has noted it."""
-        return str((self.directory.read(rundir.START) or {}).get("why", ""))
-
-    @property
-    def not_preloaded(self) -> dict[str, str]:
-        """The modules of ``preload`` that the warm interpreter has not imported, and why."""
-        return dict(self.directory.read(rundir.NOT_PRELOADED) or {})
-
-    @property
-    def task_starts(self) -> TaskStarts:
-        """How many tasks were forked from a warm interpreter, how many were cold, and why.
-
-        A warm run has cold tasks where a fork would not be exact, as with ``@conda``.
-        """
-        self._check_there()
-        if self.warm:
-            return read_task_starts(self.directory)
-        return all_cold(self.cold_reason, sum(span.state != "cloned" for span in self.timeline))
 
     def __repr__(self) -> str:
         name = self.pathspec or self.directory.name

@@ -63,13 +63,19 @@ def members(kind: type) -> dict[str, Any]:
     Those of a public base are told there.
     """
     found: dict[str, Any] = {}
-    for name, member in vars(kind).items():
+    parts = [each for each in kind.__mro__ if each is kind or _is_part(each)]
+    for name, member in [item for each in parts for item in vars(each).items()]:
         function = member.fget if isinstance(member, property) else member
         is_ours = inspect.isfunction(function) and not name.startswith("_")
         is_ours = is_ours and function.__module__.startswith("nbrunner.")  # Deployer has others
         if is_ours and name not in _told(kind) and not _is_inside(member):
             found[name] = member
     return found
+
+
+def _is_part(base: type) -> bool:
+    """Return whether a base class is a part of the classes that are shown, and no public name."""
+    return base.__module__.startswith("nbrunner.") and base not in public().values()
 
 
 def _told(kind: type) -> set[str]:

@@ -29,7 +29,7 @@ ROWS = (
     ("nbrunner.executing_sweep", "nbrunner.notebook_runner"),
     ("nbrunner.rerunning",),
     ("nbrunner.runner",),
-    ("nbrunner.executing", "nbrunner.failed_run", "nbrunner.resumed"),
+    ("nbrunner.executing", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.client", "nbrunner.task_cards"),

@@ -1,0 +1,44 @@
+"""How a run was started: warm or cold, its tasks as well, and why."""
+
+from __future__ import annotations
+
+from nbrunner.record import rundir
+from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
+from nbrunner.timeline import TaskSpan
+
+
+class HowStarted:
+    """The part of a handle that reports how its run was started."""
+
+    directory: RunDirectory
+
+    @property
+    def timeline(self) -> list[TaskSpan]:
+        """The tasks of the run so far; see `ExecutingProcess`."""
+        raise NotImplementedError
+
+    @property
+    def warm(self) -> bool:
+        """Whether the run process was forked from a warm interpreter; see `task_starts`."""
+        return (self.directory.read(rundir.START) or {}).get("way") == "warm"
+
+    @property
+    def cold_reason(self) -> str:
+        """Why the run was started cold; empty if it was not, and where nobody has noted it."""
+        return str((self.directory.read(rundir.START) or {}).get("why", ""))
+
+    @property
+    def not_preloaded(self) -> dict[str, str]:
+        """The modules of ``preload`` that the warm interpreter has not imported, and why."""
+        return dict(self.directory.read(rundir.NOT_PRELOADED) or {})
+
+    @property
+    def task_starts(self) -> TaskStarts:
+        """How many tasks were forked from a warm interpreter, how many were cold, and why.
+
+        A warm run has cold tasks where a fork would not be exact, as with ``@conda``.
+        """
+        if self.warm:
+            return read_task_starts(self.directory)
+        return all_cold(self.cold_reason, sum(span.state != "cloned" for span in self.timeline))
