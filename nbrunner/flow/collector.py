@@ -11,6 +11,7 @@ from typing import Any
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.executed import Cell, Notebook, importable, is_imported_by
+from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.flow_text import FlowText
 from nbrunner.flow.packing import NotPackedError, Packed, pack
 from nbrunner.flow.plain import is_plain, is_scalar, plain_source
@@ -368,7 +369,7 @@ class Collector:
 
     def _check_not_refused(self, name: str, value: Any) -> None:
         why = self._refused.get(name)
-        if why is None and _is_flow(value):
+        if why is None and is_flow_class(value):
             why = "it is a flow, and its cell does not make it as it is now"
         if why is not None:
             raise BadValueError(
@@ -376,10 +377,3 @@ class Collector:
                 f"with a flow: {why}. Load it in a step, pass it as a Parameter, or make it in "
                 "a statement of the flow's own cell"
             )
-
-
-def _is_flow(value: Any) -> bool:
-    return inspect.isclass(value) and any(
-        (base.__module__, base.__name__) == ("metaflow.flowspec", "FlowSpec")
-        for base in value.__mro__[1:]
-    )

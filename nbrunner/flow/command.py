@@ -96,7 +96,7 @@ def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
     for name in _by_name(flow.parameters):
         if name in arguments and name not in options:
             raise BadValueError(
-                f"resume(): unknown argument {name!r}: it is a parameter of {flow.name}, and a "
+                f"resume(): Unknown argument: {name!r} is a parameter of {flow.name}, and a "
                 "resumed run keeps those of its origin; leave it out, or start a new run with it"
             )
 

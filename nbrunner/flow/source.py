@@ -15,6 +15,7 @@ from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, StateError
 from nbrunner.flow.cells import flow_file_text
+from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.launch.environment import absolute, current_directory
@@ -94,14 +95,6 @@ def _script_folder(module: Any) -> tuple[str, ...]:
     """Return where a script's own modules are; a notebook has no such folder."""
     script = getattr(module, "__file__", None)
     return (os.path.dirname(os.path.abspath(script)),) if script else ()
-
-
-def is_flow_class(flow: Any) -> bool:
-    """Tell whether this is a FlowSpec class, without importing metaflow for it."""
-    return inspect.isclass(flow) and any(
-        base.__name__ == "FlowSpec" and base.__module__.partition(".")[0] == "metaflow"
-        for base in flow.__mro__[1:]
-    )
 
 
 def _flow_file(given: str | bytes) -> Path:

@@ -15,7 +15,8 @@ from nbrunner.commands import name_of
 from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean, some_of
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.command import command_words
-from nbrunner.flow.source import FlowSource, is_flow_class
+from nbrunner.flow.flow_class import is_flow_class
+from nbrunner.flow.source import FlowSource
 from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.plain_text import visible

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection
 from typing import NamedTuple
 
+from nbrunner.launch import metaflow_seam
 from nbrunner.userfiles import is_users
 
 
@@ -42,17 +43,14 @@ RENEWED = {
     Draw("calls time.time_ns()", "logging", _TOP),  # the same since Python 3.13
     Draw("calls os.getcwd()", "multiprocessing.process", _TOP),  # ORIGINAL_DIR
     Draw("calls os.urandom()", "multiprocessing.process", "_MainProcess.__init__"),  # authkey
-    Draw("calls os.getcwd()", "metaflow.metaflow_config", _TOP),  # ARTIFACT_LOCALROOT
+    *(Draw(*each) for each in metaflow_seam.RENEWED_DRAWS),
     Draw("calls time.localtime()", "dateutil.parser._parser", "parserinfo.__init__"),
     Draw("opens /proc/stat", "psutil._common", "open_binary"),  # _last_cpu_times
 }
 
 # The module keeps nothing that could differ between a fork and a fresh process.
 HARMLESS = {
-    # nbrunner.launch.exactness.local_config looks for the same file for each run.
-    Draw("calls os.getcwd()", "metaflow.metaflow_config_funcs", "init_local_config"),
-    # Puts a class there, as a cold start does.
-    Draw("looks at __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
+    *(Draw(*each) for each in metaflow_seam.HARMLESS_DRAWS),
     # Only asks whether semaphores work, under a random name that it removes.
     Draw("calls os.getpid()", "joblib._multiprocessing_helpers", _TOP),
     # Only asks which files the kernel has for a process, and which fields are in them.

@@ -20,6 +20,8 @@ import weakref
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from nbrunner.launch import metaflow_seam
+
 # Modules whose C types release memory, locks or descriptors when they are deallocated, and
 # have no other effect. Types with a finalizer (they have `__del__`) are not covered by this.
 _MEMORY_ONLY = frozenset(
@@ -154,7 +156,7 @@ def _packages_code(thread: threading.Thread) -> bool:
     """
     target = getattr(getattr(thread, "_target", None), "__func__", None)
     return type(thread) is threading.Thread and (
-        getattr(target, "__module__", None) == "metaflow.package"
+        getattr(target, "__module__", None) == metaflow_seam.PACKAGING
     )
 
 
@@ -225,7 +227,8 @@ def _quiet_generator(generator: Any) -> bool:
         return True
     name = str(frame.f_globals.get("__name__"))
     return (
-        name in ("os", "metaflow.package") or name.startswith("metaflow.packaging_sys")
+        name in ("os", metaflow_seam.PACKAGING)
+        or name.startswith(metaflow_seam.PACKAGING_GENERATORS)
     ) and vars(sys.modules[name]) is frame.f_globals
 
 

@@ -44,6 +44,20 @@ COMPILED = (
     "metaflow.cli_components.step_cmd",
 )
 
+# What these modules take from their process while they are imported, as (what, module,
+# function; "<module>" outside of one). `set_directory` renews the first in a fork.
+RENEWED_DRAWS = (("calls os.getcwd()", "metaflow.metaflow_config", "<module>"),)
+HARMLESS_DRAWS = (
+    # nbrunner.launch.exactness.local_config looks for the same file for each run.
+    ("calls os.getcwd()", "metaflow.metaflow_config_funcs", "init_local_config"),
+    # Puts a class there, as a cold start does.
+    ("looks at __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
+)
+
+# Packages the flow's code in a thread of its own, by generators of the second.
+PACKAGING = "metaflow.package"
+PACKAGING_GENERATORS = "metaflow.packaging_sys"
+
 _RUNTIME = "metaflow.runtime"
 _CONFIG = "metaflow.metaflow_config_funcs"
 _GIT = "metaflow.metaflow_git"

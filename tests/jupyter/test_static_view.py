@@ -252,7 +252,7 @@ def test_a_resumed_run_tells_its_origin_whoever_has_named_it(write_flow):
     first = runner.run(fail=True)
     for resumed in (runner.resume(), runner.resume(origin_run_id=first.run.id)):
         said = picture(resumed, log_lines=0)["text/plain"].splitlines()[1]
-        assert said == f"origin_run_id={first.run.id}"
+        assert said == f"fail=True  origin_run_id={first.run.id}"
 
 
 def test_a_table_is_text():
