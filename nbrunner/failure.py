@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import re
+import textwrap
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -197,7 +198,8 @@ def _metaflows_words(text: str, headlines: Container[str]) -> str:
         match = _HEADLINE.match(lines[number].strip())
         if match and match["headline"] in headlines:
             below = itertools.takewhile(str.strip, lines[number + 1 :])
-            return f"{match[0]} " + "\n".join(below)
+            # Metaflow indents the paragraph, and warm runs keep what it prints as it is.
+            return f"{match[0]} " + textwrap.dedent("\n".join(below))
     return ""
 
 
