@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support import probe
-from support.both_ways import masked
+from support.both_ways import masked, without_ours
 from support.waiting import async_until
 
 from nbrunner import CleanedUpError, Runner, TaskStarts, attach, doctor
@@ -279,8 +279,7 @@ def test_a_forked_spin_sees_and_makes_the_same(spin_both_ways, step):
         assert set(before.pop("modules")) <= set(after.pop("modules"))
         for each in (before, after):  # @timeout's runs: what is left of it differs
             each["timers"] = [left > 0 for left, _ in each["timers"]]
-        # Gives metaflow's own commands at once; see `nbrunner.launch.shortcuts`.
-        after["meta path"] = [each for each in after["meta path"] if "_CompiledFinder" not in each]
+        after = without_ours(after)
         assert {key: [before[key], after[key]] for key in before if before[key] != after[key]} == {}
     for stream in ("stdout", "stderr"):
         texts = [sorted(masked(getattr(each, stream)).splitlines()) for each in (cold, warm)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import probe
-from support.both_ways import both_ways, listing, warmly
+from support.both_ways import both_ways, listing, warmly, without_ours
 
 PROBEFLOW = """\
 import sys
@@ -104,9 +104,7 @@ def noted(outcome, place):
 def test_it_sees_the_same(probed, place):
     cold, warm = (noted(each, place) for each in probed)
     assert set(cold.pop("modules")) <= set(warm.pop("modules"))  # none is missing
-    # Gives metaflow's own commands at once; see `nbrunner.launch.shortcuts`.
-    warm["meta path"] = [each for each in warm["meta path"] if "_CompiledFinder" not in each]
-    warm["exit functions"] -= 1  # the last of all; see `nbrunner.launch.leaving`
+    warm = without_ours(warm)
     if place == "run":  # the line to the task server; no child has it
         sockets = [fd for fd, kind in warm["descriptors"].items() if kind == "socket"]
         assert len(sockets) == 1

@@ -112,24 +112,20 @@ def test_one_that_is_killed_while_starts_wait_is_replaced_and_so_is_the_next(
     assert asyncio.run(main()) == ["warm"] * (3 + deaths)
 
 
-def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, tmp_path, monkeypatch):
-    """A5: a module that cannot be imported makes starts cold until it can be."""
-    module = tmp_path / "modules" / "mended.py"
-    module.parent.mkdir()
-    module.write_text("raise ImportError('not yet')\n")
-    environment = {"NBRUNNER_PRELOAD": "mended", "PYTHONPATH": str(module.parent)}
+def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, monkeypatch):
+    """A5: interpreters that end while they import make starts cold, but not for good."""
 
     async def main():
-        first, _ = await start(folder, environment)
-        assert (first.way, len(LAUNCHER._zygotes)) == ("cold", 0)
-        assert "ended while it imported metaflow and mended; see zygote.log" in first.why
-        second, seconds = await start(folder, environment)
-        assert (second.way, len(LAUNCHER._zygotes)) == ("cold", 0)
-        assert "the next one is started in" in second.why
-        assert seconds < 0.5, "nothing to wait for"
-        # Of the same length: the folder, which the surroundings know, has not changed.
-        module.write_text("# it can be imported now       \n")
-        return await async_until_warm(folder, environment)
+        with monkeypatch.context() as broken:
+            broken.setattr("nbrunner.launch.interpreter._BOOTSTRAP", "raise SystemExit(3)")
+            first, _ = await start(folder, {})
+            assert (first.way, len(LAUNCHER._zygotes)) == ("cold", 0)
+            assert "ended while it imported metaflow; see zygote.log" in first.why
+            second, seconds = await start(folder, {})
+            assert (second.way, len(LAUNCHER._zygotes)) == ("cold", 0)
+            assert "the next one is started in" in second.why
+            assert seconds < 0.5, "nothing to wait for"
+        return await async_until_warm(folder, {})
 
     assert asyncio.run(main()).way == "warm"
 
