@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 
-from nbrunner.blocking import Output, drive
+from nbrunner.aio.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import (

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbrunner import client
-from nbrunner.blocking import drive
+from nbrunner.aio.blocking import drive
+from nbrunner.aio.inotify import changes_in
 from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
@@ -36,7 +37,6 @@ from nbrunner.record import registry, rundir
 from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
-from nbrunner.record.watch import changes_in
 from nbrunner.resumed import ResumedRun
 from nbrunner.timeline import TaskSpan
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from nbrunner.blocking import Output, drive
+from nbrunner.aio.blocking import Output, drive
+from nbrunner.aio.inotify import changes_in
 from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.executing import ExecutingRun
 from nbrunner.launch.processes import Look
 from nbrunner.record.rundir import Json
 from nbrunner.record.sweeps import SweepDirectory
-from nbrunner.record.watch import changes_in
 from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note
 from nbrunner.status import UNSUCCESSFUL

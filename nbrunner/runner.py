@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
-from nbrunner.blocking import Output, drive
+from nbrunner.aio.blocking import Output, drive
 from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask

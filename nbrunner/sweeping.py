@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nbrunner.blocking import drive
+from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadValueError
 from nbrunner.executing_sweep import OnFailure, Sweep, to_the_end
 from nbrunner.flow.command import command_words

@@ -13,8 +13,8 @@ import time
 import pytest
 from support.waiting import until
 
-from nbrunner.blocking import Output, drive
-from nbrunner.record.watch import changes_in
+from nbrunner.aio.blocking import Output, drive
+from nbrunner.aio.inotify import changes_in
 
 
 class Recorder(io.TextIOBase):

@@ -34,7 +34,7 @@ ROWS = (
     ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.client", "nbrunner.task_cards"),
     ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
-    ("nbrunner.record", "nbrunner.timeline", "nbrunner.blocking"),
+    ("nbrunner.record", "nbrunner.timeline", "nbrunner.aio.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
     (
         *("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrunner import tested_metaflow
-from nbrunner.blocking import drive
+from nbrunner.aio.blocking import drive
 from nbrunner.errors import (
     BadValueError,
     FlowImportError,

@@ -18,7 +18,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from nbrunner.blocking import drive
+from nbrunner.aio.blocking import drive
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.describe import async_describe

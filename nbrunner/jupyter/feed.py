@@ -12,9 +12,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, Protocol
 
+from nbrunner.aio.inotify import changes_in
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.front_end import no_cells_context
-from nbrunner.record.watch import changes_in
 
 # Panels change at most this often, however much a run prints.
 PACE_SECONDS = 0.1

@@ -10,7 +10,7 @@ from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from typing import Any
 
-from nbrunner.blocking import Output, drive
+from nbrunner.aio.blocking import Output, drive
 from nbrunner.commands import name_of
 from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean, some_of
 from nbrunner.executing import ExecutingProcess, ExecutingRun

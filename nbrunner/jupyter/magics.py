@@ -19,7 +19,7 @@ from IPython.core.magic import (
 )
 
 from nbrunner import commands
-from nbrunner.blocking import drive
+from nbrunner.aio.blocking import drive
 from nbrunner.commands import all_running, tell_unreadable
 from nbrunner.doctor import examine, report
 from nbrunner.errors import (

@@ -9,8 +9,8 @@ import subprocess
 import threading
 from collections.abc import Mapping
 
+from nbrunner.aio.inotify import WAKE_SECONDS
 from nbrunner.launch.processes import LINUX, ProcessIdentity, identify
-from nbrunner.record.watch import WAKE_SECONDS
 
 
 class Children:

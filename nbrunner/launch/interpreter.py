@@ -17,13 +17,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from nbrunner.aio.inotify import WAKE_SECONDS
 from nbrunner.launch.channel import LENGTH, encode
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
 from nbrunner.launch.readiness import Sight, Verdict, ended, verdict
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE, Surroundings
-from nbrunner.record.watch import WAKE_SECONDS
 
 # One expression, so that no name is left in __main__, which becomes the flow's.
 _BOOTSTRAP = (

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import time
 
+from nbrunner.aio.inotify import changes_in
 from nbrunner.launch.children import ended
 from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.processes import Look, ProcessIdentity, descendants, moment_of_boot_clock
 from nbrunner.record import rundir
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.record.spun import is_spin, spun_attributes
-from nbrunner.record.watch import changes_in
 
 # A run whose supervisor has not said who it is may just be starting.
 _STARTING_SECONDS = 30.0

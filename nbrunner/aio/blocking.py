@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from nbrunner.record.watch import let_go
+from nbrunner.aio.inotify import let_go
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""What waits: coroutines driven to their end, and files that change."""
