@@ -20,8 +20,8 @@ from nbrunner.history import (
     telling_columns,
 )
 from nbrunner.launch.processes import Look
-from nbrunner.plain_text import aligned, on_one_line
 from nbrunner.record import registry
+from nbrunner.text.printable import aligned, on_one_line
 
 
 def name_of(running: ExecutingProcess) -> str:

@@ -34,7 +34,7 @@ class NbrunnerError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: the caller's own lines and the message."""
-        from nbrunner.brief_traceback import brief  # costs the import of asyncio
+        from nbrunner.text.brief_traceback import brief  # costs the import of asyncio
 
         return brief(self)
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from nbrunner import client
 from nbrunner.aio.blocking import drive
 from nbrunner.aio.inotify import changes_in
-from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
 from nbrunner.failure import Failure
@@ -38,6 +37,7 @@ from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.rundir import Json, RunDirectory
 from nbrunner.resumed import ResumedRun
+from nbrunner.text.brief_traceback import brief_when_interrupted
 from nbrunner.timeline import TaskSpan
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from nbrunner import client, origins
+from nbrunner import client
 from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.record.logfile import lines_of, read_text
+from nbrunner.text import line_origins
 
 
 def failure_of(run: WatchedRun, failed_task: tuple[str, str] | None) -> Failure:
@@ -23,7 +24,7 @@ def failure_of(run: WatchedRun, failed_task: tuple[str, str] | None) -> Failure:
     if (run.exit_record or {}).get("disk_full"):
         failure = _on_full_disk(failure, stored, str(run.directory.path))
     flow = run.record.get("flow", {})
-    return as_written(failure, flow.get("file", ""), origins.from_json(flow.get("origins")))
+    return as_written(failure, flow.get("file", ""), line_origins.from_json(flow.get("origins")))
 
 
 def _failure(run: WatchedRun, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:

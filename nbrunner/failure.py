@@ -10,9 +10,9 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbrunner.origins import Origin, in_origins, is_cell, origin_of
 from nbrunner.progress import STATES, parse_line
-from nbrunner.userfiles import is_users
+from nbrunner.text.line_origins import Origin, in_origins, is_cell, origin_of
+from nbrunner.text.user_code import is_users
 
 _SHORT_LINES, _SHORT_CHARACTERS = 8, 1000
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')

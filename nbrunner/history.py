@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbrunner import client
-from nbrunner.durations import elapsed
 from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
 from nbrunner.launch.processes import Look
-from nbrunner.plain_text import on_one_line
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS, what_lives
+from nbrunner.text.durations import elapsed
+from nbrunner.text.printable import on_one_line
 
 PAGE_SIZE = 20
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from nbrunner.aio.blocking import Output, drive
-from nbrunner.brief_traceback import brief_when_interrupted
 from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
@@ -41,6 +40,7 @@ from nbrunner.record import registry, rundir
 from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.expiry import KEEP
 from nbrunner.record.rundir import Json, ReservedFile
+from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
 

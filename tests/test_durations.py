@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.durations import clock, elapsed, took
+from nbrunner.text.durations import clock, elapsed, took
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (42.9, "0:42"), (3723, "1:02:03")])

@@ -37,9 +37,14 @@ ROWS = (
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.aio.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
     (
-        *("nbrunner.errors", "nbrunner.origins", "nbrunner.userfiles", "nbrunner.status"),
-        *("nbrunner.durations", "nbrunner.plain_text", "nbrunner.tested_metaflow"),
-        "nbrunner.brief_traceback",
+        *(
+            "nbrunner.errors",
+            "nbrunner.text.line_origins",
+            "nbrunner.text.user_code",
+            "nbrunner.status",
+        ),
+        *("nbrunner.text.durations", "nbrunner.text.printable", "nbrunner.tested_metaflow"),
+        "nbrunner.text.brief_traceback",
     ),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}

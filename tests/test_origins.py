@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support.scripts import run_script
 
-from nbrunner import origins
-from nbrunner.origins import Origin
+from nbrunner.text import line_origins
+from nbrunner.text.line_origins import Origin
 
 KNOWN = (Origin(3, 4, "Cell In[1]", 7), Origin(5, 9, "/work/script.py", 1))
 
@@ -24,7 +24,7 @@ KNOWN = (Origin(3, 4, "Cell In[1]", 7), Origin(5, 9, "/work/script.py", 1))
 )
 def test_a_place_is_told_as_its_origin(line, told):
     text = f'  File "/state/F.py", line {line}, in start'
-    assert origins.in_origins(text, "/state/F.py", KNOWN) == f"  {told}, in start"
+    assert line_origins.in_origins(text, "/state/F.py", KNOWN) == f"  {told}, in start"
 
 
 @pytest.mark.parametrize(
@@ -37,24 +37,24 @@ def test_a_place_is_told_as_its_origin(line, told):
 )
 def test_metaflow_spells_places_in_its_own_way(line, told):
     text = f"Validity checker found an issue in file /state/F.py on line {line}:"
-    said = origins.in_origins(text, "/state/F.py", KNOWN)
+    said = line_origins.in_origins(text, "/state/F.py", KNOWN)
     assert said == f"Validity checker found an issue in {told}:"
 
 
 def test_what_names_another_file_or_has_no_origin_stays():
     text = 'File "/state/FF.py", line 5, in start'
-    assert origins.in_origins(text, "/state/F.py", KNOWN) == text
-    assert origins.in_origins(text, "/state/FF.py", ()) == text
+    assert line_origins.in_origins(text, "/state/F.py", KNOWN) == text
+    assert line_origins.in_origins(text, "/state/FF.py", ()) == text
 
 
 def test_code_that_names_its_cell_itself():
     text = '  File "Cell In[12]", line 3, in inner'
-    assert origins.in_origins(text, "/state/F.py", KNOWN) == "  Cell In[12], line 3, in inner"
+    assert line_origins.in_origins(text, "/state/F.py", KNOWN) == "  Cell In[12], line 3, in inner"
 
 
 def test_origins_come_back_from_a_record():
-    assert origins.from_json(origins.to_json(KNOWN)) == KNOWN
-    assert origins.from_json(None) == ()
+    assert line_origins.from_json(line_origins.to_json(KNOWN)) == KNOWN
+    assert line_origins.from_json(None) == ()
 
 
 SCRIPT = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.plain_text import visible
+from nbrunner.text.printable import visible
 
 
 @pytest.mark.parametrize(

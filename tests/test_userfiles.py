@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import nbrunner
-from nbrunner.userfiles import is_users
+from nbrunner.text.user_code import is_users
 
 
 @pytest.mark.parametrize("name", ["src/app/flow.py", "local/project/flow.py", "flow.py"])

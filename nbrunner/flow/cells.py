@@ -27,7 +27,7 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.collector import Collector
 from nbrunner.flow.executed import Cell, Notebook, codes_of
 from nbrunner.flow.flow_text import import_path_line
-from nbrunner.origins import Origin
+from nbrunner.text.line_origins import Origin
 
 
 def flow_file_text(

@@ -13,7 +13,7 @@ from typing import Any
 from nbrunner.flow.executed import Cell, Notebook, importable
 from nbrunner.flow.packing import Packed
 from nbrunner.flow.statements import bound_names, is_future, with_decorators
-from nbrunner.origins import Origin
+from nbrunner.text.line_origins import Origin
 
 _LOADER = "_objects_of_notebook"
 _LOADED = "_loaded_objects"

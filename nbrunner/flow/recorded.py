@@ -7,7 +7,7 @@ from typing import Any
 
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource
-from nbrunner.origins import to_json
+from nbrunner.text.line_origins import to_json
 
 _MAX_DOC = 400
 

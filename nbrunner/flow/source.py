@@ -19,8 +19,8 @@ from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.launch.environment import absolute, current_directory
-from nbrunner.origins import Origin, in_origins, is_cell
 from nbrunner.record import private, registry, rundir
+from nbrunner.text.line_origins import Origin, in_origins, is_cell
 
 _MAX_WRITTEN = 500
 _DIGITS = 16

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nbrunner.errors import BadValueError, FlowSyntaxError
 from nbrunner.flow.flow_text import import_path_line
 from nbrunner.flow.source import FlowSource, write_flow_file
-from nbrunner.origins import Origin
+from nbrunner.text.line_origins import Origin
 
 
 @dataclass(frozen=True, repr=False)

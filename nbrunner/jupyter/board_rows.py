@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nbrunner.durations import elapsed
 from nbrunner.errors import CleanedUpError
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.executing_sweep import Sweep
@@ -15,6 +14,7 @@ from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing
 from nbrunner.progress import StepProgress
 from nbrunner.status import LABELS
+from nbrunner.text.durations import elapsed
 
 Runs = Sweep | Sequence[ExecutingProcess]
 

@@ -19,10 +19,10 @@ from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.source import FlowSource
 from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
-from nbrunner.plain_text import visible
 from nbrunner.record.clonelines import printed_lines
 from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS
+from nbrunner.text.printable import visible
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nbrunner import origins
 from nbrunner.executing import ExecutingProcess
+from nbrunner.text import line_origins
 
 
 def as_written(running: ExecutingProcess) -> Callable[[str], str]:
     """Return what gives the lines of a run's log as they are shown."""
     flow = running.record.get("flow", {})
-    file, known = flow.get("file", ""), origins.from_json(flow.get("origins"))
-    return lambda text: origins.in_origins(text, file, known)
+    file, known = flow.get("file", ""), line_origins.from_json(flow.get("origins"))
+    return lambda text: line_origins.in_origins(text, file, known)

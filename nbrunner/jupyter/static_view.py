@@ -10,16 +10,16 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from nbrunner.durations import elapsed
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
-from nbrunner.plain_text import aligned, on_one_line, visible
 from nbrunner.progress import Progress
 from nbrunner.record.logfile import last_lines
 from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED
+from nbrunner.text.durations import elapsed
+from nbrunner.text.printable import aligned, on_one_line, visible
 from nbrunner.timeline import step_spans
 
 _COLOURS = {

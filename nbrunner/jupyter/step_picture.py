@@ -10,9 +10,9 @@ import html
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from nbrunner.durations import took
-from nbrunner.plain_text import visible
 from nbrunner.progress import Progress, StepProgress
+from nbrunner.text.durations import took
+from nbrunner.text.printable import visible
 
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 128, 34, 30, 14
 _MAX_STEPS = 120

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from nbrunner.plain_text import visible
+from nbrunner.text.printable import visible
 
 MAX_ROWS = 200
 MAX_COLUMNS = 50

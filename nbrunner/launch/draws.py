@@ -13,7 +13,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from nbrunner.launch import metaflow_seam
-from nbrunner.userfiles import is_users
+from nbrunner.text.user_code import is_users
 
 
 class Draw(NamedTuple):

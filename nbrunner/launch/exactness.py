@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from nbrunner.launch.variables import VariablesRead
-from nbrunner.userfiles import is_users
+from nbrunner.text.user_code import is_users
 
 # Where metaflow, while it is imported, looks for a configuration: upwards from the
 # directory (``init_local_config`` in ``metaflow_config_funcs.py``).

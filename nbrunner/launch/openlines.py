@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Protocol
 
 from nbrunner.launch.surroundings import STEP_COMMANDS
-from nbrunner.record import escapes
 from nbrunner.record.rundir import OPEN_LINES, RunDirectory
+from nbrunner.text import escapes
 
 _PACE_SECONDS = 0.1
 _LONGEST_BYTES = 2000

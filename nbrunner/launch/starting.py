@@ -6,7 +6,6 @@ import asyncio
 import os
 import shlex
 
-from nbrunner import origins
 from nbrunner.errors import RunStartError
 from nbrunner.launch import ending
 from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
@@ -16,6 +15,7 @@ from nbrunner.launch.watched import WatchedRun
 from nbrunner.record import rundir
 from nbrunner.record.logfile import tail
 from nbrunner.record.rundir import Json
+from nbrunner.text import line_origins
 
 _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 2000
@@ -71,8 +71,8 @@ def _message(run: WatchedRun, what: str) -> str:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
     command = _typed(run.record.get("command", []), flow)
     lines.append(f"command: {_shortened(command)}")
-    known = origins.from_json(flow.get("origins"))
-    return origins.in_origins("\n".join(lines), flow.get("file", ""), known)
+    known = line_origins.from_json(flow.get("origins"))
+    return line_origins.in_origins("\n".join(lines), flow.get("file", ""), known)
 
 
 def _typed(command: list[str], flow: Json) -> str:

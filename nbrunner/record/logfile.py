@@ -14,7 +14,7 @@ from operator import index
 from pathlib import Path
 
 from nbrunner.errors import BadTypeError, BadValueError
-from nbrunner.record import escapes
+from nbrunner.text import escapes
 
 # Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
 BLOCK_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from nbrunner.record import escapes
+from nbrunner.text import escapes
 
 STDOUT, STDERR = 0, 1
 STREAMS = {"stdout": STDOUT, "stderr": STDERR}

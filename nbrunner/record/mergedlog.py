@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nbrunner.record import escapes
 from nbrunner.record.clonelines import told_apart
 from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
 from nbrunner.record.tasklines import TaskLines
+from nbrunner.text import escapes
 
 BLOCK_BYTES = 64 * 1024
 

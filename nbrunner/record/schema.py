@@ -45,7 +45,7 @@ class Keep(TypedDict, total=False):
 
 
 class OriginNote(TypedDict):
-    """See `nbrunner.origins.Origin`."""
+    """See `nbrunner.text.line_origins.Origin`."""
 
     first: Count
     last: Count

@@ -10,9 +10,10 @@ import pytest
 
 from nbrunner.jupyter.log_wire import window_lines
 from nbrunner.launch.openlines import last_state
-from nbrunner.record import escapes, mergedlog
+from nbrunner.record import mergedlog
 from nbrunner.record.logfile import tail
 from nbrunner.record.logindex import LineView, LogSearch, MergedLog
+from nbrunner.text import escapes
 
 TOKENS = [
     *("a", " ", "7", "é", "€", "😀", "\u0301"),

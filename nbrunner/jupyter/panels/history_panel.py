@@ -33,7 +33,7 @@ from nbrunner.jupyter.panels.stored_panel import StoredPanel
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
-from nbrunner.plain_text import visible
+from nbrunner.text.printable import visible
 
 _RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
 _LOOK_SECONDS = 1.0

@@ -8,7 +8,7 @@ from traitlets import Instance
 
 from nbrunner.failure import Failure
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.plain_text import visible
+from nbrunner.text.printable import visible
 
 
 class FailureBox(Widget, bundle="failure_box"):

@@ -9,7 +9,7 @@ from traitlets import Bool, Dict, List, Unicode, validate
 
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.plain_text import visible
+from nbrunner.text.printable import visible
 
 
 class LaunchForm(Widget, bundle="launch_form"):

@@ -8,8 +8,8 @@ from typing import Any
 from traitlets import Dict, List, Unicode, validate
 
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.plain_text import visible
 from nbrunner.progress import Progress
+from nbrunner.text.printable import visible
 
 
 class StepGraph(Widget, bundle="step_graph"):

@@ -16,9 +16,9 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from nbrunner.userfiles import is_users
+from nbrunner.text.user_code import is_users
 
-_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 # The call that went wrong and who called it; the rest is in `sys.last_traceback`.
 _MAX_FRAMES = 2

@@ -1,0 +1,1 @@
+"""Text, code and durations as people read them."""
