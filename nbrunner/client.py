@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nbrunner.environment import unnamed_user, user_name
 from nbrunner.errors import MetaflowVersionError
-from nbrunner.launch.environment import unnamed_user, user_name
 from nbrunner.tested_metaflow import needs_metaflow
 
 if TYPE_CHECKING:

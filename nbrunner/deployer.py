@@ -13,9 +13,9 @@ from typing import Any
 import metaflow
 from metaflow.plugins import get_runner_cli
 
+from nbrunner.env_vars import EnvVars
+from nbrunner.environment import checked_directory
 from nbrunner.flow.source import flow_source
-from nbrunner.launch.env_vars import EnvVars
-from nbrunner.launch.environment import checked_directory
 
 
 class Deployer(metaflow.Deployer):  # type: ignore[misc]

@@ -15,9 +15,9 @@ from pathlib import Path
 import nbrunner
 from nbrunner import tested_metaflow
 from nbrunner.client import LOCAL_ROOT, local_root, metaflow_settings
+from nbrunner.environment import run_environment, unnamed_user, user_of
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingRun
-from nbrunner.launch.environment import run_environment, unnamed_user, user_of
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE
 from nbrunner.record.expiry import KEEP, disk_usage
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory

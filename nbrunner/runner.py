@@ -12,6 +12,14 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from nbrunner.aio.blocking import Output, drive
+from nbrunner.env_vars import EnvVars
+from nbrunner.environment import (
+    check_size,
+    checked_directory,
+    current_directory,
+    run_environment,
+    user_of,
+)
 from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.command import command_words, top_level_words
@@ -22,14 +30,6 @@ from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.flow.unordered import warnings_of
 from nbrunner.launch import ending
-from nbrunner.launch.env_vars import EnvVars
-from nbrunner.launch.environment import (
-    check_size,
-    checked_directory,
-    current_directory,
-    run_environment,
-    user_of,
-)
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.starting import until_started

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from nbrunner import BadTypeError, BadValueError, FlowNotFoundError, NBRunner, Runner
-from nbrunner.launch.env_vars import EnvVars
+from nbrunner.env_vars import EnvVars
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from nbrunner.environment import MAX_WORD_BYTES, unfit_for_system
 from nbrunner.errors import BadTypeError, BadValueError, did_you_mean, shown
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
-from nbrunner.launch.environment import MAX_WORD_BYTES, unfit_for_system
 
 # nbrunner hands these to Metaflow itself.
 RESERVED = frozenset({"runner_attribute_file"})

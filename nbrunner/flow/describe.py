@@ -20,6 +20,7 @@ from typing import Any
 
 from nbrunner import tested_metaflow
 from nbrunner.aio.blocking import drive
+from nbrunner.environment import check_size, current_directory, run_environment
 from nbrunner.errors import (
     BadValueError,
     FlowImportError,
@@ -37,7 +38,6 @@ from nbrunner.flow.literals import with_literals
 from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
-from nbrunner.launch.environment import check_size, current_directory, run_environment
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER

@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
+from nbrunner.environment import current_directory
 from nbrunner.errors import FlowNotFoundError
 from nbrunner.executing import ExecutingProcess
 from nbrunner.jupyter.arguments import HIDDEN
 from nbrunner.jupyter.launching import python_code
-from nbrunner.launch.environment import current_directory
 from nbrunner.launch.launcher import without_ours
 
 

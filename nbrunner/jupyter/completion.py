@@ -19,6 +19,7 @@ from IPython.core.completer import (
 )
 
 from nbrunner.aio.blocking import drive
+from nbrunner.environment import current_directory
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.describe import async_describe
@@ -27,7 +28,6 @@ from nbrunner.flow.whole_cell import cell_flow
 from nbrunner.flow.words import SUBCOMMANDS, Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
-from nbrunner.launch.environment import current_directory
 from nbrunner.launch.processes import Look
 from nbrunner.record import registry, rundir
 from nbrunner.status import LABELS

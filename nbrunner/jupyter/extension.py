@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbrunner.launch.environment import run_environment
+from nbrunner.environment import run_environment
 from nbrunner.launch.warm import LAUNCHER
 
 # What listens to the shell's events, to be taken away again.

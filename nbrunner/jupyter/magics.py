@@ -22,6 +22,7 @@ from nbrunner import commands
 from nbrunner.aio.blocking import drive
 from nbrunner.commands import all_running, tell_unreadable
 from nbrunner.doctor import examine, report
+from nbrunner.environment import current_directory
 from nbrunner.errors import (
     BadRequest,
     BadValueError,
@@ -37,7 +38,6 @@ from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spelli
 from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
-from nbrunner.launch.environment import current_directory
 from nbrunner.launch.identities import goes_on
 from nbrunner.record import expiry, registry
 

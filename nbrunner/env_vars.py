@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 
-from nbrunner.launch.environment import checked_env
+from nbrunner.environment import checked_env
 
 PROFILE_VARIABLE = "METAFLOW_PROFILE"
 
