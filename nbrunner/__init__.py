@@ -30,7 +30,7 @@ _HOME = {
     "async_describe": "nbrunner.flow.describe",
     "FlowDescription": "nbrunner.flow.description",
     "TaskSpan": "nbrunner.timeline",
-    "TaskStarts": "nbrunner.record.taskstarts",
+    "TaskStarts": "nbrunner.record.task_starts",
     # many runs of one flow
     "sweep": "nbrunner.sweeping",
     "async_sweep": "nbrunner.sweeping",
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from nbrunner.launch.stopping import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.progress import Progress, RunEvent, StepProgress
-    from nbrunner.record.taskstarts import TaskStarts
+    from nbrunner.record.task_starts import TaskStarts
     from nbrunner.runner import Runner
     from nbrunner.sweeping import async_sweep, attach_sweep, sweep
     from nbrunner.timeline import TaskSpan

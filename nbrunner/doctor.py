@@ -19,8 +19,8 @@ from nbrunner.environment import run_environment, unnamed_user, user_of
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingRun
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE
-from nbrunner.record.expiry import KEEP, disk_usage
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
+from nbrunner.record.retention import KEEP, disk_usage
 from nbrunner.runner import Runner
 
 _LIBRARIES = ("ipykernel", "ipywidgets", "anywidget")

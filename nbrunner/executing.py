@@ -32,10 +32,10 @@ from nbrunner.launch.stopping import (
 )
 from nbrunner.launch.watched import WatchedRun
 from nbrunner.progress import Progress, RunEvent
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.logfile import LineReader, read_text
-from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.resumed import ResumedRun
 from nbrunner.text.brief_traceback import brief_when_interrupted
 from nbrunner.timeline import TaskSpan
@@ -325,7 +325,7 @@ class ExecutingProcess(HowStarted):
             )
 
     def _log(self, stream: str) -> Path:
-        if stream not in rundir.STREAMS:
+        if stream not in run_directory.STREAMS:
             raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
         self._check_there()
         return self.directory.log(stream)
@@ -395,5 +395,5 @@ def attach(run: str) -> ExecutingRun | ExecutingTask:
         It is no text, or an empty one.
     """
     directory = registry.find(run)
-    record = directory.read(rundir.RECORD) or {}
+    record = directory.read(run_directory.RECORD) or {}
     return (ExecutingTask if record.get("subcommand") == "spin" else ExecutingRun)(directory)

@@ -15,7 +15,7 @@ from nbrunner.aio.inotify import changes_in
 from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.executing import ExecutingRun
 from nbrunner.launch.processes import Look
-from nbrunner.record.rundir import Json
+from nbrunner.record.run_directory import Json
 from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note

@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 
 from nbrunner.progress import Progress, ProgressTracker, announced
-from nbrunner.record.rundir import ATTRIBUTES, Json
-from nbrunner.record.spun import is_spin
+from nbrunner.record.run_directory import ATTRIBUTES, Json
+from nbrunner.record.spin_attributes import is_spin
 from nbrunner.timeline import TaskSpan, Timeline
 
 

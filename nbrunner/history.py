@@ -13,7 +13,7 @@ from nbrunner import client
 from nbrunner.errors import RunNotFoundError
 from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
 from nbrunner.launch.processes import Look
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS, what_lives
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import on_one_line
@@ -231,7 +231,7 @@ class History:
             if damage := directory.damage():
                 self._unreadable[damage] = None
                 continue
-            facts = directory.read(rundir.ATTRIBUTES) or {}
+            facts = directory.read(run_directory.ATTRIBUTES) or {}
             recorded[directory.name] = (
                 str(facts.get("flow_name", "")),
                 str(facts.get("run_id", "")),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from nbrunner.record import rundir
-from nbrunner.record.rundir import RunDirectory
-from nbrunner.record.taskstarts import TaskStarts, all_cold, read_task_starts
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.task_starts import TaskStarts, all_cold, read_task_starts
 from nbrunner.timeline import TaskSpan
 
 
@@ -21,17 +21,17 @@ class HowStarted:
     @property
     def warm(self) -> bool:
         """Whether the run process was forked from a warm interpreter; see `task_starts`."""
-        return (self.directory.read(rundir.START) or {}).get("way") == "warm"
+        return (self.directory.read(run_directory.START) or {}).get("way") == "warm"
 
     @property
     def cold_reason(self) -> str:
         """Why the run was started cold; empty if it was not, and where nobody has noted it."""
-        return str((self.directory.read(rundir.START) or {}).get("why", ""))
+        return str((self.directory.read(run_directory.START) or {}).get("why", ""))
 
     @property
     def not_preloaded(self) -> dict[str, str]:
         """The modules of ``preload`` that the warm interpreter has not imported, and why."""
-        return dict(self.directory.read(rundir.NOT_PRELOADED) or {})
+        return dict(self.directory.read(run_directory.NOT_PRELOADED) or {})
 
     @property
     def task_starts(self) -> TaskStarts:

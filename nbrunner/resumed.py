@@ -7,8 +7,8 @@ from typing import Any
 from nbrunner import client
 from nbrunner.errors import NbrunnerError
 from nbrunner.progress import ProgressTracker
-from nbrunner.record import registry, rundir
-from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record import registry, run_directory
+from nbrunner.record.run_directory import Json, RunDirectory
 
 # Metaflow names the origin right behind its greeting, before it clones anything.
 _HEAD_BYTES = 64 * 1024
@@ -81,7 +81,7 @@ def parameters_of_run(pathspec: str) -> dict[str, Any]:
             directory = registry.find(pathspec)
         except NbrunnerError:
             return {**_stored(pathspec), **found}
-        record = directory.read(rundir.RECORD) or {}
+        record = directory.read(run_directory.RECORD) or {}
         names = record.get("flow", {}).get("parameters")
         if names is None:  # written by an older version, or damaged
             return {**_stored(pathspec), **found}

@@ -36,10 +36,10 @@ from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.metaflow_attributes import MetaflowAttributes
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.record.clonelines import printed_lines
-from nbrunner.record.expiry import KEEP
-from nbrunner.record.rundir import Json, ReservedFile
+from nbrunner.record.retention import KEEP
+from nbrunner.record.run_directory import Json, ReservedFile
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
@@ -293,7 +293,7 @@ class Runner(MetaflowAttributes):
         try:
             async with asyncio.TaskGroup() as group:
                 if self.show_output:
-                    for stream in rundir.STREAMS:
+                    for stream in run_directory.STREAMS:
                         group.create_task(_show(handle, stream, output))
                 await until_started(handle.watched, self.file_read_timeout)
                 await handle.watched.until_over()
@@ -349,18 +349,18 @@ class Runner(MetaflowAttributes):
             warnings.warn(text, stacklevel=2)
         directory = registry.create()
         try:
-            ours = [f"{ATTRIBUTES_OPTION}{directory.path / rundir.ATTRIBUTES}"]
+            ours = [f"{ATTRIBUTES_OPTION}{directory.path / run_directory.ATTRIBUTES}"]
             words = command_words(flow, self.top_level_options, subcommand, arguments, ours)
             command = [sys.executable, "-u", self.flow_file, *words]
             check_size(command, environment)
             directory.write(
-                rundir.RECORD,
+                run_directory.RECORD,
                 recorded(flow, self._source, subcommand, arguments, self.top_level_options)
                 | (note or {})
                 | {"command": command, **self.settings, "user": user_of(environment)}
                 | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
             )
-            for name in rundir.RESERVED:
+            for name in run_directory.RESERVED:
                 ReservedFile(directory, name)
             environment[MARKER] = str(directory.path)
             started = await LAUNCHER.start_run(directory, environment, self.flow_file)
@@ -374,7 +374,7 @@ class Runner(MetaflowAttributes):
             raise
         with contextlib.suppress(OSError):  # it only tells how the run was started
             told = {"way": started.way, "why": started.why}
-            ReservedFile(directory, rundir.START).publish(told)
+            ReservedFile(directory, run_directory.START).publish(told)
         handle = kind(directory, self, started.process)
         self._started.append(handle)
         return handle

@@ -16,7 +16,7 @@ from support.waiting import until
 
 from nbrunner import Runner, attach, commands
 from nbrunner.history import STATUSES
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 
 pytestmark = pytest.mark.slow
 
@@ -72,8 +72,8 @@ def test_what_is_listed_comes_in_pages_and_in_characters_that_show(write_flow, c
     for number in range(20):
         copy = ended.directory.path.with_name(registry.new_name())
         shutil.copytree(ended.directory.path, copy)
-        change(copy / rundir.ATTRIBUTES, run_id=str(number))
-        change(copy / rundir.RECORD, arguments={"name": "a\x1b[31m\u202eb\nc"})
+        change(copy / run_directory.ATTRIBUTES, run_id=str(number))
+        change(copy / run_directory.RECORD, arguments={"name": "a\x1b[31m\u202eb\nc"})
     commands.list_runs("", (), "", 1)
     *rows, empty, more = capsys.readouterr().out.splitlines()
     assert (len(rows), empty, more) == (21, "", "--page 2 has older ones")

@@ -16,7 +16,7 @@ from nbrunner import Failure, RunEvent, Runner, StepProgress
 from nbrunner.failure import SourceLine, failure_of_task, user_lines
 from nbrunner.following import ProgressFollower
 from nbrunner.progress import ProgressTracker
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 
 pytestmark = pytest.mark.slow
 
@@ -317,8 +317,8 @@ def test_the_first_task_may_begin_long_after_the_run(tmp_path, hours, queued):
     follower = ProgressFollower(log, {"started": started.timestamp()})
     log.write_text(line(0, "Workflow starting (run-id 17), see it in the UI at https://ui/17"))
     assert follower.spans(ended=False) == [], "looked at before the attributes are there"
-    (tmp_path / rundir.ATTRIBUTES).touch()
-    os.utime(tmp_path / rundir.ATTRIBUTES, (named.timestamp() + 2,) * 2)
+    (tmp_path / run_directory.ATTRIBUTES).touch()
+    os.utime(tmp_path / run_directory.ATTRIBUTES, (named.timestamp() + 2,) * 2)
     with open(log, "a") as file:
         file.write(line(queued, "[17/start/1 (pid 9)] Task is starting."))
         file.write(line(queued + 60, "[17/start/1 (pid 9)] Task finished successfully."))

@@ -10,7 +10,7 @@ import pytest
 
 from nbrunner import BadValueError, FlowNotFoundError, Runner, RunNotFoundError, attach, describe
 from nbrunner.history import History
-from nbrunner.record import registry, rundir, sweeps
+from nbrunner.record import registry, run_directory, sweeps
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -38,7 +38,7 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_attach(name):
     """B7: whatever the name, there is no such run."""
-    registry.create().write(rundir.EXIT, {})  # one without a name of its own
+    registry.create().write(run_directory.EXIT, {})  # one without a name of its own
     with pytest.raises(RunNotFoundError, match="no record of a run") as refused:
         attach(name)
     assert len(str(refused.value)) < 1000

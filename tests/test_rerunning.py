@@ -9,7 +9,7 @@ from support.scripts import run_script
 
 from nbrunner import Runner, attach
 from nbrunner.errors import BadValueError, StateError
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 from nbrunner.rerunning import runner_of
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def test_another_process_asks_for_values_that_are_not_written_down(failed, priva
 
 def test_a_damaged_record_tells_how_to_go_on(failed):
     running = failed()
-    record = running.directory.path / rundir.RECORD
+    record = running.directory.path / run_directory.RECORD
     record.write_text(json.dumps({"started": running.record["started"]}))
     again = attach(running.pathspec)
     again.runner = None  # as in another process

@@ -15,7 +15,7 @@ from nbrunner.history import History
 from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.static_view import picture
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("metadata_of_this_test")]
 
@@ -113,9 +113,9 @@ def test_an_origin_that_nbrunner_has_no_record_of(write_flow, tmp_path):
     then = runner(write_flow, True).resume()
     assert then.parameters["rows"] == 40
     older = runner(write_flow, False).run(rows=41)
-    record = json.loads((older.directory.path / rundir.RECORD).read_text())
+    record = json.loads((older.directory.path / run_directory.RECORD).read_text())
     del record["flow"]["parameters"]
-    (older.directory.path / rundir.RECORD).write_text(json.dumps(record))
+    (older.directory.path / run_directory.RECORD).write_text(json.dumps(record))
     again = runner(write_flow, True).resume()
     assert (again.origin, again.parameters["rows"]) == (older.pathspec, 41)
 

@@ -19,7 +19,7 @@ from nbrunner import runner as runner_module
 from nbrunner.errors import FlowFailedError
 from nbrunner.history import History
 from nbrunner.jupyter.static_view import picture
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.runner import begin
 
 pytestmark = pytest.mark.slow
@@ -131,7 +131,7 @@ def test_the_handle_is_there_while_the_task_runs(runner, origin):
     assert spun.progress.tasks.done == 1
     assert [each.state for each in spun.timeline] == ["done"]
     assert spun.task["square"].data == 16
-    told_by_metaflow = spun.directory.read(rundir.ATTRIBUTES)
+    told_by_metaflow = spun.directory.read(run_directory.ATTRIBUTES)
     assert told_by_metaflow == names
     assert attach(spun.pathspec).task["square"].data == 16
 
@@ -295,12 +295,12 @@ def test_a_failed_spin_is_listed_though_nobody_followed_it(runner, origin):
 
     async def main():
         spun = await begin(runner, "spin", {"pathspec": origin("work")})
-        await async_until(lambda: spun.directory.exists(rundir.EXIT), "its end")
-        await async_until(lambda: spun.directory.read(rundir.ATTRIBUTES), "its ids")
+        await async_until(lambda: spun.directory.exists(run_directory.EXIT), "its end")
+        await async_until(lambda: spun.directory.read(run_directory.ATTRIBUTES), "its ids")
         return spun
 
     spun = asyncio.run(main())
-    run_id = spun.directory.read(rundir.ATTRIBUTES)["run_id"]
+    run_id = spun.directory.read(run_directory.ATTRIBUTES)["run_id"]
     assert attach(run_id).directory.name == spun.directory.name
 
 

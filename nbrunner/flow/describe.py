@@ -42,9 +42,9 @@ from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
 from nbrunner.record import private
-from nbrunner.record.expiry import DAY_SECONDS
 from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import folder, state_directory
+from nbrunner.record.retention import DAY_SECONDS
 
 Json = dict[str, Any]
 

@@ -19,7 +19,7 @@ from nbrunner.flow.cells import flow_file_text
 from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
-from nbrunner.record import private, registry, rundir
+from nbrunner.record import private, registry, run_directory
 from nbrunner.text.line_origins import Origin, in_origins, is_cell
 
 _MAX_WRITTEN = 500
@@ -209,8 +209,8 @@ def _modified(folder: Path) -> float:
 def _folders_of_living_runs() -> set[str]:
     """Return the names of the folders whose flow file a task may yet be started from."""
     records = (
-        each.read(rundir.RECORD) or {}
+        each.read(run_directory.RECORD) or {}
         for each in registry.unended()
-        if not each.exists(rundir.EXIT)
+        if not each.exists(run_directory.EXIT)
     )
     return {Path(record.get("flow", {}).get("file", "")).parent.name for record in records}

@@ -29,7 +29,7 @@ from nbrunner.flow.words import SUBCOMMANDS, Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
 from nbrunner.launch.processes import Look
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS
 
 # A flow that takes longer to import is described when it runs; nobody waits for a Tab.
@@ -228,8 +228,8 @@ def _values(flow: FlowDescription, option: Option) -> list[str]:
 def _run_ids(flow_name: str) -> Iterator[tuple[str, str]]:
     """Yield the ids of a flow's runs, the newest first, and what became of each."""
     for directory in registry.of_flow(flow_name):
-        attributes = directory.read(rundir.ATTRIBUTES)
-        record = directory.read(rundir.RECORD) or {}
+        attributes = directory.read(run_directory.ATTRIBUTES)
+        record = directory.read(run_directory.RECORD) or {}
         is_run = record.get("subcommand") != "spin"  # its task cannot be resumed
         if attributes and attributes["flow_name"] == flow_name and is_run:
             yield str(attributes["run_id"]), LABELS[attach(directory.name).status]
@@ -239,7 +239,7 @@ def _living() -> Iterator[ExecutingProcess]:
     """Yield the runs that have their id and can be stopped."""
     look = Look()
     for directory in registry.unended():
-        if directory.read(rundir.EXIT) is None and directory.read(rundir.ATTRIBUTES):
+        if directory.read(run_directory.EXIT) is None and directory.read(run_directory.ATTRIBUTES):
             running = attach(directory.name)
             if running.watched.lives_on(look):
                 yield running

@@ -9,7 +9,7 @@ from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validat
 from traitlets.config import Config, SingletonConfigurable
 
 from nbrunner.launch.warm import LAUNCHER
-from nbrunner.record.expiry import DAY_SECONDS, KEEP
+from nbrunner.record.retention import DAY_SECONDS, KEEP
 
 
 class FlowRun(SingletonConfigurable):

@@ -39,7 +39,7 @@ from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
 from nbrunner.launch.identities import goes_on
-from nbrunner.record import expiry, registry
+from nbrunner.record import registry, retention
 
 
 @magics_class
@@ -229,7 +229,7 @@ def _expected(what: str, example: str, line: str) -> BadValueError:
 def cleaned(config: FlowRun) -> str:
     """Delete what is older, or more, than the configuration keeps; tell what that was."""
     runs = registry.runs_directory()
-    deleted = expiry.expire(runs, goes_on, **expiry.KEEP.note())
+    deleted = retention.expire(runs, goes_on, **retention.KEEP.note())
     return (
         f"{len(deleted):,} records deleted; kept are {config.keep_days:g} days and "
         f"{config.keep_gigabytes:g} GB of them in {runs}"

@@ -12,8 +12,8 @@ from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.launch.watched import WatchedRun
-from nbrunner.record import rundir
-from nbrunner.record.rundir import Json
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import Json
 
 # Beyond the grace asked for: how long the supervisor may take to see its last process off.
 _SUPERVISOR_GRACE_SECONDS = 5.0
@@ -48,12 +48,12 @@ async def _ask_supervisor(run: WatchedRun, request: StopRequest) -> None:
     """Have the supervisor end the run, as long as it can and does."""
     directory = run.directory
     kept = request
-    if directory.exists(rundir.STOP):
+    if directory.exists(run_directory.STOP):
         # The supervisor keeps to the first request: ours must not give it up sooner.
-        kept = StopRequest.from_json(directory.read(rundir.STOP))
+        kept = StopRequest.from_json(directory.read(run_directory.STOP))
     else:
         try:
-            directory.write(rundir.STOP, request.to_json())
+            directory.write(run_directory.STOP, request.to_json())
         except (FileNotFoundError, NotADirectoryError):
             return  # the record was deleted: the supervisor could not read what is asked for
         except OSError:
@@ -115,11 +115,11 @@ async def _end_unsupervised(run: WatchedRun, request: StopRequest, was_running: 
 
 
 def _record(run: WatchedRun, report: Json) -> None:
-    if run.directory.exists(rundir.EXIT):
+    if run.directory.exists(run_directory.EXIT):
         return  # somebody has seen how it ended, and knows more
     try:
         # The room that is reserved for the supervisor's: the disk may be full.
-        rundir.ReservedFile(run.directory, rundir.EXIT).publish(report)
+        run_directory.ReservedFile(run.directory, run_directory.EXIT).publish(report)
     except OSError:  # somebody else has ended it too, or the record was deleted
         run.keep_exit(report)
 

@@ -6,8 +6,8 @@ A supervisor asks this of other runs, so only the standard library is used here.
 from __future__ import annotations
 
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.record import rundir
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import RunDirectory
 
 
 def supervisor_of(directory: RunDirectory) -> ProcessIdentity | None:
@@ -27,5 +27,5 @@ def goes_on(directory: RunDirectory) -> bool:
 
 
 def _recorded(directory: RunDirectory, role: str) -> ProcessIdentity | None:
-    facts = (directory.read(rundir.SUPERVISOR) or {}).get(role)
+    facts = (directory.read(run_directory.SUPERVISOR) or {}).get(role)
     return ProcessIdentity(facts["pid"], facts["started"]) if facts else None

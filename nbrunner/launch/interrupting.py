@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.run_directory import RunDirectory
 
 # How often the logs are looked at: it takes a moment until they tell.
 _LOOK_SECONDS = 0.5

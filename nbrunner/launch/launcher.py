@@ -12,7 +12,7 @@ from typing import Protocol
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record import private
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.run_directory import RunDirectory
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 

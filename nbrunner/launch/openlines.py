@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nbrunner.launch.surroundings import STEP_COMMANDS
-from nbrunner.record.rundir import OPEN_LINES, RunDirectory
+from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 from nbrunner.text import escapes
 
 _PACE_SECONDS = 0.1

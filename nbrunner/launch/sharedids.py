@@ -14,8 +14,8 @@ from nbrunner.errors import SharedIdError
 from nbrunner.launch import ending
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
-from nbrunner.record import registry, rundir
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import registry, run_directory
+from nbrunner.record.run_directory import RunDirectory
 
 # Runs get their id within seconds of their start; a loaded machine may take longer.
 _WINDOW_SECONDS = 60.0
@@ -33,14 +33,16 @@ async def check_id(run: WatchedRun) -> None:
         It is not.
     """
     directory = run.directory
-    started = directory.read(rundir.START) or {}
+    started = directory.read(run_directory.START) or {}
     local = str(run.attributes.get("metadata")).startswith("local")
     if started.get("way") == "warm" or not local:
         return
-    if any(not each.exists(rundir.ATTRIBUTES) for each in _neighbours(run)):
+    if any(not each.exists(run_directory.ATTRIBUTES) for each in _neighbours(run)):
         await asyncio.sleep(_SETTLING_SECONDS)
-    twins = [each for each in _neighbours(run) if each.read(rundir.ATTRIBUTES) == run.attributes]
-    if not twins and not directory.exists(rundir.SHARED_ID):
+    twins = [
+        each for each in _neighbours(run) if each.read(run_directory.ATTRIBUTES) == run.attributes
+    ]
+    if not twins and not directory.exists(run_directory.SHARED_ID):
         return
     for each in twins:
         await _end_twin(each)
@@ -56,19 +58,19 @@ def _neighbours(run: WatchedRun) -> Iterator[RunDirectory]:
     """Yield the runs of the same flow that were started at about the same time."""
     earliest = float(run.record["started"]) - _WINDOW_SECONDS
     for other in registry.directories():
-        record = other.read(rundir.RECORD) or {}
+        record = other.read(run_directory.RECORD) or {}
         if float(record.get("started", 0)) < earliest:
             return
         own = other.name == run.directory.name
         if own or record.get("flow", {}).get("name") != run.record["flow"]["name"]:
             continue
-        if other.exists(rundir.ATTRIBUTES) or not other.exists(rundir.EXIT):
+        if other.exists(run_directory.ATTRIBUTES) or not other.exists(run_directory.EXIT):
             yield other
 
 
 async def _end_twin(directory: RunDirectory) -> None:
     """End the other run; whoever waits for its id finds out by the mark, all others by its log."""
-    directory.mark(rundir.SHARED_ID)
+    directory.mark(run_directory.SHARED_ID)
     with open(directory.log("stderr"), "a", encoding="utf-8") as log:
         log.write(
             "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "

@@ -12,9 +12,9 @@ from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
 from nbrunner.launch.sharedids import check_id
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 from nbrunner.record.logfile import tail
-from nbrunner.record.rundir import Json
+from nbrunner.record.run_directory import Json
 from nbrunner.text import line_origins
 
 _SHOWN_LINES = 20
@@ -65,7 +65,7 @@ def _how_it_ended(run: WatchedRun) -> str:
 def _message(run: WatchedRun, what: str) -> str:
     flow = run.record.get("flow", {})
     lines = [f"{flow.get('name', 'the flow')} {what}"]
-    for stream in reversed(rundir.STREAMS):  # first where Metaflow says what is wrong
+    for stream in reversed(run_directory.STREAMS):  # first where Metaflow says what is wrong
         last = tail(run.directory.log(stream), _SHOWN_LINES)
         if last:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]

@@ -8,7 +8,7 @@
 3. SIGKILL to whatever is left then.
 
 The supervisor climbs the ladder, so that it ends even if the one who asked is gone. Only
-the standard library is used here: see `nbrunner.record.rundir`.
+the standard library is used here: see `nbrunner.record.run_directory`.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from typing import NoReturn
 from nbrunner.launch import processes
 from nbrunner.launch.interrupting import Interrupt
 from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
-from nbrunner.record import private, rundir
-from nbrunner.record.rundir import Json, ReservedFile, RunDirectory
+from nbrunner.record import private, run_directory
+from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 
 # SIGINT and SIGHUP are meant for whoever sits at a terminal, not for a run of its own.
 _SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -59,7 +59,7 @@ class Supervisor:
     def supervise(self) -> None:
         """Start the run that the directory records, wait for its end, record it."""
         processes.adopt_orphans()
-        exit_file = ReservedFile(self.directory, rundir.EXIT)
+        exit_file = ReservedFile(self.directory, run_directory.EXIT)
         error = self._start()
         if error is None:
             self._wait_for_run()
@@ -74,14 +74,16 @@ class Supervisor:
         except FileNotFoundError:
             # Without its directory there is nobody to tell; without its files there may be.
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                ReservedFile(self.directory, rundir.EXIT).publish(record)
+                ReservedFile(self.directory, run_directory.EXIT).publish(record)
 
     def _start(self) -> str | None:
         """Start the run process; return why it could not be started, or None."""
-        record = self.directory.read(rundir.RECORD)
+        record = self.directory.read(run_directory.RECORD)
         try:
             if record is None or "command" not in record or "cwd" not in record:
-                raise ValueError(self.directory.damaged.get(rundir.RECORD, "no command recorded"))
+                raise ValueError(
+                    self.directory.damaged.get(run_directory.RECORD, "no command recorded")
+                )
             self.run_pid = start_process(self.directory, record)
         except Exception as error:  # whatever it is, whoever waits for the run has to be told
             return f"{type(error).__name__}: {error}"
@@ -93,7 +95,7 @@ class Supervisor:
         A run that nobody else can tell to be alive would be lost to all but its starter.
         """
         try:
-            ReservedFile(self.directory, rundir.SUPERVISOR).publish(self._identities())
+            ReservedFile(self.directory, run_directory.SUPERVISOR).publish(self._identities())
         except OSError as error:
             return f"its processes cannot be written down: {type(error).__name__}: {error}"
         return None
@@ -107,7 +109,7 @@ class Supervisor:
 
     def _wait_for_run(self) -> None:
         """Wait until the run process ended, climbing the ladder if asked to stop it."""
-        if self.directory.exists(rundir.STOP):  # asked before there was anybody to signal
+        if self.directory.exists(run_directory.STOP):  # asked before there was anybody to signal
             self._begin_stop()
         while self.returncode is None:
             timeout = None if self.request is None else _LADDER_SECONDS
@@ -118,7 +120,7 @@ class Supervisor:
                 self._climb()
 
     def _begin_stop(self) -> None:
-        self.request = StopRequest.from_json(self.directory.read(rundir.STOP))
+        self.request = StopRequest.from_json(self.directory.read(run_directory.STOP))
         self.requested = time.monotonic()
 
     def _climb(self) -> None:
@@ -166,7 +168,7 @@ class Supervisor:
         if signum.name not in self.signals:
             self.signals.append(signum.name)
             with contextlib.suppress(OSError):  # no room; the exit record will tell
-                self.directory.write(rundir.STOPPING, {"signals": self.signals})
+                self.directory.write(run_directory.STOPPING, {"signals": self.signals})
 
     def _reap(self) -> bool:
         """Collect every child that has ended; return whether any is left."""
@@ -227,7 +229,9 @@ def start_process(directory: RunDirectory, record: Json) -> int:
 def open_logs(directory: RunDirectory) -> tuple[int, int]:
     """Return descriptors to append to the logs of stdout and stderr."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    stdout, stderr = (private.open_file(directory.log(stream), flags) for stream in rundir.STREAMS)
+    stdout, stderr = (
+        private.open_file(directory.log(stream), flags) for stream in run_directory.STREAMS
+    )
     return stdout, stderr
 
 
@@ -260,18 +264,18 @@ class SignalInbox:
 
 def finish(directory: RunDirectory) -> None:
     """Do what is left to do once a run is over and recorded."""
-    if directory.exists(rundir.DISCARD):
+    if directory.exists(run_directory.DISCARD):
         directory.delete()
     elif directory.exists():  # or somebody has deleted it, perhaps with all others
         from nbrunner.launch.identities import goes_on
-        from nbrunner.record import runindex
-        from nbrunner.record.expiry import expire_if_due
-        from nbrunner.record.spun import spun_attributes
+        from nbrunner.record import run_index
+        from nbrunner.record.retention import expire_if_due
+        from nbrunner.record.spin_attributes import spun_attributes
 
-        record = directory.read(rundir.RECORD)
-        if record is not None and not directory.exists(rundir.ATTRIBUTES):
+        record = directory.read(run_directory.RECORD)
+        if record is not None and not directory.exists(run_directory.ATTRIBUTES):
             spun_attributes(directory, record)  # unless whoever started it did
-        runindex.note_end(directory)
+        run_index.note_end(directory)
         if record is not None:  # else nobody knows how long records are to be kept
             expire_if_due(directory.path.parent, goes_on, record.get("keep", {}))
 

@@ -24,8 +24,8 @@ from nbrunner.launch.logpipe import LinePoll, PipeLines
 from nbrunner.launch.openlines import OpenLines, task_of
 from nbrunner.launch.processes import identify
 from nbrunner.launch.surroundings import task_cold_reason
-from nbrunner.record.rundir import RunDirectory
-from nbrunner.record.taskstarts import note_task_start
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.task_starts import note_task_start
 
 
 def use_for_tasks(
@@ -35,7 +35,7 @@ def use_for_tasks(
 
     Its run gets an id of its own, and its directory is told what tasks print without ending
     the line (`nbrunner.launch.openlines`), and how many tasks are forked and which are cold
-    (`nbrunner.record.taskstarts`).
+    (`nbrunner.record.task_starts`).
     """
     open_lines = OpenLines(directory)
     metaflow_seam.start_tasks_by(_Subprocess(server, environment, directory))

@@ -26,7 +26,7 @@ from nbrunner.launch.surroundings import (
 )
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.run_directory import RunDirectory
 
 WARM_VARIABLE = "NBRUNNER_WARM"
 

@@ -10,9 +10,9 @@ from nbrunner.aio.inotify import changes_in
 from nbrunner.launch.children import ended
 from nbrunner.launch.identities import run_process_of, supervisor_of
 from nbrunner.launch.processes import Look, ProcessIdentity, descendants, moment_of_boot_clock
-from nbrunner.record import rundir
-from nbrunner.record.rundir import Json, RunDirectory
-from nbrunner.record.spun import is_spin, spun_attributes
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.spin_attributes import is_spin, spun_attributes
 
 # A run whose supervisor has not said who it is may just be starting.
 _STARTING_SECONDS = 30.0
@@ -32,13 +32,13 @@ class WatchedRun:
         self.directory = directory
         self.record: Json = {
             "started": directory.touched(),
-            **(directory.read(rundir.RECORD) or {}),
+            **(directory.read(run_directory.RECORD) or {}),
         }
         # Kept: the record may be deleted while the run goes on.
         self._supervisor = supervisor or supervisor_of(directory)
         self._run_process = run_process_of(directory)
         self._exit: Json | None = None
-        self._held_exit: rundir.HeldFile | None = None
+        self._held_exit: run_directory.HeldFile | None = None
         self._attributes: Json | None = None
 
     @property
@@ -86,7 +86,7 @@ class WatchedRun:
     def attributes(self) -> Json:
         """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
         if self._attributes is None:
-            self._attributes = self.directory.read(rundir.ATTRIBUTES) or spun_attributes(
+            self._attributes = self.directory.read(run_directory.ATTRIBUTES) or spun_attributes(
                 self.directory, self.record
             )
         return self._attributes or {}
@@ -95,7 +95,7 @@ class WatchedRun:
     def exit_record(self) -> Json | None:
         """What the supervisor wrote at the end; None before."""
         if self._exit is None:
-            self._exit = self.directory.read(rundir.EXIT)
+            self._exit = self.directory.read(run_directory.EXIT)
         if self._exit is None and self._held_exit is not None:
             self._exit = self._held_exit.read()
         return self._exit
@@ -143,9 +143,9 @@ class WatchedRun:
         """Delete the directory: now, or at the end of the run if it goes on."""
         with contextlib.suppress(OSError):
             # Deleted by the supervisor, perhaps before anybody has seen how the run ended.
-            self._held_exit = rundir.HeldFile(self.directory, rundir.EXIT)
+            self._held_exit = run_directory.HeldFile(self.directory, run_directory.EXIT)
         with contextlib.suppress(FileNotFoundError):
-            self.directory.mark(rundir.DISCARD)
+            self.directory.mark(run_directory.DISCARD)
         if self.status != "running":
             self.directory.delete()
 

@@ -52,8 +52,8 @@ from nbrunner.launch.supervisor import Supervisor, finish, open_logs
 from nbrunner.launch.surroundings import PRELOAD_VARIABLE
 from nbrunner.launch.tasks import use_for_tasks
 from nbrunner.launch.taskserver import TaskServer
-from nbrunner.record import private, rundir
-from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record import private, run_directory
+from nbrunner.record.run_directory import Json, RunDirectory
 
 GO = b"g"
 
@@ -202,7 +202,7 @@ class _Requested:
 def _cwd(request: Json) -> str:
     if request["kind"] == "script":
         return str(request["cwd"])
-    return str((RunDirectory(request["directory"]).read(rundir.RECORD) or {})["cwd"])
+    return str((RunDirectory(request["directory"]).read(run_directory.RECORD) or {})["cwd"])
 
 
 def _script(request: Json) -> Program:
@@ -227,7 +227,7 @@ class WarmSupervisor(Supervisor):
     def play(self) -> Role | Program:
         """Fork the run's processes and see the run through."""
         processes.adopt_orphans()
-        exit_file = rundir.ReservedFile(self.directory, rundir.EXIT)
+        exit_file = run_directory.ReservedFile(self.directory, run_directory.EXIT)
         for_run, for_server = socket.socketpair()
         server: int | None = None
         try:
@@ -255,7 +255,7 @@ class WarmSupervisor(Supervisor):
         error = self._say_who()
         if IMPORTED.not_preloaded:
             with contextlib.suppress(OSError):  # it only tells how the run was started
-                self.directory.write(rundir.NOT_PRELOADED, IMPORTED.not_preloaded)
+                self.directory.write(run_directory.NOT_PRELOADED, IMPORTED.not_preloaded)
         if error is None:
             self._wait_for_run()
         if server is not None:
@@ -277,7 +277,7 @@ class WarmSupervisor(Supervisor):
     def _program(self, server: socket.socket) -> Program:
         """Return what the run process is to run."""
         use_for_tasks(server, self._environment, self.directory)
-        record = self.directory.read(rundir.RECORD) or {}
+        record = self.directory.read(run_directory.RECORD) or {}
         command = record["command"]
         return Program(
             arguments=command[command.index("-u") + 1 :],

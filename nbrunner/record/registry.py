@@ -17,8 +17,8 @@ from pathlib import Path
 import platformdirs  # here, as an import of some milliseconds would hold an event loop
 
 from nbrunner.errors import BadValueError, RunNotFoundError, StateError, shown
-from nbrunner.record import private, rundir, runindex
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import private, run_directory, run_index
+from nbrunner.record.run_directory import RunDirectory
 
 STATE_VARIABLE = "NBRUNNER_STATE_DIR"
 
@@ -135,7 +135,7 @@ def create() -> RunDirectory:
     directory = RunDirectory(runs / new_name())
     try:
         private.make_folder(directory.path)
-        for stream in rundir.STREAMS:
+        for stream in run_directory.STREAMS:
             private.write_new(directory.log(stream), b"")
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -157,7 +157,7 @@ def _names(runs: Path) -> Iterator[str]:
 
 
 def _is_record(path: Path) -> bool:
-    return os.path.exists(path / rundir.RECORD) and _is_ours(path)
+    return os.path.exists(path / run_directory.RECORD) and _is_ours(path)
 
 
 def _is_ours(path: Path) -> bool:
@@ -180,7 +180,7 @@ class Listing:
         Those that may go on, are lost, or cannot be read; the newest first.
     """
 
-    ended: dict[str, runindex.Names]
+    ended: dict[str, run_index.Names]
     others: list[RunDirectory]
 
 
@@ -188,18 +188,18 @@ def listing() -> Listing:
     """Return all records; only those that the index does not know are read, and then added."""
     runs = runs_directory()
     names = set(_names(runs))
-    ended = {name: of for name, of in runindex.read(runs).items() if name in names}
+    ended = {name: of for name, of in run_index.read(runs).items() if name in names}
     found, others = {}, []
     for name in sorted(names - ended.keys(), reverse=True):
         directory = RunDirectory(runs / name)
         if not directory.exists():
             continue
-        of = runindex.names_of(directory) if _is_ours(directory.path) else None
+        of = run_index.names_of(directory) if _is_ours(directory.path) else None
         if of is None:
             others.append(directory)
         else:
             found[name] = of
-    runindex.add(runs, found)
+    run_index.add(runs, found)
     return Listing(ended | found, others)
 
 
@@ -222,7 +222,7 @@ def of_flow(flow_name: str) -> Iterator[RunDirectory]:
     of = {name: flow for name, (flow, _) in known.ended.items()}
     for each in known.others:
         if _is_ours(each.path):
-            of[each.name] = str((each.read(rundir.ATTRIBUTES) or {}).get("flow_name", ""))
+            of[each.name] = str((each.read(run_directory.ATTRIBUTES) or {}).get("flow_name", ""))
     runs = runs_directory()
     for name in sorted(of, reverse=True):
         if of[name] in ("", flow_name):
@@ -256,7 +256,7 @@ def find(run: str) -> RunDirectory:
     ]
     candidates += [each for each in known.others if _is_ours(each.path)]
     for directory in sorted(candidates, key=lambda each: each.name, reverse=True):
-        attributes = directory.read(rundir.ATTRIBUTES) if directory.exists() else None
+        attributes = directory.read(run_directory.ATTRIBUTES) if directory.exists() else None
         if (
             attributes
             and str(attributes["run_id"]) == run_id

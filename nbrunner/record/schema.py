@@ -38,7 +38,7 @@ Count = Annotated[int, (0, 2**31 - 1)]
 
 
 class Keep(TypedDict, total=False):
-    """How long records are kept; see `nbrunner.record.expiry.Keep`."""
+    """How long records are kept; see `nbrunner.record.retention.Keep`."""
 
     max_age_seconds: Seconds
     max_total_bytes: Annotated[float, (0.0, _FOREVER)]

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nbrunner.errors import RunNotFoundError, StateError
-from nbrunner.record import private, registry, rundir
-from nbrunner.record.expiry import KEEP
-from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record import private, registry, run_directory
+from nbrunner.record.retention import KEEP
+from nbrunner.record.run_directory import Json, RunDirectory
 
 _CONTENT = "sweep.json"
 _LOCK = "lock"
@@ -149,14 +149,14 @@ def _names() -> list[str]:
     return [
         name
         for name in os.listdir(sweeps)
-        if rundir.is_record(sweeps / name, _CONTENT, (_LOCK, _STOP))
+        if run_directory.is_record(sweeps / name, _CONTENT, (_LOCK, _STOP))
     ]
 
 
 def _runs_of(name: str) -> dict[int, RunDirectory]:
     found = {}
     for directory in registry.directories():
-        note = (directory.read(rundir.RECORD) or {}).get(NOTE) or {}
+        note = (directory.read(run_directory.RECORD) or {}).get(NOTE) or {}
         if note.get("name") == name:
             found[int(note["index"])] = directory
     return found

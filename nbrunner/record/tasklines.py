@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nbrunner.record.rundir import OPEN_LINES, RunDirectory
+from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 
 
 class TaskLines:

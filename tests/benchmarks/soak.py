@@ -117,7 +117,7 @@ import gc, json, psutil, threading
 from collections import Counter
 from ipywidgets.widgets.widget import _instances
 from nbrunner.record import registry
-from nbrunner.record.expiry import disk_usage
+from nbrunner.record.retention import disk_usage
 gc.collect()
 me = psutil.Process()
 used, kept = disk_usage(registry.runs_directory())

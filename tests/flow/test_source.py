@@ -17,7 +17,7 @@ from support.scripts import run_script
 from nbrunner import Runner, describe
 from nbrunner.flow import source
 from nbrunner.flow.source import flow_source, is_generated, write_flow_file
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 
 # A flow that tells which file, and which helper, it was made from.
 TELLING = """\
@@ -231,9 +231,9 @@ def test_a_generated_file_that_a_run_needs_is_not_dropped(monkeypatch):
     needed, ended = written(1), written(2)
     for file in (needed, ended):
         directory = registry.create()
-        directory.write(rundir.RECORD, {"flow": {"file": str(file)}})
+        directory.write(run_directory.RECORD, {"flow": {"file": str(file)}})
         if file == ended:
-            directory.write(rundir.EXIT, {})
+            directory.write(run_directory.EXIT, {})
     for number in (3, 4):
         written(number)
     assert needed.exists()

@@ -36,7 +36,7 @@ def test_in_a_blocking_run_stops_it_and_ends_the_cell(kernel, private_state):
     (record,) = private_state.glob("runs/*/record.json")
     assert processes_of(record.parent) == []
     status = kernel.execute(
-        f"import nbrunner\nfrom nbrunner.record.rundir import RunDirectory\n"
+        f"import nbrunner\nfrom nbrunner.record.run_directory import RunDirectory\n"
         f"nbrunner.ExecutingRun(RunDirectory({str(record.parent)!r})).status"
     )
     assert status.checked().result == "'stopped'"

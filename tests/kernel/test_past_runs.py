@@ -8,7 +8,7 @@ import time
 import pytest
 from support.waiting import until
 
-from nbrunner.record.expiry import DAY_SECONDS
+from nbrunner.record.retention import DAY_SECONDS
 
 pytestmark = pytest.mark.slow
 

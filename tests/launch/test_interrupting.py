@@ -13,7 +13,7 @@ from support.waiting import async_until
 from nbrunner import Runner, attach
 from nbrunner.launch import ending
 from nbrunner.launch.identities import supervisor_of
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 from nbrunner.runner import begin
 
 # The run process waits in a destructor once its task is there; the task does not mind
@@ -148,7 +148,7 @@ def test_a_second_stop_in_more_of_a_hurry_leaves_the_first_its_time(write_flow, 
     async def main():
         running = await _begun(write_flow("tidying.py", TIDYING), "task")
         first = asyncio.ensure_future(running.async_stop(interrupt_grace_seconds=60))
-        await async_until((running.directory.path / rundir.STOP).exists, "the request")
+        await async_until((running.directory.path / run_directory.STOP).exists, "the request")
         second = await attach(running.pathspec).async_stop(0.1, 0.1)
         return second, await first
 

@@ -20,7 +20,7 @@ from nbrunner import Runner, attach
 from nbrunner.commands import all_running
 from nbrunner.history import History
 from nbrunner.launch.identities import run_process_of, supervisor_of
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ DELETIONS = {
     "record": shutil.rmtree,
     "state": lambda path: shutil.rmtree(path.parents[1], ignore_errors=True),
     "files": empty,
-    "identities": lambda path: (path / rundir.SUPERVISOR).unlink(),
+    "identities": lambda path: (path / run_directory.SUPERVISOR).unlink(),
 }
 
 

@@ -12,7 +12,7 @@ from nbrunner import Runner
 from nbrunner.launch import openlines
 from nbrunner.launch.openlines import OpenLines, last_state, task_of
 from nbrunner.record.logindex import LogSearch, MergedLog
-from nbrunner.record.rundir import OPEN_LINES, RunDirectory
+from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 
 BARFLOW = """\
 import os, sys

@@ -20,8 +20,8 @@ from nbrunner import CleanedUpError, Runner, TaskStarts, attach, doctor
 from nbrunner.launch import tasks
 from nbrunner.launch.openlines import task_of
 from nbrunner.launch.surroundings import task_cold_reason
-from nbrunner.record.rundir import RunDirectory
-from nbrunner.record.taskstarts import note_task_start, read_task_starts
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.task_starts import note_task_start, read_task_starts
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 

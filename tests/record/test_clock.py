@@ -11,8 +11,8 @@ from nbrunner import Runner, attach
 from nbrunner.launch.identities import goes_on
 from nbrunner.launch.processes import moment_of_boot_clock
 from nbrunner.launch.watched import WatchedRun
-from nbrunner.record import expiry, registry, rundir
-from nbrunner.record.expiry import DAY_SECONDS
+from nbrunner.record import registry, retention, run_directory
+from nbrunner.record.retention import DAY_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -22,7 +22,9 @@ YEAR = 365 * DAY_SECONDS
 def starting(**times):
     """Return the status of a run whose supervisor has not said who it is."""
     directory = registry.create()
-    directory.write(rundir.RECORD, {"started": time.time(), **moment_of_boot_clock(), **times})
+    directory.write(
+        run_directory.RECORD, {"started": time.time(), **moment_of_boot_clock(), **times}
+    )
     return WatchedRun(directory).status
 
 
@@ -49,7 +51,7 @@ def test_a_start_is_timed_by_a_clock_that_nobody_sets(set_back):
 def test_a_start_in_the_future_is_lost_soon(ago, status):
     """B14: the record of an older version knows the time of day alone."""
     directory = registry.create()
-    directory.write(rundir.RECORD, {"started": time.time() - ago})
+    directory.write(run_directory.RECORD, {"started": time.time() - ago})
     assert WatchedRun(directory).status == status
 
 
@@ -59,14 +61,14 @@ def test_records_of_the_future_age_from_now_on(tmp_path):
     runs.mkdir()
     folder = runs / registry.new_name()
     folder.mkdir()
-    (folder / rundir.RECORD).write_text("{}")
-    (folder / rundir.EXIT).write_text("{}")
+    (folder / run_directory.RECORD).write_text("{}")
+    (folder / run_directory.EXIT).write_text("{}")
     ahead = time.time() + 10 * YEAR
     for path in (*folder.iterdir(), folder):
         os.utime(path, (ahead, ahead))
-    assert expiry.expire(runs, goes_on) == []
+    assert retention.expire(runs, goes_on) == []
     assert all(path.stat().st_mtime <= time.time() for path in (*folder.iterdir(), folder))
-    assert expiry.expire(runs, goes_on, max_age_seconds=-1.0) == [folder.name]
+    assert retention.expire(runs, goes_on, max_age_seconds=-1.0) == [folder.name]
 
 
 def test_a_stamp_of_the_future_does_not_keep_records_for_good(tmp_path):
@@ -83,14 +85,14 @@ def test_a_stamp_of_the_future_does_not_keep_records_for_good(tmp_path):
 
 def _looked_through(runs, stamp):
     before = stamp.stat().st_mtime
-    expiry.expire_if_due(runs, goes_on, {})
+    retention.expire_if_due(runs, goes_on, {})
     return stamp.stat().st_mtime != before
 
 
 def test_limits_of_a_newer_version_do_not_hinder(tmp_path):
     """B2, B14: what a supervisor does not know of them, it leaves alone."""
     (tmp_path / "runs").mkdir()
-    assert expiry.expire_if_due(tmp_path / "runs", goes_on, {"max_runs": 5}) == []
+    assert retention.expire_if_due(tmp_path / "runs", goes_on, {"max_runs": 5}) == []
 
 
 def test_a_run_whose_clock_was_ahead_is_followed_to_its_end(write_flow):
@@ -98,6 +100,6 @@ def test_a_run_whose_clock_was_ahead_is_followed_to_its_end(write_flow):
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
     running = runner.run(seconds=0)
     assert {"boot", "boot_seconds"} <= running.record.keys()
-    running.directory.write(rundir.RECORD, running.record | {"started": time.time() + YEAR})
+    running.directory.write(run_directory.RECORD, running.record | {"started": time.time() + YEAR})
     again = attach(running.pathspec)
     assert (again.status, again.elapsed_seconds) == ("successful", 0.0)

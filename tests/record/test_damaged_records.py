@@ -18,7 +18,7 @@ from support.waiting import until
 from nbrunner import Runner, attach, commands
 from nbrunner.history import History
 from nbrunner.launch.identities import supervisor_of
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.record.schema import parse
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -26,15 +26,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 COMMAND = Path(sys.executable).with_name("nbrunner")
 
 DAMAGES = {
-    "no exit code": (rundir.EXIT, b"{}"),
+    "no exit code": (run_directory.EXIT, b"{}"),
     "a newer word": (
-        rundir.EXIT, b'{"returncode": 1, "ended": 1, "error": null, "stop": "paused"}',
+        run_directory.EXIT, b'{"returncode": 1, "ended": 1, "error": null, "stop": "paused"}',
     ),
-    "NaN": (rundir.EXIT, b'{"returncode": NaN, "ended": 1, "error": null, "stop": null}'),
-    "a flow that is none": (rundir.RECORD, b'{"flow": "x"}'),
-    "nested deeply": (rundir.RECORD, b"[" * 100_000),
-    "no identity": (rundir.SUPERVISOR, b'{"supervisor": {"pid": "x"}}'),
-    "no file": (rundir.EXIT, None),
+    "NaN": (run_directory.EXIT, b'{"returncode": NaN, "ended": 1, "error": null, "stop": null}'),
+    "a flow that is none": (run_directory.RECORD, b'{"flow": "x"}'),
+    "nested deeply": (run_directory.RECORD, b"[" * 100_000),
+    "no identity": (run_directory.SUPERVISOR, b'{"supervisor": {"pid": "x"}}'),
+    "no file": (run_directory.EXIT, None),
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
     commands.stop_named(["all"])
     out, err = capsys.readouterr()
     assert out == "nothing runs\n"
-    ended = indexed or DAMAGES[damaged][0] != rundir.EXIT  # then it is not even looked at
+    ended = indexed or DAMAGES[damaged][0] != run_directory.EXIT  # then it is not even looked at
     assert (str(broken) in err) == (not ended)
     assert [each.name for each in registry.of_flow("ManyFlow")] == [whole.name, broken.name]
 
@@ -79,7 +79,7 @@ def test_many_are_counted_and_the_first_are_named(runs, capsys):
     """B2: a folder full of damaged records is told in one line."""
     write_record(runs, 0)
     for number in range(1, 6):
-        damage(write_record(runs, number), rundir.EXIT, b"{}")
+        damage(write_record(runs, number), run_directory.EXIT, b"{}")
     commands.list_runs("", (), "", 1)
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
@@ -92,7 +92,7 @@ def test_a_page_shows_the_same_runs_whatever_is_damaged_before_it(runs):
     """B2: no run is shown twice, or left out, where pages meet."""
     folders = [write_record(runs, number) for number in range(45)]
     for number in (3, 21):
-        damage(folders[number], rundir.EXIT, b"{}")
+        damage(folders[number], run_directory.EXIT, b"{}")
     history = History()
     seen = [run.recorded for number in range(3) for run in history.page(number).runs]
     assert seen == [each.name for number, each in enumerate(folders) if number not in (3, 21)]
@@ -124,7 +124,7 @@ def test_a_living_run_is_stopped_by_a_damaged_request(write_flow, monkeypatch, w
     async def main():
         runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
         running = await runner.async_run(seconds=600)
-        damage(running.directory.path, rundir.STOP, content)
+        damage(running.directory.path, run_directory.STOP, content)
         psutil.Process(supervisor_of(running.directory).pid).terminate()
         return await running
 
@@ -136,14 +136,14 @@ def test_a_living_run_is_stopped_by_a_damaged_request(write_flow, monkeypatch, w
 def test_the_living_are_stopped_beside_one_that_is_damaged(write_flow, runs):
     """B2: `nbrunner stop all` names the damaged one and ends the others."""
     broken = write_record(runs, 5)
-    damage(broken, rundir.SUPERVISOR, b"[]")
-    damage(broken, rundir.EXIT, b"null")
+    damage(broken, run_directory.SUPERVISOR, b"[]")
+    damage(broken, run_directory.EXIT, b"null")
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
     running = asyncio.run(runner.async_run(seconds=600))
     done = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True)
     assert done.returncode == 0, done
     assert done.stdout.startswith(f"{running.pathspec}: stopped")
-    assert f"1 record could not be read: {broken / rundir.SUPERVISOR}" in done.stderr
+    assert f"1 record could not be read: {broken / run_directory.SUPERVISOR}" in done.stderr
     assert running.status == "stopped"
 
 
@@ -168,7 +168,7 @@ def test_a_record_that_is_damaged_as_its_run_starts(write_flow, monkeypatch, con
     start = LAUNCHER.start_run
 
     async def start_run(directory, environment, flow_file):
-        damage(directory.path, rundir.RECORD, content)
+        damage(directory.path, run_directory.RECORD, content)
         return await start(directory, environment, flow_file)
 
     monkeypatch.setattr(LAUNCHER, "start_run", start_run)

@@ -15,8 +15,8 @@ from support.waiting import until
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
 from nbrunner.launch.identities import goes_on, supervisor_of
-from nbrunner.record import expiry, registry, rundir
-from nbrunner.record.expiry import DAY_SECONDS, disk_usage, expire_if_due
+from nbrunner.record import registry, retention, run_directory
+from nbrunner.record.retention import DAY_SECONDS, disk_usage, expire_if_due
 
 
 @pytest.fixture
@@ -30,15 +30,15 @@ def record(runs, age_days=0.0, size=1000, ended=True, content=b"{}"):
     folder = runs / registry.new_name()
     folder.mkdir()
     (folder / "stdout.log").write_bytes(b"x" * size)
-    (folder / rundir.RECORD).write_bytes(content)
+    (folder / run_directory.RECORD).write_bytes(content)
     if ended:
-        (folder / rundir.EXIT).write_text("{}")
+        (folder / run_directory.EXIT).write_text("{}")
     age(folder, age_days)
     return folder
 
 
 def expire(runs, **limits):
-    return expiry.expire(runs, goes_on, **limits)
+    return retention.expire(runs, goes_on, **limits)
 
 
 def age(folder, days):
@@ -100,7 +100,7 @@ def test_a_run_that_goes_on_stays_however_long_it_is_quiet(write_flow, private_s
 def test_a_run_whose_processes_are_all_gone_is_lost(runs):
     gone = {"pid": os.getpid(), "started": "in another life"}
     lost = record(runs, ended=False)
-    (lost / rundir.SUPERVISOR).write_text(json.dumps({"supervisor": gone, "run": gone}))
+    (lost / run_directory.SUPERVISOR).write_text(json.dumps({"supervisor": gone, "run": gone}))
     age(lost, days=2)
     assert expire(runs, max_age_seconds=DAY_SECONDS) == [lost.name]
 
@@ -162,7 +162,7 @@ def test_a_link_is_not_followed(runs, tmp_path):
     elsewhere = record(tmp_path, age_days=40)
     (runs / elsewhere.name).symlink_to(elsewhere)
     assert expire(runs) == []
-    assert (elsewhere / rundir.RECORD).exists()
+    assert (elsewhere / run_directory.RECORD).exists()
 
 
 def test_nothing_there(tmp_path):
@@ -177,7 +177,7 @@ def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, m
     stamp = private_state / "runs" / ".expired"
     until(stamp.exists, "the look through them")
     stamp.unlink()
-    monkeypatch.setattr(expiry.KEEP, "max_total_bytes", 1)
+    monkeypatch.setattr(retention.KEEP, "max_total_bytes", 1)
     second = runner.run(fail=False)
     assert second.record["keep"]["max_total_bytes"] == 1
     until(lambda: not first.directory.path.exists(), "the next look")

@@ -20,7 +20,7 @@ import asyncio, json, os, re, sys
 from pathlib import Path
 from nbrunner.executing import ExecutingRun
 from nbrunner.record.logfile import lines_of, read_text
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record.run_directory import RunDirectory
 
 def peak():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

@@ -21,9 +21,9 @@ from nbrunner import Runner, attach, commands
 from nbrunner.errors import RunNotFoundError
 from nbrunner.history import History
 from nbrunner.launch.identities import goes_on, supervisor_of
-from nbrunner.record import expiry, registry, rundir, runindex
-from nbrunner.record.expiry import DAY_SECONDS
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import registry, retention, run_directory, run_index
+from nbrunner.record.retention import DAY_SECONDS
+from nbrunner.record.run_directory import RunDirectory
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -99,7 +99,7 @@ def test_the_index_changes_no_answer(runs):
             [each.name for each in registry.unended()],
         )
 
-    index = runs / runindex.INDEX
+    index = runs / run_index.INDEX
     wanted = answers()
     whole = index.read_bytes()
     assert len(whole.splitlines()) == 6
@@ -130,10 +130,10 @@ def test_a_run_is_in_the_index_once_it_has_ended(write_flow, runs, monkeypatch):
         runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
         running = asyncio.run(runner.async_run(seconds=600))
         assert [each.name for each in registry.unended()] == [running.directory.name]
-        assert running.directory.name not in runindex.read(runs)
+        assert running.directory.name not in run_index.read(runs)
         running.stop()
-        until(lambda: running.directory.name in runindex.read(runs), "its line")  # noqa: B023
-        assert "/".join(runindex.read(runs)[running.directory.name]) == running.pathspec
+        until(lambda: running.directory.name in run_index.read(runs), "its line")  # noqa: B023
+        assert "/".join(run_index.read(runs)[running.directory.name]) == running.pathspec
         assert registry.unended() == []
 
 
@@ -145,9 +145,9 @@ def test_a_killed_supervisor_leaves_a_run_that_is_found_and_stopped(write_flow, 
     until(lambda: not supervisor_of(running.directory).alive(), "its end")
     assert [each.directory.name for each in commands.all_running()] == [running.directory.name]
     assert attach(running.pathspec).stop().status == "stopped"
-    assert runindex.read(runs) == {}
+    assert run_index.read(runs) == {}
     assert registry.unended() == []
-    assert "/".join(runindex.read(runs)[running.directory.name]) == running.pathspec
+    assert "/".join(run_index.read(runs)[running.directory.name]) == running.pathspec
 
 
 def test_many_add_at_the_same_time(runs):
@@ -162,7 +162,7 @@ def test_many_add_at_the_same_time(runs):
         for number in range(4)
     ]
     threads = [
-        threading.Thread(target=runindex.add, args=(runs, {f"t-{n}": ("F", str(n))}))
+        threading.Thread(target=run_index.add, args=(runs, {f"t-{n}": ("F", str(n))}))
         for n in range(20)
     ]
     for each in threads:
@@ -170,7 +170,7 @@ def test_many_add_at_the_same_time(runs):
     for each in threads:
         each.join()
     assert [each.wait() for each in processes] == [0] * 4
-    assert len(runindex.read(runs)) == 4 * 200 + 20
+    assert len(run_index.read(runs)) == 4 * 200 + 20
 
 
 def test_several_readers_make_the_index_of_old_records_together(runs):
@@ -184,7 +184,7 @@ def test_several_readers_make_the_index_of_old_records_together(runs):
     ]
     names = {each.communicate()[0].strip() for each in processes}
     assert names == {attach("ManyFlow/999701").directory.name}
-    assert len(runindex.read(runs)) == 300
+    assert len(run_index.read(runs)) == 300
 
 
 def test_what_expires_leaves_the_index(runs):
@@ -195,8 +195,8 @@ def test_what_expires_leaves_the_index(runs):
     for folder in folders[2:]:
         for path in (*folder.iterdir(), folder):
             os.utime(path, (before, before))
-    assert set(expiry.expire(runs, goes_on)) == {each.name for each in folders[2:]}
-    assert set(runindex.read(runs)) == {each.name for each in folders[:2]}
+    assert set(retention.expire(runs, goes_on)) == {each.name for each in folders[2:]}
+    assert set(run_index.read(runs)) == {each.name for each in folders[:2]}
     with pytest.raises(RunNotFoundError):
         attach("ManyFlow/999997")
     RunDirectory(folders[1]).delete()
@@ -209,6 +209,6 @@ def test_names_that_no_line_can_hold_are_found_by_their_records(runs):
     folder = write_record(runs, 1, attributes=names)
     for _time in range(2):
         assert attach("ManyFlow/a\tb\nc").directory.name == folder.name
-    assert runindex.read(runs) == {}
-    (runs / folder.name / rundir.ATTRIBUTES).unlink()
+    assert run_index.read(runs) == {}
+    (runs / folder.name / run_directory.ATTRIBUTES).unlink()
     assert registry.listing().ended == {folder.name: ("", "")}

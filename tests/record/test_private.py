@@ -13,7 +13,7 @@ from nbrunner import Runner, describe, sweep
 from nbrunner.errors import StateError
 from nbrunner.flow.source import write_flow_file
 from nbrunner.launch.warm import ZYGOTE_LOG
-from nbrunner.record import private, registry, rundir, sweeps
+from nbrunner.record import private, registry, run_directory, sweeps
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -201,9 +201,9 @@ def test_a_description_of_another_user_is_not_used(write_flow, private_state):
 def test_a_record_file_of_another_user_counts_as_damaged(private_state):
     """B3: and is named."""
     directory = registry.create()
-    directory.write(rundir.EXIT, {"returncode": 0, "ended": 1, "error": None, "stop": None})
-    os.chown(directory.path / rundir.EXIT, 12345, -1)
-    assert directory.read(rundir.EXIT) is None
+    directory.write(run_directory.EXIT, {"returncode": 0, "ended": 1, "error": None, "stop": None})
+    os.chown(directory.path / run_directory.EXIT, 12345, -1)
+    assert directory.read(run_directory.EXIT) is None
     assert "exit.json: belongs to another user (uid 12345)" in directory.damage()
 
 

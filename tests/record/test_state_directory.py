@@ -19,8 +19,8 @@ from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
 from nbrunner.launch.identities import supervisor_of
 from nbrunner.launch.warm import LAUNCHER
-from nbrunner.record import registry, rundir, sweeps
-from nbrunner.record.expiry import DAY_SECONDS
+from nbrunner.record import registry, run_directory, sweeps
+from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.runner import begin, until_named
 
 pytestmark = pytest.mark.slow
@@ -102,7 +102,7 @@ def test_one_that_is_full_as_a_run_starts_loses_neither_run_nor_handle(
 @pytest.mark.parametrize("warm", ["0", "1"])
 def test_how_a_run_was_started_need_not_be_known(runner, monkeypatch, warm):
     monkeypatch.setenv("NBRUNNER_WARM", warm)
-    before_the_start(monkeypatch, lambda path: unwritable(path, rundir.START))
+    before_the_start(monkeypatch, lambda path: unwritable(path, run_directory.START))
     running = runner.run(seconds=0)
     assert (running.status, running.warm, running.cold_reason) == ("successful", False, "")
 
@@ -114,7 +114,7 @@ def test_a_run_whose_processes_cannot_be_written_down_is_ended(
     # A warm one may have its id before it is ended; it has failed then, in place of not starting.
     runner = gated(write_flow, tmp_path / "gate")
     monkeypatch.setenv("NBRUNNER_WARM", warm)
-    before_the_start(monkeypatch, lambda path: unwritable(path, rundir.SUPERVISOR))
+    before_the_start(monkeypatch, lambda path: unwritable(path, run_directory.SUPERVISOR))
     said = "SlowFlow could not be started: its processes cannot be written down: IsADirectoryErr"
     with pytest.raises(RunStartError, match=said):
         runner.run(seconds=600)
@@ -212,7 +212,7 @@ def test_a_relative_one_in_a_directory_that_is_gone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", ["", '{"flow": ', "[]", "\0" * 400])
 def test_damaged_records_hinder_nobody_else(runner, content):
     broken, whole = runner.run(seconds=0), runner.run(seconds=0)
-    (broken.directory.path / rundir.RECORD).write_text(content)
+    (broken.directory.path / run_directory.RECORD).write_text(content)
     handle = attach(broken.pathspec)
     assert (handle.status, handle.parameters) == ("successful", {})
     assert "Done!" in handle.stdout

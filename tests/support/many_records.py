@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 from nbrunner.record.schema import Json
 
 
@@ -22,7 +22,7 @@ def write_record(runs: Path, number: int, **files: Json | None) -> Path:
     folder.mkdir(mode=0o700)
     gone = {"pid": 4_000_000, "started": "an earlier boot/1"}
     content = {
-        rundir.RECORD: {
+        run_directory.RECORD: {
             "flow": {"name": "ManyFlow", "file": "/nowhere/many.py", "steps": ["start", "end"]},
             "subcommand": "run",
             "arguments": {"number": number},
@@ -31,11 +31,11 @@ def write_record(runs: Path, number: int, **files: Json | None) -> Path:
             "user": "tester",
             "started": time.time() - 60 - number,
         },
-        rundir.SUPERVISOR: {"supervisor": gone, "run": gone},
-        rundir.ATTRIBUTES: {
+        run_directory.SUPERVISOR: {"supervisor": gone, "run": gone},
+        run_directory.ATTRIBUTES: {
             "flow_name": "ManyFlow", "run_id": str(10**6 - number), "metadata": "local@/nowhere",
         },
-        rundir.EXIT: {"returncode": 0, "ended": time.time(), "error": None, "stop": None},
+        run_directory.EXIT: {"returncode": 0, "ended": time.time(), "error": None, "stop": None},
     }  # fmt: skip
     for name, each in content.items():
         each = files.get(name.removesuffix(".json"), each)

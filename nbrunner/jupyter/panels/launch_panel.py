@@ -22,7 +22,7 @@ from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
-from nbrunner.record import registry, rundir
+from nbrunner.record import registry, run_directory
 from nbrunner.runner import check_included
 
 _MAX_EARLIER = 20
@@ -248,8 +248,8 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
     """Return the latest runs of a flow whose values can be taken."""
     found: list[dict[str, str]] = []
     for directory in registry.of_flow(flow_name):
-        record = directory.read(rundir.RECORD) or {}
-        attributes = directory.read(rundir.ATTRIBUTES) or {}
+        record = directory.read(run_directory.RECORD) or {}
+        attributes = directory.read(run_directory.ATTRIBUTES) or {}
         if record.get("flow", {}).get("name") == flow_name and record.get("subcommand") == "run":
             said = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
             run_id = attributes.get("run_id", directory.name)

@@ -34,7 +34,7 @@ from nbrunner.jupyter.widgets import (
 from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.progress import Progress
-from nbrunner.record import rundir
+from nbrunner.record import run_directory
 from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
 from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives
@@ -213,7 +213,7 @@ class RunPanel(Panel):
     async def _tell_how_far(self, stopping: asyncio.Future[Any]) -> None:
         """Tell how far the ladder has been climbed, until the run is stopped."""
         while not stopping.done():
-            told = self.running.directory.read(rundir.STOPPING) or {}
+            told = self.running.directory.read(run_directory.STOPPING) or {}
             self.header.detail = _RUNGS[(told.get("signals") or ["SIGINT"])[-1]]
             await asyncio.wait([stopping], timeout=_RUNG_SECONDS)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from nbrunner.record import private
-from nbrunner.record.rundir import TASK_STARTS, RunDirectory
+from nbrunner.record.run_directory import TASK_STARTS, RunDirectory
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from nbrunner.record import private, rundir
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import private, run_directory
+from nbrunner.record.run_directory import RunDirectory
 
 INDEX = ".ended"
 
@@ -44,11 +44,11 @@ def read(runs: Path) -> dict[str, Names]:
 
 def names_of(directory: RunDirectory) -> Names | None:
     """Return flow and run id of a run that has ended; None while that is not certain."""
-    if directory.read(rundir.EXIT) is None:
+    if directory.read(run_directory.EXIT) is None:
         return None
-    attributes = directory.read(rundir.ATTRIBUTES)
+    attributes = directory.read(run_directory.ATTRIBUTES)
     if attributes is None:
-        return None if directory.exists(rundir.ATTRIBUTES) else ("", "")
+        return None if directory.exists(run_directory.ATTRIBUTES) else ("", "")
     return str(attributes["flow_name"]), str(attributes["run_id"])
 
 

@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 
 from nbrunner.progress import STATES, LogLine, parse_line
-from nbrunner.record import rundir
-from nbrunner.record.rundir import Json, RunDirectory
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import Json, RunDirectory
 
 # Metaflow's DATASTORE_SPIN_LOCAL_DIR.
 FOLDER = ".metaflow_spin"
@@ -49,9 +49,9 @@ def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
         "flow_name": flow.get("name", ""),
         "metadata": f"spin@{root}",
     }
-    if not directory.exists(rundir.ATTRIBUTES):
+    if not directory.exists(run_directory.ATTRIBUTES):
         with contextlib.suppress(OSError):  # the disk is full, or the record was deleted
-            directory.write(rundir.ATTRIBUTES, attributes)
+            directory.write(run_directory.ATTRIBUTES, attributes)
     return attributes
 
 

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from nbrunner.record import private, rundir, runindex
-from nbrunner.record.rundir import RunDirectory
+from nbrunner.record import private, run_directory, run_index
+from nbrunner.record.run_directory import RunDirectory
 
 DAY_SECONDS = 24 * 3600.0
 MAX_AGE_SECONDS = 30 * DAY_SECONDS
@@ -29,10 +29,22 @@ JUST_ENDED_SECONDS = 600.0
 
 # Besides its record; the supervisor's own log is that of a cold start.
 _OF_A_RUN = frozenset(
-    {rundir.START, rundir.SUPERVISOR, rundir.ATTRIBUTES, rundir.OPEN_LINES, rundir.SHARED_ID}
-    | {rundir.TASK_STARTS, rundir.STOP, rundir.STOPPING, rundir.DISCARD, rundir.EXIT}
-    | {rundir.NOT_PRELOADED}
-    | {f"{each}.log" for each in (*rundir.STREAMS, "supervisor")}
+    {
+        run_directory.START,
+        run_directory.SUPERVISOR,
+        run_directory.ATTRIBUTES,
+        run_directory.OPEN_LINES,
+        run_directory.SHARED_ID,
+    }
+    | {
+        run_directory.TASK_STARTS,
+        run_directory.STOP,
+        run_directory.STOPPING,
+        run_directory.DISCARD,
+        run_directory.EXIT,
+    }
+    | {run_directory.NOT_PRELOADED}
+    | {f"{each}.log" for each in (*run_directory.STREAMS, "supervisor")}
 )
 
 # A run without an exit record that no living process is known of was lost, or its supervisor
@@ -122,7 +134,7 @@ def expire(
         if written > now + JUST_ENDED_SECONDS:  # the clock was set back: it ages from now on
             _set_back(entry, now)
         lost = now - written > _LOST_AFTER_SECONDS and not goes_on(directory)
-        if lost or directory.exists(rundir.EXIT):
+        if lost or directory.exists(run_directory.EXIT):
             ended.append((written, size, directory))
             total += size
     deleted = []
@@ -138,7 +150,7 @@ def expire(
             deleted.append(directory.name)
             total -= size
     if deleted:
-        runindex.drop_deleted(runs)
+        run_index.drop_deleted(runs)
     return deleted
 
 
@@ -162,7 +174,9 @@ def _directories(runs: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     return [
-        runs / name for name in names if rundir.is_record(runs / name, rundir.RECORD, _OF_A_RUN)
+        runs / name
+        for name in names
+        if run_directory.is_record(runs / name, run_directory.RECORD, _OF_A_RUN)
     ]
 
 
