@@ -20,7 +20,6 @@ from nbrunner.aio.inotify import changes_in
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
 from nbrunner.failure import Failure
-from nbrunner.following import ProgressFollower
 from nbrunner.how_started import HowStarted
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
@@ -31,10 +30,11 @@ from nbrunner.launch.stopping import (
     StopRequest,
 )
 from nbrunner.launch.watched import WatchedRun
+from nbrunner.logs.clone_lines import printed_lines
+from nbrunner.logs.progress_follower import ProgressFollower
+from nbrunner.logs.reader import LineReader, read_text
 from nbrunner.progress import Progress, RunEvent
 from nbrunner.record import registry, run_directory
-from nbrunner.record.clonelines import printed_lines
-from nbrunner.record.logfile import LineReader, read_text
 from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.resumed import ResumedRun
 from nbrunner.text.brief_traceback import brief_when_interrupted

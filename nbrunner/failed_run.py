@@ -7,7 +7,7 @@ from dataclasses import replace
 from nbrunner import client
 from nbrunner.failure import Failure, as_written, failure_of_run, failure_of_task
 from nbrunner.launch.watched import WatchedRun
-from nbrunner.record.logfile import lines_of, read_text
+from nbrunner.logs.reader import lines_of, read_text
 from nbrunner.text import line_origins
 
 

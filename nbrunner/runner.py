@@ -35,9 +35,9 @@ from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.record import registry, run_directory
-from nbrunner.record.clonelines import printed_lines
 from nbrunner.record.retention import KEEP
 from nbrunner.record.run_directory import Json, ReservedFile
 from nbrunner.text.brief_traceback import brief_when_interrupted

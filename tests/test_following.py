@@ -14,7 +14,7 @@ from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
 from nbrunner.failure import SourceLine, failure_of_task, user_lines
-from nbrunner.following import ProgressFollower
+from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.progress import ProgressTracker
 from nbrunner.record import run_directory
 

@@ -33,7 +33,7 @@ ROWS = (
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.client", "nbrunner.task_cards"),
-    ("nbrunner.launch", "nbrunner.failure", "nbrunner.following"),
+    ("nbrunner.launch", "nbrunner.failure", "nbrunner.logs.progress_follower"),
     ("nbrunner.record", "nbrunner.timeline", "nbrunner.aio.blocking"),
     ("nbrunner.progress", "nbrunner.parameters"),
     (

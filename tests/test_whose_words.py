@@ -9,8 +9,8 @@ import pytest
 from support.waiting import async_until
 
 from nbrunner import RunEvent, Runner, StepProgress
-from nbrunner.following import ProgressFollower
 from nbrunner.launch.logpipe import TaskLine
+from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.progress import ProgressTracker
 from nbrunner.timeline import TaskSpan, Timeline
 

@@ -41,8 +41,8 @@ from nbrunner.launch.children import ended
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.surroundings import distributions, installed
 from nbrunner.launch.warm import LAUNCHER
+from nbrunner.logs.reader import read_text
 from nbrunner.record import private
-from nbrunner.record.logfile import read_text
 from nbrunner.record.registry import folder, state_directory
 from nbrunner.record.retention import DAY_SECONDS
 

@@ -19,7 +19,7 @@ from nbrunner.flow.flow_class import is_flow_class
 from nbrunner.flow.source import FlowSource
 from nbrunner.flow.words import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.jupyter.arguments import Options, spellings
-from nbrunner.record.clonelines import printed_lines
+from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS
 from nbrunner.text.printable import visible

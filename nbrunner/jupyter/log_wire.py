@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from nbrunner.record.logindex import LineView
-from nbrunner.record.logline import ShownLine
+from nbrunner.logs.index import LineView
+from nbrunner.logs.line import ShownLine
 from nbrunner.text import escapes
 
 #: [text, stream (0 stdout, 1 stderr), characters not sent, time, step/task]

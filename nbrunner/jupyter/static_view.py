@@ -14,9 +14,9 @@ from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.failure import Failure
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
+from nbrunner.logs.line import STDOUT, shown
+from nbrunner.logs.reader import last_lines
 from nbrunner.progress import Progress
-from nbrunner.record.logfile import last_lines
-from nbrunner.record.logline import STDOUT, shown
 from nbrunner.status import LABELS, STOPPED
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible

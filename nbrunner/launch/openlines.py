@@ -1,7 +1,7 @@
 """What the tasks of a warm run have printed without ending the line: a progress bar, say.
 
 Metaflow passes whole lines on, so a bar would show when it has come to its end. It is told in a
-file of its own, beside the log that Metaflow writes: see `nbrunner.record.tasklines`.
+file of its own, beside the log that Metaflow writes: see `nbrunner.logs.partial_lines`.
 """
 
 from __future__ import annotations

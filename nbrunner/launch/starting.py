@@ -12,8 +12,8 @@ from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
 from nbrunner.launch.sharedids import check_id
 from nbrunner.launch.stopping import StopRequest
 from nbrunner.launch.watched import WatchedRun
+from nbrunner.logs.reader import tail
 from nbrunner.record import run_directory
-from nbrunner.record.logfile import tail
 from nbrunner.record.run_directory import Json
 from nbrunner.text import line_origins
 

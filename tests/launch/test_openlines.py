@@ -11,7 +11,7 @@ from support.waiting import async_until
 from nbrunner import Runner
 from nbrunner.launch import openlines
 from nbrunner.launch.openlines import OpenLines, last_state, task_of
-from nbrunner.record.logindex import LogSearch, MergedLog
+from nbrunner.logs.index import LogSearch, MergedLog
 from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 
 BARFLOW = """\

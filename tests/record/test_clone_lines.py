@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from nbrunner.record.clonelines import CloneLines, told_apart
-from nbrunner.record.logindex import LogSearch, MergedLog
+from nbrunner.logs.clone_lines import CloneLines, told_apart
+from nbrunner.logs.index import LogSearch, MergedLog
 
 TIMES = [f"2026-11-25 19:38:14.{number}" for number in (230, 239, 241)]
 

@@ -10,9 +10,9 @@ import pytest
 
 from nbrunner.jupyter.log_wire import window_lines
 from nbrunner.launch.openlines import last_state
-from nbrunner.record import mergedlog
-from nbrunner.record.logfile import tail
-from nbrunner.record.logindex import LineView, LogSearch, MergedLog
+from nbrunner.logs import merged as merged_log
+from nbrunner.logs.index import LineView, LogSearch, MergedLog
+from nbrunner.logs.reader import tail
 from nbrunner.text import escapes
 
 TOKENS = [
@@ -111,7 +111,7 @@ def test_a_long_line_is_cut_for_the_wire_between_escapes(log, tmp_path):
 @pytest.mark.parametrize("size", range(40, 48))
 def test_a_line_too_long_to_be_read_is_cut_between_characters(log, tmp_path, monkeypatch, size):
     """B13: of a line of more bytes than are read at once no broken character is shown."""
-    monkeypatch.setattr(mergedlog, "LONGEST_LINE_BYTES", size)
+    monkeypatch.setattr(merged_log, "LONGEST_LINE_BYTES", size)
     line = "é\x1b[31m€" * 20
     (tmp_path / "stdout.log").write_text(f"{line}\n", encoding="utf-8")
     log.refresh()

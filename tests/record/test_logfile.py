@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from nbrunner.record.logfile import BLOCK_BYTES, LineReader, last_lines, read_text, tail
+from nbrunner.logs.reader import BLOCK_BYTES, LineReader, last_lines, read_text, tail
 
 AWKWARD = (
     b"plain\n"

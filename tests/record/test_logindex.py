@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from nbrunner.record import mergedlog
-from nbrunner.record.logindex import LineView, LogSearch, MergedLog
+from nbrunner.logs import merged as merged_log
+from nbrunner.logs.index import LineView, LogSearch, MergedLog
 
 PREFIX = re.compile(
     r"(?:\x1b\[\d*m)*\d{4}-\d\d-\d\d (\d\d:\d\d:\d\d\.\d{3}) ?(?:\x1b\[\d*m)*"
@@ -111,7 +111,7 @@ def check(view, every, step, query, lines, chance):
 @pytest.mark.parametrize("seed", range(16))
 def test_every_view_is_what_the_plain_way_gives_however_the_log_grows(seed, log, logs, monkeypatch):
     chance = random.Random(seed)
-    monkeypatch.setattr(mergedlog, "BLOCK_BYTES", chance.choice([64, 1000, 64 * 1024]))
+    monkeypatch.setattr(merged_log, "BLOCK_BYTES", chance.choice([64, 1000, 64 * 1024]))
     lines = [random_line(chance) for _ in range(chance.randrange(400))]
     data = b"\n".join(lines) + (b"\n" if chance.random() < 0.5 else b"")
     views = {each: LineView(log, step=each[0], query=each[1]) for each in FILTERS}
@@ -273,7 +273,7 @@ def test_a_long_line_is_cut_and_can_be_had_whole(log, logs):
 
 
 def test_of_a_line_too_long_to_be_read_the_beginning_is_shown(log, logs, monkeypatch):
-    monkeypatch.setattr(mergedlog, "LONGEST_LINE_BYTES", 1000)
+    monkeypatch.setattr(merged_log, "LONGEST_LINE_BYTES", 1000)
     head = task_line("start", 1, "")[:-1]
     bar = b"".join(b"\r%5d%%" % percent for percent in range(100_000))
     logs[0].write_bytes(head + b"x" * 300_000 + b"\n" + head + bar + b"\n" + head + bar)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from nbrunner.record.logfile import lines_of, read_text
+from nbrunner.logs.reader import lines_of, read_text
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -19,7 +19,7 @@ READING = """\
 import asyncio, json, os, re, sys
 from pathlib import Path
 from nbrunner.executing import ExecutingRun
-from nbrunner.record.logfile import lines_of, read_text
+from nbrunner.logs.reader import lines_of, read_text
 from nbrunner.record.run_directory import RunDirectory
 
 def peak():

@@ -33,9 +33,9 @@ from nbrunner.jupyter.widgets import (
 )
 from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
+from nbrunner.logs.index import MergedLog
 from nbrunner.progress import Progress
 from nbrunner.record import run_directory
-from nbrunner.record.logindex import MergedLog
 from nbrunner.rerunning import runner_of
 from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives
 

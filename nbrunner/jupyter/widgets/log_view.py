@@ -14,7 +14,7 @@ from nbrunner.jupyter import wire
 from nbrunner.jupyter.log_wire import Rename, WireLine, newest_lines, window_lines
 from nbrunner.jupyter.submitting import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.record.logindex import LogSearch, MergedLog
+from nbrunner.logs.index import LogSearch, MergedLog
 
 # How often a view is told of new lines, at most.
 PACE_SECONDS = 0.1

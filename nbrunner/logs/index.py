@@ -1,7 +1,7 @@
 """Windows of lines, filters and search over a run's logs, however long they are.
 
 What is kept of the logs is where blocks of some 64 KiB begin and end
-(`nbrunner.record.mergedlog`), and for each view how many of its lines stand in each block.
+(`nbrunner.logs.merged`), and for each view how many of its lines stand in each block.
 A window reads its blocks anew.
 
 Not thread-safe: all calls from one thread, or one event loop.
@@ -13,8 +13,8 @@ import bisect
 from array import array
 from collections.abc import Iterator
 
-from nbrunner.record.logline import LineFilter, ShownLine, shown
-from nbrunner.record.mergedlog import LONGEST_LINE_BYTES, MergedLog, Piece
+from nbrunner.logs.line import LineFilter, ShownLine, shown
+from nbrunner.logs.merged import LONGEST_LINE_BYTES, MergedLog, Piece
 
 __all__ = ["LineView", "LogSearch", "MergedLog", "ShownLine"]
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nbrunner.record.clonelines import told_apart
-from nbrunner.record.logline import STDERR, STDOUT, beginning_and_end
-from nbrunner.record.tasklines import TaskLines
+from nbrunner.logs.clone_lines import told_apart
+from nbrunner.logs.line import STDERR, STDOUT, beginning_and_end
+from nbrunner.logs.partial_lines import TaskLines
 from nbrunner.text import escapes
 
 BLOCK_BYTES = 64 * 1024
