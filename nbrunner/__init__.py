@@ -21,15 +21,15 @@ _HOME = {
     "ExecutingRun": "nbrunner.executing",
     "ExecutingTask": "nbrunner.executing",
     "StopReport": "nbrunner.launch.stopping",
-    "RunEvent": "nbrunner.progress",
-    "Progress": "nbrunner.progress",
-    "StepProgress": "nbrunner.progress",
-    "Failure": "nbrunner.failure",
+    "RunEvent": "nbrunner.engine.progress",
+    "Progress": "nbrunner.engine.progress",
+    "StepProgress": "nbrunner.engine.progress",
+    "Failure": "nbrunner.engine.failure",
     # know a flow before it runs
     "describe": "nbrunner.flow.describe",
     "async_describe": "nbrunner.flow.describe",
     "FlowDescription": "nbrunner.flow.description",
-    "TaskSpan": "nbrunner.timeline",
+    "TaskSpan": "nbrunner.engine.timeline",
     "TaskStarts": "nbrunner.record.task_starts",
     # many runs of one flow
     "sweep": "nbrunner.sweeping",
@@ -42,11 +42,11 @@ _HOME = {
     "Deployer": "nbrunner.deployer",
     "NBDeployer": "nbrunner.deployer",
     # results, through Metaflow's Client
-    "Flow": "nbrunner.client",
-    "Run": "nbrunner.client",
-    "Step": "nbrunner.client",
-    "Task": "nbrunner.client",
-    "namespace": "nbrunner.client",
+    "Flow": "nbrunner.engine.client",
+    "Run": "nbrunner.engine.client",
+    "Step": "nbrunner.engine.client",
+    "Task": "nbrunner.engine.client",
+    "namespace": "nbrunner.engine.client",
     # errors
     "NbrunnerError": "nbrunner.errors",
     "BadRequest": "nbrunner.errors",
@@ -68,8 +68,11 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from typing import Any
 
-    from nbrunner.client import Flow, Run, Step, Task, namespace
     from nbrunner.deployer import Deployer, NBDeployer
+    from nbrunner.engine.client import Flow, Run, Step, Task, namespace
+    from nbrunner.engine.failure import Failure
+    from nbrunner.engine.progress import Progress, RunEvent, StepProgress
+    from nbrunner.engine.timeline import TaskSpan
     from nbrunner.errors import (
         BadRequest,
         BadTypeError,
@@ -87,16 +90,13 @@ if TYPE_CHECKING:
     )
     from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
     from nbrunner.executing_sweep import Sweep
-    from nbrunner.failure import Failure
     from nbrunner.flow.describe import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.launch.stopping import StopReport
     from nbrunner.notebook_runner import NBRunner
-    from nbrunner.progress import Progress, RunEvent, StepProgress
     from nbrunner.record.task_starts import TaskStarts
     from nbrunner.runner import Runner
     from nbrunner.sweeping import async_sweep, attach_sweep, sweep
-    from nbrunner.timeline import TaskSpan
 
 
 def __getattr__(name: str) -> Any:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbrunner
-from nbrunner import tested_metaflow
-from nbrunner.client import LOCAL_ROOT, local_root, metaflow_settings
+from nbrunner.engine import metaflow_versions
+from nbrunner.engine.client import LOCAL_ROOT, local_root, metaflow_settings
 from nbrunner.environment import run_environment, unnamed_user, user_of
 from nbrunner.errors import NbrunnerError
 from nbrunner.executing import ExecutingRun
@@ -127,11 +127,11 @@ def _python() -> Finding:
 
 def _metaflow_version() -> Finding:
     found = _library("metaflow")
-    side = tested_metaflow.side(found.what) if not found.remedy else ""
+    side = metaflow_versions.side(found.what) if not found.remedy else ""
     if side == "older":
-        return Finding("metaflow", found.what, tested_metaflow.what_to_do(found.what))
+        return Finding("metaflow", found.what, metaflow_versions.what_to_do(found.what))
     if side == "newer":
-        what = f"{found.what}; nbrunner is tested with {tested_metaflow.RANGE}, newer ones may be"
+        what = f"{found.what}; nbrunner is tested with {metaflow_versions.RANGE}, newer ones may be"
         return Finding("metaflow", f"{what} started cold: see the trial run")
     return found
 

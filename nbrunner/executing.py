@@ -14,12 +14,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nbrunner import client
 from nbrunner.aio.blocking import drive
 from nbrunner.aio.inotify import changes_in
+from nbrunner.engine import client
+from nbrunner.engine.failure import Failure
+from nbrunner.engine.progress import Progress, RunEvent
+from nbrunner.engine.timeline import TaskSpan
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
-from nbrunner.failure import Failure
 from nbrunner.how_started import HowStarted
 from nbrunner.launch import ending
 from nbrunner.launch.processes import ProcessIdentity
@@ -33,12 +35,10 @@ from nbrunner.launch.watched import WatchedRun
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.logs.reader import LineReader, read_text
-from nbrunner.progress import Progress, RunEvent
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.resumed import ResumedRun
 from nbrunner.text.brief_traceback import brief_when_interrupted
-from nbrunner.timeline import TaskSpan
 
 if TYPE_CHECKING:
     from metaflow import Run, Task

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nbrunner.engine.timeline import TaskSpan
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import TaskStarts, all_cold, read_task_starts
-from nbrunner.timeline import TaskSpan
 
 
 class HowStarted:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbrunner import client
+from nbrunner.engine import client
+from nbrunner.engine.progress import ProgressTracker
 from nbrunner.errors import NbrunnerError
-from nbrunner.progress import ProgressTracker
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 

@@ -69,8 +69,8 @@ async def show(flow: Path) -> None:
 
 async def follow(running) -> None:
     """Print the lines of a run as they come, without what only a machine reads."""
+    from nbrunner.engine.progress import parse_line
     from nbrunner.logs.clone_lines import printed_lines
-    from nbrunner.progress import parse_line
 
     began = time.monotonic()
     in_traceback = set()

@@ -44,7 +44,7 @@ MAGICS = ("flowrun", "flowruns", "flowform", "flowstop")
 DESCRIBED = {"Option": Option, "Step": Step}
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
-_METAFLOWS = "nbrunner.client"
+_METAFLOWS = "nbrunner.engine.client"
 
 
 def public() -> dict[str, Any]:

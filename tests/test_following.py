@@ -13,9 +13,9 @@ from support.feature_flows import HARDYFLOW
 from support.flows import FAILFLOW, FOREACHFLOW
 
 from nbrunner import Failure, RunEvent, Runner, StepProgress
-from nbrunner.failure import SourceLine, failure_of_task, user_lines
+from nbrunner.engine.failure import SourceLine, failure_of_task, user_lines
+from nbrunner.engine.progress import ProgressTracker
 from nbrunner.logs.progress_follower import ProgressFollower
-from nbrunner.progress import ProgressTracker
 from nbrunner.record import run_directory
 
 pytestmark = pytest.mark.slow

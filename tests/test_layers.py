@@ -32,10 +32,10 @@ ROWS = (
     ("nbrunner.executing", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
-    ("nbrunner.flow", "nbrunner.client", "nbrunner.task_cards"),
-    ("nbrunner.launch", "nbrunner.failure", "nbrunner.logs.progress_follower"),
-    ("nbrunner.record", "nbrunner.timeline", "nbrunner.aio.blocking"),
-    ("nbrunner.progress", "nbrunner.parameters"),
+    ("nbrunner.flow", "nbrunner.engine.client", "nbrunner.engine.cards"),
+    ("nbrunner.launch", "nbrunner.engine.failure", "nbrunner.logs.progress_follower"),
+    ("nbrunner.record", "nbrunner.engine.timeline", "nbrunner.aio.blocking"),
+    ("nbrunner.engine.progress", "nbrunner.parameters"),
     (
         *(
             "nbrunner.errors",
@@ -43,7 +43,11 @@ ROWS = (
             "nbrunner.text.user_code",
             "nbrunner.status",
         ),
-        *("nbrunner.text.durations", "nbrunner.text.printable", "nbrunner.tested_metaflow"),
+        *(
+            "nbrunner.text.durations",
+            "nbrunner.text.printable",
+            "nbrunner.engine.metaflow_versions",
+        ),
         "nbrunner.text.brief_traceback",
     ),
 )
@@ -101,7 +105,7 @@ def test_metaflow_is_imported_in_few_places(name):
     """In the user's process by three modules; else by processes of their own."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
     allowed = name in {
-        *("nbrunner.client", "nbrunner.task_cards", "nbrunner.deployer"),
+        *("nbrunner.engine.client", "nbrunner.engine.cards", "nbrunner.deployer"),
         "nbrunner.flow.metaflow_description",
     }
     assert allowed or not found, found

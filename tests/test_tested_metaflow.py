@@ -13,7 +13,8 @@ from support.both_ways import both_ways
 from support.other_metaflow import copy_of_metaflow, rename
 
 import nbrunner
-from nbrunner import MetaflowVersionError, Runner, doctor, tested_metaflow
+from nbrunner import MetaflowVersionError, Runner, doctor
+from nbrunner.engine import metaflow_versions
 
 pytestmark = pytest.mark.once
 
@@ -37,14 +38,14 @@ ROOT = Path(nbrunner.__file__).parents[1]
 )
 def test_a_version_is_older_or_newer_than_those_tested(version, side):
     """F1: the range has a floor and a ceiling."""
-    assert tested_metaflow.side(version) == side
+    assert metaflow_versions.side(version) == side
 
 
 def test_all_that_names_the_range_names_the_same():
     """F1: what pip is told, what the README says, and what is compared with."""
     content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert f"metaflow>={tested_metaflow.OLDEST}" in content["project"]["dependencies"]
-    row = f"| Metaflow | {tested_metaflow.OLDEST}, {tested_metaflow.NEWEST} |"
+    assert f"metaflow>={metaflow_versions.OLDEST}" in content["project"]["dependencies"]
+    row = f"| Metaflow | {metaflow_versions.OLDEST}, {metaflow_versions.NEWEST} |"
     assert row in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -124,7 +125,7 @@ def version_in(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", [f"=={tested_metaflow.OLDEST}", ""], ids=["oldest", "newest"])
+@pytest.mark.parametrize("version", [f"=={metaflow_versions.OLDEST}", ""], ids=["oldest", "newest"])
 def test_the_oldest_and_the_newest_metaflow_run_flows_warm_and_cold(
     version, metaflows, write_flow, monkeypatch
 ):
@@ -168,7 +169,7 @@ WORDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("version", [f"=={tested_metaflow.OLDEST}", ""], ids=["oldest", "newest"])
+@pytest.mark.parametrize("version", [f"=={metaflow_versions.OLDEST}", ""], ids=["oldest", "newest"])
 def test_metaflow_still_says_what_is_looked_for(version, metaflows):
     """F2: a sentence that is another one would leave a task without its state, in silence."""
     package = metaflows(version) / "metaflow"
@@ -213,7 +214,7 @@ def test_without_a_private_name_results_are_read_or_the_version_is_named(
         assert {line.split(" ")[0] for line in found if " -- " in line} == missing, name
         for line, usual in zip(found, expected, strict=True):
             if " -- " in line:
-                assert f"with Metaflow {tested_metaflow.installed()}: " in line
+                assert f"with Metaflow {metaflow_versions.installed()}: " in line
                 assert f"{name}" in line and "nbrunner is tested with Metaflow" in line
             else:
                 assert line == usual, name

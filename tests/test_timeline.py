@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from nbrunner.progress import ProgressTracker
-from nbrunner.timeline import TaskSpan, Timeline, step_spans
+from nbrunner.engine.progress import ProgressTracker
+from nbrunner.engine.timeline import TaskSpan, Timeline, step_spans
 
 STARTED = datetime(2026, 11, 23, 12, 0, 0)
 

@@ -9,10 +9,10 @@ import pytest
 from support.waiting import async_until
 
 from nbrunner import RunEvent, Runner, StepProgress
+from nbrunner.engine.progress import ProgressTracker
+from nbrunner.engine.timeline import TaskSpan, Timeline
 from nbrunner.launch.logpipe import TaskLine
 from nbrunner.logs.progress_follower import ProgressFollower
-from nbrunner.progress import ProgressTracker
-from nbrunner.timeline import TaskSpan, Timeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 

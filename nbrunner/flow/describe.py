@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nbrunner import tested_metaflow
 from nbrunner.aio.blocking import drive
+from nbrunner.engine import metaflow_versions
 from nbrunner.environment import check_size, current_directory, run_environment
 from nbrunner.errors import (
     BadValueError,
@@ -126,7 +126,7 @@ async def describe_source(
         version = answer["metaflow"]
         warnings.warn(
             f"nbrunner cannot read {', '.join(description['unknown'])} from flows with Metaflow "
-            f"{version}; runs go on without. {tested_metaflow.what_to_do(version)}",
+            f"{version}; runs go on without. {metaflow_versions.what_to_do(version)}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -262,7 +262,7 @@ def _error(error: Json, source: FlowSource, metaflow: str) -> Exception:
     if error["kind"] == "metaflow":
         return MetaflowVersionError(
             f"nbrunner cannot read flows with Metaflow {metaflow}: {error['message']}. "
-            f"{tested_metaflow.what_to_do(metaflow)}"
+            f"{metaflow_versions.what_to_do(metaflow)}"
         )
     if error["kind"] == "flow":
         return FlowLoadError(f"{source.cell or source.file}: {error['message']}")

@@ -26,7 +26,7 @@ def main() -> None:
         del sys.path[0]  # no place to import a flow's modules from
     # This very package, wherever the interpreter would look for one of its name.
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    from nbrunner import tested_metaflow
+    from nbrunner.engine import metaflow_versions
     from nbrunner.flow import metaflow_description
     from nbrunner.flow.files_read import FilesRead
     from nbrunner.launch.exactness import IMPORTED, noting_reads
@@ -40,7 +40,7 @@ def main() -> None:
         answer = answer_to(request, metaflow_description)
     answer["read"] = files.facts()
     answer["variables"] = sorted(variables)
-    answer["metaflow"] = tested_metaflow.installed()
+    answer["metaflow"] = metaflow_versions.installed()
     temporary = f"{answer_file}.part"
     # For this user alone, whatever the umask that the flow is imported with.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

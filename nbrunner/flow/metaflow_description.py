@@ -17,7 +17,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nbrunner.tested_metaflow import raised_in
+from nbrunner.engine.metaflow_versions import raised_in
 
 Json = dict[str, Any]
 

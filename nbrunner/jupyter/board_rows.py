@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
 from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.executing_sweep import Sweep
@@ -12,7 +13,6 @@ from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.parameters import differing
-from nbrunner.progress import StepProgress
 from nbrunner.status import LABELS
 from nbrunner.text.durations import elapsed
 

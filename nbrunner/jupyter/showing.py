@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from IPython.display import DisplayHandle, display
 
-from nbrunner import client
 from nbrunner.commands import name_of
+from nbrunner.engine import client
 from nbrunner.executing import ExecutingProcess
 from nbrunner.executing_sweep import Sweep
 from nbrunner.history import History

@@ -10,17 +10,17 @@ import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from nbrunner.engine.failure import Failure
+from nbrunner.engine.progress import Progress
+from nbrunner.engine.timeline import step_spans
 from nbrunner.executing import ExecutingProcess, ExecutingRun
-from nbrunner.failure import Failure
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown
 from nbrunner.logs.reader import last_lines
-from nbrunner.progress import Progress
 from nbrunner.status import LABELS, STOPPED
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible
-from nbrunner.timeline import step_spans
 
 _COLOURS = {
     "successful": COLOURS["done"],

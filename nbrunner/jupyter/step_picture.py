@@ -10,7 +10,7 @@ import html
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
-from nbrunner.progress import Progress, StepProgress
+from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.text.durations import took
 from nbrunner.text.printable import visible
 

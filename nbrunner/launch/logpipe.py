@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from nbrunner.engine.progress import is_metaflows
 from nbrunner.launch.openlines import OpenLines
-from nbrunner.progress import is_metaflows
 
 _CHUNK_BYTES = 64 * 1024
 

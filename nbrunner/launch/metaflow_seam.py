@@ -19,7 +19,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from nbrunner import tested_metaflow
+from nbrunner.engine import metaflow_versions
 
 # All that a run and its tasks import, but for the modules that Metaflow changes, while
 # they are imported, to fit the flow at hand: metaflow.cli and what imports it.
@@ -104,8 +104,8 @@ def verify() -> str:
 
 
 def _reason(what: str) -> str:
-    version = tested_metaflow.installed()
-    return f"Metaflow {version} {what}; nbrunner is tested with {tested_metaflow.RANGE}"
+    version = metaflow_versions.installed()
+    return f"Metaflow {version} {what}; nbrunner is tested with {metaflow_versions.RANGE}"
 
 
 def _look_up(module: str, path: str = "") -> Any:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from nbrunner import tested_metaflow
+from nbrunner.engine import metaflow_versions
 from nbrunner.launch import generators, metaflow_seam
 from nbrunner.launch.draws import refusal
 from nbrunner.launch.exactness import Imported, stamp
@@ -55,7 +55,7 @@ def _is_unrecorded() -> bool:
     """
     if importlib.util.find_spec("metaflow_extensions") is not None:
         return True
-    return bool(tested_metaflow.side(tested_metaflow.installed()))
+    return bool(metaflow_versions.side(metaflow_versions.installed()))
 
 
 def _import(names: Sequence[str], imported: Imported) -> str | None:

@@ -7,10 +7,10 @@ import re
 import threading
 from pathlib import Path
 
-from nbrunner.progress import Progress, ProgressTracker, announced
+from nbrunner.engine.progress import Progress, ProgressTracker, announced
+from nbrunner.engine.timeline import TaskSpan, Timeline
 from nbrunner.record.run_directory import ATTRIBUTES, Json
 from nbrunner.record.spin_attributes import is_spin
-from nbrunner.timeline import TaskSpan, Timeline
 
 
 class ProgressFollower:

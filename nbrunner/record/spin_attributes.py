@@ -14,7 +14,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from nbrunner.progress import STATES, LogLine, parse_line
+from nbrunner.engine.progress import STATES, LogLine, parse_line
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from support.other_metaflow import copy_of_metaflow, rename, replace
 
-from nbrunner import MetaflowVersionError, Runner, tested_metaflow
+from nbrunner import MetaflowVersionError, Runner
+from nbrunner.engine import metaflow_versions
 from nbrunner.errors import BadValueError, FlowLoadError
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -102,7 +103,7 @@ def test_what_runs_can_do_without_is_left_out_and_told(name, package, whole, wri
     part, told = PARTS[name]
     warning = (
         rf"nbrunner cannot read {told} \((Attribute|Key)Error: .*{name}.*with Metaflow "
-        rf"{tested_metaflow.installed()}; runs go on without.*tested with Metaflow 2"
+        rf"{metaflow_versions.installed()}; runs go on without.*tested with Metaflow 2"
     )
     with pytest.warns(RuntimeWarning, match=warning):
         running = runner.run(number=2)
@@ -128,10 +129,10 @@ def test_what_cannot_be_done_without_is_no_fault_of_the_flow(name, within, packa
     with pytest.raises(MetaflowVersionError) as caught:
         runner.run()
     message = str(caught.value)
-    version = tested_metaflow.installed()
+    version = metaflow_versions.installed()
     assert message.startswith(f"nbrunner cannot read flows with Metaflow {version}: AttributeError")
     assert name in message
-    assert f"pip install 'metaflow>={tested_metaflow.OLDEST}" in message
+    assert f"pip install 'metaflow>={metaflow_versions.OLDEST}" in message
     assert "describedflow" not in message
 
 

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
 from nbrunner.jupyter.widgets import StepGraph
-from nbrunner.progress import Progress, StepProgress
 
 FOLLOWING = {"start": ["work"], "work": ["join"], "join": ["end"], "end": []}
 TYPES = {"start": "foreach", "work": "linear", "join": "join", "end": "end"}

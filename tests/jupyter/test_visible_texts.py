@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.failure import Failure, SourceLine
+from nbrunner.engine.failure import Failure, SourceLine
 from nbrunner.jupyter.launching import failed
 from nbrunner.jupyter.widgets import FailureBox, LaunchForm, RunHeader, RunTable, StepGraph
 

@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 from support.other_metaflow import copy_of_metaflow, rename, rename_module, replace
 
-from nbrunner import Runner, tested_metaflow
+from nbrunner import Runner
+from nbrunner.engine import metaflow_versions
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -85,7 +86,7 @@ def test_where_a_name_of_metaflow_is_another_runs_are_cold_and_name_it(
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False, env=env)
     running = runner.run(seconds=0)
     assert (running.status, running.warm) == ("successful", False), running.stderr
-    assert running.cold_reason.startswith(f"Metaflow {tested_metaflow.installed()} ")
+    assert running.cold_reason.startswith(f"Metaflow {metaflow_versions.installed()} ")
     assert named in running.cold_reason
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from nbrunner import client
+from nbrunner.engine import client
 from nbrunner.errors import RunNotFoundError, said
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 
-from nbrunner import client
+from nbrunner.engine import client
 from nbrunner.errors import said
 from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.history import PastRun

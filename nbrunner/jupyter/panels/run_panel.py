@@ -10,6 +10,7 @@ from typing import Any
 
 import ipywidgets
 
+from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
 from nbrunner.executing import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
@@ -34,7 +35,6 @@ from nbrunner.jupyter.widgets import (
 from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.logs.index import MergedLog
-from nbrunner.progress import Progress
 from nbrunner.record import run_directory
 from nbrunner.rerunning import runner_of
 from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives

@@ -6,13 +6,13 @@ from typing import Any
 
 import ipywidgets
 
-from nbrunner import client
+from nbrunner.engine import client
+from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.history import PastRun
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import Artifacts, Cards, RunHeader, StepGraph
-from nbrunner.progress import Progress, StepProgress
 
 _STATES = {"unfinished": "running"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from traitlets import Dict, List, Unicode
 
-from nbrunner import client
+from nbrunner.engine import client
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import Submit
 from nbrunner.jupyter.value_view import view_of

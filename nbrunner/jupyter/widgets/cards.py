@@ -6,7 +6,7 @@ from typing import Any
 
 from traitlets import Dict, List
 
-from nbrunner import task_cards
+from nbrunner.engine import cards as task_cards
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.widgets.run_data import RunData
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from traitlets import Instance
 
-from nbrunner.failure import Failure
+from nbrunner.engine.failure import Failure
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
 

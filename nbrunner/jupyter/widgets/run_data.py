@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from traitlets import Bool, Unicode
 
-from nbrunner import client
+from nbrunner.engine import client
+from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
 from nbrunner.executing import ExecutingTask
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import Aside, Submit
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.progress import Progress
 
 
 class HasResults(Protocol):

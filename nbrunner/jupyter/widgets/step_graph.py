@@ -7,8 +7,8 @@ from typing import Any
 
 from traitlets import Dict, List, Unicode, validate
 
+from nbrunner.engine.progress import Progress
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.progress import Progress
 from nbrunner.text.printable import visible
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nbrunner.progress import STATES, parse_line
+from nbrunner.engine.progress import STATES, parse_line
 from nbrunner.text.line_origins import Origin, in_origins, is_cell, origin_of
 from nbrunner.text.user_code import is_users
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from nbrunner.progress import RunEvent
+from nbrunner.engine.progress import RunEvent
 
 # Time zones differ by whole quarters of an hour.
 _ZONE_STEP_SECONDS = 900

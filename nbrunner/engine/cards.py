@@ -6,8 +6,8 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbrunner.client import flow_store, task_of
-from nbrunner.tested_metaflow import needs_metaflow
+from nbrunner.engine.client import flow_store, task_of
+from nbrunner.engine.metaflow_versions import needs_metaflow
 
 if TYPE_CHECKING:
     from metaflow import Task

@@ -1,6 +1,6 @@
 """Metaflow's Client, imported when it is first asked for.
 
-With `nbrunner.task_cards` the only module that imports metaflow in the user's process: the import
+With `nbrunner.engine.cards` the only module that imports metaflow in the user's process: the import
 takes a fifth of a second and is not needed to start, follow or stop a run. What uses private names
 of Metaflow is marked by ``needs_metaflow``.
 """
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from nbrunner.engine.metaflow_versions import needs_metaflow
 from nbrunner.environment import unnamed_user, user_name
 from nbrunner.errors import MetaflowVersionError
-from nbrunner.tested_metaflow import needs_metaflow
 
 if TYPE_CHECKING:
     from metaflow import Flow, Run, Step, Task, namespace
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
-        raise AttributeError(f"module 'nbrunner.client' has no attribute {name!r}")
+        raise AttributeError(f"module 'nbrunner.engine.client' has no attribute {name!r}")
     import metaflow
 
     _name_the_namespace()
