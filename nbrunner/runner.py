@@ -34,7 +34,7 @@ from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.starting import until_started
 from nbrunner.launch.stopping import StopRequest
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.record import registry, run_directory

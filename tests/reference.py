@@ -19,8 +19,8 @@ from nbrunner.jupyter import panels, widgets
 from nbrunner.jupyter.arguments import OPTIONS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.magics import FlowMagics
-from nbrunner.launch.surroundings import PRELOAD_VARIABLE
-from nbrunner.launch.warm import WARM_VARIABLE
+from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
+from nbrunner.launch.warm.launcher import WARM_VARIABLE
 from nbrunner.record.registry import STATE_VARIABLE
 
 FILE = Path(__file__).parents[1] / "docs" / "reference.md"

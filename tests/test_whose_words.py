@@ -11,7 +11,7 @@ from support.waiting import async_until
 from nbrunner import RunEvent, Runner, StepProgress
 from nbrunner.engine.progress import ProgressTracker
 from nbrunner.engine.timeline import TaskSpan, Timeline
-from nbrunner.launch.logpipe import TaskLine
+from nbrunner.launch.warm.log_pipes import TaskLine
 from nbrunner.logs.progress_follower import ProgressFollower
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]

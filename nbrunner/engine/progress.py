@@ -223,7 +223,7 @@ class ProgressTracker:
     nothing more can come from its process; a foreach is announced right before. So a line that
     does not fit is the task's own, and so was an end or a foreach that another line of that
     process follows. Until that line comes an end that a task prints is believed; in warm runs
-    such text is marked in the log (`nbrunner.launch.logpipe`) and never believed.
+    such text is marked in the log (`nbrunner.launch.warm.log_pipes`) and never believed.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.children import ended
 from nbrunner.launch.processes import session_of
-from nbrunner.launch.surroundings import distributions, installed
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.fingerprint import distributions, installed
+from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.reader import read_text
 from nbrunner.record import private
 from nbrunner.record.registry import folder, state_directory

@@ -29,7 +29,7 @@ def main() -> None:
     from nbrunner.engine import metaflow_versions
     from nbrunner.flow import metaflow_description
     from nbrunner.flow.files_read import FilesRead
-    from nbrunner.launch.exactness import IMPORTED, noting_reads
+    from nbrunner.launch.warm.eligibility import IMPORTED, noting_reads
 
     del sys.path[0]
     variables = set(IMPORTED.read)

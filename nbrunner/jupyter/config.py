@@ -8,7 +8,7 @@ from typing import Any
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Config, SingletonConfigurable
 
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record.retention import DAY_SECONDS, KEEP
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbrunner.environment import run_environment
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 
 # What listens to the shell's events, to be taken away again.
 _LISTENERS: list[Any] = []

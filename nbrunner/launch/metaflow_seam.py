@@ -48,7 +48,7 @@ COMPILED = (
 # function; "<module>" outside of one). `set_directory` renews the first in a fork.
 RENEWED_DRAWS = (("calls os.getcwd()", "metaflow.metaflow_config", "<module>"),)
 HARMLESS_DRAWS = (
-    # nbrunner.launch.exactness.local_config looks for the same file for each run.
+    # nbrunner.launch.warm.eligibility.local_config looks for the same file for each run.
     ("calls os.getcwd()", "metaflow.metaflow_config_funcs", "init_local_config"),
     # Puts a class there, as a cold start does.
     ("looks at __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
@@ -66,7 +66,7 @@ _LOCAL_METADATA = "metaflow.plugins.metadata_providers.local"
 # The values of Metaflow's configuration that default to the directory of the process.
 _DIRECTORIES = ("ARTIFACT_LOCALROOT",)
 
-# What the stand-ins have (`nbrunner.launch.tasks`, `nbrunner.launch.logpipe`) of what Metaflow's
+# What the stand-ins have (`nbrunner.launch.warm.task_popen`, `nbrunner.launch.warm.log_pipes`) of what Metaflow's
 # runtime could ask for: a process, the pipe of its output, the poll.
 _PROCESS_HAS = {"args", "pid", "stdin", "stdout", "stderr", "returncode", "poll", "wait"} | {
     *("send_signal", "terminate", "kill"),

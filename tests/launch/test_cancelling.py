@@ -44,7 +44,7 @@ def children():
         each
         for each in psutil.Process().children(recursive=True)
         if each.status() != psutil.STATUS_ZOMBIE
-        and "nbrunner.launch.zygote" not in str(_words(each))
+        and "nbrunner.launch.warm.zygote" not in str(_words(each))
     ]
 
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from nbrunner.launch.draws import HARMLESS, KNOWN, RENEWED, Draw, kind_of_path, refusal
-from nbrunner.launch.exactness import Imported, found_here, read_differently, stamp
-from nbrunner.launch.process_facts import ProcessFacts, changes, look
-from nbrunner.launch.variables import VariablesRead
+from nbrunner.launch.warm.eligibility import Imported, found_here, read_differently, stamp
+from nbrunner.launch.warm.probe.draws import HARMLESS, KNOWN, RENEWED, Draw, kind_of_path, refusal
+from nbrunner.launch.warm.probe.process_facts import ProcessFacts, changes, look
+from nbrunner.launch.warm.probe.variables import VariablesRead
 
 CLOCK = Draw("calls time.time()", "stats", "<module>")
 PID = Draw("calls os.getpid()", "stats", "Session.__init__")

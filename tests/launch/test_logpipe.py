@@ -12,7 +12,7 @@ from metaflow.procpoll import ProcPollEvent
 from support.both_ways import both_ways
 
 from nbrunner import Runner
-from nbrunner.launch.logpipe import LinePoll, PipeLines
+from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 
 
 @pytest.fixture

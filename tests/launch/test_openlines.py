@@ -9,8 +9,8 @@ import pytest
 from support.waiting import async_until
 
 from nbrunner import Runner
-from nbrunner.launch import openlines
-from nbrunner.launch.openlines import OpenLines, last_state, task_of
+from nbrunner.launch.warm import partial_lines
+from nbrunner.launch.warm.partial_lines import OpenLines, last_state, task_of
 from nbrunner.logs.index import LogSearch, MergedLog
 from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 
@@ -76,7 +76,7 @@ class Pipe:
 
 
 def test_a_line_that_has_ended_is_told_at_once_and_others_are_paced(tmp_path, monkeypatch):
-    monkeypatch.setattr(openlines, "_PACE_SECONDS", 1000.0)
+    monkeypatch.setattr(partial_lines, "_PACE_SECONDS", 1000.0)
     directory = RunDirectory(tmp_path)
     told = OpenLines(directory)
     told.tell([Pipe(b"10%")])

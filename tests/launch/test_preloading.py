@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 BASE = """\
 import json
-from nbrunner.launch.draws import KNOWN
-from nbrunner.launch.import_probe import observe
+from nbrunner.launch.warm.probe.draws import KNOWN
+from nbrunner.launch.warm.probe.import_probe import observe
 from nbrunner.launch.metaflow_seam import PRELOADED
 observed = observe(PRELOADED)
 print(observed.error, json.dumps([str(each) for each in observed.draws if each not in KNOWN]))
@@ -118,9 +118,9 @@ MODULES = {
 
 OBSERVING = """\
 import json, os, sys
-from nbrunner.launch.import_probe import observe
-from nbrunner.launch.preloading import why_not
-from nbrunner.launch.process_facts import changes, look
+from nbrunner.launch.warm.probe.import_probe import observe
+from nbrunner.launch.warm.preload import why_not
+from nbrunner.launch.warm.probe.process_facts import changes, look
 sys.path[0] = sys.argv[1]
 os.chdir("/")
 found = []
@@ -165,8 +165,8 @@ def test_libraries_that_can_be_preloaded(library, tmp_path):
     (answer,) = run_script(
         tmp_path,
         f"""
-        from nbrunner.launch.import_probe import observe
-        from nbrunner.launch.preloading import why_not
+        from nbrunner.launch.warm.probe.import_probe import observe
+        from nbrunner.launch.warm.preload import why_not
         print(why_not(observe([{library!r}])))
         """,
     )
@@ -178,8 +178,8 @@ def test_what_a_library_keeps_makes_it_refused(tmp_path):
     (answer,) = run_script(
         tmp_path,
         """
-        from nbrunner.launch.import_probe import observe
-        from nbrunner.launch.preloading import why_not
+        from nbrunner.launch.warm.probe.import_probe import observe
+        from nbrunner.launch.warm.preload import why_not
         print(why_not(observe(["sympy"])))
         """,
     )
@@ -306,7 +306,7 @@ def test_renewed_clocks(tmp_path):
         import os, threading, time
         import logging, psutil, dateutil.parser._parser as parser
         import metaflow.metaflow_config_funcs
-        from nbrunner.launch.afresh import start_afresh
+        from nbrunner.launch.warm.after_fork import start_afresh
         logging._startTime = type(logging._startTime)(1)
         parser.DEFAULTPARSER.info._year, parser.DEFAULTPARSER.info._century = 1999, 1900
         psutil._last_cpu_times = psutil._last_per_cpu_times_2 = {}
@@ -369,7 +369,7 @@ def test_metaflow_of_another_release_is_looked_at(tmp_path):
         """
         from nbrunner import tested_metaflow
         from nbrunner.launch import metaflow_seam, preloading
-        from nbrunner.launch.exactness import Imported
+        from nbrunner.launch.warm.eligibility import Imported
         tested_metaflow.OLDEST, tested_metaflow.NEWEST = "1", "2"
         for module in ("colorsys", "sympy"):
             imported = Imported()
@@ -386,7 +386,7 @@ def test_the_scratch_process_ends_with_the_interpreter(tmp_path):
     code = (
         "import os, sys\n"
         "sys.path.insert(0, sys.argv[1])\n"
-        "from nbrunner.launch.import_probe import observe\n"
+        "from nbrunner.launch.warm.probe.import_probe import observe\n"
         "observe(['hanging'])\n"
     )
     (tmp_path / "hanging.py").write_text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.launch.readiness import (
+from nbrunner.launch.warm.readiness import (
     ANSWER_SECONDS,
     IMPORT_LIMIT_SECONDS,
     LONGEST_WAIT_SECONDS,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from nbrunner.launch.shortcuts import _may_be_in_repository
+from nbrunner.launch.warm.warmup import _may_be_in_repository
 
 
 @pytest.fixture

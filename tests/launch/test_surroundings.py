@@ -10,14 +10,14 @@ from types import ModuleType
 import pytest
 from support.scripts import run_script
 
-from nbrunner.launch.exactness import (
+from nbrunner.launch.warm.eligibility import (
     Imported,
     local_config,
     own_customization,
     read_differently,
     shadowed,
 )
-from nbrunner.launch.surroundings import (
+from nbrunner.launch.warm.fingerprint import (
     difference,
     mattering_variables,
     never_warm,
@@ -116,7 +116,7 @@ def test_another_metaflow_configuration_makes_another_interpreter(variables, fil
 
 HANDING_DOWN = """\
 import os, resource, signal
-from nbrunner.launch.surroundings import difference, surroundings
+from nbrunner.launch.warm.fingerprint import difference, surroundings
 then = surroundings({{}})
 {code}
 print(difference(then, surroundings({{}})))
@@ -266,8 +266,8 @@ def test_own_files_that_have_changed(tmp_path):
 
 READING = """\
 import importlib
-from nbrunner.launch.exactness import IMPORTED
-from nbrunner.launch.surroundings import mattering_variables
+from nbrunner.launch.warm.eligibility import IMPORTED
+from nbrunner.launch.warm.fingerprint import mattering_variables
 from nbrunner.launch.metaflow_seam import PRELOADED
 with IMPORTED.noting_imports():
     for name in PRELOADED:

@@ -17,9 +17,9 @@ from support.both_ways import masked, without_ours
 from support.waiting import async_until
 
 from nbrunner import CleanedUpError, Runner, TaskStarts, attach, doctor
-from nbrunner.launch import tasks
-from nbrunner.launch.openlines import task_of
-from nbrunner.launch.surroundings import task_cold_reason
+from nbrunner.launch.warm import task_popen
+from nbrunner.launch.warm.fingerprint import task_cold_reason
+from nbrunner.launch.warm.partial_lines import task_of
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import note_task_start, read_task_starts
 
@@ -137,8 +137,8 @@ def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
     theirs.close()
     monkeypatch.setattr(sys, "argv", ["flow.py"])
     env = dict(os.environ)
-    starts = tasks._Subprocess(ours, env, RunDirectory(tmp_path))
-    pipe = tasks.subprocess.PIPE
+    starts = task_popen._Subprocess(ours, env, RunDirectory(tmp_path))
+    pipe = task_popen.subprocess.PIPE
     piped = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": env}
     (tmp_path / "flow.py").write_text("")
     for _ in range(2):

@@ -17,7 +17,7 @@ from support.scripts import run_script
 from support.waiting import until
 
 from nbrunner import Runner
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def zygotes() -> list[psutil.Process]:
 
 def _is_zygote(process: psutil.Process) -> bool:
     try:
-        return "nbrunner.launch.zygote" in " ".join(process.cmdline())
+        return "nbrunner.launch.warm.zygote" in " ".join(process.cmdline())
     except psutil.ZombieProcess:  # or one that has just ended
         return False
 
@@ -66,7 +66,7 @@ def test_neither_a_runner_nor_the_extension_waits_for_it(tmp_path):
         from IPython.core.interactiveshell import InteractiveShell
         from nbrunner import Runner
         from nbrunner.jupyter.extension import load
-        from nbrunner.launch.warm import LAUNCHER
+        from nbrunner.launch.warm.launcher import LAUNCHER
 
         Path("flow.py").write_text("raise SystemExit")
         load(InteractiveShell.instance())
@@ -129,7 +129,7 @@ def test_idle_it_uses_no_cpu_and_has_no_thread(write_flow):
 OWNER = """\
 import os, sys
 from nbrunner import Runner
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 running = Runner("slowflow.py", show_output=False, pylint=False).run(seconds=0)
 assert running.warm, running.cold_reason
 print(LAUNCHER._zygotes[0].process.pid, flush=True)

@@ -89,7 +89,7 @@ def probed(request, tmp_path_factory):
         outcomes = both_ways(flow, patch)
         for each in outcomes:
             assert each.status == "successful", each.stdout + each.stderr
-        from nbrunner.launch.warm import LAUNCHER
+        from nbrunner.launch.warm.launcher import LAUNCHER
 
         LAUNCHER.close()
     return outcomes
@@ -362,7 +362,7 @@ if __name__ == '__main__':
 
 
 def test_random_numbers_repeat_neither_between_tasks_nor_between_runs(write_flow, monkeypatch):
-    from nbrunner.launch.warm import LAUNCHER
+    from nbrunner.launch.warm.launcher import LAUNCHER
 
     # With numpy in the warm interpreter, where all forks begin with one state.
     monkeypatch.setattr(LAUNCHER, "preload", ("numpy", "random"))

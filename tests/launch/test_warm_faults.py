@@ -15,7 +15,7 @@ from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
 from nbrunner.launch.identities import run_process_of, supervisor_of
-from nbrunner.launch.warm import LAUNCHER, ZYGOTE_LOG
+from nbrunner.launch.warm.launcher import LAUNCHER, ZYGOTE_LOG
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +85,7 @@ def speaking(folder, name):
     (modules / f"{name}.py").write_text(SPEAKING.format(name=name))
     code = f"""
 from nbrunner import Runner
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 runner = Runner({str(folder / "slowflow.py")!r}, pylint=False, show_output=False)
 running = runner.run(seconds=0)
 assert running.warm, running.cold_reason
@@ -280,7 +280,7 @@ class FamilyFlow(FlowSpec):
     @step
     def work(self):
         self.upper = self.input.upper()
-        self.forked = 'nbrunner.launch.taskserver' in sys.modules
+        self.forked = 'nbrunner.launch.warm.fork_server' in sys.modules
         print('to stderr', file=sys.stderr)
         self.next(self.join)
 
@@ -303,7 +303,7 @@ TASKS_NOT_FORKED = """\
 import itertools, os, sys
 
 def fork(fork=os.fork, count=itertools.count()):
-    if sys._getframe(1).f_globals["__name__"] == "nbrunner.launch.taskserver":
+    if sys._getframe(1).f_globals["__name__"] == "nbrunner.launch.warm.fork_server":
         if next(count) % {every} == 0:
             raise BlockingIOError(11, "Resource temporarily unavailable")
     return fork()

@@ -18,10 +18,10 @@ import pytest
 from support.waiting import async_until, until
 
 from nbrunner import Runner
-from nbrunner.launch.interpreter import NoForkError, ReplaceError, WarmInterpreter
 from nbrunner.launch.launcher import Started
-from nbrunner.launch.readiness import ANSWER_SECONDS, LONGEST_WAIT_SECONDS, WAIT_SECONDS
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.interpreter import NoForkError, ReplaceError, WarmInterpreter
+from nbrunner.launch.warm.launcher import LAUNCHER
+from nbrunner.launch.warm.readiness import ANSWER_SECONDS, LONGEST_WAIT_SECONDS, WAIT_SECONDS
 from nbrunner.record import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
@@ -117,7 +117,7 @@ def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, monkeypat
 
     async def main():
         with monkeypatch.context() as broken:
-            broken.setattr("nbrunner.launch.interpreter._BOOTSTRAP", "raise SystemExit(3)")
+            broken.setattr("nbrunner.launch.warm.interpreter._BOOTSTRAP", "raise SystemExit(3)")
             first, _ = await start(folder, {})
             assert (first.way, len(LAUNCHER._zygotes)) == ("cold", 0)
             assert "ended while it imported metaflow; see zygote.log" in first.why
@@ -169,7 +169,7 @@ def test_one_that_imports_for_ever_ends_with_its_owner(tmp_path, slow_module):
     """A6: waiting for nobody must not make it outlive the process that started it."""
     environment, _gate = slow_module
     code = (
-        "import os; from nbrunner.launch.warm import LAUNCHER; LAUNCHER.prepare(os.environ);"
+        "import os; from nbrunner.launch.warm.launcher import LAUNCHER; LAUNCHER.prepare(os.environ);"
         "print(LAUNCHER._zygotes[0].process.pid)"
     )
     done = subprocess.run(
@@ -335,7 +335,7 @@ def test_descriptors_that_run_out_are_not_the_interpreters_fault(folder, monkeyp
 
     async def main():
         with monkeypatch.context() as patch:
-            patch.setattr("nbrunner.launch.interpreter.socket.socketpair", refuses)
+            patch.setattr("nbrunner.launch.warm.interpreter.socket.socketpair", refuses)
             with pytest.raises(NoForkError, match=r"could not be asked: .*Too many open files"):
                 await asked.fork({"kind": "script"})
 

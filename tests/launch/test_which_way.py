@@ -11,7 +11,7 @@ from support.both_ways import both_ways, warmly
 from support.flows import FLOWS
 
 from nbrunner import Runner
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 
 TELLING = """\
 import os, sys

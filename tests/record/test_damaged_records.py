@@ -163,7 +163,7 @@ def test_what_a_run_writes_is_what_the_schema_says(write_flow, monkeypatch, warm
 def test_a_record_that_is_damaged_as_its_run_starts(write_flow, monkeypatch, content):
     """B2: the supervisor tells why it starts nothing."""
     from nbrunner.errors import RunStartError
-    from nbrunner.launch.warm import LAUNCHER
+    from nbrunner.launch.warm.launcher import LAUNCHER
 
     start = LAUNCHER.start_run
 

@@ -12,7 +12,7 @@ import pytest
 from nbrunner import Runner, describe, sweep
 from nbrunner.errors import StateError
 from nbrunner.flow.source import write_flow_file
-from nbrunner.launch.warm import ZYGOTE_LOG
+from nbrunner.launch.warm.launcher import ZYGOTE_LOG
 from nbrunner.record import private, registry, run_directory, sweeps
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]

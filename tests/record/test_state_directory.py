@@ -18,7 +18,7 @@ from nbrunner import Runner, attach, attach_sweep, sweep
 from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
 from nbrunner.launch.identities import supervisor_of
-from nbrunner.launch.warm import LAUNCHER
+from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record import registry, run_directory, sweeps
 from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.runner import begin, until_named

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbrunner.launch import leaving
-from nbrunner.launch.program import Program, execute
-from nbrunner.launch.zygote import preload
+from nbrunner.launch.warm import finalize
+from nbrunner.launch.warm.become import Program, execute
+from nbrunner.launch.warm.zygote import preload
 
 
 @dataclass
@@ -82,7 +82,7 @@ def ended_forked(
     return [_noted(notes, index) for index in range(len(scripts))]
 
 
-_PACKAGE = Path(leaving.__file__).parents[2]
+_PACKAGE = Path(finalize.__file__).parents[2]
 
 
 def _environment() -> dict[str, str]:
@@ -109,7 +109,7 @@ def main() -> None:
     """Fork for each script; go on, in the fork, to the end of the interpreter."""
     notes = Path(sys.argv.pop())
     del sys.path[0:3]
-    last = leaving.register_last()
+    last = finalize.register_last()
     preload(last)
     for index, (script, cwd) in enumerate(json.loads((notes / "requests").read_text())):
         pid = os.fork()
@@ -131,7 +131,7 @@ _ENDS = ("out", "err")
 
 
 def _note_reasons(file: str) -> None:
-    ask = leaving.reason_to_finalize
+    ask = finalize.reason_to_finalize
 
     def asked(*args: object) -> str | None:
         reason = ask(*args)  # type: ignore[arg-type]
@@ -140,4 +140,4 @@ def _note_reasons(file: str) -> None:
         os.close(descriptor)
         return reason
 
-    leaving.reason_to_finalize = asked
+    finalize.reason_to_finalize = asked

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbrunner.engine.progress import is_metaflows
-from nbrunner.launch.openlines import OpenLines
+from nbrunner.launch.warm.partial_lines import OpenLines
 
 _CHUNK_BYTES = 64 * 1024
 

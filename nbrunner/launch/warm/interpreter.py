@@ -18,17 +18,17 @@ from dataclasses import replace
 from typing import Any
 
 from nbrunner.aio.inotify import WAKE_SECONDS
-from nbrunner.launch.channel import LENGTH, encode
 from nbrunner.launch.children import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
-from nbrunner.launch.readiness import Sight, Verdict, ended, verdict
-from nbrunner.launch.surroundings import PRELOAD_VARIABLE, Surroundings
+from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE, Surroundings
+from nbrunner.launch.warm.protocol import LENGTH, encode
+from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
 # One expression, so that no name is left in __main__, which becomes the flow's.
 _BOOTSTRAP = (
     "__import__('sys').path.insert(0, __import__('sys').argv.pop(1)); "
-    "__import__('nbrunner.launch.zygote', fromlist=['main']).main()"
+    "__import__('nbrunner.launch.warm.zygote', fromlist=['main']).main()"
 )
 
 # Many starts look at the same interpreter while they wait for it.
@@ -61,7 +61,7 @@ class ReplaceError(Exception):
 
 
 class WarmInterpreter:
-    """One warm interpreter; see `nbrunner.launch.zygote` for its own side.
+    """One warm interpreter; see `nbrunner.launch.warm.zygote` for its own side.
 
     Used by all threads and event loops of this process.
 
@@ -127,7 +127,7 @@ class WarmInterpreter:
         self._control.close()
 
     def verdict(self, waited_seconds: float = 0.0) -> Verdict:
-        """Return what to do about a start; see `nbrunner.launch.readiness.verdict`.
+        """Return what to do about a start; see `nbrunner.launch.warm.readiness.verdict`.
 
         Parameters
         ----------

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from nbrunner.launch.draws import Draw
-from nbrunner.launch.recording import Recording
+from nbrunner.launch.warm.probe.draws import Draw
+from nbrunner.launch.warm.probe.recording import Recording
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

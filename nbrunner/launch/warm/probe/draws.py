@@ -2,7 +2,7 @@
 
 A preloaded module is imported once and shared by all forks. That is exact only if the import
 gives the same result in every process; anything that may differ is a `Draw`. A draw does not
-matter if the module keeps nothing of it, or if `nbrunner.launch.afresh` renews it in the
+matter if the module keeps nothing of it, or if `nbrunner.launch.warm.after_fork` renews it in the
 fork. The tables below list these cases. A module with any other draw is not preloaded.
 """
 
@@ -37,7 +37,7 @@ class Draw(NamedTuple):
 
 _TOP = "<module>"  # outside functions
 
-# Renewed in the fork by nbrunner.launch.afresh.
+# Renewed in the fork by nbrunner.launch.warm.after_fork.
 RENEWED = {
     Draw("calls time.time()", "logging", _TOP),  # _startTime
     Draw("calls time.time_ns()", "logging", _TOP),  # the same since Python 3.13

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from nbrunner.launch.surroundings import STEP_COMMANDS
+from nbrunner.launch.warm.fingerprint import STEP_COMMANDS
 from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 from nbrunner.text import escapes
 

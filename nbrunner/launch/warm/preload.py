@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nbrunner.engine import metaflow_versions
-from nbrunner.launch import generators, metaflow_seam
-from nbrunner.launch.draws import refusal
-from nbrunner.launch.exactness import Imported, stamp
-from nbrunner.launch.import_probe import Observed, observe
+from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm.eligibility import Imported, stamp
+from nbrunner.launch.warm.probe import generators
+from nbrunner.launch.warm.probe.draws import refusal
+from nbrunner.launch.warm.probe.import_probe import Observed, observe
 
 
 def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], None]) -> str:

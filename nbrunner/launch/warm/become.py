@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbrunner.launch import leaving
-from nbrunner.launch.afresh import start_afresh
+from nbrunner.launch.warm import finalize
+from nbrunner.launch.warm.after_fork import start_afresh
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Program:
     group: int | None = None
     close: tuple[int, ...] = field(default=())
 
-    def become(self, last: weakref.ref[leaving.LastExitFunction]) -> None:
+    def become(self, last: weakref.ref[finalize.LastExitFunction]) -> None:
         """Change this process, a fork that has done nothing else yet, into the program."""
         restore_signals()
         if self.group is not None:
@@ -128,7 +128,7 @@ def _dress_main(script: str) -> None:
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", script)
 
 
-def execute(script: str, last: weakref.ref[leaving.LastExitFunction]) -> None:
+def execute(script: str, last: weakref.ref[finalize.LastExitFunction]) -> None:
     """Run a script in ``__main__``. Its exceptions are raised: the interpreter ends by them.
 
     Parameters
@@ -140,13 +140,13 @@ def execute(script: str, last: weakref.ref[leaving.LastExitFunction]) -> None:
     exit_code: int | None = 0
     try:
         exec(_compiled(script), vars(sys.modules["__main__"]))
-        leaving.forget_script()
+        finalize.forget_script()
     except SystemExit as exit_:
         exit_code = _exit_code(exit_.code)
         raise
     except BaseException as error:
         exit_code = None
-        sys.excepthook = leaving.ShownWithoutOurs(_of_script(error.__traceback__))
+        sys.excepthook = finalize.ShownWithoutOurs(_of_script(error.__traceback__))
         raise
     finally:
         if (function := last()) is not None:

@@ -1,6 +1,6 @@
 """Whether a fork of this very interpreter is what a fresh one would be, for one request.
 
-What the owner of the interpreter can compare, it has (`nbrunner.launch.surroundings`); here
+What the owner of the interpreter can compare, it has (`nbrunner.launch.warm.fingerprint`); here
 is what depends on the flow's folder, the directory, and on what has been imported.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nbrunner.launch.variables import VariablesRead
+from nbrunner.launch.warm.probe.variables import VariablesRead
 from nbrunner.text.user_code import is_users
 
 # Where metaflow, while it is imported, looks for a configuration: upwards from the

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nbrunner.launch import generators
-from nbrunner.launch.attribution import (
+from nbrunner.launch.warm.probe import generators
+from nbrunner.launch.warm.probe.attribution import (
     IMPORT,
     drawer,
     is_importing,
@@ -26,9 +26,9 @@ from nbrunner.launch.attribution import (
     is_ours,
     outside,
 )
-from nbrunner.launch.draws import Draw, kind_of_path
-from nbrunner.launch.process_facts import changes, look
-from nbrunner.launch.stand_ins import NotingList, Unbound, note_reads_of_main
+from nbrunner.launch.warm.probe.draws import Draw, kind_of_path
+from nbrunner.launch.warm.probe.process_facts import changes, look
+from nbrunner.launch.warm.probe.stand_ins import NotingList, Unbound, note_reads_of_main
 
 # C functions whose result depends on the time, on the process or on chance.
 _CALLS = {

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from nbrunner.launch import generators, metaflow_seam
-from nbrunner.launch.exactness import IMPORTED
+from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm.eligibility import IMPORTED
+from nbrunner.launch.warm.probe import generators
 
 
 def start_afresh() -> None:
@@ -56,7 +57,7 @@ def _reset_century(parser: Any) -> None:
     info._century = info._year // 100 * 100
 
 
-# Run for the modules that have been imported; see RENEWED in nbrunner.launch.draws.
+# Run for the modules that have been imported; see RENEWED in nbrunner.launch.warm.probe.draws.
 _RENEWALS: dict[str, Callable[[Any], None]] = {
     "logging": _restart_logging,
     "psutil": _restart_psutil,

@@ -20,7 +20,9 @@ _THROUGH = frozenset(
 IMPORT = ("it", "<module>")
 
 # The recording's own modules.
-_RECORDING = frozenset({"nbrunner.launch.recording", "nbrunner.launch.stand_ins", __name__})
+_RECORDING = frozenset(
+    {"nbrunner.launch.warm.probe.recording", "nbrunner.launch.warm.probe.stand_ins", __name__}
+)
 
 
 def outside() -> types.FrameType:

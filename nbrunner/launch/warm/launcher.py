@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbrunner.launch.interpreter import NoForkError, ReplaceError, WarmInterpreter
 from nbrunner.launch.launcher import ColdLauncher, Launcher, Started
 from nbrunner.launch.processes import LINUX, MARKER, ProcessIdentity
-from nbrunner.launch.readiness import ZYGOTE_LOG, pause_seconds
-from nbrunner.launch.surroundings import (
+from nbrunner.launch.warm.fingerprint import (
     PRELOAD_VARIABLE,
     Surroundings,
     difference,
     never_warm,
     surroundings,
 )
+from nbrunner.launch.warm.interpreter import NoForkError, ReplaceError, WarmInterpreter
+from nbrunner.launch.warm.readiness import ZYGOTE_LOG, pause_seconds
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
 from nbrunner.record.run_directory import RunDirectory

@@ -18,12 +18,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbrunner.launch import metaflow_seam
-from nbrunner.launch.channel import send
-from nbrunner.launch.exactness import IMPORTED, found_here
-from nbrunner.launch.logpipe import LinePoll, PipeLines
-from nbrunner.launch.openlines import OpenLines, task_of
 from nbrunner.launch.processes import identify
-from nbrunner.launch.surroundings import task_cold_reason
+from nbrunner.launch.warm.eligibility import IMPORTED, found_here
+from nbrunner.launch.warm.fingerprint import task_cold_reason
+from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
+from nbrunner.launch.warm.partial_lines import OpenLines, task_of
+from nbrunner.launch.warm.protocol import send
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import note_task_start
 
@@ -34,7 +34,7 @@ def use_for_tasks(
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
     Its run gets an id of its own, and its directory is told what tasks print without ending
-    the line (`nbrunner.launch.openlines`), and how many tasks are forked and which are cold
+    the line (`nbrunner.launch.warm.partial_lines`), and how many tasks are forked and which are cold
     (`nbrunner.record.task_starts`).
     """
     open_lines = OpenLines(directory)

@@ -42,16 +42,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from nbrunner.launch import metaflow_seam, preloading, processes
-from nbrunner.launch.channel import receive, send
-from nbrunner.launch.exactness import IMPORTED
-from nbrunner.launch.leaving import LastExitFunction, register_last
-from nbrunner.launch.program import Program, execute, restore_signals
-from nbrunner.launch.shortcuts import take_shortcuts
+from nbrunner.launch import metaflow_seam, processes
 from nbrunner.launch.supervisor import Supervisor, finish, open_logs
-from nbrunner.launch.surroundings import PRELOAD_VARIABLE
-from nbrunner.launch.tasks import use_for_tasks
-from nbrunner.launch.taskserver import TaskServer
+from nbrunner.launch.warm import preload as preloading
+from nbrunner.launch.warm.become import Program, execute, restore_signals
+from nbrunner.launch.warm.eligibility import IMPORTED
+from nbrunner.launch.warm.finalize import LastExitFunction, register_last
+from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
+from nbrunner.launch.warm.fork_server import TaskServer
+from nbrunner.launch.warm.protocol import receive, send
+from nbrunner.launch.warm.task_popen import use_for_tasks
+from nbrunner.launch.warm.warmup import take_shortcuts
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 

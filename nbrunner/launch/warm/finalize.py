@@ -17,7 +17,7 @@ import weakref
 from types import TracebackType
 from typing import Any
 
-from nbrunner.launch.finalizers import (
+from nbrunner.launch.warm.finalizers import (
     hidden_finalizer,
     library_reason,
     object_reason,

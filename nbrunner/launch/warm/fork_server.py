@@ -8,12 +8,12 @@ import selectors
 import signal
 import socket
 
-from nbrunner.launch.channel import receive
-from nbrunner.launch.program import Program, restore_signals
+from nbrunner.launch.warm.become import Program, restore_signals
+from nbrunner.launch.warm.protocol import receive
 
 
 class TaskServer:
-    """Serves one run process; see `nbrunner.launch.tasks` for the other side."""
+    """Serves one run process; see `nbrunner.launch.warm.task_popen` for the other side."""
 
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests

@@ -1,0 +1,1 @@
+"""Warm starts: an interpreter that has imported metaflow, and its forks."""
