@@ -20,7 +20,7 @@ _HOME = {
     "ExecutingProcess": "nbrunner.executing",
     "ExecutingRun": "nbrunner.executing",
     "ExecutingTask": "nbrunner.executing",
-    "StopReport": "nbrunner.launch.stopping",
+    "StopReport": "nbrunner.launch.stop_request",
     "RunEvent": "nbrunner.engine.progress",
     "Progress": "nbrunner.engine.progress",
     "StepProgress": "nbrunner.engine.progress",
@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from nbrunner.executing_sweep import Sweep
     from nbrunner.flow.describe import async_describe, describe
     from nbrunner.flow.description import FlowDescription
-    from nbrunner.launch.stopping import StopReport
+    from nbrunner.launch.stop_request import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.record.task_starts import TaskStarts
     from nbrunner.runner import Runner

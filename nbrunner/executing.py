@@ -23,15 +23,15 @@ from nbrunner.engine.timeline import TaskSpan
 from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
 from nbrunner.how_started import HowStarted
-from nbrunner.launch import ending
+from nbrunner.launch import stop
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.launch.stopping import (
+from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.stop_request import (
     INTERRUPT_GRACE_SECONDS,
     TERMINATE_GRACE_SECONDS,
     StopReport,
     StopRequest,
 )
-from nbrunner.launch.watched import WatchedRun
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.logs.reader import LineReader, read_text
@@ -210,7 +210,7 @@ class ExecutingProcess(HowStarted):
         ExecutingProcess
             This handle.
         """
-        ending.check_timeout(timeout)
+        stop.check_timeout(timeout)
         try:
             async with asyncio.timeout(timeout) as limit:
                 with self._goes_on():
@@ -218,7 +218,7 @@ class ExecutingProcess(HowStarted):
         except TimeoutError:
             if not limit.expired():  # a network's disk that does not answer
                 raise
-            await ending.end(self.watched, StopRequest("timeout"))
+            await stop.end(self.watched, StopRequest("timeout"))
         return self
 
     def __await__(self: _Self) -> Generator[Any, None, _Self]:
@@ -299,7 +299,7 @@ class ExecutingProcess(HowStarted):
             What it took. A run that had ended already is reported as it is.
         """
         request = StopRequest("stopped", interrupt_grace_seconds, terminate_grace_seconds)
-        return await ending.end(self.watched, request)
+        return await stop.end(self.watched, request)
 
     def stop(
         self,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from nbrunner.engine import client
 from nbrunner.engine.failure import Failure, as_written, failure_of_run, failure_of_task
-from nbrunner.launch.watched import WatchedRun
+from nbrunner.launch.run_state import WatchedRun
 from nbrunner.logs.reader import lines_of, read_text
 from nbrunner.text import line_origins
 

@@ -29,11 +29,11 @@ from nbrunner.flow.included import check_configs, check_files
 from nbrunner.flow.recorded import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.flow.unordered import warnings_of
-from nbrunner.launch import ending
+from nbrunner.launch import stop
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.processes import MARKER, moment_of_boot_clock
-from nbrunner.launch.starting import until_started
-from nbrunner.launch.stopping import StopRequest
+from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.metaflow_attributes import MetaflowAttributes
@@ -301,7 +301,7 @@ class Runner(MetaflowAttributes):
         except BaseExceptionGroup as errors:
             wrong = errors.exceptions[0]
         except asyncio.CancelledError:  # the caller was interrupted
-            await ending.end(handle.watched, StopRequest())
+            await stop.end(handle.watched, StopRequest())
             raise
         if isinstance(wrong, RunStartError):
             self._forget(handle)  # its output is in the message, and nobody holds it
@@ -327,7 +327,7 @@ class Runner(MetaflowAttributes):
             self._forget(handle)  # its output is in the message, and nobody holds it
             raise
         except BaseException:  # cancelled, or interrupted: nobody will know of this run
-            await ending.end(handle.watched, StopRequest())
+            await stop.end(handle.watched, StopRequest())
             self._forget(handle)
             raise
 

@@ -143,7 +143,7 @@ def metadata_of_this_test(private_state):
 @pytest.fixture(autouse=True)
 def nothing_left_behind(private_state) -> Iterator[None]:
     """A test ends with the processes, threads, descriptors and signal handlers it began with."""
-    from nbrunner.launch.children import CHILDREN
+    from nbrunner.launch.child_processes import CHILDREN
     from nbrunner.launch.warm.launcher import LAUNCHER
 
     CHILDREN.reap()

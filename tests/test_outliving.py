@@ -13,7 +13,7 @@ from support.offspring import processes_of
 from support.waiting import async_until
 
 from nbrunner import Runner, attach
-from nbrunner.launch.identities import supervisor_of
+from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import registry
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

@@ -37,7 +37,7 @@ from nbrunner.flow.included import check_configs
 from nbrunner.flow.literals import with_literals
 from nbrunner.flow.skeleton import literals, skeleton
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
-from nbrunner.launch.children import ended
+from nbrunner.launch.child_processes import ended
 from nbrunner.launch.processes import session_of
 from nbrunner.launch.warm.fingerprint import distributions, installed
 from nbrunner.launch.warm.launcher import LAUNCHER

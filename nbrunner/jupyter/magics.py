@@ -38,7 +38,7 @@ from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spelli
 from nbrunner.jupyter.checkup import examine_kernel
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
-from nbrunner.launch.identities import goes_on
+from nbrunner.launch.run_processes import goes_on
 from nbrunner.record import registry, retention
 
 

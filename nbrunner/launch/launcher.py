@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from nbrunner.launch.children import CHILDREN
+from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record import private
 from nbrunner.record.run_directory import RunDirectory

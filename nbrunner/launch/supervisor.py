@@ -25,8 +25,8 @@ from dataclasses import asdict
 from typing import NoReturn
 
 from nbrunner.launch import processes
-from nbrunner.launch.interrupting import Interrupt
-from nbrunner.launch.stopping import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
+from nbrunner.launch.interrupt import Interrupt
+from nbrunner.launch.stop_request import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 
@@ -267,7 +267,7 @@ def finish(directory: RunDirectory) -> None:
     if directory.exists(run_directory.DISCARD):
         directory.delete()
     elif directory.exists():  # or somebody has deleted it, perhaps with all others
-        from nbrunner.launch.identities import goes_on
+        from nbrunner.launch.run_processes import goes_on
         from nbrunner.record import run_index
         from nbrunner.record.retention import expire_if_due
         from nbrunner.record.spin_attributes import spun_attributes

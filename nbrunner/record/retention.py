@@ -110,7 +110,7 @@ def expire(
         The folder that holds one directory a run.
     goes_on : callable
         Tells, of the directory of a run without an exit record, whether a process of it is
-        alive; see `nbrunner.launch.identities.goes_on`.
+        alive; see `nbrunner.launch.run_processes.goes_on`.
     max_age_seconds : float
         How long after its last write a directory is kept.
     max_total_bytes : int

@@ -6,7 +6,7 @@ import pytest
 
 from nbrunner import attach
 from nbrunner.jupyter.feed import FEED
-from nbrunner.launch.children import CHILDREN
+from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.record import registry
 
 

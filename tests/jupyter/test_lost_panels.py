@@ -13,7 +13,7 @@ from support.waiting import until, whole
 from nbrunner import Runner
 from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.panels.run_panel import RunPanel
-from nbrunner.launch.identities import run_process_of, supervisor_of
+from nbrunner.launch.run_processes import run_process_of, supervisor_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.usefixtures("feed")]
 

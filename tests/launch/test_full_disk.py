@@ -13,7 +13,7 @@ from nbrunner import Runner, attach, commands
 from nbrunner.history import History
 from nbrunner.jupyter.panels.history_panel import history_picture
 from nbrunner.jupyter.static_view import picture
-from nbrunner.launch.identities import run_process_of
+from nbrunner.launch.run_processes import run_process_of
 from nbrunner.record.run_directory import RunDirectory
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]

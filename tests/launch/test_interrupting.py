@@ -11,8 +11,8 @@ import pytest
 from support.waiting import async_until
 
 from nbrunner import Runner, attach
-from nbrunner.launch import ending
-from nbrunner.launch.identities import supervisor_of
+from nbrunner.launch import stop
+from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import run_directory
 from nbrunner.runner import begin
 
@@ -143,7 +143,7 @@ def test_a_run_that_has_heard_in_silence_is_not_disturbed_again(write_flow):
 
 @pytest.mark.slow
 def test_a_second_stop_in_more_of_a_hurry_leaves_the_first_its_time(write_flow, monkeypatch):
-    monkeypatch.setattr(ending, "_SUPERVISOR_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(stop, "_SUPERVISOR_GRACE_SECONDS", 0.1)
 
     async def main():
         running = await _begun(write_flow("tidying.py", TIDYING), "task")

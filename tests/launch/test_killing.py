@@ -12,7 +12,7 @@ from support.offspring import CHILDFLOW, Offspring, lives, processes_of
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, RunStartError, attach
-from nbrunner.launch.identities import run_process_of, supervisor_of
+from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.record import registry
 
 

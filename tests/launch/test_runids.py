@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from nbrunner import Runner
-from nbrunner.launch import sharedids
+from nbrunner.launch import run_id_collisions
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def run_blocking(runner, *values):
 def test_runs_that_start_in_one_microsecond_keep_their_own_parameters(
     write_flow, monkeypatch, run_all
 ):
-    monkeypatch.setattr(sharedids, "_SETTLING_SECONDS", 3.0)  # on a machine of any load
+    monkeypatch.setattr(run_id_collisions, "_SETTLING_SECONDS", 3.0)  # on a machine of any load
     runner = Runner(write_flow("frozenflow.py", FROZENFLOW), show_output=False, pylint=False)
     runs = run_all(runner, 1, 2, 3)
     assert len({run.pathspec for run in runs}) == 3
@@ -73,7 +73,7 @@ def test_runs_that_start_in_one_microsecond_keep_their_own_parameters(
 
 
 def test_a_run_alone_does_not_wait_for_anybody(write_flow, monkeypatch):
-    monkeypatch.setattr(sharedids, "_SETTLING_SECONDS", 1000.0)
+    monkeypatch.setattr(run_id_collisions, "_SETTLING_SECONDS", 1000.0)
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
     for _ in range(2):
         assert runner.run(seconds=0).status == "successful"

@@ -14,7 +14,7 @@ from support.offspring import lives, processes_of
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
-from nbrunner.launch.identities import run_process_of, supervisor_of
+from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.launch.warm.launcher import LAUNCHER, ZYGOTE_LOG
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from nbrunner import Runner, attach
-from nbrunner.launch.identities import goes_on
 from nbrunner.launch.processes import moment_of_boot_clock
-from nbrunner.launch.watched import WatchedRun
+from nbrunner.launch.run_processes import goes_on
+from nbrunner.launch.run_state import WatchedRun
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS
 

@@ -17,7 +17,7 @@ from support.waiting import until
 
 from nbrunner import Runner, attach, commands
 from nbrunner.history import History
-from nbrunner.launch.identities import supervisor_of
+from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import registry, run_directory
 from nbrunner.record.schema import parse
 

@@ -14,7 +14,7 @@ from support.waiting import until
 
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
-from nbrunner.launch.identities import goes_on, supervisor_of
+from nbrunner.launch.run_processes import goes_on, supervisor_of
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS, disk_usage, expire_if_due
 

@@ -20,7 +20,7 @@ from support.waiting import until
 from nbrunner import Runner, attach, commands
 from nbrunner.errors import RunNotFoundError
 from nbrunner.history import History
-from nbrunner.launch.identities import goes_on, supervisor_of
+from nbrunner.launch.run_processes import goes_on, supervisor_of
 from nbrunner.record import registry, retention, run_directory, run_index
 from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.record.run_directory import RunDirectory

@@ -17,7 +17,7 @@ from support.waiting import async_until
 from nbrunner import Runner, attach, attach_sweep, sweep
 from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
-from nbrunner.launch.identities import supervisor_of
+from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record import registry, run_directory, sweeps
 from nbrunner.record.retention import DAY_SECONDS

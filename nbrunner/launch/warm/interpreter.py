@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from nbrunner.aio.inotify import WAKE_SECONDS
-from nbrunner.launch.children import CHILDREN
+from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
 from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE, Surroundings

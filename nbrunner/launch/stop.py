@@ -8,10 +8,10 @@ import time
 from numbers import Real
 
 from nbrunner.errors import BadTypeError, BadValueError
-from nbrunner.launch.interrupting import Interrupt
+from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.launch.stopping import UNKILLABLE_SECONDS, StopReport, StopRequest
-from nbrunner.launch.watched import WatchedRun
+from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.stop_request import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json
 

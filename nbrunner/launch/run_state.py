@@ -7,9 +7,9 @@ import contextlib
 import time
 
 from nbrunner.aio.inotify import changes_in
-from nbrunner.launch.children import ended
-from nbrunner.launch.identities import run_process_of, supervisor_of
+from nbrunner.launch.child_processes import ended
 from nbrunner.launch.processes import Look, ProcessIdentity, descendants, moment_of_boot_clock
+from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.record.spin_attributes import is_spin, spun_attributes

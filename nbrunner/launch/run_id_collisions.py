@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Iterator
 
 from nbrunner.errors import SharedIdError
-from nbrunner.launch import ending
-from nbrunner.launch.stopping import StopRequest
-from nbrunner.launch.watched import WatchedRun
+from nbrunner.launch import stop
+from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.stop_request import StopRequest
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
 
@@ -46,7 +46,7 @@ async def check_id(run: WatchedRun) -> None:
         return
     for each in twins:
         await _end_twin(each)
-    await ending.end(run, StopRequest())
+    await stop.end(run, StopRequest())
     raise SharedIdError(
         f"Metaflow gave the id of {run.attributes['run_id']} to two runs of "
         f"{run.attributes['flow_name']} that started in the same microsecond; both were ended: "
@@ -76,4 +76,4 @@ async def _end_twin(directory: RunDirectory) -> None:
             "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "
             "parameters may be those of the other, so it was stopped. Start it again.\n"
         )
-    await ending.end(WatchedRun(directory), StopRequest())
+    await stop.end(WatchedRun(directory), StopRequest())

@@ -7,11 +7,11 @@ import os
 import shlex
 
 from nbrunner.errors import RunStartError
-from nbrunner.launch import ending
+from nbrunner.launch import stop
 from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
-from nbrunner.launch.sharedids import check_id
-from nbrunner.launch.stopping import StopRequest
-from nbrunner.launch.watched import WatchedRun
+from nbrunner.launch.run_id_collisions import check_id
+from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.stop_request import StopRequest
 from nbrunner.logs.reader import tail
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json
@@ -35,7 +35,7 @@ async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
         async with asyncio.timeout(timeout_seconds):
             await run.until_named()
     except TimeoutError:
-        await ending.end(run, StopRequest("timeout"))
+        await stop.end(run, StopRequest("timeout"))
         what = f"had not started within {timeout_seconds:g} s (file_read_timeout) and was ended"
         raise RunStartError(_message(run, what)) from None
     if not run.attributes:
