@@ -26,8 +26,8 @@ _HOME = {
     "StepProgress": "nbrunner.engine.progress",
     "Failure": "nbrunner.engine.failure",
     # know a flow before it runs
-    "describe": "nbrunner.flow.describe",
-    "async_describe": "nbrunner.flow.describe",
+    "describe": "nbrunner.flow.describe.api",
+    "async_describe": "nbrunner.flow.describe.api",
     "FlowDescription": "nbrunner.flow.description",
     "TaskSpan": "nbrunner.engine.timeline",
     "TaskStarts": "nbrunner.record.task_starts",
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     )
     from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
     from nbrunner.executing_sweep import Sweep
-    from nbrunner.flow.describe import async_describe, describe
+    from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.launch.stop_request import StopReport
     from nbrunner.notebook_runner import NBRunner

@@ -8,8 +8,8 @@ from typing import Any
 from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadValueError
 from nbrunner.executing_sweep import OnFailure, Sweep, to_the_end
-from nbrunner.flow.command import command_words
-from nbrunner.flow.recorded import plain
+from nbrunner.flow.build_argv import command_words
+from nbrunner.flow.run_record import plain
 from nbrunner.parameters import parameter_sets
 from nbrunner.record import sweeps
 from nbrunner.runner import Runner, check_included

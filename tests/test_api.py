@@ -10,7 +10,7 @@ import pytest
 
 import nbrunner
 from nbrunner import ExecutingProcess, ExecutingRun, ExecutingTask, NBRunner, Runner
-from nbrunner.flow import describe as describing
+from nbrunner.flow.describe import api as describing
 
 
 def parameters(function) -> list[tuple[str, object, object]]:
@@ -35,7 +35,7 @@ def test_what_has_an_async_form():
         "Runner.resume",
         "Runner.run",
         "Runner.spin",
-        "nbrunner.flow.describe.describe",
+        "nbrunner.flow.describe.api.describe",
     ]
 
 

@@ -106,7 +106,7 @@ def test_metaflow_is_imported_in_few_places(name):
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
     allowed = name in {
         *("nbrunner.engine.client", "nbrunner.engine.cards", "nbrunner.deployer"),
-        "nbrunner.flow.metaflow_description",
+        "nbrunner.flow.describe.metaflow_description",
     }
     assert allowed or not found, found
     assert not any(module.startswith("metaflow.runner") for module in imported(name, types=True))

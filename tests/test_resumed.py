@@ -10,7 +10,7 @@ import pytest
 
 from nbrunner import Runner, attach, commands
 from nbrunner.errors import BadValueError
-from nbrunner.flow.words import Word, call_of
+from nbrunner.flow.parse_argv import Word, call_of
 from nbrunner.history import History
 from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.panels.history_panel import HistoryPanel

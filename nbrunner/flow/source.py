@@ -15,9 +15,9 @@ from typing import Any
 
 from nbrunner.environment import absolute, current_directory
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, StateError
-from nbrunner.flow.cells import flow_file_text
-from nbrunner.flow.flow_class import is_flow_class
-from nbrunner.flow.flow_text import import_path_line
+from nbrunner.flow.capture.flow_class import is_flow_class
+from nbrunner.flow.capture.flow_file import flow_file_text
+from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.record import private, registry, run_directory
 from nbrunner.text.line_origins import Origin, in_origins, is_cell

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nbrunner.errors import BadValueError, did_you_mean
-from nbrunner.flow.words import Word
+from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.config import FlowRun
 
 # Stands for the value of a variable that is not to be shown.

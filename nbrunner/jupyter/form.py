@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbrunner.flow.description import FlowDescription, Option
-from nbrunner.flow.words import Word
+from nbrunner.flow.parse_argv import Word
 
 # Options that one changes from run to run; the others are for the line.
 _OPTIONS = ("max_workers", "tags", "decospecs")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.errors import BadValueError, said
-from nbrunner.flow.words import Word
+from nbrunner.flow.parse_argv import Word
 
 
 @dataclass

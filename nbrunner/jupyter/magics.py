@@ -31,8 +31,8 @@ from nbrunner.errors import (
     without_choices,
 )
 from nbrunner.executing import ExecutingProcess, attach
-from nbrunner.flow.whole_cell import cell_flow
-from nbrunner.flow.words import Word
+from nbrunner.flow.cell_source import cell_flow
+from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter import launching, showing
 from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spellings, take_options
 from nbrunner.jupyter.checkup import examine_kernel

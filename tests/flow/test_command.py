@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from nbrunner.errors import BadTypeError, BadValueError
-from nbrunner.flow.command import command_words, top_level_words
+from nbrunner.flow.build_argv import command_words, top_level_words
 from nbrunner.flow.description import FlowDescription, Option, Step
 
 FLOW = FlowDescription(

@@ -16,7 +16,7 @@ from support.waiting import until
 
 from nbrunner import Runner, async_describe, describe
 from nbrunner.errors import FlowLoadError, FlowNotFoundError
-from nbrunner.flow import describe as describing
+from nbrunner.flow.describe import api as describing
 from nbrunner.flow.description import FlowDescription, Option
 
 ALLFLOW = '''\

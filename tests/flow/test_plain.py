@@ -9,7 +9,7 @@ import math
 import numpy
 import pytest
 
-from nbrunner.flow.plain import is_plain, plain_source
+from nbrunner.flow.capture.literals import is_plain, plain_source
 
 Point = collections.namedtuple("Point", "x y")
 

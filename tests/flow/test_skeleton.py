@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbrunner import describe
-from nbrunner.flow.skeleton import literals, skeleton
+from nbrunner.flow.describe.cache_key import literals, skeleton
 from nbrunner.flow.source import FlowSource
 
 FLOW = '''\

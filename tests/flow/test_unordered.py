@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from nbrunner import Runner
-from nbrunner.flow.unordered import foreach_over_sets
+from nbrunner.flow.unordered_foreach import foreach_over_sets
 
 FLOW = """\
 from metaflow import FlowSpec, step

@@ -6,7 +6,7 @@ import pytest
 
 from nbrunner import Runner, describe
 from nbrunner.errors import BadValueError, FlowSyntaxError
-from nbrunner.flow.whole_cell import cell_flow
+from nbrunner.flow.cell_source import cell_flow
 
 BODY = """
     @step

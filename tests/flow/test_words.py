@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.command import command_words
+from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.description import FlowDescription, Option
-from nbrunner.flow.words import Call, Word, call_of, config_words
+from nbrunner.flow.parse_argv import Call, Word, call_of, config_words
 
 FLOW = FlowDescription(
     name="WordsFlow",

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.words import Word
+from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.arguments import OPTIONS, Options, help_text, take_options
 
 

@@ -8,7 +8,7 @@ import pytest
 from support.flows import FLOWS
 
 from nbrunner import Runner, attach
-from nbrunner.flow.whole_cell import cell_flow
+from nbrunner.flow.cell_source import cell_flow
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.code import code_of, typed
 from nbrunner.jupyter.line import words_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nbrunner import Runner, describe
-from nbrunner.flow.command import command_words
-from nbrunner.flow.words import call_of, config_words
+from nbrunner.flow.build_argv import command_words
+from nbrunner.flow.parse_argv import call_of, config_words
 from nbrunner.jupyter.form import fields_of, missing, values_of_run, words_of_form
 
 FORMFLOW = '''\

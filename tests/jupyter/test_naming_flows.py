@@ -6,7 +6,7 @@ import pytest
 from metaflow import FlowSpec
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.words import Word
+from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.launching import flow_named
 
 MISSING = " is neither a .py file nor a flow of this notebook"

@@ -10,7 +10,7 @@ from support.flows import FLOWS
 from support.waiting import until
 
 from nbrunner import Runner
-from nbrunner.flow.whole_cell import cell_flow
+from nbrunner.flow.cell_source import cell_flow
 from nbrunner.history import PastRun
 from nbrunner.jupyter.board_rows import BoardRows, board_picture
 from nbrunner.jupyter.panels.board_panel import BoardPanel

@@ -9,7 +9,7 @@ import types
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID
 from IPython.core.compilerop import CachingCompiler
 
-from nbrunner.flow.cells import flow_file_text
+from nbrunner.flow.capture.flow_file import flow_file_text
 
 _NUMBERS = itertools.count(1)  # of all notebooks, so that no two cells have one name
 

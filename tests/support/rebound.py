@@ -18,7 +18,7 @@ from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.cells import flow_file_text
+from nbrunner.flow.capture.flow_file import flow_file_text
 from support.rebinding import Written, notebooks
 
 

@@ -30,12 +30,12 @@ from nbrunner.errors import (
     MetaflowVersionError,
     RunStartError,
 )
+from nbrunner.flow.describe.cache_key import literals, skeleton
+from nbrunner.flow.describe.files_read import stamp
+from nbrunner.flow.describe.literal_defaults import with_literals
 from nbrunner.flow.description import FlowDescription
-from nbrunner.flow.files_read import stamp
 from nbrunner.flow.given_file import read_given
-from nbrunner.flow.included import check_configs
-from nbrunner.flow.literals import with_literals
-from nbrunner.flow.skeleton import literals, skeleton
+from nbrunner.flow.included_files import check_configs
 from nbrunner.flow.source import FlowSource, flow_source, is_generated
 from nbrunner.launch.child_processes import ended
 from nbrunner.launch.processes import session_of
@@ -51,7 +51,7 @@ Json = dict[str, Any]
 # Raised whenever the answer's form changes: an older answer is then asked for anew.
 _FORM = 6
 
-_CHILD = str(Path(__file__).with_name("describe_child.py"))
+_CHILD = str(Path(__file__).with_name("child.py"))
 # What lies in the folder of a question while it is being answered.
 _PREFIX = "describe-"
 _IN_FOLDER = ("asked", "answered", "output")
@@ -91,7 +91,7 @@ def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
 
 async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription:
     """Do as `describe`, without holding the event loop."""
-    from nbrunner.flow.command import top_level_words
+    from nbrunner.flow.build_argv import top_level_words
 
     source = flow_source(flow)
     environment = run_environment()

@@ -1,4 +1,4 @@
-"""How each name that a flow uses travels: the ways of `nbrunner.flow.cells`, in their order."""
+"""How each name that a flow uses travels: the ways of `nbrunner.flow.capture.flow_file`, in their order."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.executed import Cell, Notebook, importable, is_imported_by
-from nbrunner.flow.flow_class import is_flow_class
-from nbrunner.flow.flow_text import FlowText
-from nbrunner.flow.packing import NotPackedError, Packed, pack
-from nbrunner.flow.plain import is_plain, is_scalar, plain_source
-from nbrunner.flow.same_object import is_made_by
-from nbrunner.flow.staleness import Reading, parts_of, reachable_names
-from nbrunner.flow.statements import (
+from nbrunner.flow.capture.flow_class import is_flow_class
+from nbrunner.flow.capture.flow_text import FlowText
+from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
+from nbrunner.flow.capture.notebook import Cell, Notebook, importable, is_imported_by
+from nbrunner.flow.capture.packing import NotPackedError, Packed, pack
+from nbrunner.flow.capture.same_object import is_made_by
+from nbrunner.flow.capture.scope import (
     bound_names,
     changed_names,
     executed_names,
@@ -29,6 +28,7 @@ from nbrunner.flow.statements import (
     only_in_notebook,
     used_names,
 )
+from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
 
 # The flow file has these of its own; a class body reads __name__. What a script says of its
 # __file__ travels, so that data is found beside the script.

@@ -10,9 +10,9 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
-from nbrunner.flow.executed import Cell, Notebook, importable
-from nbrunner.flow.packing import Packed
-from nbrunner.flow.statements import bound_names, is_future, with_decorators
+from nbrunner.flow.capture.notebook import Cell, Notebook, importable
+from nbrunner.flow.capture.packing import Packed
+from nbrunner.flow.capture.scope import bound_names, is_future, with_decorators
 from nbrunner.text.line_origins import Origin
 
 _LOADER = "_objects_of_notebook"
@@ -187,6 +187,6 @@ def _key(cell: Cell, statement: ast.stmt) -> tuple[str, int, int]:
 
 @functools.cache
 def _loader_source() -> str:
-    from nbrunner.flow import unpack
+    from nbrunner.flow.capture import unpack
 
     return inspect.getsource(unpack._objects_of_notebook)

@@ -1,6 +1,6 @@
 """Words of Metaflow's command line -> keyword arguments of Runner. Pure.
 
-The other way round from `nbrunner.flow.command`: what one types behind ``python flow.py``
+The other way round from `nbrunner.flow.build_argv`: what one types behind ``python flow.py``
 becomes what Runner and its methods take, so that it is checked in one place and can be
 shown as Python.
 """

@@ -11,7 +11,7 @@ import ast
 import functools
 from collections.abc import Iterator
 
-from nbrunner.flow.literals import Json, take_literals
+from nbrunner.flow.describe.literal_defaults import Json, take_literals
 
 
 def skeleton(source: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 One pickle holds them all, so that what they share, they share in the flow. Functions and
 classes of the notebook are pickled by value, with the flow file's globals in place of the
-notebook's. `nbrunner.flow.unpack` loads it.
+notebook's. `nbrunner.flow.capture.unpack` loads it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 
 import cloudpickle  # type: ignore[import-untyped]
 
-from nbrunner.flow.executed import is_filled
-from nbrunner.flow.statements import global_reads
+from nbrunner.flow.capture.notebook import is_filled
+from nbrunner.flow.capture.scope import global_reads
 
 MAX_BYTES = 1024 * 1024
 _MAX_OBJECTS = 1_000_000
@@ -36,7 +36,7 @@ _FUNCTION_ATTRIBUTES = (
 
 
 class _Maker:
-    """What stands for a function of `nbrunner.flow.unpack` in a pickle."""
+    """What stands for a function of `nbrunner.flow.capture.unpack` in a pickle."""
 
     def __call__(self) -> None:
         """Do nothing: pickle only asks whether it can be called."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbrunner.errors import BadValueError, FlowSyntaxError
-from nbrunner.flow.flow_text import import_path_line
+from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.source import FlowSource, write_flow_file
 from nbrunner.text.line_origins import Origin
 

@@ -24,9 +24,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbrunner.errors import BadValueError
-from nbrunner.flow.collector import Collector
-from nbrunner.flow.executed import Cell, Notebook, codes_of
-from nbrunner.flow.flow_text import import_path_line
+from nbrunner.flow.capture.collector import Collector
+from nbrunner.flow.capture.flow_text import import_path_line
+from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of
 from nbrunner.text.line_origins import Origin
 
 

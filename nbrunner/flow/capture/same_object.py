@@ -14,20 +14,20 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from nbrunner.flow.executed import (
+from nbrunner.flow.capture.notebook import (
     Cell,
     Notebook,
     class_code,
     code_constants,
     importable,
 )
-from nbrunner.flow.staleness import Reading
-from nbrunner.flow.statements import (
+from nbrunner.flow.capture.scope import (
     bound_names,
     changed_names,
     compiled,
     executed_names,
 )
+from nbrunner.flow.capture.staleness import Reading
 
 _MISSING = object()
 _OF_EVERY_CLASS = frozenset(

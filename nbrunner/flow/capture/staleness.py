@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nbrunner.flow.executed import Cell, Notebook, codes_of, importable
-from nbrunner.flow.plain import is_plain, is_scalar, mutable_ids
-from nbrunner.flow.statements import global_reads, is_definition
+from nbrunner.flow.capture.literals import is_plain, is_scalar, mutable_ids
+from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of, importable
+from nbrunner.flow.capture.scope import global_reads, is_definition
 
 _BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Match)
 

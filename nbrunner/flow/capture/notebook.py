@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
-from nbrunner.flow.statements import (
+from nbrunner.flow.capture.scope import (
     binds_unseen,
     bound_names,
     changed_names,

@@ -25,10 +25,10 @@ def main() -> None:
     if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
         del sys.path[0]  # no place to import a flow's modules from
     # This very package, wherever the interpreter would look for one of its name.
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     from nbrunner.engine import metaflow_versions
-    from nbrunner.flow import metaflow_description
-    from nbrunner.flow.files_read import FilesRead
+    from nbrunner.flow.describe import metaflow_description
+    from nbrunner.flow.describe.files_read import FilesRead
     from nbrunner.launch.warm.eligibility import IMPORTED, noting_reads
 
     del sys.path[0]
@@ -58,7 +58,7 @@ def answer_to(request: Json, description: Any) -> Json:
         ``file``, ``flow`` (a class name, or None for the only one) and ``top_level``, the words
         before the subcommand.
     description : module
-        `nbrunner.flow.metaflow_description`.
+        `nbrunner.flow.describe.metaflow_description`.
     """
     try:
         module = _import_file(request["file"])

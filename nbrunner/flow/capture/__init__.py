@@ -1,0 +1,1 @@
+"""What a flow of a cell takes along from the notebook."""

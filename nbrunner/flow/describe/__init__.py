@@ -1,0 +1,1 @@
+"""Descriptions of flows: a child process imports the flow, a cache remembers."""
