@@ -32,10 +32,10 @@ _HOME = {
     "TaskSpan": "nbrunner.engine.timeline",
     "TaskStarts": "nbrunner.record.task_starts",
     # many runs of one flow
-    "sweep": "nbrunner.sweeping",
-    "async_sweep": "nbrunner.sweeping",
-    "attach_sweep": "nbrunner.sweeping",
-    "Sweep": "nbrunner.executing_sweep",
+    "sweep": "nbrunner.sweeps.api",
+    "async_sweep": "nbrunner.sweeps.api",
+    "attach_sweep": "nbrunner.sweeps.api",
+    "Sweep": "nbrunner.sweeps.handle",
     # find runs of this or an earlier process
     "attach": "nbrunner.executing",
     # deploy to a production orchestrator, through Metaflow's Deployer
@@ -89,14 +89,14 @@ if TYPE_CHECKING:
         StateError,
     )
     from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
-    from nbrunner.executing_sweep import Sweep
     from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.launch.stop_request import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.record.task_starts import TaskStarts
     from nbrunner.runner import Runner
-    from nbrunner.sweeping import async_sweep, attach_sweep, sweep
+    from nbrunner.sweeps.api import async_sweep, attach_sweep, sweep
+    from nbrunner.sweeps.handle import Sweep
 
 
 def __getattr__(name: str) -> Any:

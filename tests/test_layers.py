@@ -25,8 +25,8 @@ FILES = {
 ROWS = (
     ("nbrunner.jupyter", "nbrunner.__main__"),
     ("nbrunner.commands",),
-    ("nbrunner.sweeping", "nbrunner.history", "nbrunner.doctor"),
-    ("nbrunner.executing_sweep", "nbrunner.notebook_runner"),
+    ("nbrunner.sweeps.api", "nbrunner.history", "nbrunner.doctor"),
+    ("nbrunner.sweeps.handle", "nbrunner.notebook_runner"),
     ("nbrunner.rerunning",),
     ("nbrunner.runner",),
     ("nbrunner.executing", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
@@ -35,7 +35,7 @@ ROWS = (
     ("nbrunner.flow", "nbrunner.engine.client", "nbrunner.engine.cards"),
     ("nbrunner.launch", "nbrunner.engine.failure", "nbrunner.logs.progress_follower"),
     ("nbrunner.record", "nbrunner.engine.timeline", "nbrunner.aio.blocking"),
-    ("nbrunner.engine.progress", "nbrunner.parameters"),
+    ("nbrunner.engine.progress", "nbrunner.sweeps.grid"),
     (
         *(
             "nbrunner.errors",

@@ -10,7 +10,8 @@ import pytest
 
 from nbrunner import BadValueError, FlowNotFoundError, Runner, RunNotFoundError, attach, describe
 from nbrunner.history import History
-from nbrunner.record import registry, run_directory, sweeps
+from nbrunner.record import registry, run_directory
+from nbrunner.sweeps import store
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -72,7 +73,7 @@ def test_the_history_of_a_flow(name):
 def test_a_sweep(name):
     """B7: nor is there such a sweep."""
     with pytest.raises(RunNotFoundError, match="no sweep"):
-        sweeps.find(name)
+        store.find(name)
 
 
 @pytest.mark.parametrize("name", ["x" * 300 + ".py", "a\0b.py", "\ud800.py", "/".join("x" * 3000)])

@@ -13,12 +13,14 @@ import textwrap
 import pytest
 from support.scripts import run_script
 
-from nbrunner import Runner, async_sweep, attach_sweep, executing_sweep, sweep, sweeping
+from nbrunner import Runner, async_sweep, attach_sweep, sweep
 from nbrunner.errors import BadTypeError, BadValueError, NoEventLoopError, RunNotFoundError
 from nbrunner.jupyter.board import chosen
 from nbrunner.jupyter.board_rows import BoardRows
-from nbrunner.parameters import differing, parameter_sets
 from nbrunner.runner import start_with_note
+from nbrunner.sweeps import api as sweeps_api
+from nbrunner.sweeps import handle as sweep_handle
+from nbrunner.sweeps.grid import differing, parameter_sets
 
 SCOREFLOW = """\
 import os
@@ -192,7 +194,7 @@ def test_stopping_all(runner, tmp_path):
 
 
 def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatch):
-    start = executing_sweep.start_with_note
+    start = sweep_handle.start_with_note
 
     async def main():
         async def stopped_meanwhile(*arguments):
@@ -200,7 +202,7 @@ def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatc
             await began.async_stop()  # the sweep does not know of this run yet
             return run
 
-        monkeypatch.setattr(executing_sweep, "start_with_note", stopped_meanwhile)
+        monkeypatch.setattr(sweep_handle, "start_with_note", stopped_meanwhile)
         began = await async_sweep(runner, {"x": [1, 2]}, parallel=1, label="wait")
         await began
         return began
@@ -257,7 +259,7 @@ def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
 FORKS = """
     import fcntl, os, signal, sys
     from pathlib import Path
-    from nbrunner.record.sweeps import SweepDirectory
+    from nbrunner.sweeps.store import SweepDirectory
 
     directory = SweepDirectory(Path(sys.argv[1]))
     with directory.starting() as ours:
@@ -275,12 +277,12 @@ FORKS = """
 
 def test_a_fork_does_not_keep_the_lock_of_a_process_that_is_gone(runner, tmp_path):
     """H1: the fork waits for the lock itself: a pipe of that process may end before it."""
-    made = sweeping._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
+    made = sweeps_api._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
     assert run_script(tmp_path, FORKS, str(made._directory.path)) == ["True"]
 
 
 def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner):
-    made = sweeping._made(runner, runner.describe(), {"x": [-1, 1]}, 1, "stop", {})
+    made = sweeps_api._made(runner, runner.describe(), {"x": [-1, 1]}, 1, "stop", {})
     first = asyncio.run(start_with_note(runner, {"x": -1}, made._directory.note(0)))
     asyncio.run(first.wait())
     again = attach_sweep(made.name, runner)
@@ -289,7 +291,7 @@ def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner)
 
 
 def test_a_sweep_that_is_begun_where_no_loop_runs_says_what_to_do(runner):
-    made = sweeping._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
+    made = sweeps_api._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
     with pytest.raises(NoEventLoopError, match=r"asyncio\.run\(sweep\.wait\(\)\)"):
         attach_sweep(made.name, runner).begin()
 
@@ -318,7 +320,7 @@ def test_a_sweep_whose_records_are_gone_is_over_and_stays_so(runner):
 def test_whoever_gave_up_waiting_sees_what_others_have_started(runner, tmp_path, private_state):
     arguments = {"label": "wait"}
     sets = {"x": [1, 2, 3]}
-    made = sweeping._made(runner, runner.describe(), sets, 1, "continue", arguments)
+    made = sweeps_api._made(runner, runner.describe(), sets, 1, "continue", arguments)
     one, other = attach_sweep(made.name, runner), attach_sweep(made.name, runner)
 
     async def main():

@@ -8,12 +8,12 @@ from typing import Any
 from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
 from nbrunner.executing import ExecutingProcess, ExecutingRun
-from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column
-from nbrunner.parameters import differing
 from nbrunner.status import LABELS
+from nbrunner.sweeps.grid import differing
+from nbrunner.sweeps.handle import Sweep
 from nbrunner.text.durations import elapsed
 
 Runs = Sweep | Sequence[ExecutingProcess]

@@ -65,21 +65,22 @@ def _close_old_panels(shell: Any) -> None:
 
 def _show_sweeps(shell: Any, config: Any) -> None:
     """Have sweeps shown as boards, and their runs started also while a cell computes."""
-    from nbrunner import executing_sweep, sweeping
     from nbrunner.jupyter.feed import FEED
     from nbrunner.jupyter.front_end import front_end
     from nbrunner.jupyter.showing import show_sweep
+    from nbrunner.sweeps import api as sweeps_api
+    from nbrunner.sweeps import handle as sweep_handle
 
-    def begun(sweep: executing_sweep.Sweep) -> bool:
+    def begun(sweep: sweep_handle.Sweep) -> bool:
         if not (config.panel and front_end(shell) == "notebook"):
             return False
         show_sweep(shell, config, sweep)
         return True
 
-    sweeping.SHOWN_BY[:] = [begun]
-    executing_sweep.STARTED_BY[:] = [FEED.start]
+    sweeps_api.SHOWN_BY[:] = [begun]
+    sweep_handle.STARTED_BY[:] = [FEED.start]
     shell.display_formatter.ipython_display_formatter.for_type(
-        executing_sweep.Sweep, lambda sweep: show_sweep(shell, config, sweep)
+        sweep_handle.Sweep, lambda sweep: show_sweep(shell, config, sweep)
     )
 
 
@@ -103,11 +104,12 @@ def unload(shell: Any) -> None:
 
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)
-    from nbrunner import executing_sweep, sweeping
+    from nbrunner.sweeps import api as sweeps_api
+    from nbrunner.sweeps import handle as sweep_handle
 
-    formatter.pop(executing_sweep.Sweep, None)
-    sweeping.SHOWN_BY.clear()
-    executing_sweep.STARTED_BY.clear()
+    formatter.pop(sweep_handle.Sweep, None)
+    sweeps_api.SHOWN_BY.clear()
+    sweep_handle.STARTED_BY.clear()
     while _LISTENERS:
         shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers

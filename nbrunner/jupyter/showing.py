@@ -11,7 +11,6 @@ from IPython.display import DisplayHandle, display
 from nbrunner.commands import name_of
 from nbrunner.engine import client
 from nbrunner.executing import ExecutingProcess
-from nbrunner.executing_sweep import Sweep
 from nbrunner.history import History
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture
@@ -21,6 +20,7 @@ from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
+from nbrunner.sweeps.handle import Sweep
 
 
 class Shown(Protocol):

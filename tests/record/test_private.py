@@ -13,7 +13,8 @@ from nbrunner import Runner, describe, sweep
 from nbrunner.errors import StateError
 from nbrunner.flow.source import write_flow_file
 from nbrunner.launch.warm.launcher import ZYGOTE_LOG
-from nbrunner.record import private, registry, run_directory, sweeps
+from nbrunner.record import private, registry, run_directory
+from nbrunner.sweeps import store
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -49,7 +50,7 @@ def test_a_state_directory_that_others_can_write_is_refused(
         lambda: describe(flow),
         lambda: write_flow_file("F", "x = 1"),
         registry.listing,
-        sweeps.find,
+        store.find,
     ):
         with pytest.raises(StateError) as refused:
             use()
@@ -84,7 +85,7 @@ def test_each_folder_in_it_is_looked_at(write_flow, private_state, tmp_path, nam
             pytest.skip("a folder of another user needs the right to make one")
     use = {
         "runs": registry.create,
-        "sweeps": lambda: sweeps.create(SWEEP),
+        "sweeps": lambda: store.create(SWEEP),
         "flows": lambda: write_flow_file("F", "x = 1"),
         "descriptions": lambda: describe(write_flow("slowflow")),
     }[name]
@@ -152,7 +153,7 @@ def test_a_trap_in_place_of_the_log_costs_the_warm_start_alone(
 @pytest.mark.parametrize("name", ["lock", "stop"])
 def test_a_link_in_a_sweep_is_not_followed(private_state, tmp_path, name):
     """B3: opening a lock or leaving a mark must not change another file."""
-    made = sweeps.create(SWEEP)
+    made = store.create(SWEEP)
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (private_state / "sweeps" / made.name / name).symlink_to(victim)

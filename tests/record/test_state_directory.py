@@ -19,9 +19,10 @@ from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.launch.warm.launcher import LAUNCHER
-from nbrunner.record import registry, run_directory, sweeps
+from nbrunner.record import registry, run_directory
 from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.runner import begin, until_named
+from nbrunner.sweeps import store
 
 pytestmark = pytest.mark.slow
 
@@ -240,7 +241,7 @@ def test_a_sweep_is_kept_as_long_as_any_of_its_runs(runner):
     new = sweep(runner, {"seconds": [0]})
     names = {each.name for each in old._directory.path.parent.iterdir()}
     assert names == {old.name, new.name}
-    assert sweeps.find().name == new.name
+    assert store.find().name == new.name
 
 
 @pytest.mark.parametrize(
@@ -256,9 +257,9 @@ def test_a_folder_among_the_sweeps_that_is_somebody_elses_stays(private_state, f
     left.mkdir()
     (left / "lock").touch()
     os.utime(left, (before, before))
-    created = sweeps.create(
+    created = store.create(
         {"flow": "F", "file": "f.py", "parameters": [], "parallel": 1, "on_failure": "stop"}
     )
     assert foreign.exists()
     assert not left.exists(), "of a sweep of ours that was never written down"
-    assert sweeps.find().name == created.name
+    assert store.find().name == created.name

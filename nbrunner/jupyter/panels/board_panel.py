@@ -9,7 +9,6 @@ from typing import Any
 
 from nbrunner.errors import BadTypeError, said
 from nbrunner.executing import ExecutingProcess
-from nbrunner.executing_sweep import Sweep
 from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
 from nbrunner.jupyter.board_rows import BoardRows, Runs, picture_of
 from nbrunner.jupyter.feed import FEED
@@ -17,6 +16,7 @@ from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.widgets.run_table import RunTable, action
+from nbrunner.sweeps.handle import Sweep
 
 # Each look reads the state of every run that goes on.
 _PACE_SECONDS = 0.25

@@ -7,12 +7,12 @@ from typing import Any
 
 from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadValueError
-from nbrunner.executing_sweep import OnFailure, Sweep, to_the_end
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.run_record import plain
-from nbrunner.parameters import parameter_sets
-from nbrunner.record import sweeps
 from nbrunner.runner import Runner, check_included
+from nbrunner.sweeps import store
+from nbrunner.sweeps.grid import parameter_sets
+from nbrunner.sweeps.handle import OnFailure, Sweep, to_the_end
 
 #: Called with each sweep that blocks in this process; a notebook shows its board, and says so.
 SHOWN_BY: list[Callable[[Sweep], bool]] = []
@@ -102,7 +102,7 @@ def attach_sweep(name: str = "", runner: Runner | None = None) -> Sweep:
     ------
     RunNotFoundError
     """
-    found = Sweep(sweeps.find(name), runner)
+    found = Sweep(store.find(name), runner)
     found.refresh()
     return found
 
@@ -138,6 +138,6 @@ def _made(
         "on_failure": on_failure,
         "artifacts": [artifacts] if isinstance(artifacts, str) else list(artifacts),
     }
-    made = Sweep(sweeps.create(content), runner)
+    made = Sweep(store.create(content), runner)
     made.parameters = sets  # as they were given; on disk is what JSON can hold
     return made

@@ -16,10 +16,10 @@ from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.executing import ExecutingRun
 from nbrunner.launch.processes import Look
 from nbrunner.record.run_directory import Json
-from nbrunner.record.sweeps import SweepDirectory
 from nbrunner.rerunning import runner_like
 from nbrunner.runner import Runner, start_with_note
 from nbrunner.status import UNSUCCESSFUL
+from nbrunner.sweeps.store import SweepDirectory
 
 OnFailure = Literal["continue", "stop"]
 

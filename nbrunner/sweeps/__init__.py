@@ -1,0 +1,1 @@
+"""Sweeps: many runs of one flow with parameters of their own."""
