@@ -17,9 +17,9 @@ _HOME = {
     # start and follow runs
     "Runner": "nbrunner.runner",
     "NBRunner": "nbrunner.notebook_runner",
-    "ExecutingProcess": "nbrunner.executing",
-    "ExecutingRun": "nbrunner.executing",
-    "ExecutingTask": "nbrunner.executing",
+    "ExecutingProcess": "nbrunner.handles",
+    "ExecutingRun": "nbrunner.handles",
+    "ExecutingTask": "nbrunner.handles",
     "StopReport": "nbrunner.launch.stop_request",
     "RunEvent": "nbrunner.engine.progress",
     "Progress": "nbrunner.engine.progress",
@@ -37,7 +37,7 @@ _HOME = {
     "attach_sweep": "nbrunner.sweeps.api",
     "Sweep": "nbrunner.sweeps.handle",
     # find runs of this or an earlier process
-    "attach": "nbrunner.executing",
+    "attach": "nbrunner.handles",
     # deploy to a production orchestrator, through Metaflow's Deployer
     "Deployer": "nbrunner.deployer",
     "NBDeployer": "nbrunner.deployer",
@@ -88,9 +88,9 @@ if TYPE_CHECKING:
         RunStartError,
         StateError,
     )
-    from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask, attach
     from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
+    from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask, attach
     from nbrunner.launch.stop_request import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.record.task_starts import TaskStarts

@@ -38,16 +38,16 @@ def _do(asked: argparse.Namespace) -> int:
         from nbrunner.doctor import examine, report
 
         return 1 if report(examine()) else 0
-    from nbrunner import commands
+    from nbrunner import cli
 
     # What cannot show a character shows its code; lines are passed on as they come.
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     if asked.command == "list":
-        commands.list_runs(asked.flow, asked.words, asked.status, asked.page)
+        cli.list_runs(asked.flow, asked.words, asked.status, asked.page)
     elif asked.command == "logs":
-        commands.print_log(asked.run, "stderr" if asked.stderr else "stdout", asked.follow)
+        cli.print_log(asked.run, "stderr" if asked.stderr else "stdout", asked.follow)
     else:
-        commands.stop_named(asked.runs)
+        cli.stop_named(asked.runs)
     return 0
 
 
@@ -64,23 +64,23 @@ def parser() -> argparse.ArgumentParser:
         description="Find, follow and stop runs of Metaflow flows that nbrunner has started.",
     )
     words.add_argument("--version", action="version", version=f"nbrunner {__version__}")
-    commands = words.add_subparsers(dest="command", required=True)
+    cli = words.add_subparsers(dest="command", required=True)
 
-    runs = commands.add_parser("list", help="list runs, the newest first")
+    runs = cli.add_parser("list", help="list runs, the newest first")
     runs.add_argument("words", nargs="*", help="in a run's id, tags, user or parameter=value")
     runs.add_argument("--flow", default="", help="of this flow, also those started otherwise")
     runs.add_argument("--status", default="", help="running, successful, failed, stopped, ...")
     runs.add_argument("--page", type=int, default=1, help="20 runs each, from 1 on")
 
-    logs = commands.add_parser("logs", help="print what a run has written")
+    logs = cli.add_parser("logs", help="print what a run has written")
     logs.add_argument("run", help=_RUN)
     logs.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
     logs.add_argument("--stderr", action="store_true", help="what it has written to stderr")
 
-    stop = commands.add_parser("stop", help="stop runs, with all of their processes")
+    stop = cli.add_parser("stop", help="stop runs, with all of their processes")
     stop.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; all: every running one")
 
-    commands.add_parser(
+    cli.add_parser(
         "doctor",
         help="look at versions, folders and Metaflow's settings, and run a flow of two steps",
     )

@@ -17,7 +17,7 @@ from nbrunner.engine import metaflow_versions
 from nbrunner.engine.client import LOCAL_ROOT, local_root, metaflow_settings
 from nbrunner.environment import run_environment, unnamed_user, user_of
 from nbrunner.errors import NbrunnerError
-from nbrunner.executing import ExecutingRun
+from nbrunner.handles import ExecutingRun
 from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
 from nbrunner.record.retention import KEEP, disk_usage

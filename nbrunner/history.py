@@ -11,7 +11,7 @@ from typing import Any
 
 from nbrunner.engine import client
 from nbrunner.errors import RunNotFoundError
-from nbrunner.executing import ExecutingProcess, ExecutingTask, attach
+from nbrunner.handles import ExecutingProcess, ExecutingTask, attach
 from nbrunner.launch.processes import Look
 from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS, what_lives

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbrunner.executing import ExecutingRun
+from nbrunner.handles import ExecutingRun
 from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.runner import Runner
 

@@ -21,7 +21,6 @@ from nbrunner.environment import (
     user_of,
 )
 from nbrunner.errors import RunStartError, SharedIdError
-from nbrunner.executing import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.flow.build_argv import command_words, top_level_words
 from nbrunner.flow.describe.api import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
@@ -29,6 +28,7 @@ from nbrunner.flow.included_files import check_configs, check_files
 from nbrunner.flow.run_record import recorded
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.flow.unordered_foreach import warnings_of
+from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.launch import stop
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.processes import MARKER, moment_of_boot_clock

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.waiting import until
 
-from nbrunner import Runner, attach, commands
+from nbrunner import Runner, attach, cli
 from nbrunner.history import STATUSES
 from nbrunner.record import registry, run_directory
 
@@ -74,11 +74,11 @@ def test_what_is_listed_comes_in_pages_and_in_characters_that_show(write_flow, c
         shutil.copytree(ended.directory.path, copy)
         change(copy / run_directory.ATTRIBUTES, run_id=str(number))
         change(copy / run_directory.RECORD, arguments={"name": "a\x1b[31m\u202eb\nc"})
-    commands.list_runs("", (), "", 1)
+    cli.list_runs("", (), "", 1)
     *rows, empty, more = capsys.readouterr().out.splitlines()
     assert (len(rows), empty, more) == (21, "", "--page 2 has older ones")
     assert rows[1].endswith("name=a<U+202E>b c")
-    commands.list_runs("", (), "", 2)
+    cli.list_runs("", (), "", 2)
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 

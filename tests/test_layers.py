@@ -24,12 +24,12 @@ FILES = {
 # From the top to the bottom; a part imports from its own row and from those below.
 ROWS = (
     ("nbrunner.jupyter", "nbrunner.__main__"),
-    ("nbrunner.commands",),
+    ("nbrunner.cli",),
     ("nbrunner.sweeps.api", "nbrunner.history", "nbrunner.doctor"),
     ("nbrunner.sweeps.handle", "nbrunner.notebook_runner"),
-    ("nbrunner.rerunning",),
+    ("nbrunner.rerun",),
     ("nbrunner.runner",),
-    ("nbrunner.executing", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
+    ("nbrunner.handles", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
     ("nbrunner.metaflow_attributes",),
     ("nbrunner.deployer",),
     ("nbrunner.flow", "nbrunner.engine.client", "nbrunner.engine.cards"),

@@ -10,7 +10,7 @@ from support.scripts import run_script
 from nbrunner import Runner, attach
 from nbrunner.errors import BadValueError, StateError
 from nbrunner.record import run_directory
-from nbrunner.rerunning import runner_of
+from nbrunner.rerun import runner_of
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ def test_another_process_resumes_with_profile_folder_and_options(failed, tmp_pat
         tmp_path,
         f"""
         from nbrunner import attach
-        from nbrunner.rerunning import runner_of
+        from nbrunner.rerun import runner_of
         failed = attach({pathspec!r})
         resumed = runner_of(failed).resume(origin_run_id=failed.run.id)
         print(resumed.status, resumed.record["top_level_options"])
@@ -96,7 +96,7 @@ def test_another_process_asks_for_values_that_are_not_written_down(failed, priva
     script = f"""
         from nbrunner import attach
         from nbrunner.errors import BadValueError
-        from nbrunner.rerunning import runner_of
+        from nbrunner.rerun import runner_of
         try:
             runner_of(attach({running.pathspec!r}))
         except BadValueError as error:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from nbrunner import Runner, attach, commands
+from nbrunner import Runner, attach, cli
 from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word, call_of
 from nbrunner.history import History
@@ -70,7 +70,7 @@ def test_a_resumed_run_has_its_origins_parameters_and_names_it(resumed, capsys):
     text = picture(then, 0)["text/plain"]
     assert "rows=40" in text
     assert first.pathspec.rpartition("/")[2] in text
-    commands.list_runs("", [], "", 1)
+    cli.list_runs("", [], "", 1)
     line = next(each for each in capsys.readouterr().out.splitlines() if then.pathspec in each)
     assert "rows=40" in line
     assert f"resumes {first.pathspec}" in line

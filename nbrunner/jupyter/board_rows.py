@@ -7,7 +7,7 @@ from typing import Any
 
 from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
-from nbrunner.executing import ExecutingProcess, ExecutingRun
+from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.widgets.run_table import column

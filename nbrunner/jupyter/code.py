@@ -9,7 +9,7 @@ from typing import Any
 
 from nbrunner.environment import current_directory
 from nbrunner.errors import FlowNotFoundError
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.arguments import HIDDEN
 from nbrunner.jupyter.launching import python_code
 from nbrunner.launch.launcher import without_ours

@@ -21,11 +21,11 @@ from IPython.core.completer import (
 from nbrunner.aio.blocking import drive
 from nbrunner.environment import current_directory
 from nbrunner.errors import NbrunnerError
-from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.describe.api import async_describe
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Word
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
 from nbrunner.jupyter.launching import flow_named, is_flow
 from nbrunner.launch.processes import Look

@@ -39,7 +39,7 @@ def load(shell: Any) -> None:
 
 def _show_handles_as_panels(shell: Any, config: Any) -> None:
     """Have a handle as a cell's last expression shown as the run's panel."""
-    from nbrunner.executing import ExecutingProcess
+    from nbrunner.handles import ExecutingProcess
     from nbrunner.jupyter.front_end import front_end
     from nbrunner.jupyter.showing import show_run
 
@@ -100,7 +100,7 @@ def unload(shell: Any) -> None:
         magics = shell.magics_manager.magics[kind]
         for name in ("flowrun", "flowruns", "flowform", "flowstop"):
             magics.pop(name, None)
-    from nbrunner.executing import ExecutingProcess
+    from nbrunner.handles import ExecutingProcess
 
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)

@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from nbrunner.aio.inotify import changes_in
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.front_end import no_cells_context
 
 # Panels change at most this often, however much a run prints.

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.aio.blocking import Output, drive
-from nbrunner.commands import name_of
+from nbrunner.cli import name_of
 from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you_mean, some_of
-from nbrunner.executing import ExecutingProcess, ExecutingRun
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.flow.source import FlowSource
+from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.arguments import Options, spellings
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.runner import Runner, begin, check_included, until_named

@@ -18,9 +18,9 @@ from IPython.core.magic import (
     no_var_expand,
 )
 
-from nbrunner import commands
+from nbrunner import cli
 from nbrunner.aio.blocking import drive
-from nbrunner.commands import all_running, tell_unreadable
+from nbrunner.cli import all_running, tell_unreadable
 from nbrunner.doctor import examine, report
 from nbrunner.environment import current_directory
 from nbrunner.errors import (
@@ -30,9 +30,9 @@ from nbrunner.errors import (
     NbrunnerError,
     without_choices,
 )
-from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.parse_argv import Word
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import launching, showing
 from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spellings, take_options
 from nbrunner.jupyter.checkup import examine_kernel
@@ -86,7 +86,7 @@ class FlowMagics(Magics):
             words = self._words(line, None)
             refuse_option(words, ["all"])
             chosen = self._to_stop([word.text for word in words])
-        commands.stop(chosen)
+        cli.stop(chosen)
         if not chosen:
             print(_nothing_to_stop())  # noqa: T201
 

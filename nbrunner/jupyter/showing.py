@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from IPython.display import DisplayHandle, display
 
-from nbrunner.commands import name_of
+from nbrunner.cli import name_of
 from nbrunner.engine import client
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture

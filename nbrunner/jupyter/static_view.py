@@ -13,7 +13,7 @@ from pathlib import Path
 from nbrunner.engine.failure import Failure
 from nbrunner.engine.progress import Progress
 from nbrunner.engine.timeline import step_spans
-from nbrunner.executing import ExecutingProcess, ExecutingRun
+from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.step_picture import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown

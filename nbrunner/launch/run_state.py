@@ -102,7 +102,7 @@ class WatchedRun:
 
     @property
     def status(self) -> str:
-        """See `nbrunner.executing.ExecutingProcess.status`."""
+        """See `nbrunner.handles.ExecutingProcess.status`."""
         exit_record = self.exit_record
         if exit_record is None:
             if self._alive():

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.aio.inotify import changes_in
 from nbrunner.errors import NbrunnerError, NoEventLoopError
-from nbrunner.executing import ExecutingRun
+from nbrunner.handles import ExecutingRun
 from nbrunner.launch.processes import Look
 from nbrunner.record.run_directory import Json
-from nbrunner.rerunning import runner_like
+from nbrunner.rerun import runner_like
 from nbrunner.runner import Runner, start_with_note
 from nbrunner.status import UNSUCCESSFUL
 from nbrunner.sweeps.store import SweepDirectory

@@ -9,7 +9,7 @@ import signal
 import pytest
 from support.waiting import async_until
 
-from nbrunner import Runner, attach, commands
+from nbrunner import Runner, attach, cli
 from nbrunner.history import History
 from nbrunner.jupyter.panels.history_panel import history_picture
 from nbrunner.jupyter.static_view import picture
@@ -112,7 +112,7 @@ def test_the_lists_of_runs_say_which_ran_out_of_disk(flood, small_disk, capsys):
     notes = {run.pathspec: run.note for run in page.runs}
     assert notes == {full.pathspec: "disk of its logs full", well.pathspec: ""}
     assert "disk of its logs full" in history_picture("FloodFlow", page)["text/html"]
-    commands.list_runs("", [], "", 1)
+    cli.list_runs("", [], "", 1)
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
     assert lines[full.pathspec].endswith("disk of its logs full")
     assert "logs full" not in lines[well.pathspec]

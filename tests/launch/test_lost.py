@@ -17,7 +17,7 @@ from support.offspring import CHILDFLOW, Offspring, lives, processes_of
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
-from nbrunner.commands import all_running
+from nbrunner.cli import all_running
 from nbrunner.history import History
 from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.record import run_directory

@@ -15,7 +15,7 @@ import pytest
 from support.many_records import write_record
 from support.waiting import until
 
-from nbrunner import Runner, attach, commands
+from nbrunner import Runner, attach, cli
 from nbrunner.history import History
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import registry, run_directory
@@ -60,14 +60,14 @@ def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
         registry.listing()
     damage(broken, *DAMAGES[damaged])
     for flow in ("", "ManyFlow"):
-        commands.list_runs(flow, (), "", 1)
+        cli.list_runs(flow, (), "", 1)
         out, err = capsys.readouterr()
         assert [line.split()[1] for line in out.splitlines()[1:]] == ["ManyFlow/999999"]
         assert err.startswith(f"1 record could not be read: {broken / DAMAGES[damaged][0]}: ")
     assert [run.recorded for run in History().page().runs] == [whole.name]
     assert attach("ManyFlow/999999").status == "successful"
     assert attach("ManyFlow/999998").status in ("successful", "lost")
-    commands.stop_named(["all"])
+    cli.stop_named(["all"])
     out, err = capsys.readouterr()
     assert out == "nothing runs\n"
     ended = indexed or DAMAGES[damaged][0] != run_directory.EXIT  # then it is not even looked at
@@ -80,7 +80,7 @@ def test_many_are_counted_and_the_first_are_named(runs, capsys):
     write_record(runs, 0)
     for number in range(1, 6):
         damage(write_record(runs, number), run_directory.EXIT, b"{}")
-    commands.list_runs("", (), "", 1)
+    cli.list_runs("", (), "", 1)
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
     assert err.startswith("5 records could not be read: ")
@@ -104,7 +104,7 @@ def test_the_folder_of_another_user_is_left_out(runs, capsys):
     whole, theirs = write_record(runs, 1), write_record(runs, 2)
     os.chown(theirs, 12345, -1)
     (runs / f"{theirs.name[:-1]}f").symlink_to(whole)
-    commands.list_runs("", (), "", 1)
+    cli.list_runs("", (), "", 1)
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
     assert "2 records could not be read" in err

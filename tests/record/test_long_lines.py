@@ -18,7 +18,7 @@ MEGABYTES = 64
 READING = """\
 import asyncio, json, os, re, sys
 from pathlib import Path
-from nbrunner.executing import ExecutingRun
+from nbrunner.handles import ExecutingRun
 from nbrunner.logs.reader import lines_of, read_text
 from nbrunner.record.run_directory import RunDirectory
 

@@ -17,7 +17,7 @@ import pytest
 from support.many_records import write_record
 from support.waiting import until
 
-from nbrunner import Runner, attach, commands
+from nbrunner import Runner, attach, cli
 from nbrunner.errors import RunNotFoundError
 from nbrunner.history import History
 from nbrunner.launch.run_processes import goes_on, supervisor_of
@@ -64,16 +64,16 @@ def test_of_ten_thousand_one_is_found_and_the_living_are_listed_at_once(runs, ca
         "attach": cpu_seconds(lambda: attach(oldest)),
         "attach by id": cpu_seconds(lambda: attach(oldest.partition("/")[2])),
         "attach to none": cpu_seconds(missing),
-        "list": cpu_seconds(lambda: commands.list_runs("", (), "", 1)),
-        "list --status running": cpu_seconds(lambda: commands.list_runs("", (), "running", 1)),
-        "list --status lost": cpu_seconds(lambda: commands.list_runs("", (), "lost", 1)),
-        "list --page 500": cpu_seconds(lambda: commands.list_runs("", (), "", 500)),
-        "stop all": cpu_seconds(lambda: commands.stop_named(["all"])),
+        "list": cpu_seconds(lambda: cli.list_runs("", (), "", 1)),
+        "list --status running": cpu_seconds(lambda: cli.list_runs("", (), "running", 1)),
+        "list --status lost": cpu_seconds(lambda: cli.list_runs("", (), "lost", 1)),
+        "list --page 500": cpu_seconds(lambda: cli.list_runs("", (), "", 500)),
+        "stop all": cpu_seconds(lambda: cli.stop_named(["all"])),
         "forms": cpu_seconds(lambda: next(registry.of_flow("OtherFlow"), None)),
     }
     assert {name: each for name, each in figures.items() if each > MOST_SECONDS} == {}, figures
     capsys.readouterr()
-    commands.list_runs("", (), "lost", 1)
+    cli.list_runs("", (), "lost", 1)
     assert capsys.readouterr().out.splitlines()[1].split()[1] == f"ManyFlow/{10**6 - MANY}"
     assert [each.name for each in registry.unended()] == [lost.name]
 
@@ -143,7 +143,7 @@ def test_a_killed_supervisor_leaves_a_run_that_is_found_and_stopped(write_flow, 
     running = asyncio.run(runner.async_run(seconds=600))
     psutil.Process(supervisor_of(running.directory).pid).send_signal(signal.SIGKILL)
     until(lambda: not supervisor_of(running.directory).alive(), "its end")
-    assert [each.directory.name for each in commands.all_running()] == [running.directory.name]
+    assert [each.directory.name for each in cli.all_running()] == [running.directory.name]
     assert attach(running.pathspec).stop().status == "stopped"
     assert run_index.read(runs) == {}
     assert registry.unended() == []

@@ -11,7 +11,7 @@ from typing import Any
 
 from nbrunner import Runner
 from nbrunner.errors import RunStartError
-from nbrunner.executing import ExecutingRun
+from nbrunner.handles import ExecutingRun
 from nbrunner.launch.warm.launcher import WARM_VARIABLE
 
 # What differs between any two runs of one flow.

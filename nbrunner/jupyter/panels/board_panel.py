@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from nbrunner.errors import BadTypeError, said
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
 from nbrunner.jupyter.board_rows import BoardRows, Runs, picture_of
 from nbrunner.jupyter.feed import FEED

@@ -11,7 +11,7 @@ from typing import Any
 
 from nbrunner.engine import client
 from nbrunner.errors import RunNotFoundError, said
-from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import (
     CELLS,
     PAGE_SIZE,

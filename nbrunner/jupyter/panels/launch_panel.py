@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nbrunner.errors import NbrunnerError, said, without_choices
-from nbrunner.executing import ExecutingProcess, attach
 from nbrunner.flow.build_argv import check_values
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.parse_argv import Word, call_of
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import form
 from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.code import typed

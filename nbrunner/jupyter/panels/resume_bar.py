@@ -10,12 +10,12 @@ import ipywidgets
 
 from nbrunner.engine import client
 from nbrunner.errors import said
-from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import PastRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.launching import is_flow, name_of_flow
 from nbrunner.jupyter.panels.panel import close_all
-from nbrunner.rerunning import runner_of
+from nbrunner.rerun import runner_of
 from nbrunner.runner import Runner
 
 _ENDED = {"failed": "failed", "stopped": "was stopped", "timed out": "timed out"}

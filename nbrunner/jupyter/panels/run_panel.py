@@ -12,7 +12,7 @@ import ipywidgets
 
 from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
-from nbrunner.executing import ExecutingProcess, ExecutingTask
+from nbrunner.handles import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.config import FlowRun
@@ -36,7 +36,7 @@ from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.logs.index import MergedLog
 from nbrunner.record import run_directory
-from nbrunner.rerunning import runner_of
+from nbrunner.rerun import runner_of
 from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives
 
 _SHOWN_LAST_SECONDS = 10.0

@@ -10,7 +10,7 @@ from traitlets import Bool, Unicode
 from nbrunner.engine import client
 from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
-from nbrunner.executing import ExecutingTask
+from nbrunner.handles import ExecutingTask
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import Aside, Submit
 from nbrunner.jupyter.widgets.base import Widget

@@ -8,7 +8,7 @@ from typing import Any
 from traitlets import Bool, Float, Int, List, Unicode
 
 from nbrunner.engine.timeline import TaskSpan
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter import wire
 from nbrunner.jupyter.submitting import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nbrunner.errors import BadValueError, StateError
-from nbrunner.executing import ExecutingProcess
+from nbrunner.handles import ExecutingProcess
 from nbrunner.runner import Runner
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
-from nbrunner.executing import ExecutingProcess, attach
+from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import (
     CELLS,
     STATUSES,
