@@ -18,8 +18,8 @@ def load(shell: Any) -> None:
     kernel's event loop, where asyncio refuses to run another; nest-asyncio2 lets it. Loading
     twice is harmless.
     """
-    from nbrunner.jupyter.completion import matcher
     from nbrunner.jupyter.config import configured
+    from nbrunner.jupyter.magic.completion import matcher
     from nbrunner.jupyter.magics import FlowMagics
 
     config = configured(shell)  # first: should it fail, what is loaded stays

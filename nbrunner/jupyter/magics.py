@@ -33,11 +33,18 @@ from nbrunner.errors import (
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.parse_argv import Word
 from nbrunner.handles import ExecutingProcess, attach
-from nbrunner.jupyter import launching, showing
-from nbrunner.jupyter.arguments import Options, help_text, refuse_option, spellings, take_options
-from nbrunner.jupyter.checkup import examine_kernel
+from nbrunner.jupyter import showing
 from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.line import continued, refuse_semicolon, words_of
+from nbrunner.jupyter.magic import launch as launching
+from nbrunner.jupyter.magic.doctor import examine_kernel
+from nbrunner.jupyter.magic.options import (
+    Options,
+    help_text,
+    refuse_option,
+    spellings,
+    take_options,
+)
+from nbrunner.jupyter.magic.tokenizer import continued, refuse_semicolon, words_of
 from nbrunner.launch.run_processes import goes_on
 from nbrunner.record import registry, retention
 

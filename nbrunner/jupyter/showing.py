@@ -12,12 +12,12 @@ from nbrunner.cli import name_of
 from nbrunner.engine import client
 from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
-from nbrunner.jupyter.arguments import Options
 from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
-from nbrunner.jupyter.launching import Detach, Launch, runner_of, wait_for
+from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
+from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import picture
 from nbrunner.sweeps.handle import Sweep

@@ -8,7 +8,7 @@ import pytest
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word
-from nbrunner.jupyter.arguments import OPTIONS, Options, help_text, take_options
+from nbrunner.jupyter.magic.options import OPTIONS, Options, help_text, take_options
 
 
 def taken(line):

@@ -9,9 +9,9 @@ from support.flows import FLOWS
 
 from nbrunner import Runner, attach
 from nbrunner.flow.cell_source import cell_flow
-from nbrunner.jupyter.arguments import Options
-from nbrunner.jupyter.code import code_of, typed
-from nbrunner.jupyter.line import words_of
+from nbrunner.jupyter.magic.equivalent_code import code_of, typed
+from nbrunner.jupyter.magic.options import Options
+from nbrunner.jupyter.magic.tokenizer import words_of
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.jupyter.completion import line_at
+from nbrunner.jupyter.magic.completion import line_at
 
 
 @pytest.mark.parametrize(

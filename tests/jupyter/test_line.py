@@ -9,7 +9,7 @@ import time
 import pytest
 
 from nbrunner.errors import BadValueError
-from nbrunner.jupyter.line import _closing_braces, continued, refuse_semicolon, words_of
+from nbrunner.jupyter.magic.tokenizer import _closing_braces, continued, refuse_semicolon, words_of
 
 NAMES = {"n": 3, "name": "two words", "cfg": {"a": [1, None]}, "nothing": None, "xs": [1, 2]}
 

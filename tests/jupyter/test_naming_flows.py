@@ -7,7 +7,7 @@ from metaflow import FlowSpec
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word
-from nbrunner.jupyter.launching import flow_named
+from nbrunner.jupyter.magic.launch import flow_named
 
 MISSING = " is neither a .py file nor a flow of this notebook"
 

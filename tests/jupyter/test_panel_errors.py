@@ -9,7 +9,7 @@ from support.waiting import until
 
 from nbrunner import Runner
 from nbrunner.history import PastRun
-from nbrunner.jupyter.launching import Launch
+from nbrunner.jupyter.magic.launch import Launch
 from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbrunner.engine.failure import Failure, SourceLine
-from nbrunner.jupyter.launching import failed
+from nbrunner.jupyter.magic.launch import failed
 from nbrunner.jupyter.widgets import FailureBox, LaunchForm, RunHeader, RunTable, StepGraph
 
 NASTY = "a\x1b[31mb\u202ec\x07d\x1b]8;;http://x\x07e"

@@ -232,7 +232,7 @@ def test_interrupt_of_a_start(plain, private_state):
 
 INTERRUPTED = """
 import os, signal, time
-from nbrunner.jupyter.launching import Launch
+from nbrunner.jupyter.magic.launch import Launch
 begin = Launch.begin
 
 async def interrupted(self):

@@ -23,9 +23,9 @@ from nbrunner.history import (
     said_of_unreadable,
     telling_columns,
 )
-from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel

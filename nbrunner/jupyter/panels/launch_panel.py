@@ -12,11 +12,11 @@ from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.parse_argv import Word, call_of
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import form
-from nbrunner.jupyter.arguments import Options
-from nbrunner.jupyter.code import typed
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
-from nbrunner.jupyter.launching import Launch, prepared, runner_of
+from nbrunner.jupyter.magic.equivalent_code import typed
+from nbrunner.jupyter.magic.launch import Launch, prepared, runner_of
+from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.static_view import table_picture

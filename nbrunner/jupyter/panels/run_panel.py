@@ -14,11 +14,11 @@ from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
 from nbrunner.handles import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.cell_panels import PANELS
-from nbrunner.jupyter.code import code_of
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
-from nbrunner.jupyter.launching import Detach, Launch, wait_for
+from nbrunner.jupyter.magic.equivalent_code import code_of
+from nbrunner.jupyter.magic.launch import Detach, Launch, wait_for
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.renaming import as_written
 from nbrunner.jupyter.static_view import parameters_of, picture

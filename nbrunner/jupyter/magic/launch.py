@@ -18,7 +18,7 @@ from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Call, Word, call_of, config_words
 from nbrunner.flow.source import FlowSource
 from nbrunner.handles import ExecutingProcess, ExecutingRun
-from nbrunner.jupyter.arguments import Options, spellings
+from nbrunner.jupyter.magic.options import Options, spellings
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.runner import Runner, begin, check_included, until_named
 from nbrunner.status import LABELS

@@ -26,8 +26,8 @@ from nbrunner.flow.describe.api import async_describe
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Word
 from nbrunner.handles import ExecutingProcess, attach
-from nbrunner.jupyter.arguments import OPTIONS, Options, take_options
-from nbrunner.jupyter.launching import flow_named, is_flow
+from nbrunner.jupyter.magic.launch import flow_named, is_flow
+from nbrunner.jupyter.magic.options import OPTIONS, Options, take_options
 from nbrunner.launch.processes import Look
 from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS

@@ -10,8 +10,8 @@ from typing import Any
 from nbrunner.environment import current_directory
 from nbrunner.errors import FlowNotFoundError
 from nbrunner.handles import ExecutingProcess
-from nbrunner.jupyter.arguments import HIDDEN
-from nbrunner.jupyter.launching import python_code
+from nbrunner.jupyter.magic.launch import python_code
+from nbrunner.jupyter.magic.options import HIDDEN
 from nbrunner.launch.launcher import without_ours
 
 

@@ -1,0 +1,1 @@
+"""The magics: their lines, options, completion and runs."""
