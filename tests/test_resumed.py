@@ -12,9 +12,9 @@ from nbrunner import Runner, attach, cli
 from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word, call_of
 from nbrunner.history import History
+from nbrunner.jupyter.html.run import picture
 from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.panels.history_panel import HistoryPanel
-from nbrunner.jupyter.static_view import picture
 from nbrunner.record import run_directory
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("metadata_of_this_test")]

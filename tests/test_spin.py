@@ -18,7 +18,7 @@ from nbrunner import ExecutingTask, Runner, RunStartError, attach
 from nbrunner import runner as runner_module
 from nbrunner.errors import FlowFailedError
 from nbrunner.history import History
-from nbrunner.jupyter.static_view import picture
+from nbrunner.jupyter.html.run import picture
 from nbrunner.record import registry, run_directory
 from nbrunner.runner import begin
 

@@ -9,7 +9,7 @@ from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
 from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
-from nbrunner.jupyter.static_view import table_picture
+from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.status import LABELS
 from nbrunner.sweeps.grid import differing

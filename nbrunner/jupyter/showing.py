@@ -16,10 +16,10 @@ from nbrunner.jupyter.board_rows import board_picture
 from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.front_end import front_end, no_cells_context
+from nbrunner.jupyter.html.line_names import as_written
+from nbrunner.jupyter.html.run import picture
 from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.magic.options import Options
-from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.static_view import picture
 from nbrunner.sweeps.handle import Sweep
 
 

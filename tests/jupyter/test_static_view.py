@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from nbrunner import Runner
-from nbrunner.jupyter.static_view import picture, table_picture
+from nbrunner.jupyter.html.run import picture, table_picture
 
 # Markup, a colour, a title for the terminal, a bell, a turned reading direction; and what is
 # to be seen of it.

@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from nbrunner.engine.progress import Progress, StepProgress
-from nbrunner.jupyter.step_picture import COLOURS, steps_html
+from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.jupyter.widgets import StepGraph
 
 FOLLOWING = {"start": ["work"], "work": ["join"], "join": ["end"], "end": []}

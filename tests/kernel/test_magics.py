@@ -130,7 +130,7 @@ def test_a_failed_class_of_ordinary_cells_names_these_cells(plain):
     ]
     assert "Cell In[4], line 27, in end" in shown.stdout
     assert "/flows/" not in shown.stdout + shown.traceback
-    picture = "from nbrunner.jupyter.static_view import picture\n"
+    picture = "from nbrunner.jupyter.html.run import picture\n"
     picture += "print(picture(running, 100)['text/html'])"
     shown = plain.execute(picture).checked().stdout
     assert "Cell In[3], line 3, in divided" in shown

@@ -11,8 +11,8 @@ from support.waiting import async_until
 
 from nbrunner import Runner, attach, cli
 from nbrunner.history import History
+from nbrunner.jupyter.html.run import picture
 from nbrunner.jupyter.panels.history_panel import history_picture
-from nbrunner.jupyter.static_view import picture
 from nbrunner.launch.run_processes import run_process_of
 from nbrunner.record.run_directory import RunDirectory
 

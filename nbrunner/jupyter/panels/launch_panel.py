@@ -14,12 +14,12 @@ from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import form
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.magic.equivalent_code import typed
 from nbrunner.jupyter.magic.launch import Launch, prepared, runner_of
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
-from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
 from nbrunner.record import registry, run_directory

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 from IPython.display import display
 
-from nbrunner.jupyter.kept import kept, live_class
+from nbrunner.jupyter.html.fallback_output import kept, live_class
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 

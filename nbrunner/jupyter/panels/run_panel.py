@@ -17,11 +17,11 @@ from nbrunner.jupyter.cell_panels import PANELS
 from nbrunner.jupyter.config import FlowRun
 from nbrunner.jupyter.feed import FEED
 from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.html.line_names import as_written
+from nbrunner.jupyter.html.run import parameters_of, picture
 from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.magic.launch import Detach, Launch, wait_for
 from nbrunner.jupyter.panels.panel import Panel
-from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.static_view import parameters_of, picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import (
     Artifacts,

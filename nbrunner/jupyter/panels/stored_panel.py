@@ -9,8 +9,8 @@ import ipywidgets
 from nbrunner.engine import client
 from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.history import PastRun
+from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.panels.panel import Panel
-from nbrunner.jupyter.static_view import table_picture
 from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import Artifacts, Cards, RunHeader, StepGraph
 

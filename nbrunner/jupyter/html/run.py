@@ -14,8 +14,8 @@ from nbrunner.engine.failure import Failure
 from nbrunner.engine.progress import Progress
 from nbrunner.engine.timeline import step_spans
 from nbrunner.handles import ExecutingProcess, ExecutingRun
-from nbrunner.jupyter.renaming import as_written
-from nbrunner.jupyter.step_picture import COLOURS, steps_html
+from nbrunner.jupyter.html.line_names import as_written
+from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown
 from nbrunner.logs.reader import last_lines
 from nbrunner.status import LABELS, STOPPED

@@ -1,0 +1,1 @@
+"""HTML kept in the notebook for when no widget can draw."""
