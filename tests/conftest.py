@@ -174,7 +174,7 @@ def _settled(before: dict[str, object]) -> dict[str, object]:
 
 def _close_feed() -> None:
     """End the thread that feeds panels, which a test has begun; it is kept for a process."""
-    module = sys.modules.get("nbrunner.jupyter.feed")
+    module = sys.modules.get("nbrunner.jupyter.kernel.feed")
     while module and (feeds := [t for t in threading.enumerate() if t.name == "nbrunner-feed"]):
         module.FEED.close()
         for thread in feeds:

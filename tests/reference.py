@@ -16,7 +16,7 @@ import nbrunner
 from nbrunner.__main__ import parser
 from nbrunner.flow.description import Option, Step
 from nbrunner.jupyter import panels, widgets
-from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.magic.options import OPTIONS
 from nbrunner.jupyter.magics import FlowMagics
 from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE

@@ -15,8 +15,8 @@ from support.scripts import run_script
 
 from nbrunner import Runner, async_sweep, attach_sweep, sweep
 from nbrunner.errors import BadTypeError, BadValueError, NoEventLoopError, RunNotFoundError
-from nbrunner.jupyter.board import chosen
-from nbrunner.jupyter.board_rows import BoardRows
+from nbrunner.jupyter.panels.board_order import chosen
+from nbrunner.jupyter.panels.board_rows import BoardRows
 from nbrunner.runner import start_with_note
 from nbrunner.sweeps import api as sweeps_api
 from nbrunner.sweeps import handle as sweep_handle

@@ -18,7 +18,7 @@ def load(shell: Any) -> None:
     kernel's event loop, where asyncio refuses to run another; nest-asyncio2 lets it. Loading
     twice is harmless.
     """
-    from nbrunner.jupyter.config import configured
+    from nbrunner.jupyter.kernel.config import configured
     from nbrunner.jupyter.magic.completion import matcher
     from nbrunner.jupyter.magics import FlowMagics
 
@@ -40,8 +40,8 @@ def load(shell: Any) -> None:
 def _show_handles_as_panels(shell: Any, config: Any) -> None:
     """Have a handle as a cell's last expression shown as the run's panel."""
     from nbrunner.handles import ExecutingProcess
-    from nbrunner.jupyter.front_end import front_end
-    from nbrunner.jupyter.showing import show_run
+    from nbrunner.jupyter.kernel.front_end import front_end
+    from nbrunner.jupyter.output import show_run
 
     def show(running: ExecutingProcess) -> None:
         if config.panel and front_end(shell) == "notebook":
@@ -54,7 +54,7 @@ def _show_handles_as_panels(shell: Any, config: Any) -> None:
 
 def _close_old_panels(shell: Any) -> None:
     """Have a cell that runs again close the panels that it showed before."""
-    from nbrunner.jupyter.cell_panels import PANELS
+    from nbrunner.jupyter.kernel.cell_panels import PANELS
 
     def close_old(_info: Any) -> None:
         PANELS.close_old(shell)
@@ -65,9 +65,9 @@ def _close_old_panels(shell: Any) -> None:
 
 def _show_sweeps(shell: Any, config: Any) -> None:
     """Have sweeps shown as boards, and their runs started also while a cell computes."""
-    from nbrunner.jupyter.feed import FEED
-    from nbrunner.jupyter.front_end import front_end
-    from nbrunner.jupyter.showing import show_sweep
+    from nbrunner.jupyter.kernel.feed import FEED
+    from nbrunner.jupyter.kernel.front_end import front_end
+    from nbrunner.jupyter.output import show_sweep
     from nbrunner.sweeps import api as sweeps_api
     from nbrunner.sweeps import handle as sweep_handle
 
@@ -89,7 +89,7 @@ def unload(shell: Any) -> None:
 
     nest-asyncio2 cannot be taken back; it changes nothing for code that does not nest.
     """
-    from nbrunner.jupyter.config import FlowRun
+    from nbrunner.jupyter.kernel.config import FlowRun
     from nbrunner.jupyter.magics import FlowMagics
 
     # IPython notes the object of the magics, and with it the latest run, among these.

@@ -33,8 +33,8 @@ from nbrunner.errors import (
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.parse_argv import Word
 from nbrunner.handles import ExecutingProcess, attach
-from nbrunner.jupyter import showing
-from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter import output as outputs
+from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.magic import launch as launching
 from nbrunner.jupyter.magic.doctor import examine_kernel
 from nbrunner.jupyter.magic.options import (
@@ -116,7 +116,7 @@ class FlowMagics(Magics):
             def flows() -> dict[str, Any]:
                 return launching.flows_of(self.shell.user_ns) | ({file: file} if file else {})
 
-            showing.show_history(self.shell, self._config, name, flows)
+            outputs.show_history(self.shell, self._config, name, flows)
 
     @needs_local_scope
     @no_var_expand
@@ -130,7 +130,7 @@ class FlowMagics(Magics):
             if len(rest) != 1:
                 raise _expected("one flow", "%flowform FLOW", line)
             current = functools.partial(launching.flow_named, rest[0], self.shell.user_ns)
-            showing.show_form(self.shell, self._config, current, options, rest[0].text)
+            outputs.show_form(self.shell, self._config, current, options, rest[0].text)
 
     # -- inside -------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class FlowMagics(Magics):
 
     def _run(self, launch: launching.Launch) -> None:
         options = launch.options
-        show = showing.shown(self.shell, self._config, launch)
+        show = outputs.shown(self.shell, self._config, launch)
         running = self._started(launch, show)
         self._latest = running
         self.shell.user_ns["running"] = running
@@ -170,7 +170,7 @@ class FlowMagics(Magics):
             if options.raise_error and running.status != "successful":
                 raise launching.failed(running, show.tells_why)
 
-    def _started(self, launch: launching.Launch, show: showing.Shown) -> ExecutingProcess:
+    def _started(self, launch: launching.Launch, show: outputs.Shown) -> ExecutingProcess:
         """Start a run, shown from the moment that it is starting; return once it has its id."""
         running: ExecutingProcess | None = None
 
@@ -200,7 +200,7 @@ class FlowMagics(Magics):
             if latest is None:
                 raise BadValueError("no run yet; %flowrun FLOW starts one (%flowrun --help)")
             running = attach(latest.name)
-        showing.show_run(self.shell, self._config, running)
+        outputs.show_run(self.shell, self._config, running)
 
     def _to_stop(self, names: list[str]) -> list[ExecutingProcess]:
         if len(names) > 1:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from nbrunner import attach
-from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.record import registry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import pytest
 
-from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts, summary
+from nbrunner.jupyter.panels.board_order import BoardRow, chosen, column_of, counts, summary
 
 
 def rows(*statuses, **values):

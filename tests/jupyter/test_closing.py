@@ -7,7 +7,7 @@ import threading
 import weakref
 
 from nbrunner import Runner
-from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.panels import RunPanel
 
 

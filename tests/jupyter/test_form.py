@@ -7,7 +7,7 @@ import pytest
 from nbrunner import Runner, describe
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.parse_argv import call_of, config_words
-from nbrunner.jupyter.form import fields_of, missing, values_of_run, words_of_form
+from nbrunner.jupyter.panels.launch_fields import fields_of, missing, values_of_run, words_of_form
 
 FORMFLOW = '''\
 from metaflow import Config, FlowSpec, IncludeFile, JSONType, Parameter, step

@@ -12,8 +12,8 @@ from support.waiting import until
 from nbrunner import Runner
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.history import PastRun
-from nbrunner.jupyter.board_rows import BoardRows, board_picture
 from nbrunner.jupyter.panels.board_panel import BoardPanel
+from nbrunner.jupyter.panels.board_rows import BoardRows, board_picture
 from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar

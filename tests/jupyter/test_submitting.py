@@ -7,7 +7,7 @@ import threading
 import pytest
 from support.waiting import until
 
-from nbrunner.jupyter.submitting import Aside, InTurn
+from nbrunner.jupyter.kernel.serial_executors import Aside, InTurn
 
 
 def test_what_comes_while_one_is_at_it_is_done_though_that_one_fails():

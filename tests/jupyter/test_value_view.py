@@ -7,7 +7,7 @@ import dataclasses
 import pandas
 import pytest
 
-from nbrunner.jupyter.value_view import MAX_CHARACTERS, MAX_ROWS, view_of
+from nbrunner.jupyter.widgets.value_view import MAX_CHARACTERS, MAX_ROWS, view_of
 
 
 @dataclasses.dataclass

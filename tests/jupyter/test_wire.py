@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nbrunner.jupyter import wire
+from nbrunner.jupyter.kernel import wire
 
 TYPESCRIPT = Path(__file__).parents[2] / "js" / "src" / "shared" / "wire.ts"
 

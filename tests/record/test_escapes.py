@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from nbrunner.jupyter.log_wire import window_lines
+from nbrunner.jupyter.widgets.log_wire import window_lines
 from nbrunner.launch.warm.partial_lines import last_state
 from nbrunner.logs import merged as merged_log
 from nbrunner.logs.index import LineView, LogSearch, MergedLog

@@ -1,4 +1,4 @@
-// Names on the wire; nbrunner/jupyter/wire.py has the same, and a test holds them together.
+// Names on the wire; nbrunner/jupyter/kernel/wire.py has the same, and a test holds them together.
 
 export const STATES = [
   "starting",

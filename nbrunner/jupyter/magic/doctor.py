@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbrunner.doctor import Finding
-from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.front_end import front_end
+from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.kernel.front_end import front_end
 
 _SHOWS = {
     "notebook": "a notebook: panels",

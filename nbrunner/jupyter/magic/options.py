@@ -12,7 +12,7 @@ from typing import Any
 
 from nbrunner.errors import BadValueError, did_you_mean
 from nbrunner.flow.parse_argv import Word
-from nbrunner.jupyter.config import FlowRun
+from nbrunner.jupyter.kernel.config import FlowRun
 
 # Stands for the value of a variable that is not to be shown.
 HIDDEN = "..."

@@ -9,10 +9,10 @@ from typing import Any
 
 from nbrunner.errors import BadTypeError, said
 from nbrunner.handles import ExecutingProcess
-from nbrunner.jupyter.board import BoardRow, chosen, counts, summary
-from nbrunner.jupyter.board_rows import BoardRows, Runs, picture_of
-from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.kernel.feed import FEED
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.panels.board_order import BoardRow, chosen, counts, summary
+from nbrunner.jupyter.panels.board_rows import BoardRows, Runs, picture_of
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.widgets.run_table import RunTable, action

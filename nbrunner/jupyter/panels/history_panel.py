@@ -23,15 +23,15 @@ from nbrunner.history import (
     said_of_unreadable,
     telling_columns,
 )
-from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.html.run import table_picture
+from nbrunner.jupyter.kernel.feed import FEED
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.panels.stored_panel import StoredPanel
-from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
 from nbrunner.text.printable import visible
 

@@ -11,16 +11,16 @@ from nbrunner.flow.build_argv import check_values
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.parse_argv import Word, call_of
 from nbrunner.handles import ExecutingProcess, attach
-from nbrunner.jupyter import form
-from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.html.run import table_picture
+from nbrunner.jupyter.kernel.feed import FEED
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.magic.equivalent_code import typed
 from nbrunner.jupyter.magic.launch import Launch, prepared, runner_of
 from nbrunner.jupyter.magic.options import Options
+from nbrunner.jupyter.panels import launch_fields
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
-from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
 from nbrunner.record import registry, run_directory
 from nbrunner.runner import check_included
@@ -70,7 +70,7 @@ class LaunchPanel(Panel):
         self._is_unseen = False  # the fields have changed, and nobody has pressed Run since
         self._aside = Aside("nbrunner-form")
         described = self._description
-        self._fields = form.fields_of(described)
+        self._fields = launch_fields.fields_of(described)
         self.form = LaunchForm(
             on_action=self._act, fields=self._fields, earlier=_earlier(described.name)
         )
@@ -95,15 +95,17 @@ class LaunchPanel(Panel):
                 self.form.ready = True  # tried again when it is pressed
             return
         values = dict(self.form.values)
-        errors = {name: "required" for name in form.missing(self._description, values)}
+        errors = {name: "required" for name in launch_fields.missing(self._description, values)}
         for field in self._fields:
             name = field["name"]
             value = values.get(name, field["value"])
             if name not in errors and value not in (field["value"], ""):
-                error = self._error_of(form.words_of_field(self._description, field, value))
+                error = self._error_of(
+                    launch_fields.words_of_field(self._description, field, value)
+                )
                 if error:
                     errors[name] = error
-        words = form.words_of_form(self._description, values)
+        words = launch_fields.words_of_form(self._description, values)
         self._launch = None
         if not errors:
             try:
@@ -122,7 +124,7 @@ class LaunchPanel(Panel):
         before, self._description = self._description, self._runner.describe()
         if before.name != self._description.name:
             self.form.earlier = _earlier(self._description.name)
-        fields = form.fields_of(self._description)
+        fields = launch_fields.fields_of(self._description)
         with self.form.hold_sync():
             self._show_what()
             if fields != self._fields:
@@ -219,7 +221,7 @@ class LaunchPanel(Panel):
         """Fill in what an earlier run was given."""
         with self._errors_shown():  # its record may be gone
             run = attach(key)
-            self.form.values = form.values_of_run(self._description, run.parameters)
+            self.form.values = launch_fields.values_of_run(self._description, run.parameters)
 
     # -- as output of a cell --------------------------------------------------------------
 
@@ -230,7 +232,7 @@ class LaunchPanel(Panel):
 
 def parameter_picture(flow: FlowDescription) -> dict[str, str]:
     """Return a flow's parameters as text and as an HTML table."""
-    fields = [each for each in form.fields_of(flow) if each["group"] != "option"]
+    fields = [each for each in launch_fields.fields_of(flow) if each["group"] != "option"]
     rows = [
         [
             each["label"],

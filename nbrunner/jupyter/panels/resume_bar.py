@@ -12,7 +12,7 @@ from nbrunner.engine import client
 from nbrunner.errors import said
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import PastRun
-from nbrunner.jupyter.feed import FEED
+from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.magic.launch import is_flow, name_of_flow
 from nbrunner.jupyter.panels.panel import close_all
 from nbrunner.rerun import runner_of

@@ -13,16 +13,16 @@ import ipywidgets
 from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
 from nbrunner.handles import ExecutingProcess, ExecutingTask
-from nbrunner.jupyter.cell_panels import PANELS
-from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.feed import FEED
-from nbrunner.jupyter.front_end import no_cells_context
 from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.run import parameters_of, picture
+from nbrunner.jupyter.kernel.cell_panels import PANELS
+from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.kernel.feed import FEED
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.magic.launch import Detach, Launch, wait_for
 from nbrunner.jupyter.panels.panel import Panel
-from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import (
     Artifacts,
     Cards,
@@ -108,7 +108,7 @@ class RunPanel(Panel):
     # -- fed, in the feed's thread -------------------------------------------------------
 
     def show(self, over: bool) -> bool:
-        """Show the run as it stands; see `nbrunner.jupyter.feed.Shows`."""
+        """Show the run as it stands; see `nbrunner.jupyter.kernel.feed.Shows`."""
         running = self.running
         status = running.status
         header = self.header

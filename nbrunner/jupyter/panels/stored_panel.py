@@ -10,8 +10,8 @@ from nbrunner.engine import client
 from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.history import PastRun
 from nbrunner.jupyter.html.run import table_picture
+from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.panels.panel import Panel
-from nbrunner.jupyter.submitting import Aside
 from nbrunner.jupyter.widgets import Artifacts, Cards, RunHeader, StepGraph
 
 _STATES = {"unfinished": "running"}

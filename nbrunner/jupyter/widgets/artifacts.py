@@ -7,10 +7,10 @@ from typing import Any
 from traitlets import Dict, List, Unicode
 
 from nbrunner.engine import client
-from nbrunner.jupyter import wire
-from nbrunner.jupyter.submitting import Submit
-from nbrunner.jupyter.value_view import view_of
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.serial_executors import Submit
 from nbrunner.jupyter.widgets.run_data import HasResults, RunData
+from nbrunner.jupyter.widgets.value_view import view_of
 
 MAX_TASKS = 500
 

@@ -9,8 +9,8 @@ import anywidget
 import traitlets
 
 from nbrunner.errors import BundleMissingError
-from nbrunner.jupyter import wire
-from nbrunner.jupyter.front_end import WIDGET_SESSIONS, no_cells_context
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.front_end import WIDGET_SESSIONS, no_cells_context
 
 STATIC = Path(__file__).parents[2] / "static"
 

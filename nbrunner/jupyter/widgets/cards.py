@@ -7,7 +7,7 @@ from typing import Any
 from traitlets import Dict, List
 
 from nbrunner.engine import cards as task_cards
-from nbrunner.jupyter import wire
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.run_data import RunData
 
 # Of each step; looking for cards asks the storage once for each task.

@@ -7,7 +7,7 @@ from typing import Any
 
 from traitlets import Bool, Dict, List, Unicode, validate
 
-from nbrunner.jupyter import wire
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
 
@@ -26,7 +26,7 @@ class LaunchForm(Widget, bundle="launch_form"):
         Accessible name of the region.
     title, doc : str
     fields : list of dict
-        As `nbrunner.jupyter.form.fields_of` gives them.
+        As `nbrunner.jupyter.panels.launch_fields.fields_of` gives them.
     values : dict
         What the fields hold; of one that is missing, its default.
     errors : dict of str to str

@@ -10,10 +10,10 @@ from typing import Any
 from traitlets import Bool, Int, List, Unicode
 
 from nbrunner.errors import said
-from nbrunner.jupyter import wire
-from nbrunner.jupyter.log_wire import Rename, WireLine, newest_lines, window_lines
-from nbrunner.jupyter.submitting import InTurn, Submit
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.serial_executors import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.jupyter.widgets.log_wire import Rename, WireLine, newest_lines, window_lines
 from nbrunner.logs.index import LogSearch, MergedLog
 
 # How often a view is told of new lines, at most.

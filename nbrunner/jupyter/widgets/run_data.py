@@ -11,8 +11,8 @@ from nbrunner.engine import client
 from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
 from nbrunner.handles import ExecutingTask
-from nbrunner.jupyter import wire
-from nbrunner.jupyter.submitting import Aside, Submit
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.serial_executors import Aside, Submit
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -54,7 +54,7 @@ class RunData(Widget):
         self.observe(lambda _: self.reload(), "unfolded")
 
     def show(self, over: bool) -> bool:
-        """Read again if tasks have ended since; see `nbrunner.jupyter.feed.Shows`."""
+        """Read again if tasks have ended since; see `nbrunner.jupyter.kernel.feed.Shows`."""
         if self.unfolded and self._ended_tasks() != self._loaded_at:
             self.reload()
         return False

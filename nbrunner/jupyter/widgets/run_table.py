@@ -7,7 +7,7 @@ from typing import Any
 
 from traitlets import Bool, Dict, Int, List, Unicode, validate
 
-from nbrunner.jupyter import wire
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
 

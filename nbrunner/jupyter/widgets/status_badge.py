@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from traitlets import Enum, Unicode
 
-from nbrunner.jupyter import wire
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.base import Widget
 
 
@@ -14,7 +14,7 @@ class StatusBadge(Widget, bundle="status_badge"):
     Attributes
     ----------
     status : str
-        One of ``nbrunner.jupyter.wire.STATES``.
+        One of ``nbrunner.jupyter.kernel.wire.STATES``.
     detail : str
         What is being done about it, ``"asked to stop"``; how the process of a failed run ended.
     """

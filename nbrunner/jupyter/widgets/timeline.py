@@ -9,8 +9,8 @@ from traitlets import Bool, Float, Int, List, Unicode
 
 from nbrunner.engine.timeline import TaskSpan
 from nbrunner.handles import ExecutingProcess
-from nbrunner.jupyter import wire
-from nbrunner.jupyter.submitting import InTurn, Submit
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.serial_executors import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.status import STOPPED
 
@@ -55,7 +55,7 @@ class Timeline(Widget, bundle="timeline"):
         self.observe(lambda _: self._submit(self._take_in), "unfolded")
 
     def show(self, over: bool) -> bool:
-        """Show the run as it stands; see `nbrunner.jupyter.feed.Shows`."""
+        """Show the run as it stands; see `nbrunner.jupyter.kernel.feed.Shows`."""
         if self.unfolded and not (over and self.ended):
             self._take_in()
         return False

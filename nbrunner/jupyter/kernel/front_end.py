@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from nbrunner.jupyter.cell_panels import cell_id
+from nbrunner.jupyter.kernel.cell_panels import cell_id
 
 FrontEnd = Literal["notebook", "headless", "console", "terminal"]
 

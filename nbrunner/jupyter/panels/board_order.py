@@ -22,7 +22,7 @@ class BoardRow:
     key : str
         What names the row; its place among all.
     status : str
-        As in `nbrunner.jupyter.wire.STATES`, ``"waiting"`` or ``"not started"``.
+        As in `nbrunner.jupyter.kernel.wire.STATES`, ``"waiting"`` or ``"not started"``.
     name : str
         Pathspec, or why there is none.
     values : mapping

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.kernel.front_end import no_cells_context
 
 Work = Callable[[], None]
 Submit = Callable[[Work], None]

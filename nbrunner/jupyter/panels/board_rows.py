@@ -8,8 +8,8 @@ from typing import Any
 from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
 from nbrunner.handles import ExecutingProcess, ExecutingRun
-from nbrunner.jupyter.board import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.html.run import table_picture
+from nbrunner.jupyter.panels.board_order import BoardRow, chosen, column_of, counts
 from nbrunner.jupyter.widgets.run_table import column
 from nbrunner.status import LABELS
 from nbrunner.sweeps.grid import differing

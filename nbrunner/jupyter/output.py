@@ -12,14 +12,14 @@ from nbrunner.cli import name_of
 from nbrunner.engine import client
 from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
-from nbrunner.jupyter.board_rows import board_picture
-from nbrunner.jupyter.cell_panels import PANELS
-from nbrunner.jupyter.config import FlowRun
-from nbrunner.jupyter.front_end import front_end, no_cells_context
 from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.run import picture
+from nbrunner.jupyter.kernel.cell_panels import PANELS
+from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.kernel.front_end import front_end, no_cells_context
 from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.magic.options import Options
+from nbrunner.jupyter.panels.board_rows import board_picture
 from nbrunner.sweeps.handle import Sweep
 
 

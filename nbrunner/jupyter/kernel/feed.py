@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from nbrunner.aio.inotify import changes_in
 from nbrunner.handles import ExecutingProcess
-from nbrunner.jupyter.front_end import no_cells_context
+from nbrunner.jupyter.kernel.front_end import no_cells_context
 
 # Panels change at most this often, however much a run prints.
 PACE_SECONDS = 0.1
