@@ -57,18 +57,18 @@ lab: $(READY) $(BUNDLES)
 	$(BIN)/jupyter-lab build/lab/quickstart.ipynb $(LAB_OPTIONS)
 
 bench: $(READY) $(BUNDLES) $(CHROMIUM)
-	$(BIN)/python -m tests.benchmarks
-	$(BIN)/python -m tests.benchmarks.warm_starts
-	$(BIN)/python -m tests.benchmarks.notebook
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.warm_starts
+	$(BIN)/python -m benchmarks.notebook
 
 soak: $(READY) $(BUNDLES) $(CHROMIUM)
-	$(BIN)/python -m tests.benchmarks.soak
+	$(BIN)/python -m benchmarks.soak
 
 pictures: $(READY) $(BUNDLES) $(CHROMIUM)
-	$(BIN)/python tests/pictures.py
+	$(BIN)/python tools/pictures.py
 
 reference: $(READY)
-	$(BIN)/python tests/reference.py
+	$(BIN)/python tools/reference.py
 
 check: $(READY) $(BUNDLES)
 	$(BIN)/ruff check .

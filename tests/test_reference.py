@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reference
 
 import nbrunner
 from nbrunner.jupyter import panels, widgets
+from tools import reference
 
 pytestmark = pytest.mark.once
 

@@ -54,7 +54,7 @@ def test_the_debugger_still_sees_every_frame(prepared):
     prepared.execute("Runner('slowflow.py').run(secnds=1)")
     cell = prepared.execute(
         "import sys, traceback\n"
-        "any('command.py' in each.filename for each in traceback.extract_tb(sys.last_traceback))"
+        "any('build_argv.py' in each.filename for each in traceback.extract_tb(sys.last_traceback))"
     )
     assert cell.checked().result == "True"
 

@@ -153,9 +153,9 @@ def test_a_killed_supervisor_leaves_a_run_that_is_found_and_stopped(write_flow, 
 def test_many_add_at_the_same_time(runs):
     """B10: no line is lost, or torn, where several processes and threads append."""
     script = (
-        "import sys; from pathlib import Path; from nbrunner.record import runindex\n"
+        "import sys; from pathlib import Path; from nbrunner.record import run_index\n"
         "for n in range(200):\n"
-        "    runindex.add(Path(sys.argv[1]), {f'{sys.argv[2]}-{n}': ('F', str(n))})"
+        "    run_index.add(Path(sys.argv[1]), {f'{sys.argv[2]}-{n}': ('F', str(n))})"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", script, str(runs), str(number)])

@@ -52,7 +52,7 @@ def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], N
 def _is_unrecorded() -> bool:
     """Return whether ``import metaflow`` may draw something that the tables do not list.
 
-    The tables in draws.py are tested with the versions in tested_metaflow.py.
+    The tables in draws.py are tested with the versions in engine/metaflow_versions.py.
     """
     if importlib.util.find_spec("metaflow_extensions") is not None:
         return True

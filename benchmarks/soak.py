@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.soak``: an hour's use of one notebook, as fast as it goes.
+"""``python -m benchmarks.soak``: an hour's use of one notebook, as fast as it goes.
 
 In JupyterLab in Chromium the same cells run again and again: a run that succeeds, one that is
 stopped, one that fails and is resumed, a sweep, the tables and forms, and now and then a
@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import psutil
 from support.lab import NotebookPage, opened
@@ -193,7 +193,7 @@ def _processes(state: str) -> list[psutil.Process]:
 
 def main() -> None:
     """Use a notebook for a while; print what there was of everything, early and late."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--restarts", type=int, default=2)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks.warm_starts``: what warm starts save, beside the command line.
+"""``python -m benchmarks.warm_starts``: what warm starts save, beside the command line.
 
 Each row is measured for ``python flow.py run``, metaflow's Runner and nbrunner, in turn,
 in fresh processes: once with cached bytecode, once without any (PYTHONDONTWRITEBYTECODE=1
@@ -21,10 +21,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbrunner import async_describe
-from tests.benchmarks.cpu import cpu_seconds
-from tests.benchmarks.flows import QUIET
-from tests.benchmarks.measuring import (
+from benchmarks.cpu import cpu_seconds
+from benchmarks.flows import QUIET
+from benchmarks.measuring import (
     ENGINE,
     OURS,
     PEER,
@@ -34,6 +33,7 @@ from tests.benchmarks.measuring import (
     runner_class,
     write_flow,
 )
+from nbrunner import async_describe
 
 LINEAR = """\
 from metaflow import FlowSpec, step
@@ -216,7 +216,7 @@ def measured(name: str, whose: str, bytecode: bool) -> Figures:
             "PYTHONPYCACHEPREFIX": f"{folder}/none",
         }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.warm_starts", "--measure", name, whose],
+        [sys.executable, "-m", "benchmarks.warm_starts", "--measure", name, whose],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
@@ -256,7 +256,7 @@ def _seconds(figure: float) -> str:
 
 def main() -> None:
     """Print the table, or measure once."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.warm_starts")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.warm_starts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=COMPARISONS)
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.flows import QUIET
-from tests.benchmarks.measuring import (
+from benchmarks.flows import QUIET
+from benchmarks.measuring import (
     ENGINE,
     OURS,
     PEER,

@@ -1,4 +1,4 @@
-"""What panels cost in JupyterLab in Chromium: ``python -m tests.benchmarks.notebook``."""
+"""What panels cost in JupyterLab in Chromium: ``python -m benchmarks.notebook``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import statistics
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.board_figures import board_figures
 from support.lab import opened

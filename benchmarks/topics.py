@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import crowd, leavings, logs, loop, memory, starting
+from benchmarks import crowd, leavings, logs, loop, memory, starting
 
 BENCHMARKS = {
     benchmark.name: benchmark

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 Figures = dict[str, float]
 
@@ -97,7 +97,7 @@ def measured_apart(benchmark: Benchmark, whose: str, folder: Path) -> Figures:
         "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.child", benchmark.name, whose],
+        [sys.executable, "-m", "benchmarks.child", benchmark.name, whose],
         cwd=folder / "work",
         env=environment,
         stdout=subprocess.PIPE,

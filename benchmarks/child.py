@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.benchmarks.topics import BENCHMARKS
+from benchmarks.topics import BENCHMARKS
 
 if __name__ == "__main__":
     name, whose = sys.argv[1:]

@@ -31,7 +31,7 @@ def test_all_that_metaflow_draws_is_known(tmp_path):
     """A8: whatever ``import metaflow`` draws is renewed in a fork or is known not to matter.
 
     Where this fails after an update of Metaflow: renew what is new in ``afresh.py``, list it
-    in ``draws.py``, and raise NEWEST in ``tested_metaflow.py``.
+    in ``draws.py``, and raise NEWEST in ``metaflow_versions.py``.
     """
     unknown, count = run_script(tmp_path, BASE)
     assert unknown.strip() == "[]"
@@ -367,10 +367,11 @@ def test_metaflow_of_another_release_is_looked_at(tmp_path):
     lines = run_script(
         tmp_path,
         """
-        from nbrunner import tested_metaflow
-        from nbrunner.launch import metaflow_seam, preloading
+        from nbrunner.engine import metaflow_versions
+        from nbrunner.launch import metaflow_seam
+        from nbrunner.launch.warm import preload as preloading
         from nbrunner.launch.warm.eligibility import Imported
-        tested_metaflow.OLDEST, tested_metaflow.NEWEST = "1", "2"
+        metaflow_versions.OLDEST, metaflow_versions.NEWEST = "1", "2"
         for module in ("colorsys", "sympy"):
             imported = Imported()
             metaflow_seam.PRELOADED = (module,)

@@ -67,7 +67,9 @@ def test_the_doctor_tells_of_a_metaflow_outside_the_range(version, said, remedy,
 
 LOOKS = """\
 import os, sys
-from nbrunner import attach, client, task_cards
+from nbrunner import attach
+from nbrunner.engine import cards as task_cards
+from nbrunner.engine import client
 from nbrunner.errors import MetaflowVersionError
 
 good, bad = sys.argv[1:]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks.flows import BREEDING, QUIET
-from tests.benchmarks.measuring import OURS, Benchmark, Figures, Row, runner_class, write_flow
+from benchmarks.flows import BREEDING, QUIET
+from benchmarks.measuring import OURS, Benchmark, Figures, Row, runner_class, write_flow
 
 _RUNS = 50
 

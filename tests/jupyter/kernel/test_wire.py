@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+from support.documents import ROOT
 
 from nbrunner.jupyter.kernel import wire
 
-TYPESCRIPT = Path(__file__).parents[2] / "js" / "src" / "shared" / "wire.ts"
+TYPESCRIPT = ROOT / "js" / "src" / "core" / "wire.ts"
 
 
 def test_python_and_typescript_have_the_same_names():

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.measuring import PEER, Benchmark, Figures, Row, runner_class, write_flow
+from benchmarks.measuring import PEER, Benchmark, Figures, Row, runner_class, write_flow
 from tests.support.memory import Memory, memory
 
 _TASKS = 4

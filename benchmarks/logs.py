@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.benchmarks.flows import BURSTING, LOGGED, STAMPING
-from tests.benchmarks.measuring import (
+from benchmarks.flows import BURSTING, LOGGED, STAMPING
+from benchmarks.measuring import (
     ENGINE,
     OURS,
     PEER,

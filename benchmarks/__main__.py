@@ -1,4 +1,4 @@
-"""``python -m tests.benchmarks``: measure side by side and print the table as Markdown."""
+"""``python -m benchmarks``: measure side by side and print the table as Markdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.benchmarks.measuring import (
+from benchmarks.measuring import (
     OURS,
     PEER,
     Benchmark,
@@ -23,7 +23,7 @@ from tests.benchmarks.measuring import (
     measured_apart,
     medians,
 )
-from tests.benchmarks.topics import BENCHMARKS
+from benchmarks.topics import BENCHMARKS
 
 _HEAD = (
     "| what | metaflow's Runner | nbrunner | ours / theirs | goal | note |\n"
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--only", action="append", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS)
     )
@@ -72,7 +72,7 @@ def facts() -> str:
 
 def measured_with_precedence() -> bool:
     """Tell whether a process like those that measure may take precedence."""
-    command = "import sys; from tests.benchmarks.measuring import take_precedence as take; "
+    command = "import sys; from benchmarks.measuring import take_precedence as take; "
     done = subprocess.run([sys.executable, "-c", f"{command} sys.exit(not take())"], check=False)
     return done.returncode == 0
 

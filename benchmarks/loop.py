@@ -6,8 +6,8 @@ import asyncio
 import sys
 from typing import Any
 
-from tests.benchmarks.flows import HEAVY, QUIET, SLEEPING
-from tests.benchmarks.measuring import (
+from benchmarks.flows import HEAVY, QUIET, SLEEPING
+from benchmarks.measuring import (
     ENGINE,
     OURS,
     PEER,

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-from tests.benchmarks.flows import QUIET
-from tests.benchmarks.measuring import (
+from benchmarks.flows import QUIET
+from benchmarks.measuring import (
     ENGINE,
     OURS,
     PEER,
