@@ -12,6 +12,8 @@ import nbrunner
 from nbrunner import ExecutingProcess, ExecutingRun, ExecutingTask, NBRunner, Runner
 from nbrunner.flow.describe import api as describing
 
+pytestmark = pytest.mark.once
+
 
 def parameters(function) -> list[tuple[str, object, object]]:
     found = inspect.signature(function).parameters.values()

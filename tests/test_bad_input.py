@@ -27,6 +27,8 @@ from nbrunner import (
     describe,
 )
 
+pytestmark = pytest.mark.slow
+
 PARAMETERS = """\
 from metaflow import FlowSpec, IncludeFile, JSONType, Parameter, step
 

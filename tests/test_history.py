@@ -11,7 +11,7 @@ import pytest
 from nbrunner import Runner
 from nbrunner.history import PAGE_SIZE, History
 
-pytestmark = pytest.mark.usefixtures("metadata_of_this_test")
+pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.usefixtures("metadata_of_this_test")]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import pytest
 
 import nbrunner
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(nbrunner.__file__).parent
 FILES = {
     ".".join(("nbrunner", *file.relative_to(ROOT).with_suffix("").parts)).removesuffix(

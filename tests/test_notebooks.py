@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from support.scripts import run_script
 
+pytestmark = pytest.mark.once
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 EXECUTE = """

@@ -16,7 +16,7 @@ from nbrunner import Runner, attach
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import registry
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.timeout(400)]
 
 TIMES = 50
 LINES = 60

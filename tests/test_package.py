@@ -19,6 +19,8 @@ import nbrunner
 from nbrunner.errors import BundleMissingError
 from nbrunner.jupyter.widgets import StatusBadge, base
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "nbrunner"
 

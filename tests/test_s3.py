@@ -9,6 +9,8 @@ import pytest
 from support.documents import ROOT, blocks, files, run_cells
 from support.scripts import run_script
 
+pytestmark = pytest.mark.slow
+
 SUMFLOW = """\
 from metaflow import FlowSpec, Parameter, step
 

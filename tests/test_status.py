@@ -6,6 +6,8 @@ import pytest
 
 from nbrunner.status import how_it_failed
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("status", "returncode", "said"),

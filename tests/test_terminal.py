@@ -7,6 +7,8 @@ import re
 import pytest
 from support.terminal import Terminal
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 # Without empty lines, which end a cell that is typed.
 SMALL = """\
 %%flowrun --no-pylint run --n 3

@@ -16,6 +16,8 @@ from support.waiting import until
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.aio.inotify import changes_in
 
+pytestmark = pytest.mark.once
+
 
 class Recorder(io.TextIOBase):
     """A stream that notes, in a list shared with others, what is written by whom."""

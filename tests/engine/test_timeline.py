@@ -9,6 +9,8 @@ import pytest
 from nbrunner.engine.progress import ProgressTracker
 from nbrunner.engine.timeline import TaskSpan, Timeline, step_spans
 
+pytestmark = pytest.mark.once
+
 STARTED = datetime(2026, 11, 23, 12, 0, 0)
 
 

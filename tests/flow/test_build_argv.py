@@ -15,6 +15,8 @@ from nbrunner.errors import BadTypeError, BadValueError
 from nbrunner.flow.build_argv import command_words, top_level_words
 from nbrunner.flow.description import FlowDescription, Option, Step
 
+pytestmark = pytest.mark.once
+
 FLOW = FlowDescription(
     name="TableFlow",
     file="/flows/table.py",

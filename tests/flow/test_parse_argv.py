@@ -12,6 +12,8 @@ from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.description import FlowDescription, Option
 from nbrunner.flow.parse_argv import Call, Word, call_of, config_words
 
+pytestmark = pytest.mark.once
+
 FLOW = FlowDescription(
     name="WordsFlow",
     file="/flows/words.py",

@@ -19,6 +19,8 @@ from nbrunner.flow import source
 from nbrunner.flow.source import flow_source, is_generated, write_flow_file
 from nbrunner.record import registry, run_directory
 
+pytestmark = pytest.mark.slow
+
 # A flow that tells which file, and which helper, it was made from.
 TELLING = """\
 from metaflow import FlowSpec, Parameter, step

@@ -8,6 +8,8 @@ from nbrunner.engine.failure import Failure, SourceLine
 from nbrunner.jupyter.magic.launch import failed
 from nbrunner.jupyter.widgets import FailureBox, LaunchForm, RunHeader, RunTable, StepGraph
 
+pytestmark = pytest.mark.once
+
 NASTY = "a\x1b[31mb\u202ec\x07d\x1b]8;;http://x\x07e"
 SHOWN = "ab<U+202E>c\u2407de"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ASYNC_MAIN = """\
 import asyncio
 from nbrunner import Runner

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 # Lines of a cell's output, the frame of the caller included.
 MOST_LINES = 12
 

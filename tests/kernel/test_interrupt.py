@@ -6,6 +6,8 @@ import pytest
 from support.offspring import lives, processes_of
 from support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 # A bound for noisy machines; without other load it is less than 0.15 s.
 PROMPT_SECONDS = 0.6
 

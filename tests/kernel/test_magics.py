@@ -7,6 +7,8 @@ import re
 import pytest
 from support.offspring import processes_of
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """\
 from metaflow import FlowSpec, Parameter, JSONType, step
 

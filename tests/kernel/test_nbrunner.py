@@ -7,6 +7,8 @@ import os
 import pytest
 from support.kernels import Kernel
 
+pytestmark = pytest.mark.slow
+
 FLOW = """\
 class {name}({base}):
     @step

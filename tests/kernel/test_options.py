@@ -8,6 +8,8 @@ import os
 import pytest
 from support.offspring import processes_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 TELL = """\

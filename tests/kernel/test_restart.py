@@ -9,6 +9,8 @@ import pytest
 from support.kernels import Kernel
 from support.waiting import until, whole
 
+pytestmark = pytest.mark.slow
+
 GATEFLOW = """\
 import os
 from metaflow import FlowSpec, step

@@ -13,6 +13,8 @@ from support.waiting import async_until
 from nbrunner import Runner
 from nbrunner.record import registry
 
+pytestmark = pytest.mark.slow
+
 # The run never gets its id: Metaflow does not even start.
 HANGFLOW = """\
 import os, signal, sys

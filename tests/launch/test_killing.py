@@ -15,6 +15,8 @@ from nbrunner import Runner, RunStartError, attach
 from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.record import registry
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, write_flow):

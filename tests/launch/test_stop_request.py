@@ -17,6 +17,8 @@ from support.waiting import async_until
 
 from nbrunner import Runner, attach
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def offspring(tmp_path):

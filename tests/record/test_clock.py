@@ -14,7 +14,7 @@ from nbrunner.launch.run_state import WatchedRun
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 YEAR = 365 * DAY_SECONDS
 

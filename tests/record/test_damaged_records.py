@@ -21,7 +21,7 @@ from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import registry, run_directory
 from nbrunner.record.schema import parse
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 COMMAND = Path(sys.executable).with_name("nbrunner")
 

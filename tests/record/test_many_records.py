@@ -25,7 +25,7 @@ from nbrunner.record import registry, retention, run_directory, run_index
 from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.record.run_directory import RunDirectory
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 MANY = 10_000
 MOST_SECONDS = 0.1

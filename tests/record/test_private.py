@@ -16,7 +16,7 @@ from nbrunner.launch.warm.launcher import ZYGOTE_LOG
 from nbrunner.record import private, registry, run_directory
 from nbrunner.sweeps import store
 
-pytestmark = [pytest.mark.slow, pytest.mark.once]
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 needs_root = pytest.mark.skipif(
     os.getuid() != 0, reason="a file of another user needs the right to make one"

@@ -18,6 +18,8 @@ from nbrunner.launch.run_processes import goes_on, supervisor_of
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS, disk_usage, expire_if_due
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def runs(tmp_path):

@@ -24,7 +24,7 @@ from nbrunner.record.retention import DAY_SECONDS
 from nbrunner.runner import begin, until_named
 from nbrunner.sweeps import store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from nbrunner.sweeps import api as sweeps_api
 from nbrunner.sweeps import handle as sweep_handle
 from nbrunner.sweeps.grid import differing, parameter_sets
 
+pytestmark = pytest.mark.slow
+
 SCOREFLOW = """\
 import os
 from metaflow import FlowSpec, Parameter, step

@@ -11,6 +11,8 @@ import pytest
 
 from nbrunner.flow.capture.literals import is_plain, plain_source
 
+pytestmark = pytest.mark.once
+
 Point = collections.namedtuple("Point", "x y")
 
 

@@ -8,6 +8,8 @@ from nbrunner import describe
 from nbrunner.flow.describe.cache_key import literals, skeleton
 from nbrunner.flow.source import FlowSource
 
+pytestmark = pytest.mark.once
+
 FLOW = '''\
 from metaflow import FlowSpec, Parameter, retry, step
 import metaflow

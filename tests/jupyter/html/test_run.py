@@ -11,6 +11,8 @@ import pytest
 from nbrunner import Runner
 from nbrunner.jupyter.html.run import picture, table_picture
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 # Markup, a colour, a title for the terminal, a bell, a turned reading direction; and what is
 # to be seen of it.
 NASTY = "<b>&amp;\"'\x1b[31m\x1b]0;owned\x07</b>\x07\u202e"

@@ -12,6 +12,8 @@ from nbrunner.engine.progress import Progress, StepProgress
 from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.jupyter.widgets import StepGraph
 
+pytestmark = pytest.mark.once
+
 FOLLOWING = {"start": ["work"], "work": ["join"], "join": ["end"], "end": []}
 TYPES = {"start": "foreach", "work": "linear", "join": "join", "end": "end"}
 

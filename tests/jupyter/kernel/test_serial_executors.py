@@ -9,6 +9,8 @@ from support.waiting import until
 
 from nbrunner.jupyter.kernel.serial_executors import Aside, InTurn
 
+pytestmark = pytest.mark.once
+
 
 def test_what_comes_while_one_is_at_it_is_done_though_that_one_fails():
     submit, done = InTurn(), []

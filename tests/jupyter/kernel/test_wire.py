@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from support.documents import ROOT
 
 from nbrunner.jupyter.kernel import wire
+
+pytestmark = pytest.mark.once
 
 TYPESCRIPT = ROOT / "js" / "src" / "core" / "wire.ts"
 

@@ -6,6 +6,8 @@ import pytest
 
 from nbrunner.jupyter.magic.completion import line_at
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("text", "line", "cell"),

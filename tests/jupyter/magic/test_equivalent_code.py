@@ -13,7 +13,7 @@ from nbrunner.jupyter.magic.equivalent_code import code_of, typed
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.magic.tokenizer import words_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 
 def test_of_a_file_in_another_folder_with_variables_of_its_own(write_flow, tmp_path):

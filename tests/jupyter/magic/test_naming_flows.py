@@ -9,6 +9,8 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.magic.launch import flow_named
 
+pytestmark = pytest.mark.once
+
 MISSING = " is neither a .py file nor a flow of this notebook"
 
 

@@ -10,6 +10,8 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.magic.options import OPTIONS, Options, help_text, take_options
 
+pytestmark = pytest.mark.once
+
 
 def taken(line):
     options, rest = take_options([Word(text) for text in line.split()], Options())

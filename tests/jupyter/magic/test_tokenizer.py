@@ -11,6 +11,8 @@ import pytest
 from nbrunner.errors import BadValueError
 from nbrunner.jupyter.magic.tokenizer import _closing_braces, continued, refuse_semicolon, words_of
 
+pytestmark = pytest.mark.once
+
 NAMES = {"n": 3, "name": "two words", "cfg": {"a": [1, None]}, "nothing": None, "xs": [1, 2]}
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from nbrunner.jupyter.panels.board_order import BoardRow, chosen, column_of, counts, summary
 
+pytestmark = pytest.mark.once
+
 
 def rows(*statuses, **values):
     return [

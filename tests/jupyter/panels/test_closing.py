@@ -6,9 +6,13 @@ import gc
 import threading
 import weakref
 
+import pytest
+
 from nbrunner import Runner
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.panels import RunPanel
+
+pytestmark = pytest.mark.once
 
 
 def feeding():

@@ -14,7 +14,7 @@ from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("feed")]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("feed")]
 
 
 def unforeseen(*arguments, **named):

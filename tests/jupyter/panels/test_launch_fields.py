@@ -9,6 +9,8 @@ from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.parse_argv import call_of, config_words
 from nbrunner.jupyter.panels.launch_fields import fields_of, missing, values_of_run, words_of_form
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 FORMFLOW = '''\
 from metaflow import Config, FlowSpec, IncludeFile, JSONType, Parameter, step
 

@@ -15,7 +15,7 @@ from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.launch.run_processes import run_process_of, supervisor_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.once, pytest.mark.usefixtures("feed")]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("feed")]
 
 
 @pytest.fixture

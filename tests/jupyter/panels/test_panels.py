@@ -19,7 +19,7 @@ from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.record import registry
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("feed")]
+pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("feed")]
 
 
 def begun() -> list[str]:

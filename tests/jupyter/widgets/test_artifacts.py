@@ -10,7 +10,7 @@ from support.waiting import async_until
 from nbrunner import Runner
 from nbrunner.jupyter.widgets import Artifacts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 WAITFLOW = """\
 import os, pathlib, signal, time

@@ -10,7 +10,7 @@ from support.waiting import until
 from nbrunner import Runner
 from nbrunner.jupyter.widgets.timeline import Timeline
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.once, pytest.mark.slow]
 
 # Its first attempt fails, its second is ended by whoever stops the run.
 FLOW = """\

@@ -9,6 +9,8 @@ import pytest
 
 from nbrunner.jupyter.widgets.value_view import MAX_CHARACTERS, MAX_ROWS, view_of
 
+pytestmark = pytest.mark.once
+
 
 @dataclasses.dataclass
 class Point:

@@ -17,7 +17,7 @@ from nbrunner import Runner, attach
 from nbrunner.launch.run_processes import run_process_of, supervisor_of
 from nbrunner.launch.warm.launcher import LAUNCHER, ZYGOTE_LOG
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 
 @pytest.fixture(autouse=True)

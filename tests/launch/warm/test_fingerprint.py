@@ -25,6 +25,8 @@ from nbrunner.launch.warm.fingerprint import (
     task_cold_reason,
 )
 
+pytestmark = pytest.mark.once
+
 BASE = {"PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "METAFLOW_PROFILE": "dev"}
 
 # -- what the owner of a warm interpreter compares -----------------------------------------

@@ -19,6 +19,8 @@ from support.waiting import until
 from nbrunner import Runner
 from nbrunner.launch.warm.launcher import LAUNCHER
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 
 @pytest.fixture(autouse=True)
 def _warm(monkeypatch):

@@ -14,6 +14,8 @@ from support.both_ways import both_ways
 from nbrunner import Runner
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def pipe():

@@ -10,6 +10,8 @@ import pytest
 from support import probe
 from support.both_ways import both_ways, listing, warmly, without_ours
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 PROBEFLOW = """\
 import sys
 from metaflow import FlowSpec, step

@@ -13,6 +13,8 @@ from support.flows import FLOWS
 from nbrunner import Runner
 from nbrunner.launch.warm.launcher import LAUNCHER
 
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 TELLING = """\
 import os, sys
 from metaflow import FlowSpec, environment, step

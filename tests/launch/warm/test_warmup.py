@@ -8,6 +8,8 @@ import pytest
 
 from nbrunner.launch.warm.warmup import _may_be_in_repository
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def repository(tmp_path):
