@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { widget } from "../src/shared/adapter.ts";
+import { widget } from "../src/core/adapter.ts";
 
 type Listener = () => void;
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ActionButtons } from "../src/shared/buttons.ts";
+import { ActionButtons } from "../src/core/buttons.ts";
 
 const stop = { name: "stop", label: "Stop", disabled: false, hint: "" };
 const resume = { ...stop, name: "resume", label: "Resume" };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { isNumber } from "../src/data/value.ts";
-import { sizeText } from "../src/shared/fold.ts";
+import { isNumber } from "../src/artifacts/value.ts";
+import { sizeText } from "../src/core/fold.ts";
 import {
   barText, grouped, groupText, merged, ticks, tickText, type WireBar,
 } from "../src/timeline/bars.ts";

@@ -1,4 +1,4 @@
-"""Seconds as people read them; the panels' js/src/shared/duration.ts does the same."""
+"""Seconds as people read them; the panels' js/src/core/duration.ts does the same."""
 
 from __future__ import annotations
 

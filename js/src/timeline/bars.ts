@@ -1,6 +1,6 @@
 // The bars of a timeline: which there are, and in which lane of its step each one stands.
 
-import { clock, took } from "../shared/duration.ts";
+import { clock, took } from "../core/duration.ts";
 
 /** [number, step, task, state, start, end]: seconds since the run's start. */
 export type WireBar = [number, string, string, string, number, number | null];

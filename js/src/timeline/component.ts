@@ -1,8 +1,8 @@
 // Tasks as bars along the run's time, drawn on a canvas: thousands of them cost one picture.
 
-import type { Component } from "../shared/adapter.ts";
-import { html } from "../shared/dom.ts";
-import { fold } from "../shared/fold.ts";
+import type { Component } from "../core/adapter.ts";
+import { html } from "../core/dom.ts";
+import { fold } from "../core/fold.ts";
 import { barText, grouped, groupText, merged, ticks, tickText, type Bar, type Group, type WireBar } from "./bars.ts";
 import { hatching } from "./hatching.ts";
 import "./timeline.css";

@@ -1,6 +1,6 @@
 // A failed task is told by its pattern as well as by its colour.
 
-import { html } from "../shared/dom.ts";
+import { html } from "../core/dom.ts";
 
 const TILE = 6;
 

@@ -1,8 +1,8 @@
-import { artifacts, type ArtifactValues } from "../data/artifacts.ts";
-import type { Value } from "../data/value.ts";
-import { setter, widget } from "../shared/adapter.ts";
-import { Conversation, REMOTE_PATIENCE_MS } from "../shared/conversation.ts";
-import { RELOAD, VALUE } from "../shared/wire.ts";
+import { artifacts, type ArtifactValues } from "../artifacts/component.ts";
+import type { Value } from "../artifacts/value.ts";
+import { setter, widget } from "../core/adapter.ts";
+import { Conversation, REMOTE_PATIENCE_MS } from "../core/rpc.ts";
+import { RELOAD, VALUE } from "../core/wire.ts";
 
 const NAMES = ["unfolded", "loading", "error", "steps", "tasks", "step", "task", "rows"] as const;
 

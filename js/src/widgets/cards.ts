@@ -1,7 +1,7 @@
-import { cards, type CardValues } from "../data/cards.ts";
-import { setter, widget } from "../shared/adapter.ts";
-import { Conversation, REMOTE_PATIENCE_MS } from "../shared/conversation.ts";
-import { CARD, RELOAD } from "../shared/wire.ts";
+import { cards, type CardValues } from "../cards/component.ts";
+import { setter, widget } from "../core/adapter.ts";
+import { Conversation, REMOTE_PATIENCE_MS } from "../core/rpc.ts";
+import { CARD, RELOAD } from "../core/wire.ts";
 
 export default widget<CardValues>(["unfolded", "loading", "error", "rows"], (model, signal) => {
   const talk = new Conversation(model as never, signal);

@@ -1,4 +1,4 @@
-import { failureBox, type FailureValues } from "../run/failure.ts";
-import { widget } from "../shared/adapter.ts";
+import { failureBox, type FailureValues } from "../failure_box/component.ts";
+import { widget } from "../core/adapter.ts";
 
 export default widget<FailureValues>(["failure"], () => failureBox());

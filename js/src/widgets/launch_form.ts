@@ -1,7 +1,7 @@
-import { launchForm, type FormValues } from "../form/component.ts";
-import { setter, widget, type Model } from "../shared/adapter.ts";
-import { Conversation } from "../shared/conversation.ts";
-import { nameRegion } from "../shared/region.ts";
+import { launchForm, type FormValues } from "../launch_form/component.ts";
+import { setter, widget, type Model } from "../core/adapter.ts";
+import { Conversation } from "../core/rpc.ts";
+import { nameRegion } from "../jupyterlab/panel_region.ts";
 
 const NAMES = ["label", "title", "doc", "fields", "values", "errors", "code", "ready", "earlier"] as const;
 

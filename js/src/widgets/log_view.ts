@@ -1,9 +1,9 @@
-import { logView, type LogRequests, type LogValues } from "../log/component.ts";
-import type { Line } from "../log/window_cache.ts";
-import { setter, widget } from "../shared/adapter.ts";
-import { Conversation, type Answer } from "../shared/conversation.ts";
-import { copyText } from "../shared/dom.ts";
-import { COPY, DOWNLOAD, LINE, MATCH, TAIL, WINDOW } from "../shared/wire.ts";
+import { logView, type LogRequests, type LogValues } from "../log_view/component.ts";
+import type { Line } from "../log_view/window_cache.ts";
+import { setter, widget } from "../core/adapter.ts";
+import { Conversation, type Answer } from "../core/rpc.ts";
+import { copyText } from "../core/dom.ts";
+import { COPY, DOWNLOAD, LINE, MATCH, TAIL, WINDOW } from "../core/wire.ts";
 
 const NAMES = [
   "name", "total", "lines", "ended", "steps", "step", "stream", "query",

@@ -1,7 +1,7 @@
-import { header, type HeaderValues } from "../run/header.ts";
-import { widget, type Model } from "../shared/adapter.ts";
-import { Conversation } from "../shared/conversation.ts";
-import { nameRegion } from "../shared/region.ts";
+import { header, type HeaderValues } from "../run_header/component.ts";
+import { widget, type Model } from "../core/adapter.ts";
+import { Conversation } from "../core/rpc.ts";
+import { nameRegion } from "../jupyterlab/panel_region.ts";
 
 const NAMES = [
   "label",

@@ -1,7 +1,7 @@
-import { setter, widget, type Model } from "../shared/adapter.ts";
-import { Conversation } from "../shared/conversation.ts";
-import { nameRegion } from "../shared/region.ts";
-import { runTable, type TableValues } from "../table/component.ts";
+import { setter, widget, type Model } from "../core/adapter.ts";
+import { Conversation } from "../core/rpc.ts";
+import { nameRegion } from "../jupyterlab/panel_region.ts";
+import { runTable, type TableValues } from "../run_table/component.ts";
 
 const NAMES = [
   "label", "title", "columns", "rows", "actions", "sort", "descending", "summary", "filters",

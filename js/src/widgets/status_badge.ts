@@ -1,4 +1,4 @@
-import { badge, type BadgeValues } from "../run/badge.ts";
-import { widget } from "../shared/adapter.ts";
+import { badge, type BadgeValues } from "../status_badge/component.ts";
+import { widget } from "../core/adapter.ts";
 
 export default widget<BadgeValues>(["status", "detail"], () => badge());

@@ -1,5 +1,5 @@
-import { widget } from "../shared/adapter.ts";
-import { stepGraph, type StepValues } from "../steps/component.ts";
+import { widget } from "../core/adapter.ts";
+import { stepGraph, type StepValues } from "../step_graph/component.ts";
 
 export default widget<StepValues>(["steps", "progress", "selected"], (model, signal) =>
   stepGraph((name) => {

@@ -1,6 +1,6 @@
-import { setter, widget } from "../shared/adapter.ts";
-import { Conversation } from "../shared/conversation.ts";
-import { BARS } from "../shared/wire.ts";
+import { setter, widget } from "../core/adapter.ts";
+import { Conversation } from "../core/rpc.ts";
+import { BARS } from "../core/wire.ts";
 import type { WireBar } from "../timeline/bars.ts";
 import { timeline, type TimelineValues } from "../timeline/component.ts";
 

@@ -1,4 +1,4 @@
-"""Names on the wire; ``js/src/shared/wire.ts`` has the same, and a test holds them together."""
+"""Names on the wire; ``js/src/core/wire.ts`` has the same, and a test holds them together."""
 
 from __future__ import annotations
 

@@ -1,0 +1,43 @@
+// A panel whose kernel is gone: restarted, shut down, or dead.
+
+import { html } from "../core/dom.ts";
+import { whenPlaced } from "./output_area.ts";
+
+// What ipywidgets calls a view whose model nobody answers for any more.
+const DISCONNECTED = "jupyter-widgets-disconnected";
+const TOLD =
+  "The kernel that showed this is gone: this is what it knew last. Runs go on; in another kernel, " +
+  "%load_ext nbrunner and %flowruns take them up.";
+
+/**
+ * Tell in the panel of a view, once its kernel is gone, and switch off what asks it for something.
+ *
+ * It is the panel that ipywidgets marks: of its own views anywidget lets no listener stay.
+ */
+export function whenOrphaned(el: HTMLElement, signal: AbortSignal): void {
+  const watch = () => {
+    const panel = el.closest<HTMLElement>(".nbrunner-panel");
+    if (!panel) return;
+    const look = () => {
+      if (isOrphan(panel)) orphan(panel);
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(panel, { attributeFilter: ["class"] });
+    signal.addEventListener("abort", () => observer.disconnect());
+    look();
+  };
+  whenPlaced(el, watch, signal);
+}
+
+function orphan(panel: HTMLElement): void {
+  if (!panel.querySelector(":scope > .nbr-orphan")) {
+    panel.prepend(html("div", { class: "nbr nbr-orphan", role: "note" }, TOLD));
+  }
+  for (const button of panel.querySelectorAll<HTMLElement>("button[aria-disabled]")) {
+    button.setAttribute("aria-disabled", "true");
+    button.title = TOLD;
+  }
+}
+
+/** Whether nobody answers for what stands here. */
+export const isOrphan = (el: Element): boolean => el.closest(`.${DISCONNECTED}`) !== null;

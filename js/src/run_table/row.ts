@@ -1,0 +1,96 @@
+// One row of the table: elements that stay, with what is said in them.
+
+import { SHAPES } from "../status_badge/component.ts";
+import { ActionButtons, type Action } from "../core/buttons.ts";
+import { copyText, html, icon, say } from "../core/dom.ts";
+
+export interface Column {
+  name: string;
+  label: string;
+  numeric: boolean;
+  sortable: boolean;
+}
+
+export interface Row {
+  key: string;
+  status: string;
+  cells: string[];
+  done: number | null;
+  actions: Action[];
+  /** What "Copy code" gives, where a row has it. */
+  code?: string;
+}
+
+const COPIED_MS = 1500;
+
+/** A live row changes several times a second; a click that has begun in it is not lost by that. */
+export class TableRow {
+  readonly element: HTMLElement;
+  private readonly state = html("td", { class: "nbr-row-state" });
+  private readonly shape = html("span", { "aria-hidden": "true", class: "nbr-badge-shape" });
+  private readonly word = html("span");
+  private readonly cells: HTMLElement[];
+  private readonly actions: ActionButtons;
+  private readonly copy: HTMLButtonElement;
+  private readonly gone = new AbortController();
+  private code = "";
+  private shown = "";
+
+  constructor(
+    private readonly columns: readonly Column[],
+    act: (name: string) => Promise<unknown>,
+    tableSignal: AbortSignal,
+  ) {
+    const signal = AbortSignal.any([tableSignal, this.gone.signal]);
+    this.state.append(this.shape, this.word);
+    this.cells = columns.map(({ name, numeric }) =>
+      html("td", { class: numeric ? "nbr-number" : null, "data-column": name }),
+    );
+    const buttons = html("span", { class: "nbr-row-actions" });
+    this.actions = new ActionButtons(buttons, act, signal);
+    this.copy = html("button", { type: "button", class: "nbr-button" }, icon("copy"));
+    this.copy.addEventListener("click", () => void this.copyCode(), { signal });
+    this.element = html("tr", {}, this.state, ...this.cells, html("td", {}, buttons));
+  }
+
+  /** Show a row; of `flow`, which the title names, a run is called by its id alone. */
+  update(row: Row, flow = ""): void {
+    const now = JSON.stringify([row, flow]);
+    if (now === this.shown) return;
+    this.shown = now;
+    this.state.dataset["state"] = row.status;
+    say(this.shape, SHAPES[row.status as keyof typeof SHAPES] ?? "·");
+    say(this.word, row.status);
+    this.cells.forEach((td, index) => {
+      const text = row.cells[index] ?? "";
+      say(td, index === 0 ? withoutFlow(text, flow) : text);
+      td.title = text;
+      if (this.columns[index]?.name === "progress") showProgress(td, row.done);
+    });
+    const name = row.cells[0] ?? row.key;
+    this.code = row.code ?? "";
+    this.copy.title = this.code;
+    this.copy.setAttribute("aria-label", `Copy code ${name}`);
+    this.actions.update(row.actions, name, this.code ? [this.copy] : []);
+  }
+
+  /** Let go of a row that is not shown any more. */
+  close(): void {
+    this.gone.abort();
+  }
+
+  private async copyCode(): Promise<void> {
+    this.copy.textContent = (await copyText(this.code)) ? "✓" : "✗";
+    setTimeout(() => this.copy.replaceChildren(icon("copy")), COPIED_MS);
+  }
+}
+
+function withoutFlow(pathspec: string, flow: string): string {
+  return flow && pathspec.startsWith(`${flow}/`) ? pathspec.slice(flow.length + 1) : pathspec;
+}
+
+function showProgress(td: HTMLElement, done: number | null): void {
+  const isUnderWay = done !== null && done < 1;
+  td.classList.toggle("nbr-progress", isUnderWay);
+  if (isUnderWay) td.style.setProperty("--nbr-done", `${Math.round(done * 100)}%`);
+}

@@ -1,0 +1,37 @@
+// The state of a run as a word and a shape.
+
+import { html, say } from "../core/dom.ts";
+import type { Component } from "../core/adapter.ts";
+import type { State } from "../core/wire.ts";
+import "./status_badge.css";
+
+export interface BadgeValues {
+  status: State;
+  detail: string;
+}
+
+export const SHAPES: Record<State, string> = {
+  starting: "◌",
+  running: "●",
+  successful: "✓",
+  failed: "✗",
+  stopped: "■",
+  "timed out": "◷",
+  lost: "?",
+};
+
+export function badge(): Component<BadgeValues> {
+  const shape = html("span", { class: "nbr-badge-shape", "aria-hidden": "true" });
+  const word = html("span", { role: "status", class: "nbr-badge-word" });
+  const detail = html("span", { class: "nbr-badge-detail", "aria-live": "polite" });
+  const element = html("span", { class: "nbr-badge" }, shape, word, detail);
+  return {
+    element,
+    update(values) {
+      element.dataset["state"] = values.status;
+      shape.textContent = SHAPES[values.status];
+      say(word, values.status);
+      say(detail, values.detail);
+    },
+  };
+}

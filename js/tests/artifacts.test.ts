@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { cards, type CardRow, type CardValues } from "../src/cards/component.ts";
+import { header, type HeaderValues } from "../src/run_header/component.ts";
+
+let controller: AbortController;
+
+beforeEach(() => (controller = new AbortController()));
+afterEach(() => controller.abort());
+
+const tasks = () => new Promise((done) => setTimeout(done));
+const row = (key: string): CardRow => ({ key, step: "train", task: key, type: "default", id: "" });
+const values: CardValues = { unfolded: true, loading: false, error: "", rows: [row("1")] };
+
+test("a card that one reads stays when another task has one, and comes anew when asked for", async () => {
+  const loaded: string[] = [];
+  const card = async (key: string) => (loaded.push(key), `<p>${key}</p>`);
+  const requests = { card, reload: () => undefined, set: () => undefined };
+  const { element, update } = cards(requests, controller.signal);
+  document.body.replaceChildren(element);
+  update(values);
+  await tasks();
+  const frame = element.querySelector("iframe");
+  update({ ...values, rows: [row("1"), row("2")] });
+  await tasks();
+  expect(element.querySelector("iframe")).toBe(frame);
+  expect([...element.querySelectorAll("option")].map((each) => each.value)).toEqual(["1", "2"]);
+  [...element.querySelectorAll("button")].find((each) => each.textContent === "Refresh")!.click();
+  update({ ...values, rows: [row("1"), row("2")] });
+  await tasks();
+  expect(loaded).toEqual(["1", "1"]);
+  update({ ...values, rows: [row("2")] }); // the run has lost it
+  await tasks();
+  expect(element.querySelector("iframe")?.getAttribute("srcdoc")).toBe("<p>2</p>");
+});
+
+test("what one selects of a run's name and parameters stays while its time goes on", () => {
+  const shown: HeaderValues = {
+    label: "Run F/1", title: "F/1", status: "running", detail: "", elapsed: 1,
+    parameters: [["n", "3"]], tags: [], warning: "", actions: [], code: { magic: "", python: "" },
+  };
+  const { element, update } = header(async () => undefined, controller.signal);
+  update(shown);
+  const texts = () => [".nbr-title", ".nbr-parameter"].map((name) => element.querySelector(name)!.firstChild);
+  const before = texts();
+  update({ ...shown, elapsed: 2 });
+  expect(texts()).toEqual(before);
+  expect(texts().every((each, index) => each === before[index])).toBe(true);
+  expect(element.querySelector(".nbr-elapsed")?.textContent).toBe("0:02");
+  update({ ...shown, parameters: [["n", "3"], ["origin_run_id", "1"]] });
+  expect(element.querySelectorAll(".nbr-parameter")).toHaveLength(2);
+});

@@ -1,0 +1,34 @@
+import { expect, test, vi } from "vitest";
+import { Conversation } from "../src/core/rpc.ts";
+
+/** A model of which a test plays the kernel; `send` is what becomes of a message. */
+function talking(send: (message: { id: string }) => void) {
+  const listeners = new Map<string, (message: object, buffers: DataView[]) => void>();
+  const model = {
+    send,
+    on: (name: string, listener: (message: object) => void) => void listeners.set(name, listener),
+    off: (name: string) => void listeners.delete(name),
+  };
+  const controller = new AbortController();
+  const talk = new Conversation(model as never, controller.signal);
+  return { talk, hear: (message: object) => listeners.get("msg:custom")?.(message, []) };
+}
+
+test("an answer is that of its request", async () => {
+  const asked: string[] = [];
+  const { talk, hear } = talking(({ id }) => void asked.push(id));
+  const [first, second] = [talk.ask<{ text: string }>({}), talk.ask<{ text: string }>({})];
+  hear({ kind: "answer", id: asked[1], text: "second" });
+  hear({ kind: "answer", id: asked[0], text: "first" });
+  expect([(await first).text, (await second).text]).toEqual(["first", "second"]);
+});
+
+test("where no message can be sent nothing is waited for", async () => {
+  vi.useFakeTimers();
+  const { talk } = talking(() => {
+    throw new Error("Cannot send"); // as ipywidgets says of a kernel that is gone
+  });
+  await expect(talk.ask({})).rejects.toThrow("Cannot send");
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
