@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from nbrunner.engine import client
 from nbrunner.engine.failure import Failure, as_written, failure_of_run, failure_of_task
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.logs.reader import lines_of, read_text
 from nbrunner.text import line_origins
 
 
-def failure_of(run: WatchedRun, failed_task: tuple[str, str] | None) -> Failure:
+def failure_of(run: RunState, failed_task: tuple[str, str] | None) -> Failure:
     """Return why a run failed.
 
     Parameters
     ----------
-    run : WatchedRun
+    run : RunState
     failed_task : (str, str) or None
         Step and id of the task that failed; None if none did, as far as the log tells.
     """
@@ -27,7 +27,7 @@ def failure_of(run: WatchedRun, failed_task: tuple[str, str] | None) -> Failure:
     return as_written(failure, flow.get("file", ""), line_origins.from_json(flow.get("origins")))
 
 
-def _failure(run: WatchedRun, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:
+def _failure(run: RunState, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:
     """Return the failure, and whether something else than the log's end tells it."""
     if failed_task is None:
         failure = failure_of_run(read_text(run.directory.log("stderr")), run.returncode)

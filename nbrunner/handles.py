@@ -25,7 +25,7 @@ from nbrunner.failed_run import failure_of
 from nbrunner.how_started import HowStarted
 from nbrunner.launch import stop
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.launch.stop_request import (
     INTERRUPT_GRACE_SECONDS,
     TERMINATE_GRACE_SECONDS,
@@ -76,7 +76,7 @@ class ExecutingProcess(HowStarted):
         self.runner = runner or _RUNNERS.get(directory.name)
         self.directory = directory
         #: For the modules of this package: the run behind the handle.
-        self.watched = WatchedRun(directory, supervisor)
+        self.watched = RunState(directory, supervisor)
         self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record)
         self._failure: Failure | None = None

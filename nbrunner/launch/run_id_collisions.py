@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from nbrunner.errors import SharedIdError
 from nbrunner.launch import stop
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.launch.stop_request import StopRequest
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
@@ -24,7 +24,7 @@ _WINDOW_SECONDS = 60.0
 _SETTLING_SECONDS = 0.2
 
 
-async def check_id(run: WatchedRun) -> None:
+async def check_id(run: RunState) -> None:
     """Make sure that a run is the only one with the id that it was given.
 
     Raises
@@ -54,7 +54,7 @@ async def check_id(run: WatchedRun) -> None:
     )
 
 
-def _neighbours(run: WatchedRun) -> Iterator[RunDirectory]:
+def _neighbours(run: RunState) -> Iterator[RunDirectory]:
     """Yield the runs of the same flow that were started at about the same time."""
     earliest = float(run.record["started"]) - _WINDOW_SECONDS
     for other in registry.directories():
@@ -76,4 +76,4 @@ async def _end_twin(directory: RunDirectory) -> None:
             "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "
             "parameters may be those of the other, so it was stopped. Start it again.\n"
         )
-    await stop.end(WatchedRun(directory), StopRequest())
+    await stop.end(RunState(directory), StopRequest())

@@ -18,7 +18,7 @@ from nbrunner.record.spin_attributes import is_spin, spun_attributes
 _STARTING_SECONDS = 30.0
 
 
-class WatchedRun:
+class RunState:
     """Looks after one run, from any thread and event loop.
 
     Parameters

@@ -10,7 +10,7 @@ from numbers import Real
 from nbrunner.errors import BadTypeError, BadValueError
 from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.processes import ProcessIdentity
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.launch.stop_request import UNKILLABLE_SECONDS, StopReport, StopRequest
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json
@@ -20,7 +20,7 @@ _SUPERVISOR_GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 
 
-async def end(run: WatchedRun, request: StopRequest) -> StopReport:
+async def end(run: RunState, request: StopRequest) -> StopReport:
     """End a run; once begun this is not given up, even if the caller is cancelled."""
     task = asyncio.ensure_future(_end(run, request))
     try:
@@ -30,7 +30,7 @@ async def end(run: WatchedRun, request: StopRequest) -> StopReport:
         raise
 
 
-async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
+async def _end(run: RunState, request: StopRequest) -> StopReport:
     began = time.monotonic()
     was_running = run.status == "running"
     # A lost run, that is one without an exit record, may have left processes.
@@ -44,7 +44,7 @@ async def _end(run: WatchedRun, request: StopRequest) -> StopReport:
     return _report(run, run.exit_record or found, time.monotonic() - began)
 
 
-async def _ask_supervisor(run: WatchedRun, request: StopRequest) -> None:
+async def _ask_supervisor(run: RunState, request: StopRequest) -> None:
     """Have the supervisor end the run, as long as it can and does."""
     directory = run.directory
     kept = request
@@ -69,7 +69,7 @@ async def _ask_supervisor(run: WatchedRun, request: StopRequest) -> None:
             pass  # stopped itself, or hung: go on without it
 
 
-async def _end_unsupervised(run: WatchedRun, request: StopRequest, was_running: bool) -> Json:
+async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bool) -> Json:
     """Climb the ladder for a run whose supervisor is dead or does not answer.
 
     Returns
@@ -114,7 +114,7 @@ async def _end_unsupervised(run: WatchedRun, request: StopRequest, was_running: 
     return report
 
 
-def _record(run: WatchedRun, report: Json) -> None:
+def _record(run: RunState, report: Json) -> None:
     if run.directory.exists(run_directory.EXIT):
         return  # somebody has seen how it ended, and knows more
     try:
@@ -124,7 +124,7 @@ def _record(run: WatchedRun, report: Json) -> None:
         run.keep_exit(report)
 
 
-def _report(run: WatchedRun, record: Json, seconds: float) -> StopReport:
+def _report(run: RunState, record: Json, seconds: float) -> StopReport:
     return StopReport(
         status=run.status,
         returncode=run.returncode,

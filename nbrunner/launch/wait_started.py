@@ -10,7 +10,7 @@ from nbrunner.errors import RunStartError
 from nbrunner.launch import stop
 from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
 from nbrunner.launch.run_id_collisions import check_id
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.launch.stop_request import StopRequest
 from nbrunner.logs.reader import tail
 from nbrunner.record import run_directory
@@ -21,7 +21,7 @@ _SHOWN_LINES = 20
 _SHOWN_CHARACTERS = 2000
 
 
-async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
+async def until_started(run: RunState, timeout_seconds: float) -> None:
     """Wait until Metaflow has given the run its id, or has started the task of a spin.
 
     Raises
@@ -43,7 +43,7 @@ async def until_started(run: WatchedRun, timeout_seconds: float) -> None:
     await check_id(run)
 
 
-def _how_it_ended(run: WatchedRun) -> str:
+def _how_it_ended(run: RunState) -> str:
     record = run.exit_record
     if record is None:
         log = "\n".join(tail(run.directory.path / SUPERVISOR_LOG, 5))
@@ -62,7 +62,7 @@ def _how_it_ended(run: WatchedRun) -> str:
     return f"ended {how} before Metaflow started the run{hint}"
 
 
-def _message(run: WatchedRun, what: str) -> str:
+def _message(run: RunState, what: str) -> str:
     flow = run.record.get("flow", {})
     lines = [f"{flow.get('name', 'the flow')} {what}"]
     for stream in reversed(run_directory.STREAMS):  # first where Metaflow says what is wrong

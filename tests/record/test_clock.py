@@ -10,7 +10,7 @@ import pytest
 from nbrunner import Runner, attach
 from nbrunner.launch.processes import moment_of_boot_clock
 from nbrunner.launch.run_processes import goes_on
-from nbrunner.launch.run_state import WatchedRun
+from nbrunner.launch.run_state import RunState
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS
 
@@ -25,7 +25,7 @@ def starting(**times):
     directory.write(
         run_directory.RECORD, {"started": time.time(), **moment_of_boot_clock(), **times}
     )
-    return WatchedRun(directory).status
+    return RunState(directory).status
 
 
 def boot_clock(seconds):
@@ -52,7 +52,7 @@ def test_a_start_in_the_future_is_lost_soon(ago, status):
     """B14: the record of an older version knows the time of day alone."""
     directory = registry.create()
     directory.write(run_directory.RECORD, {"started": time.time() - ago})
-    assert WatchedRun(directory).status == status
+    assert RunState(directory).status == status
 
 
 def test_records_of_the_future_age_from_now_on(tmp_path):
