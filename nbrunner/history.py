@@ -30,15 +30,9 @@ _UNENDED = ("running", "lost")
 
 # How often a search tells what it has found so far.
 _TELL_SECONDS = 0.3
-STATUSES = (
-    "running",
-    "successful",
-    "failed",
-    "stopped",
-    "timed out",
-    "lost",
-    "unfinished",
-)
+
+#: What a status filter takes: the labels of runs that have started, and "unfinished".
+STATUSES = (*(label for label in LABELS.values() if label != "starting"), "unfinished")
 
 
 @dataclass(frozen=True)

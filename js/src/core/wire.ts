@@ -1,16 +1,5 @@
 // Names on the wire; nbrunner/jupyter/kernel/wire.py has the same, and a test holds them together.
 
-export const STATES = [
-  "starting",
-  "running",
-  "successful",
-  "failed",
-  "stopped",
-  "timed out",
-  "lost",
-] as const;
-export type State = (typeof STATES)[number];
-
 export const ACTION = "action";
 export const ACTIONS = ["stop", "background", "resume"] as const;
 

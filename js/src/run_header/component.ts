@@ -4,7 +4,7 @@ import { copyText, html, say } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
 import { ActionButtons, type Action } from "../core/buttons.ts";
 import { clock, took } from "../core/duration.ts";
-import type { State } from "../core/wire.ts";
+import type { State } from "../core/states.ts";
 import { badge } from "../status_badge/component.ts";
 import "./run_header.css";
 

@@ -1,6 +1,6 @@
 // One row of the table: elements that stay, with what is said in them.
 
-import { SHAPES } from "../status_badge/component.ts";
+import { RUN_GLYPHS } from "../core/states.ts";
 import { ActionButtons, type Action } from "../core/buttons.ts";
 import { copyText, html, icon, say } from "../core/dom.ts";
 
@@ -59,7 +59,7 @@ export class TableRow {
     if (now === this.shown) return;
     this.shown = now;
     this.state.dataset["state"] = row.status;
-    say(this.shape, SHAPES[row.status as keyof typeof SHAPES] ?? "·");
+    say(this.shape, RUN_GLYPHS[row.status as keyof typeof RUN_GLYPHS] ?? "·");
     say(this.word, row.status);
     this.cells.forEach((td, index) => {
       const text = row.cells[index] ?? "";

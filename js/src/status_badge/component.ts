@@ -2,23 +2,13 @@
 
 import { html, say } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
-import type { State } from "../core/wire.ts";
+import { RUN_GLYPHS, type State } from "../core/states.ts";
 import "./status_badge.css";
 
 export interface BadgeValues {
   status: State;
   detail: string;
 }
-
-export const SHAPES: Record<State, string> = {
-  starting: "◌",
-  running: "●",
-  successful: "✓",
-  failed: "✗",
-  stopped: "■",
-  "timed out": "◷",
-  lost: "?",
-};
 
 export function badge(): Component<BadgeValues> {
   const shape = html("span", { class: "nbr-badge-shape", "aria-hidden": "true" });
@@ -29,7 +19,7 @@ export function badge(): Component<BadgeValues> {
     element,
     update(values) {
       element.dataset["state"] = values.status;
-      shape.textContent = SHAPES[values.status];
+      shape.textContent = RUN_GLYPHS[values.status];
       say(word, values.status);
       say(detail, values.detail);
     },

@@ -5,7 +5,8 @@ import type { Component } from "../core/adapter.ts";
 import { layout, MANY_STEPS, shortName, type Layout } from "./layout.ts";
 import { neighbour } from "./arrow_keys.ts";
 import { inSight } from "./auto_scroll.ts";
-import { atWork, doneText, NONE, roomFor, SHAPES, stepState, stepText, tally } from "./step_state.ts";
+import { STEP_GLYPHS } from "../core/states.ts";
+import { atWork, doneText, NONE, roomFor, stepState, stepText, tally } from "./step_state.ts";
 import type { Counts, Step } from "./step_state.ts";
 import "./step_graph.css";
 
@@ -151,6 +152,6 @@ function show(item: Item, step: Step, counts: Counts, isWide: boolean, isSelecte
   item.place.setAttribute("aria-label", text);
   item.button.setAttribute("aria-pressed", String(isSelected));
   item.button.title = step.doc ? `${text}\n${step.doc}` : text;
-  say(item.sign, SHAPES[state]);
+  say(item.sign, STEP_GLYPHS[state]);
   say(item.count, tally(counts, isWide));
 }

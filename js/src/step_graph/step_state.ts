@@ -1,5 +1,7 @@
 // What is said of a step, and in which state it is as a whole.
 
+import type { StepState } from "../core/states.ts";
+
 export interface Counts {
   pending: number;
   running: number;
@@ -16,8 +18,6 @@ export interface Step {
   next: string[];
   doc: string;
 }
-
-export type StepState = "pending" | "running" | "done" | "failed" | "stopped" | "cloned";
 
 export const NONE: Counts = { pending: 0, running: 0, done: 0, failed: 0, cloned: 0 };
 
@@ -41,15 +41,6 @@ export function stepState(counts: Counts): StepState {
   if (counts.pending || !total(counts)) return counts.done || counts.cloned ? "running" : "pending";
   return counts.done ? "done" : "cloned";
 }
-
-export const SHAPES: Record<StepState, string> = {
-  pending: "○",
-  running: "◐",
-  done: "✓",
-  failed: "✗",
-  stopped: "■",
-  cloned: "◎",
-};
 
 /** "3/8" where a step has, or will have, more than one task. */
 export function tally(counts: Counts, isForeach: boolean): string {

@@ -18,20 +18,11 @@ from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown
 from nbrunner.logs.reader import last_lines
-from nbrunner.status import LABELS, STOPPED
+from nbrunner.status import LABELS, RUN_STATES, STOPPED
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible
 
-_COLOURS = {
-    "successful": COLOURS["done"],
-    "failed": COLOURS["failed"],
-    "timeout": COLOURS["failed"],
-    "lost": COLOURS["failed"],
-    "stopped": COLOURS["stopped"],
-    "running": COLOURS["running"],
-    "starting": COLOURS["running"],
-}
-_SHAPES = {"successful": "✓", "failed": "✗", "timeout": "◷", "lost": "?", "stopped": "■"}
+_STATES = {state.name: state for state in RUN_STATES}
 _LOG_LINES, _LINE_HEIGHT = 20, 18  # lines in sight, pixels
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
@@ -120,10 +111,11 @@ def as_text(facts: Facts) -> str:
 
 def as_html(facts: Facts) -> str:
     """Return one element that stands by itself."""
-    colour = _COLOURS[facts.status]
+    state = _STATES[facts.status]
+    colour = COLOURS[state.role]
     badge = (
         f'<span style="font-weight:600"><span style="color:{colour}">'
-        f"{_SHAPES.get(facts.status, '●')}</span> {_text(facts.label)}</span>"
+        f"{state.glyph}</span> {_text(facts.label)}</span>"
     )
     parts = [
         f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"
@@ -135,7 +127,7 @@ def as_html(facts: Facts) -> str:
     parts.append(steps_html(facts.graph, facts.types, facts.progress, facts.seconds, stopped))
     if facts.failure is not None:
         parts.append(
-            f'<pre style="{_MONO};border-left:3px solid {_COLOURS["failed"]};margin:6px 0;'
+            f'<pre style="{_MONO};border-left:3px solid {COLOURS["error"]};margin:6px 0;'
             f'padding:2px 8px;white-space:pre-wrap">{_text(str(facts.failure.short))}</pre>'
         )
     parts.append(_log_html(facts))

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from nbrunner.engine.progress import Progress, StepProgress
+from nbrunner.status import STEP_STATES, Role
 from nbrunner.text.durations import took
 from nbrunner.text.printable import visible
 
@@ -22,13 +23,14 @@ _LINE = "#8a8a8a"
 # Of signs and borders, as legible on white as on JupyterLab's and VS Code's dark grounds: 4.5
 # to 1 on the one, at least 3.6 on the others, more than what the guidelines ask of signs.
 # Of text they ask 4.5 on each, which no colour has; words are of the colour of the text around.
-COLOURS = {
-    "done": "#318738",
-    "failed": "#d93a3a",
+COLOURS: dict[Role, str] = {
+    "success": "#318738",
+    "error": "#d93a3a",
     "stopped": "#957000",
-    "running": "#1f78d0",
-    "pending": "#767676",
+    "active": "#1f78d0",
+    "quiet": "#767676",
 }
+_STATES = {state.name: state for state in STEP_STATES}
 
 Place = tuple[int, int]
 Point = tuple[int, int]
@@ -231,13 +233,18 @@ def _said(name: str, counts: StepProgress, stopped: bool) -> str:
 
 def _state(counts: StepProgress, stopped: bool) -> Edge:
     """Return the colour and the sign of a step."""
+    state = _STATES[_state_name(counts, stopped)]
+    return COLOURS[state.role], state.glyph
+
+
+def _state_name(counts: StepProgress, stopped: bool) -> str:
     if counts.failed:
-        return (COLOURS["stopped"], "■") if stopped else (COLOURS["failed"], "✗")
+        return "stopped" if stopped else "failed"
     if counts.running:
-        return COLOURS["running"], "◐"
+        return "running"
     if counts.total and counts.pending == 0:
-        return COLOURS["done"], "◎" if counts.cloned and not counts.done else "✓"
-    return COLOURS["pending"], "○"
+        return "cloned" if counts.cloned and not counts.done else "done"
+    return "pending"
 
 
 def _text(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-STATES = ("starting", "running", "successful", "failed", "stopped", "timed out", "lost")
-
 ACTION = "action"
 ACTIONS = ("stop", "background", "resume")
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
-MAX_ROWS = 20
+from nbrunner.status import rank
 
-# What one wants to see first.
-_ORDER = ("failed", "timed out", "lost", "running", "starting", "stopped", "successful", "waiting")
+MAX_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class BoardRow:
     key : str
         What names the row; its place among all.
     status : str
-        As in `nbrunner.jupyter.kernel.wire.STATES`, ``"waiting"`` or ``"not started"``.
+        A label of `nbrunner.status.RUN_STATES`, ``"waiting"`` or ``"not started"``.
     name : str
         Pathspec, or why there is none.
     values : mapping
@@ -53,7 +52,7 @@ def chosen(
     elif len(rows) <= most:
         ordered = list(rows)
     else:
-        ordered = sorted(rows, key=lambda row: _rank(row.status))
+        ordered = sorted(rows, key=lambda row: rank(row.status))
     return ordered[:most]
 
 
@@ -66,12 +65,8 @@ def summary(rows: Iterable[BoardRow], drawn: Iterable[BoardRow]) -> str:
 
 def counts(statuses: Sequence[str]) -> str:
     """Return how many there are of each: ``"3 running, 1 failed"``."""
-    ordered = sorted(dict.fromkeys(statuses), key=_rank)
+    ordered = sorted(dict.fromkeys(statuses), key=rank)
     return ", ".join(f"{statuses.count(status):,} {status}" for status in ordered)
-
-
-def _rank(status: str) -> int:
-    return _ORDER.index(status) if status in _ORDER else len(_ORDER)
 
 
 def column_of(name: str) -> str:
@@ -99,7 +94,7 @@ def _progress(row: BoardRow) -> float | None:
 
 
 _OWN: Mapping[str, Callable[[BoardRow], Any]] = {
-    "status": lambda row: _rank(row.status),
+    "status": lambda row: rank(row.status),
     "run": lambda row: row.name or None,
     "progress": _progress,
     "time": lambda row: row.seconds,

@@ -35,7 +35,7 @@ from nbrunner.jupyter.panels.stored_panel import StoredPanel
 from nbrunner.jupyter.widgets.run_table import RunTable, action, column
 from nbrunner.text.printable import visible
 
-_RESUMED = ("failed", "stopped", "timed out", "lost", "unfinished", "successful")
+_RESUMED = tuple(each for each in STATUSES if each != "running")
 _LOOK_SECONDS = 1.0
 _COLUMNS = [column(name.lower(), name, numeric=name == "Time", sortable=False) for name in CELLS]
 

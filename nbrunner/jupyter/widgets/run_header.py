@@ -9,6 +9,7 @@ from traitlets import Dict, Enum, Float, List, Unicode, validate
 
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.status import LABELS
 from nbrunner.text.printable import visible
 
 
@@ -41,7 +42,7 @@ class RunHeader(Widget, bundle="run_header"):
 
     label = Unicode().tag(sync=True)
     title = Unicode().tag(sync=True)
-    status = Enum(wire.STATES, "starting").tag(sync=True)
+    status = Enum(list(LABELS.values()), "starting").tag(sync=True)
     detail = Unicode().tag(sync=True)
     elapsed = Float(None, allow_none=True).tag(sync=True)
     parameters = List(List(Unicode())).tag(sync=True)

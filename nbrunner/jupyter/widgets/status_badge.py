@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from traitlets import Enum, Unicode
 
-from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.status import LABELS
 
 
 class StatusBadge(Widget, bundle="status_badge"):
@@ -14,10 +14,10 @@ class StatusBadge(Widget, bundle="status_badge"):
     Attributes
     ----------
     status : str
-        One of ``nbrunner.jupyter.kernel.wire.STATES``.
+        A label of `nbrunner.status.RUN_STATES`.
     detail : str
         What is being done about it, ``"asked to stop"``; how the process of a failed run ended.
     """
 
-    status = Enum(wire.STATES, "starting").tag(sync=True)
+    status = Enum(list(LABELS.values()), "starting").tag(sync=True)
     detail = Unicode().tag(sync=True)
