@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 
+from nbrunner.version import __version__
+
 # Not taken from typing, whose import would be most of what this one costs.
 TYPE_CHECKING = False
-
-__version__ = "0.1.0"
 
 _HOME = {
     # start and follow runs

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from nbrunner import __version__
+from nbrunner.version import __version__
 
 _RUN = "its pathspec, as Flow/1234, or its id"
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbrunner
 from nbrunner.engine import metaflow_versions
 from nbrunner.engine.client import LOCAL_ROOT, local_root, metaflow_settings
 from nbrunner.environment import run_environment, unnamed_user, user_of
@@ -22,10 +21,12 @@ from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
 from nbrunner.record.registry import STATE_VARIABLE, runs_directory, state_directory
 from nbrunner.record.retention import KEEP, disk_usage
 from nbrunner.runner import Runner
+from nbrunner.version import __version__
 
 _LIBRARIES = ("ipykernel", "ipywidgets", "anywidget")
 _FRONT_ENDS = ("jupyterlab", "notebook")
-_BUNDLE = Path(nbrunner.__file__).with_name("static") / "run_header.js"
+_PACKAGE = Path(__file__).parent
+_BUNDLE = _PACKAGE / "static" / "run_header.js"
 _LITTLE_BYTES = 500e6
 _SAID_CHARACTERS = 2000
 
@@ -110,7 +111,7 @@ def _remedy_of(error: Exception) -> str:
 
 
 def _nbrunner() -> Finding:
-    what = f"{nbrunner.__version__} in {Path(nbrunner.__file__).parent}"
+    what = f"{__version__} in {_PACKAGE}"
     if _BUNDLE.exists():
         return Finding("nbrunner", what)
     return Finding(

@@ -114,4 +114,4 @@ def test_a_disk_that_is_nearly_full(monkeypatch):
 def test_the_installed_command_is_the_same():
     command = Path(sys.executable).with_name("nbrunner")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"nbrunner {doctor.nbrunner.__version__}\n"
+    assert done.stdout == f"nbrunner {doctor.__version__}\n"

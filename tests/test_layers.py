@@ -23,35 +23,36 @@ FILES = {
     for file in sorted(ROOT.rglob("*.py"))
 }
 
-# From the top to the bottom; a part imports from its own row and from those below.
+# From the top to the bottom; a part imports from its own row and from those below. The more
+# specific name counts: nbrunner.launch.warm is no part of nbrunner.launch.
 ROWS = (
-    ("nbrunner.jupyter", "nbrunner.__main__"),
-    ("nbrunner.cli",),
-    ("nbrunner.sweeps.api", "nbrunner.history", "nbrunner.doctor"),
-    ("nbrunner.sweeps.handle", "nbrunner.notebook_runner"),
-    ("nbrunner.rerun",),
+    ("nbrunner.__main__",),
+    ("nbrunner.jupyter",),
+    ("nbrunner.jupyter.panels",),
+    ("nbrunner.jupyter.magic",),
+    ("nbrunner.jupyter.html",),
+    ("nbrunner.jupyter.widgets",),
+    ("nbrunner.jupyter.kernel",),
+    ("nbrunner.cli", "nbrunner.doctor"),
+    ("nbrunner.sweeps", "nbrunner.history"),
+    ("nbrunner.rerun", "nbrunner.notebook_runner"),
     ("nbrunner.runner",),
-    ("nbrunner.handles", "nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
-    ("nbrunner.metaflow_attributes",),
-    ("nbrunner.deployer",),
-    ("nbrunner.flow", "nbrunner.engine.client", "nbrunner.engine.cards"),
-    ("nbrunner.launch", "nbrunner.engine.failure", "nbrunner.logs.progress_follower"),
-    ("nbrunner.record", "nbrunner.engine.timeline", "nbrunner.aio.blocking"),
-    ("nbrunner.engine.progress", "nbrunner.sweeps.grid"),
-    (
-        *(
-            "nbrunner.errors",
-            "nbrunner.text.line_origins",
-            "nbrunner.text.user_code",
-            "nbrunner.status",
-        ),
-        *(
-            "nbrunner.text.durations",
-            "nbrunner.text.printable",
-            "nbrunner.engine.metaflow_versions",
-        ),
-        "nbrunner.text.brief_traceback",
-    ),
+    ("nbrunner.handles", "nbrunner.metaflow_attributes"),
+    ("nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
+    ("nbrunner.flow.describe", "nbrunner.deployer"),
+    ("nbrunner.flow",),
+    ("nbrunner.flow.capture",),
+    ("nbrunner.launch.warm",),
+    ("nbrunner.launch.warm.probe",),
+    ("nbrunner.launch",),
+    ("nbrunner.logs",),
+    ("nbrunner.record",),
+    ("nbrunner.engine",),
+    ("nbrunner.env_vars",),
+    ("nbrunner.environment",),
+    ("nbrunner.aio",),
+    ("nbrunner.errors", "nbrunner.status", "nbrunner.version"),
+    ("nbrunner.text",),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
 
@@ -78,10 +79,14 @@ def imported(name: str, types: bool = False) -> set[str]:
 
 
 def row_of(module: str) -> int | None:
-    for index, row in enumerate(ROWS):
-        if any(module == part or module.startswith(f"{part}.") for part in row):
-            return index
-    return None
+    """Return the row of the longest part that the module belongs to."""
+    found = [
+        (len(part), index)
+        for index, row in enumerate(ROWS)
+        for part in row
+        if module == part or module.startswith(f"{part}.")
+    ]
+    return max(found)[1] if found else None
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -185,7 +185,7 @@ def test_the_version_stands_in_one_place_and_heads_the_changelog():
     assert nbrunner.__version__ not in (ROOT / "pyproject.toml").read_text()
     for file in PACKAGE.rglob("*.py"):
         holds = f'"{nbrunner.__version__}"' in file.read_text()
-        assert holds == (file == PACKAGE / "__init__.py"), file
+        assert holds == (file == PACKAGE / "version.py"), file
     for name in ("package.json", "package-lock.json"):
         assert "version" not in json.loads((ROOT / "js" / name).read_text())
     changelog = (ROOT / "CHANGELOG.md").read_text()

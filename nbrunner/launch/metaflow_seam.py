@@ -66,8 +66,8 @@ _LOCAL_METADATA = "metaflow.plugins.metadata_providers.local"
 # The values of Metaflow's configuration that default to the directory of the process.
 _DIRECTORIES = ("ARTIFACT_LOCALROOT",)
 
-# What the stand-ins have (`nbrunner.launch.warm.task_popen`, `nbrunner.launch.warm.log_pipes`) of what Metaflow's
-# runtime could ask for: a process, the pipe of its output, the poll.
+# What the stand-ins (warm/task_popen.py, warm/log_pipes.py) have of what Metaflow's runtime
+# could ask for: a process, the pipe of its output, the poll.
 _PROCESS_HAS = {"args", "pid", "stdin", "stdout", "stderr", "returncode", "poll", "wait"} | {
     *("send_signal", "terminate", "kill"),
 }

@@ -1,4 +1,4 @@
-"""How each name that a flow uses travels: the ways of `nbrunner.flow.capture.flow_file`, in their order."""
+"""How each name that a flow uses travels: the ways that `flow_file` lists, in their order."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ def use_for_tasks(
 ) -> None:
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
-    Its run gets an id of its own, and its directory is told what tasks print without ending
-    the line (`nbrunner.launch.warm.partial_lines`), and how many tasks are forked and which are cold
+    The run gets an id of its own. Its directory gets the lines that tasks have not ended
+    (`nbrunner.launch.warm.partial_lines`), and how each task was started
     (`nbrunner.record.task_starts`).
     """
     open_lines = OpenLines(directory)

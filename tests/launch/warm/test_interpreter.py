@@ -169,7 +169,8 @@ def test_one_that_imports_for_ever_ends_with_its_owner(tmp_path, slow_module):
     """A6: waiting for nobody must not make it outlive the process that started it."""
     environment, _gate = slow_module
     code = (
-        "import os; from nbrunner.launch.warm.launcher import LAUNCHER; LAUNCHER.prepare(os.environ);"
+        "import os; from nbrunner.launch.warm.launcher import LAUNCHER;"
+        "LAUNCHER.prepare(os.environ);"
         "print(LAUNCHER._zygotes[0].process.pid)"
     )
     done = subprocess.run(
