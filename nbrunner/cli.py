@@ -70,7 +70,7 @@ def stop_named(names: Sequence[str]) -> None:
     if list(names) == ["all"]:
         tell_unreadable(registry.unreadable())
     if not runs:
-        print("nothing runs")  # noqa: T201
+        print("no run is active")  # noqa: T201
         return
     # It may take as long as Metaflow, and then each process, is given to end by itself.
     print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
@@ -112,7 +112,7 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
         rows.append([run.said, *(each[index] for index in columns)])
     print("\n".join(aligned(rows)))  # noqa: T201
     if found.pages == -1 or found.pages > page:
-        print(f"\n--page {page + 1} has older ones")  # noqa: T201
+        print(f"\nOlder runs: --page {page + 1}")  # noqa: T201
 
 
 def tell_unreadable(damages: Sequence[str]) -> None:

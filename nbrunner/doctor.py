@@ -82,7 +82,7 @@ def examine() -> Iterator[Finding]:
     Yields
     ------
     Finding
-        Each as soon as it is known. None of them raises: what cannot be found out is one too.
+        Each as soon as it is known. Checks never raise; a failing check is itself a finding.
     """
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("nbrunner", _nbrunner),
@@ -237,5 +237,12 @@ def report(findings: Iterator[Finding], write: Callable[[str], object] = print) 
     for finding in findings:
         problems += bool(finding.remedy)
         write(str(finding))
-    write("\nnothing to mend" if not problems else f"\n{problems} to mend: the lines with !")
+    write(f"\n{_summary(problems)}")
     return problems
+
+
+def _summary(problems: int) -> str:
+    if not problems:
+        return "No problems found"
+    found = "1 problem" if problems == 1 else f"{problems} problems"
+    return f"{found} found (lines marked !)"

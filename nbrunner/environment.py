@@ -49,7 +49,7 @@ def unnamed_user(environment: Mapping[str, str]) -> bool:
 
 
 def user_of(environment: Mapping[str, str]) -> str:
-    """Return who Metaflow says a run is of, that starts with this environment."""
+    """Return the user name that Metaflow records for a run with this environment."""
     named = (environment.get(name) for name in _USER_VARIABLES)
     return next((name for name in named if name not in (None, "", "root")), "") or user_name()
 

@@ -11,7 +11,7 @@
     │   ├── FlowLoadError       also a RuntimeError: the flow file raised while it was being read
     │   │   ├── FlowSyntaxError     also a SyntaxError
     │   │   └── FlowImportError     also an ImportError
-    │   ├── NoEventLoopError    also a RuntimeError: nothing is there to go on meanwhile
+    │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
     │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
     ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
     │   └── SharedIdError       Metaflow gave two runs one id; both were ended

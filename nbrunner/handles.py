@@ -61,7 +61,7 @@ class ExecutingProcess(HowStarted):
     runner : Runner, optional
         Who started it, if that was this process.
     supervisor : ProcessIdentity, optional
-        Known before it has written down who it is to whoever has just started it.
+        Supplied by the process that started the run, before supervisor.json exists.
     """
 
     def __init__(
@@ -315,7 +315,7 @@ class ExecutingProcess(HowStarted):
 
     def _goes_on(self) -> AbstractContextManager[None]:
         """Say, where a cell's wait in the block is interrupted, that the run goes on."""
-        return brief_when_interrupted(f"no longer waiting; {self.pathspec or 'the run'} goes on")
+        return brief_when_interrupted(f"no longer waiting; {self.pathspec or 'the run'} continues")
 
     def _check_there(self) -> None:
         if not self.directory.path.exists():

@@ -332,8 +332,8 @@ def said_of_unreadable(damages: Sequence[str]) -> str:
 def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     """Return which columns of these rows tell something, as indices.
 
-    Left out are those of what no run has, and of the user where that is always the same:
-    their room is that of what one reads.
+    Empty columns are dropped, and the user where it is always the same, to leave room for the
+    others.
     """
     columns = range(len(CELLS))
     if not rows:

@@ -26,9 +26,10 @@ def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
         The values of variables would be needed: they may be secrets, and are not kept.
     """
     if settings.get("env"):
+        was, is_ = ("was", "is") if len(settings["env"]) == 1 else ("were", "are")
         raise BadValueError(
-            f"the Runner had values of its own for {', '.join(settings['env'])}, which are not "
-            "written down: make one that has them, Runner(..., env={...})"
+            f"{', '.join(settings['env'])} {was} set through env= and {is_} not stored; "
+            "create a Runner that has the values: Runner(..., env={...})"
         )
     cwd = settings.get("cwd")
     return Runner(

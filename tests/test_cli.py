@@ -76,7 +76,7 @@ def test_what_is_listed_comes_in_pages_and_in_characters_that_show(write_flow, c
         change(copy / run_directory.RECORD, arguments={"name": "a\x1b[31m\u202eb\nc"})
     cli.list_runs("", (), "", 1)
     *rows, empty, more = capsys.readouterr().out.splitlines()
-    assert (len(rows), empty, more) == (21, "", "--page 2 has older ones")
+    assert (len(rows), empty, more) == (21, "", "Older runs: --page 2")
     assert rows[1].endswith("name=a<U+202E>b c")
     cli.list_runs("", (), "", 2)
     assert len(capsys.readouterr().out.splitlines()) == 2

@@ -44,7 +44,7 @@ def line_of(name: str, lines: list[str]) -> str:
 
 def test_a_sound_installation_has_nothing_to_mend_and_keeps_nothing(examined, tmp_path):
     code, lines = examined()
-    assert (code, lines[-1]) == (0, "nothing to mend")
+    assert (code, lines[-1]) == (0, "No problems found")
     assert "successful in" in line_of("trial run", lines)
     assert line_of("trial run", lines).endswith("s, warm")
     assert "metadata local@" in line_of("Metaflow", lines)
@@ -63,7 +63,7 @@ def test_it_tells_why_runs_start_cold(examined):
 def test_it_tells_which_modules_are_not_preloaded(examined):
     """A1: a module of the preload that forks cannot share is named, with the reason."""
     code, lines = examined(NBRUNNER_PRELOAD="colorsys sympy no_such_module")
-    assert (code, lines[-1]) == (1, "1 to mend: the lines with !")
+    assert (code, lines[-1]) == (1, "1 problem found (lines marked !)")
     assert line_of("trial run", lines).endswith("s, warm")
     remedy = lines[lines.index(line_of("trial run", lines)) + 1]
     assert "sympy: while it is imported, " in remedy
@@ -82,7 +82,7 @@ def test_the_trial_writes_nothing_where_metaflow_keeps_its_runs(examined, tmp_pa
 def test_a_state_directory_that_is_none(examined, tmp_path):
     (tmp_path / "file").touch()
     code, lines = examined(NBRUNNER_STATE_DIR=str(tmp_path / "file"))
-    assert (code, lines[-1]) == (1, "2 to mend: the lines with !")
+    assert (code, lines[-1]) == (1, "2 problems found (lines marked !)")
     assert line_of("state directory", lines).startswith("! ")
     assert "set $NBRUNNER_STATE_DIR to a folder" in line_of("state directory", lines)
 

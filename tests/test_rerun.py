@@ -103,7 +103,7 @@ def test_another_process_asks_for_values_that_are_not_written_down(failed, priva
             print(error)
     """
     (said,) = run_script(tmp_path, script)
-    assert "values of its own for MODE, which are not written down" in said
+    assert "MODE was set through env= and is not stored" in said
 
 
 def test_a_damaged_record_tells_how_to_go_on(failed):

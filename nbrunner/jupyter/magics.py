@@ -143,7 +143,7 @@ class FlowMagics(Magics):
         self, line: str, cell: str | None, options: Options, rest: list[Word]
     ) -> launching.Launch:
         if cell is None:
-            refuse_option(rest, spellings(), "; the flow stands before Metaflow's options")
+            refuse_option(rest, spellings(), "; put the flow before Metaflow's options")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
             return launching.prepared(flow, rest[1:], options, f"%flowrun {line}")
         folder = options.cwd or current_directory()
@@ -222,8 +222,8 @@ def _nothing_to_stop() -> str:
     others = len(all_running())
     if not others:
         return "nothing runs"
-    do = "run does" if others == 1 else "runs do"
-    return f"nothing of this kernel runs; of others {others:,} {do}: %flowstop all"
+    them = "1 run started elsewhere is" if others == 1 else f"{others:,} runs started elsewhere are"
+    return f"No run of this kernel is active; {them}. Stop with %flowstop all"
 
 
 def _expected(what: str, example: str, line: str) -> BadValueError:

@@ -112,14 +112,14 @@ def runs_directory() -> Path:
 
 
 def new_name() -> str:
-    """Return a name that nobody has, and that sorts behind all that were given before."""
+    """Return a unique name that sorts after all earlier ones."""
     now = time.time_ns()
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now // 10**9))
     return f"{moment}-{now % 10**9 // 1000:06}-{secrets.token_hex(4)}"
 
 
 def began(name: str) -> float:
-    """Return when a name was given, in seconds since the epoch; 0 for one of somebody else's."""
+    """Return the creation time encoded in a run name (Unix seconds); 0 if it is not one of ours."""
     try:
         day, moment, microseconds, _ = name.split("-")
         return (

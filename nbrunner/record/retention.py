@@ -183,7 +183,7 @@ def _directories(runs: Path) -> list[Path]:
 def _size_and_age(path: Path) -> tuple[int, float]:
     """Return the bytes on disk and the last write (seconds since the epoch).
 
-    That of the folder itself counts: a run that is just starting has no file yet.
+    Includes the directory's own mtime: a starting run has no files yet.
     """
     size = 0
     try:

@@ -232,6 +232,6 @@ class ReservedFile:
         """Put the content in place; the rest of the reserved space stays blank."""
         data = json.dumps(content, indent=1).encode()
         with open(private.open_file(self._temporary, os.O_RDWR), "r+b") as file:
-            # To its end, as two who have ended a run may publish at once.
+            # Padded to the full size: two processes may publish concurrently.
             file.write(data.ljust(os.fstat(file.fileno()).st_size))
         self._temporary.replace(self._final)

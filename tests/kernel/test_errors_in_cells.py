@@ -79,7 +79,8 @@ def test_an_interrupted_wait_is_one_line(prepared, waiting):
         f"print('go', flush=True)\n{waiting}", interrupt_when=lambda shown: shown.stdout
     )
     pathspec = prepared.execute("running.pathspec").checked().result.strip("'")
-    assert cell.traceback.splitlines() == [f"CancelledError: no longer waiting; {pathspec} goes on"]
+    said = f"CancelledError: no longer waiting; {pathspec} continues"
+    assert cell.traceback.splitlines() == [said]
     prepared.execute("running.stop()").checked()
 
 

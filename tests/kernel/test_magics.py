@@ -261,7 +261,7 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         ("%flowrun nowhere.py", "no flow file at 'nowhere.py'"),
         ("%flowrun Nothing", "'Nothing' is neither a .py file nor a flow of this notebook"),
         ("%flowrun Nothing", "flow of this notebook; run the cell that defines it first\n"),
-        ("%flowrun resume", ": the flow stands first, as in %flowrun FLOW resume\n"),
+        ("%flowrun resume", ": the flow comes first, as in %flowrun FLOW resume\n"),
         ("%flowrun", "no run yet"),
         (cell("--nn 3"), "unknown option --nn; did you mean '--n'"),
         (cell("--n three"), "n: expected an int"),
@@ -271,7 +271,7 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         (cell("--n"), "--n: expected a value, got nothing"),
         (cell("--table {None}"), "--table: Metaflow takes null for nothing given"),
         ("%flowrun --quite X", "unknown option --quite; did you mean '--quiet'?"),
-        ("%flowrun --no-pylint X", "--no-pylint; the flow stands before Metaflow's options"),
+        ("%flowrun --no-pylint X", "--no-pylint; put the flow before Metaflow's options"),
         ("%flowform --quite X", "unknown option --quite; did you mean '--quiet'?"),
         ("%flowruns --cleen", "unknown option --cleen; did you mean '--clean'?"),
         ("%flowstop --al", "unknown option --al; did you mean 'all'?"),
@@ -386,4 +386,4 @@ def test_the_doctor_looks_at_the_kernel_too(plain):
     assert "yes" in found["subshells"]
     assert "warm_starts=False" in found["%config FlowRun"]
     assert found["trial run"].endswith("cold: turned off by warm_starts")
-    assert lines[-1] == "nothing to mend"
+    assert lines[-1] == "No problems found"

@@ -12,7 +12,7 @@ const TOLD =
 /**
  * Tell in the panel of a view, once its kernel is gone, and switch off what asks it for something.
  *
- * It is the panel that ipywidgets marks: of its own views anywidget lets no listener stay.
+ * ipywidgets adds the class to the panel only; anywidget removes listeners from its own views.
  */
 export function whenOrphaned(el: HTMLElement, signal: AbortSignal): void {
   const watch = () => {

@@ -111,7 +111,7 @@ def _root(node: ast.expr) -> str:
 
 
 def is_written_out(statement: ast.stmt) -> bool:
-    """Tell whether a statement assigns what stands there in letters and digits alone."""
+    """Return whether the assigned value is a literal expression."""
     return isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and not any(
         isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
         for node in ast.walk(statement.value or ast.Pass())

@@ -15,14 +15,13 @@ from nbrunner.flow.describe.literal_defaults import Json, take_literals
 
 
 def skeleton(source: bytes) -> bytes:
-    """Return something that is equal for two flow files only if their descriptions are.
+    """Return a cache key: two flow files with equal keys have equal descriptions.
 
-    But for the literals of parameters, which `literals` gives. Of a step there remain name,
-    arguments, decorators, docstring and a last statement ``self.next(...)``, which is all that
-    Metaflow takes from it (``metaflow/graph.py``). That holds for decorators of Metaflow's own;
-    one of the user's may read the function, and then it stays whole. Of a function that nothing
-    else mentions, not even in a text, its body does not remain. What is not valid Python is
-    returned as it is.
+    Literal defaults of parameters are left out; `literals` returns them. A step is reduced to its
+    name, arguments, decorators, docstring and final ``self.next(...)``, which is all that Metaflow
+    reads (``metaflow/graph.py``), unless a decorator of the user's own may read the function. The
+    body of a function that nothing else mentions is left out. Source that is not valid Python is
+    returned unchanged.
     """
     return _reduced(source)[0]
 

@@ -43,7 +43,7 @@ def take_literals(
         if isinstance(call := node.value, ast.Call) and ast.unparse(call.func) in parameters
         if (name := _name_of(call))
     ]
-    # Of two with one name, in a flow and in its base say, one does not know which is meant.
+    # Names defined twice (flow and base class) are skipped: which one wins is unknown here.
     count = Counter(name for name, _ in calls)
     return {name: _taken(call) for name, call in calls if count[name] == 1}
 

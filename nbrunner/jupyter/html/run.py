@@ -141,7 +141,10 @@ def as_html(facts: Facts) -> str:
 
 def _how_to_load(facts: Facts) -> str:
     if facts.status == "running":
-        return f"it ran when this was written; how it went on tells {facts.load}"
+        return (
+            "This run was still running when the notebook was saved. "
+            f"To see how it ended: {facts.load}"
+        )
     return f"load it with {facts.load}"
 
 

@@ -15,8 +15,8 @@ Submit = Callable[[Work], None]
 class InTurn:
     """Call what is submitted at once, in the order of submission and never two at a time.
 
-    What comes while something is being done, from another thread or from the work itself,
-    is done by whoever is at it.
+    Re-entrant and concurrent submissions are queued and run by the thread that is already
+    draining the queue.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class InTurn:
                     self._works.popleft()()
             except BaseException:
                 self._at_it.release()
-                self._serve()  # what others have submitted is none the worse for it
+                self._serve()  # one failing callback must not drop the rest of the queue
                 raise
             self._at_it.release()
 
@@ -80,5 +80,5 @@ class Aside:
             try:
                 work()
             except BaseException:
-                self._start()  # what others have submitted is none the worse for it
+                self._start()  # one failing callback must not drop the rest of the queue
                 raise

@@ -148,7 +148,7 @@ def _behind_flowstop(
 ) -> Candidates:
     if words:
         return []
-    found = [("all", "every run that goes on")]
+    found = [("all", "every active run")]
     for running in _living():
         flow, _, run_id = str(running.pathspec).rpartition("/")
         found.append((run_id, f"{flow}, running"))

@@ -97,7 +97,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
         for word in words:
             if word.text in spellings() and f"unknown option {word.text}" in str(error):
                 raise BadValueError(
-                    f"{word.text} is an option of %flowrun itself: it stands before Metaflow's"
+                    f"{word.text} is an option of %flowrun itself; put it before Metaflow's options"
                 ) from error
         raise
     runner.top_level_options = call.top_level
@@ -143,7 +143,7 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
 def _where_a_flow_is(text: str, flows: list[str]) -> str:
     """Return what helps who has named a flow that is not there."""
     if text in SUBCOMMANDS:
-        return f": the flow stands first, as in %flowrun FLOW {text}"
+        return f": the flow comes first, as in %flowrun FLOW {text}"
     if meant := did_you_mean(text, flows):
         return meant
     hint = "; run the cell that defines it first" if text.isidentifier() else ""
@@ -320,5 +320,5 @@ def _how_to_go_on(running: ExecutingProcess) -> str:
         return ""  # what spin has run once is run again
     flow = running.record.get("flow", {})
     if flow.get("cell"):
-        return "mended, it goes on where it failed: %%flowrun resume in place of %%flowrun"
-    return f"mended, it goes on where it failed: %flowrun {flow.get('file')} resume"
+        return "Fix the cell, then resume from the failed step with %%flowrun resume"
+    return f"Fix the flow, then resume from the failed step: %flowrun {flow.get('file')} resume"

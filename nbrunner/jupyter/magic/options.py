@@ -43,7 +43,7 @@ class OurOption:
 
 OPTIONS = (
     OurOption(("-o", "--out"), "out", None, "NAME", "the metaflow.Run under this name, not 'run'"),
-    OurOption(("--bg", "-a", "--noblock"), "block", False, "", "return at once; the run goes on"),
+    OurOption(("--bg", "-a", "--noblock"), "block", False, "", "return at once; the run continues"),
     OurOption(("-b", "--block"), "block", True, "", "wait for the run (default)"),
     OurOption(
         ("--no-raise-error",), "raise_error", False, "", "a failed flow does not fail the cell"

@@ -26,7 +26,7 @@ from nbrunner.record import registry, run_directory
 from nbrunner.runner import check_included
 
 _MAX_EARLIER = 20
-_OTHER_FIELDS = "the flow has other fields now: look at them, and run again"
+_OTHER_FIELDS = "The flow's parameters changed. Check the fields and press Run again"
 
 
 class LaunchPanel(Panel):

@@ -251,10 +251,10 @@ def _resumed_with(running: ExecutingProcess) -> str:
     """Return what is said of the button: it knows nothing of what was edited meanwhile."""
     cell = running.record.get("flow", {}).get("cell", "")
     if not cell:
-        return "Goes on behind the last finished task, with the flow file as it is now."
+        return "Continues after the last finished task, with the flow file as it is now."
     return (
-        f"Goes on behind the last finished task, with the flow as it was in {cell}; "
-        "a mended cell goes on when it is run as %%flowrun resume."
+        f"Continues after the last finished task, with the flow as it was in {cell}. "
+        "To use the edited cell, run it with %%flowrun resume."
     )
 
 

@@ -135,7 +135,7 @@ def shadowed(script: str, loaded: Collection[str]) -> str | None:
             if entry.name == "metaflow_extensions":
                 return f"{entry.path} changes what metaflow imports"
             if _module_name(entry) in loaded:
-                return f"{entry.path} stands in for a module that metaflow imports"
+                return f"{entry.path} shadows a module that metaflow imports"
     return None
 
 

@@ -78,7 +78,7 @@ class PipeLines:
         self._closing()
 
     def unfinished(self, at_most: int) -> bytes:
-        """Return what stands behind the last line end; of much the last of it."""
+        """Return the unterminated tail, cut to its last `at_most` bytes."""
         last: list[bytes] = []
         for piece in reversed(self._partial):
             last.insert(0, piece)

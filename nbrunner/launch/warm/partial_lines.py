@@ -27,7 +27,7 @@ class Unfinished(Protocol):
     task: str
 
     def unfinished(self, at_most: int) -> bytes:
-        """Return what stands behind the last line end; of much the last of it."""
+        """Return the unterminated tail, cut to its last `at_most` bytes."""
         ...
 
 

@@ -24,9 +24,9 @@ FLOWS = {"TrainFlow": TrainFlow, "Alias": TrainFlow, "_3": TrainFlow, "FlowSpec"
 @pytest.mark.parametrize(
     ("word", "hint"),
     [
-        ("resume", ": the flow stands first, as in %flowrun FLOW resume"),
-        ("run", ": the flow stands first, as in %flowrun FLOW run"),
-        ("spin", ": the flow stands first, as in %flowrun FLOW spin"),
+        ("resume", ": the flow comes first, as in %flowrun FLOW resume"),
+        ("run", ": the flow comes first, as in %flowrun FLOW run"),
+        ("spin", ": the flow comes first, as in %flowrun FLOW spin"),
         ("TrainFlo", "; did you mean 'TrainFlow'?"),
         (
             "LongOne",
