@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import sys
-import time
-import warnings
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.env_vars import EnvVars
 from nbrunner.environment import (
-    check_size,
     checked_directory,
     current_directory,
     run_environment,
-    user_of,
 )
 from nbrunner.errors import RunStartError, SharedIdError
-from nbrunner.flow.build_argv import command_words, top_level_words
-from nbrunner.flow.describe.api import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
-from nbrunner.flow.included_files import check_configs, check_files
-from nbrunner.flow.run_record import recorded
 from nbrunner.flow.source import FlowSource, flow_source
-from nbrunner.flow.unordered_foreach import warnings_of
 from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.launch import stop
-from nbrunner.launch.launcher import ATTRIBUTES_OPTION
-from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.stop_request import StopRequest
 from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.metaflow_attributes import MetaflowAttributes
-from nbrunner.record import registry, run_directory
-from nbrunner.record.retention import KEEP
-from nbrunner.record.run_directory import Json, ReservedFile
+from nbrunner.record import run_directory
+from nbrunner.record.run_directory import Json
+from nbrunner.starter import Starter
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
@@ -97,7 +84,7 @@ class Runner(MetaflowAttributes):
         self.file_read_timeout = file_read_timeout
         self.top_level_options = top_level_options
         self._env = EnvVars(env, profile)
-        self._started: list[ExecutingProcess] = []
+        self._starter = Starter(self)
         LAUNCHER.prepare(run_environment(self._env))
 
     def __repr__(self) -> str:
@@ -223,22 +210,22 @@ class Runner(MetaflowAttributes):
 
         Cancelling this ends what it has started.
         """
-        return await self._until_started(ExecutingRun, "run", arguments)
+        return await self.starter.start(ExecutingRun, "run", arguments)
 
     async def async_resume(self, **arguments: Any) -> ExecutingRun:
         """Start to resume an earlier run; see `resume` and `async_run`."""
-        return await self._until_started(ExecutingRun, "resume", arguments)
+        return await self.starter.start(ExecutingRun, "resume", arguments)
 
     async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
         """Start to spin a step and return as soon as its task has started; see `spin`.
 
         Cancelling this ends what it has started.
         """
-        return await self._until_started(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
+        return await self.starter.start(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
     async def async_describe(self) -> FlowDescription:
         """Return what is known of the flow before it runs; see `nbrunner.describe`."""
-        return await self._describe(run_environment(self._env), self.cwd)
+        return await self.starter.describe()
 
     def describe(self) -> FlowDescription:
         """Do as `async_describe`, and wait for it."""
@@ -252,10 +239,20 @@ class Runner(MetaflowAttributes):
         Results stay where Metaflow keeps them. A run that is not over goes on; its record
         is deleted when it ends.
         """
-        for handle in list(self._started):
-            self._forget(handle)
+        for handle in list(self.starter.started):
+            self.starter.forget(handle)
 
     # -- inside -------------------------------------------------------------------------
+
+    @property
+    def source(self) -> FlowSource:
+        """For the modules of this package: the flow file and where its lines come from."""
+        return self._source
+
+    @property
+    def starter(self) -> Starter:
+        """For the modules of this package: checks, starts and awaits the ids of runs."""
+        return self._starter
 
     @property
     def settings(self) -> Json:
@@ -269,19 +266,13 @@ class Runner(MetaflowAttributes):
         given = {"profile": self._env.profile, "env": env, "cwd": self._cwd}
         return {name: value for name, value in given.items() if value is not None}
 
-    def _forget(self, handle: ExecutingProcess) -> None:
-        """Delete the record of a run: now, or at its end if it goes on."""
-        handle.watched.discard()
-        with contextlib.suppress(ValueError):  # cleanup() in another thread was faster
-            self._started.remove(handle)
-
     def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
         async def start_and_wait(output: Output) -> _E:
             while True:
-                handle = await self._launch(kind, subcommand, arguments)
+                handle = await self.starter.launch(kind, subcommand, arguments)
                 try:
                     await self._shown_to_its_end(handle, output)
-                except SharedIdError:  # see _until_started
+                except SharedIdError:  # see Starter.start
                     continue
                 return handle
 
@@ -304,103 +295,11 @@ class Runner(MetaflowAttributes):
             await stop.end(handle.watched, StopRequest())
             raise
         if isinstance(wrong, RunStartError):
-            self._forget(handle)  # its output is in the message, and nobody holds it
+            self.starter.forget(handle)  # its output is in the message, and nobody holds it
         # Out here, or the group is its context, and IPython formats no such traceback.
         raise wrong
-
-    async def _until_started(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
-    ) -> _E:
-        while True:
-            handle = await self._launch(kind, subcommand, arguments, note)
-            try:
-                await self._until_named(handle)
-            except SharedIdError:  # about once in 100,000 cold starts side by side
-                continue
-            return handle
-
-    async def _until_named(self, handle: ExecutingProcess) -> None:
-        try:
-            with brief_when_interrupted("the run that was starting has been stopped"):
-                await until_started(handle.watched, self.file_read_timeout)
-        except RunStartError:
-            self._forget(handle)  # its output is in the message, and nobody holds it
-            raise
-        except BaseException:  # cancelled, or interrupted: nobody will know of this run
-            await stop.end(handle.watched, StopRequest())
-            self._forget(handle)
-            raise
-
-    async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
-        words = top_level_words(None, self.top_level_options)
-        check_configs(self.top_level_options, cwd)
-        return await describe_source(self._source, environment, cwd, words, self.file_read_timeout)
-
-    async def _launch(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
-    ) -> _E:
-        """Check the arguments and start the process, without waiting for its id."""
-        environment = run_environment(self._env)
-        cwd = self.cwd
-        flow = await self._describe(environment, cwd)
-        command_words(flow, self.top_level_options, subcommand, arguments)  # before all else
-        check_files(flow, arguments, cwd, environment)
-        for text in warnings_of(flow, environment):
-            warnings.warn(text, stacklevel=2)
-        directory = registry.create()
-        try:
-            ours = [f"{ATTRIBUTES_OPTION}{directory.path / run_directory.ATTRIBUTES}"]
-            words = command_words(flow, self.top_level_options, subcommand, arguments, ours)
-            command = [sys.executable, "-u", self.flow_file, *words]
-            check_size(command, environment)
-            directory.write(
-                run_directory.RECORD,
-                recorded(flow, self._source, subcommand, arguments, self.top_level_options)
-                | (note or {})
-                | {"command": command, **self.settings, "user": user_of(environment)}
-                | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
-            )
-            for name in run_directory.RESERVED:
-                ReservedFile(directory, name)
-            environment[MARKER] = str(directory.path)
-            started = await LAUNCHER.start_run(directory, environment, self.flow_file)
-        except BaseException as error:
-            directory.delete()
-            if isinstance(error, OSError):
-                where = f"its record would be in {directory.path.parent}"
-                raise RunStartError(
-                    f"{flow.name} could not be started: {error}; {where}"
-                ) from error
-            raise
-        with contextlib.suppress(OSError):  # it only tells how the run was started
-            told = {"way": started.way, "why": started.why}
-            ReservedFile(directory, run_directory.START).publish(told)
-        handle = kind(directory, self, started.process)
-        self._started.append(handle)
-        return handle
 
 
 async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
     async for line in printed_lines(handle.stream_log(stream)):
         output.write(stream, f"{line}\n")
-
-
-async def begin(runner: Runner, subcommand: Subcommand, arguments: Json) -> ExecutingProcess:
-    """Start a run without waiting for its id; `until_named` does, and has to follow."""
-    kind = ExecutingTask if subcommand == "spin" else ExecutingRun
-    return await runner._launch(kind, subcommand, arguments)
-
-
-async def until_named(runner: Runner, handle: ExecutingProcess) -> None:
-    """Wait until a run that was begun has its id; raise and clean up as `Runner.async_run`."""
-    await runner._until_named(handle)
-
-
-def check_included(runner: Runner, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
-    """Raise unless the files that a run would include are there; see `check_files`."""
-    check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
-
-
-async def start_with_note(runner: Runner, arguments: Json, note: Json) -> ExecutingRun:
-    """Do as `Runner.async_run`, and write a note into the run's record."""
-    return await runner._until_started(ExecutingRun, "run", arguments, note)

@@ -37,6 +37,7 @@ ROWS = (
     ("nbrunner.sweeps", "nbrunner.history"),
     ("nbrunner.rerun", "nbrunner.notebook_runner"),
     ("nbrunner.runner",),
+    ("nbrunner.starter",),
     ("nbrunner.handles", "nbrunner.metaflow_attributes"),
     ("nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
     ("nbrunner.flow.describe", "nbrunner.deployer"),

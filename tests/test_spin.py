@@ -20,7 +20,6 @@ from nbrunner.errors import FlowFailedError
 from nbrunner.history import History
 from nbrunner.jupyter.html.run import picture
 from nbrunner.record import registry, run_directory
-from nbrunner.runner import begin
 
 pytestmark = pytest.mark.slow
 
@@ -196,12 +195,12 @@ def test_cancelling_a_spin_that_starts_ends_it(runner, origin):
 
 
 def test_a_cell_is_given_the_handle_while_the_task_runs(runner, origin):
-    """C3: what a magic calls, `begin` and then `until_named`, goes on while the task runs."""
+    """C3: what a magic calls, `launch` and then `wait_for_id`, goes on while the task runs."""
     do("wait")
 
     async def main():
-        spun = await begin(runner, "spin", {"pathspec": origin("work")})
-        await runner_module.until_named(runner, spun)
+        spun = await runner.starter.launch(ExecutingTask, "spin", {"pathspec": origin("work")})
+        await runner.starter.wait_for_id(spun)
         assert spun.status == "running"
         assert spun.pathspec in picture(spun, log_lines=0)["text/plain"]
         go()
@@ -294,7 +293,7 @@ def test_a_failed_spin_is_listed_though_nobody_followed_it(runner, origin):
     do("raise")
 
     async def main():
-        spun = await begin(runner, "spin", {"pathspec": origin("work")})
+        spun = await runner.starter.launch(ExecutingTask, "spin", {"pathspec": origin("work")})
         await async_until(lambda: spun.directory.exists(run_directory.EXIT), "its end")
         await async_until(lambda: spun.directory.read(run_directory.ATTRIBUTES), "its ids")
         return spun

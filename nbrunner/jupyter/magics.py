@@ -183,7 +183,7 @@ class FlowMagics(Magics):
             with usage_errors():
                 begun = drive(lambda output: begin())
                 show.follow(begun)
-                drive(lambda output: launch.until_named(begun))
+                drive(lambda output: launch.wait_for_id(begun))
         except BaseException as error:
             show.withdraw()
             if running is not None:  # interrupted before anybody waited for its id

@@ -9,7 +9,7 @@ from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadValueError
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.run_record import plain
-from nbrunner.runner import Runner, check_included
+from nbrunner.runner import Runner
 from nbrunner.sweeps import store
 from nbrunner.sweeps.grid import parameter_sets
 from nbrunner.sweeps.handle import OnFailure, Sweep, to_the_end
@@ -127,7 +127,7 @@ def _made(
     ]
     for each in sets:
         command_words(description, runner.top_level_options, "run", each)
-        check_included(runner, description, each)
+        runner.starter.check_files(description, each)
     content = {
         "flow": description.name,
         "file": runner.flow_file,

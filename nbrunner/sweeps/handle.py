@@ -17,7 +17,7 @@ from nbrunner.handles import ExecutingRun
 from nbrunner.launch.processes import Look
 from nbrunner.record.run_directory import Json
 from nbrunner.rerun import runner_like
-from nbrunner.runner import Runner, start_with_note
+from nbrunner.runner import Runner
 from nbrunner.status import UNSUCCESSFUL
 from nbrunner.sweeps.store import SweepDirectory
 
@@ -296,7 +296,9 @@ class Sweep:
         if self._runner is None:
             self._runner = runner_like(self._directory.content["file"], self._directory.content)
         arguments = self.parameters[index]
-        run = await start_with_note(self._runner, arguments, self._directory.note(index))
+        run = await self._runner.starter.start(
+            ExecutingRun, "run", arguments, self._directory.note(index)
+        )
         self._handles[index] = run
         if self._directory.is_stopped:  # while it was starting: nobody else knew of it
             await run.async_stop()

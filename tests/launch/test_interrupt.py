@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from support.waiting import async_until
 
-from nbrunner import Runner, attach
+from nbrunner import ExecutingTask, Runner, attach
 from nbrunner.launch import stop
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import run_directory
-from nbrunner.runner import begin
 
 # The run process waits in a destructor once its task is there; the task does not mind
 # interrupts, so that it is the run process that must hear.
@@ -131,7 +130,9 @@ def test_a_run_that_has_heard_in_silence_is_not_disturbed_again(write_flow):
         Path(file).unlink()
 
     async def spun():
-        running = await begin(Runner(flow, pylint=False), "spin", {"pathspec": "start"})
+        running = await Runner(flow, pylint=False).starter.launch(
+            ExecutingTask, "spin", {"pathspec": "start"}
+        )
         await async_until(Path("task").exists, "task")
         await running.async_stop(interrupt_grace_seconds=60)
         return running

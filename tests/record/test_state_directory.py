@@ -14,14 +14,13 @@ import pytest
 from support.flows import FLOWS
 from support.waiting import async_until
 
-from nbrunner import Runner, attach, attach_sweep, sweep
+from nbrunner import ExecutingRun, Runner, attach, attach_sweep, sweep
 from nbrunner.errors import RunStartError, StateError
 from nbrunner.history import History
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record import registry, run_directory
 from nbrunner.record.retention import DAY_SECONDS
-from nbrunner.runner import begin, until_named
 from nbrunner.sweeps import store
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
@@ -88,11 +87,11 @@ def test_one_that_is_full_as_a_run_starts_loses_neither_run_nor_handle(
     runner = gated(write_flow, tmp_path / "gate")
 
     async def main():
-        running = await begin(runner, "run", {"seconds": 0})
+        running = await runner.starter.launch(ExecutingRun, "run", {"seconds": 0})
         await async_until(lambda: supervisor_of(running.directory), "the supervisor")
         (small_disk / "filler").unlink()
         with open(tmp_path / "gate", "w"):
-            await until_named(runner, running)
+            await runner.starter.wait_for_id(running)
         return await running
 
     running = asyncio.run(main())

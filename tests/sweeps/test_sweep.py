@@ -13,13 +13,12 @@ import textwrap
 import pytest
 from support.scripts import run_script
 
-from nbrunner import Runner, async_sweep, attach_sweep, sweep
+from nbrunner import ExecutingRun, Runner, async_sweep, attach_sweep, sweep
 from nbrunner.errors import BadTypeError, BadValueError, NoEventLoopError, RunNotFoundError
 from nbrunner.jupyter.panels.board_order import chosen
 from nbrunner.jupyter.panels.board_rows import BoardRows
-from nbrunner.runner import start_with_note
+from nbrunner.starter import Starter
 from nbrunner.sweeps import api as sweeps_api
-from nbrunner.sweeps import handle as sweep_handle
 from nbrunner.sweeps.grid import differing, parameter_sets
 
 pytestmark = pytest.mark.slow
@@ -196,7 +195,7 @@ def test_stopping_all(runner, tmp_path):
 
 
 def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatch):
-    start = sweep_handle.start_with_note
+    start = Starter.start
 
     async def main():
         async def stopped_meanwhile(*arguments):
@@ -204,7 +203,7 @@ def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatc
             await began.async_stop()  # the sweep does not know of this run yet
             return run
 
-        monkeypatch.setattr(sweep_handle, "start_with_note", stopped_meanwhile)
+        monkeypatch.setattr(Starter, "start", stopped_meanwhile)
         began = await async_sweep(runner, {"x": [1, 2]}, parallel=1, label="wait")
         await began
         return began
@@ -285,7 +284,9 @@ def test_a_fork_does_not_keep_the_lock_of_a_process_that_is_gone(runner, tmp_pat
 
 def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner):
     made = sweeps_api._made(runner, runner.describe(), {"x": [-1, 1]}, 1, "stop", {})
-    first = asyncio.run(start_with_note(runner, {"x": -1}, made._directory.note(0)))
+    first = asyncio.run(
+        runner.starter.start(ExecutingRun, "run", {"x": -1}, made._directory.note(0))
+    )
     asyncio.run(first.wait())
     again = attach_sweep(made.name, runner)
     asyncio.run(again.wait())

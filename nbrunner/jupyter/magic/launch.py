@@ -20,7 +20,8 @@ from nbrunner.flow.source import FlowSource
 from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.magic.options import Options, spellings
 from nbrunner.logs.clone_lines import printed_lines
-from nbrunner.runner import Runner, begin, check_included, until_named
+from nbrunner.runner import Runner
+from nbrunner.starter import handle_type
 from nbrunner.status import LABELS
 from nbrunner.text.printable import visible
 
@@ -67,10 +68,11 @@ class Launch:
         return python_code(flow, given, self.call.subcommand, self.call.arguments)
 
     async def begin(self) -> ExecutingProcess:
-        """Start the run without waiting for its id; `until_named` has to follow."""
-        return await begin(self.runner, self.call.subcommand, self.call.arguments)
+        """Start the run without waiting for its id; `wait_for_id` has to follow."""
+        kind = handle_type(self.call.subcommand)
+        return await self.runner.starter.launch(kind, self.call.subcommand, self.call.arguments)
 
-    async def until_named(self, running: ExecutingProcess) -> None:
+    async def wait_for_id(self, running: ExecutingProcess) -> None:
         """Wait until the run that was begun has its id.
 
         Raises
@@ -78,7 +80,7 @@ class Launch:
         RunStartError
             It ended before.
         """
-        await until_named(self.runner, running)
+        await self.runner.starter.wait_for_id(running)
 
 
 def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launch:
@@ -102,7 +104,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
         raise
     runner.top_level_options = call.top_level
     checked = command_words(description, call.top_level, call.subcommand, call.arguments)
-    check_included(runner, description, call.arguments)
+    runner.starter.check_files(description, call.arguments)
     return Launch(runner, call, options, line, checked)
 
 

@@ -23,7 +23,6 @@ from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
 from nbrunner.record import registry, run_directory
-from nbrunner.runner import check_included
 
 _MAX_EARLIER = 20
 _OTHER_FIELDS = "The flow's parameters changed. Check the fields and press Run again"
@@ -154,7 +153,7 @@ class LaunchPanel(Panel):
         try:
             call = call_of(described, words)
             check_values(described, call.top_level, call.subcommand, call.arguments)
-            check_included(self._runner, described, call.arguments)
+            self._runner.starter.check_files(described, call.arguments)
         except NbrunnerError as error:
             return _first_line(error)
         return ""
@@ -193,7 +192,7 @@ class LaunchPanel(Panel):
         panel = self._panel_of(running, launch)
         self.show_below(panel)
         try:
-            await launch.until_named(running)
+            await launch.wait_for_id(running)
         except Exception:
             self.close_below(panel)  # its record is gone
             raise

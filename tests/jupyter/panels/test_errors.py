@@ -62,7 +62,7 @@ def test_stop_of_a_run_panel(write_flow, monkeypatch):
     panel.close()
 
 
-@pytest.mark.parametrize("method", ["begin", "until_named"])
+@pytest.mark.parametrize("method", ["begin", "wait_for_id"])
 def test_run_of_a_form(write_flow, monkeypatch, method):
     panel = LaunchPanel(write_flow("slowflow"))
     with monkeypatch.context() as patch:

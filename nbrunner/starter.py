@@ -1,0 +1,209 @@
+"""Starting runs for a Runner: the checks, the process, and the wait for the run's id."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol, TypeVar
+
+from nbrunner.environment import check_size, run_environment, user_of
+from nbrunner.errors import RunStartError, SharedIdError
+from nbrunner.flow.build_argv import command_words, top_level_words
+from nbrunner.flow.describe.api import describe_source
+from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.included_files import check_configs, check_files
+from nbrunner.flow.run_record import recorded
+from nbrunner.flow.source import FlowSource
+from nbrunner.flow.unordered_foreach import warnings_of
+from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
+from nbrunner.launch import stop
+from nbrunner.launch.launcher import ATTRIBUTES_OPTION
+from nbrunner.launch.processes import MARKER, moment_of_boot_clock
+from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.wait_started import until_started
+from nbrunner.launch.warm.launcher import LAUNCHER
+from nbrunner.record import registry, run_directory
+from nbrunner.record.retention import KEEP
+from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
+from nbrunner.text.brief_traceback import brief_when_interrupted
+
+_E = TypeVar("_E", bound=ExecutingProcess)
+
+
+def handle_type(subcommand: Subcommand) -> type[ExecutingProcess]:
+    """Return the class of the handle that a subcommand gives."""
+    return ExecutingTask if subcommand == "spin" else ExecutingRun
+
+
+class Settings(Protocol):
+    """The settings of a `Runner`, as they are when a run starts."""
+
+    file_read_timeout: float
+    top_level_options: dict[str, Any]
+
+    @property
+    def source(self) -> FlowSource: ...
+
+    @property
+    def flow_file(self) -> str: ...
+
+    @property
+    def env_vars(self) -> MutableMapping[str, str]: ...
+
+    @property
+    def cwd(self) -> str: ...
+
+    @property
+    def settings(self) -> Json: ...
+
+
+class Starter:
+    """Starts runs with the settings that a Runner has at that moment.
+
+    Parameters
+    ----------
+    runner : Runner
+
+    Attributes
+    ----------
+    started : list of ExecutingProcess
+        The handles of the runs whose records `Runner.cleanup` deletes.
+    """
+
+    def __init__(self, runner: Settings) -> None:
+        self._runner = runner
+        self.started: list[ExecutingProcess] = []
+
+    async def describe(self) -> FlowDescription:
+        """Return what is known of the flow before it runs."""
+        return await self._describe(run_environment(self._runner.env_vars), self._runner.cwd)
+
+    def check_files(self, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
+        """Raise BadValueError unless the files that a run would include are there."""
+        runner = self._runner
+        check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
+
+    async def start(
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+    ) -> _E:
+        """Start a run and wait for its id; see `launch` and `wait_for_id`."""
+        while True:
+            handle = await self.launch(kind, subcommand, arguments, note)
+            try:
+                await self.wait_for_id(handle)
+            except SharedIdError:  # about once in 100,000 cold starts side by side
+                continue
+            return handle
+
+    async def launch(
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+    ) -> _E:
+        """Check the arguments and start the process; `wait_for_id` has to follow.
+
+        Parameters
+        ----------
+        kind : ExecutingRun or ExecutingTask
+        subcommand : "run", "resume" or "spin"
+        arguments : dict
+        note : dict, optional
+            Entries to add to the run's record.
+
+        Raises
+        ------
+        BadValueError, BadTypeError, FlowLoadError
+            An argument does not fit, or the flow cannot be read; nothing was started.
+        RunStartError
+            The system refuses the process or its record.
+        """
+        runner = self._runner
+        environment, cwd = run_environment(runner.env_vars), runner.cwd
+        flow = await self._describe(environment, cwd)
+        command_words(flow, runner.top_level_options, subcommand, arguments)  # before all else
+        check_files(flow, arguments, cwd, environment)
+        for text in warnings_of(flow, environment):
+            warnings.warn(text, stacklevel=2)
+        directory = registry.create()
+        try:
+            self._record(directory, flow, subcommand, arguments, environment, note or {})
+            environment[MARKER] = str(directory.path)
+            started = await LAUNCHER.start_run(directory, environment, runner.flow_file)
+        except BaseException as error:
+            directory.delete()
+            if isinstance(error, OSError):
+                where = f"its record would be in {directory.path.parent}"
+                raise RunStartError(
+                    f"{flow.name} could not be started: {error}; {where}"
+                ) from error
+            raise
+        with contextlib.suppress(OSError):  # it only says how the run was started
+            how = {"way": started.way, "why": started.why}
+            ReservedFile(directory, run_directory.START).publish(how)
+        handle = kind(directory, runner, started.process)
+        self.started.append(handle)
+        return handle
+
+    def _record(
+        self,
+        directory: RunDirectory,
+        flow: FlowDescription,
+        subcommand: Subcommand,
+        arguments: Json,
+        environment: dict[str, str],
+        note: Json,
+    ) -> None:
+        """Write the record of a run that is about to start."""
+        runner = self._runner
+        ours = [f"{ATTRIBUTES_OPTION}{directory.path / run_directory.ATTRIBUTES}"]
+        words = command_words(flow, runner.top_level_options, subcommand, arguments, ours)
+        command = [sys.executable, "-u", runner.flow_file, *words]
+        check_size(command, environment)
+        directory.write(
+            run_directory.RECORD,
+            recorded(flow, runner.source, subcommand, arguments, runner.top_level_options)
+            | note
+            | {"command": command, **runner.settings, "user": user_of(environment)}
+            | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
+        )
+        for name in run_directory.RESERVED:
+            ReservedFile(directory, name)
+
+    async def wait_for_id(self, handle: ExecutingProcess) -> None:
+        """Wait until Metaflow has given a launched run its id.
+
+        Raises
+        ------
+        RunStartError
+            The run ended before. Its record is deleted: its output is in the message.
+        SharedIdError
+            Another run has the same id; both were ended.
+        """
+        try:
+            with brief_when_interrupted("the run that was starting has been stopped"):
+                await until_started(handle.watched, self._runner.file_read_timeout)
+        except RunStartError:
+            self.forget(handle)
+            raise
+        except BaseException:  # cancelled, or interrupted: nobody will know of this run
+            await stop.end(handle.watched, StopRequest())
+            self.forget(handle)
+            raise
+
+    def forget(self, handle: ExecutingProcess) -> None:
+        """Delete the record of a run: now, or at its end if it still runs."""
+        handle.watched.discard()
+        with contextlib.suppress(ValueError):  # cleanup() in another thread was faster
+            self.started.remove(handle)
+
+    async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
+        runner = self._runner
+        check_configs(runner.top_level_options, cwd)
+        return await describe_source(
+            runner.source,
+            environment,
+            cwd,
+            top_level_words(None, runner.top_level_options),
+            runner.file_read_timeout,
+        )
