@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -115,3 +116,17 @@ def test_the_picture_of_the_modules_is_true():
         if each.suffix == ".py" or (each / "__init__.py").exists()
     }
     assert told == there - {"__init__.py"}
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "page", [*PAGES, *sorted((ROOT / "notebooks").glob("*.ipynb"))], ids=lambda path: path.name
+)
+def test_readers_are_shown_public_names_alone(page):
+    """What is not in one of these modules' __all__ may change without notice."""
+    public = {"nbrunner", "nbrunner.jupyter.panels", "nbrunner.jupyter.widgets"}
+    text = page.read_text(encoding="utf-8")
+    for module, names in re.findall(r"from (nbrunner[\w.]*) import ([\w, ]+)", text):
+        assert module in public, f"{module} is internal"
+        shown = {name.partition(" as ")[0].strip() for name in names.split(",")}
+        assert shown <= set(importlib.import_module(module).__all__)
