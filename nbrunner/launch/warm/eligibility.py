@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.machinery
+import importlib.util
 import os
 import stat
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbrunner.launch.warm.preamble import preamble
 from nbrunner.launch.warm.probe.variables import VariablesRead
 from nbrunner.text.user_code import is_users
 
@@ -54,6 +56,9 @@ class Imported:
         Modules of the preload that were not imported, and why.
     inexact : str or None
         Why no fork of this interpreter is exact; None if forks can be.
+    missed : set of str
+        Top-level modules that imports have looked for and not found: a file of that name
+        beside a flow would have been imported.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Imported:
     generators: list[Any] = field(default_factory=list)
     not_preloaded: dict[str, str] = field(default_factory=dict)
     inexact: str | None = None
+    missed: set[str] = field(default_factory=set)
 
     def note_start(self, set_by_python: Collection[str]) -> None:
         """Note what the environment of this process was, and what Python has made of it.
@@ -83,8 +89,13 @@ class Imported:
     @contextlib.contextmanager
     def noting_imports(self) -> Iterator[None]:
         """Note what matters of the imports that the block does."""
-        with self.read.noting():
-            yield
+        looked_for = _LookedFor(self.missed)
+        sys.meta_path.append(looked_for)
+        try:
+            with self.read.noting():
+                yield
+        finally:
+            sys.meta_path.remove(looked_for)
         self.added = self.set_by_python | self._changes()
         self.sources = dict(_own_sources(list(sys.modules.values())))
 
@@ -106,13 +117,26 @@ class Imported:
     def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
         """Tell why a fork would not be exact; None if it would."""
         return (
-            (self.inexact and f"metaflow: {self.inexact}")
+            self.inexact
             or found_here(self.files, cwd)
-            or shadowed(script, _loaded())
+            or before_metaflow(script, _loaded() | self.missed)
+            or shadowed(os.path.dirname(os.path.realpath(script)), _loaded() | self.missed)
             or local_config(cwd, os.getcwd())
             or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
         )
+
+
+class _LookedFor:
+    """The last finder of ``sys.meta_path``: notes what no other finds."""
+
+    def __init__(self, missed: set[str]) -> None:
+        self._missed = missed
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Note a top-level module that was looked for in vain."""
+        if path is None:
+            self._missed.add(name)
 
 
 # Of the warm interpreter; its forks have it too.
@@ -124,17 +148,43 @@ def _loaded() -> set[str]:
     return names - set(sys.builtin_module_names)
 
 
-def shadowed(script: str, loaded: Collection[str]) -> str | None:
-    """Tell which file beside the flow a fresh interpreter would have imported instead.
+def before_metaflow(script: str, names: Collection[str]) -> str | None:
+    """Return what the flow file does before it imports metaflow that a fork could not undo."""
+    try:
+        found = preamble(Path(script).read_bytes(), _is_installed)
+    except OSError:
+        return None  # Python says so itself
+    if found.reason:
+        return found.reason
+    folders = (each for each in found.folders if os.path.isdir(each))
+    return next(filter(None, (shadowed(each, names) for each in folders)), None)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and bool(spec.origin) and not is_users(str(spec.origin))
+
+
+def shadowed(folder: str, names: Collection[str]) -> str | None:
+    """Return which file in a folder a fresh interpreter would have imported instead.
 
     The flow's folder comes first on ``sys.path``, already while metaflow is imported; the
     flow file itself may be in the way of a module.
+
+    Parameters
+    ----------
+    folder : str
+    names : collection of str
+        Top-level modules that imports have loaded, or have looked for in vain.
     """
-    with os.scandir(os.path.dirname(os.path.realpath(script))) as entries:
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name == "metaflow_extensions":
                 return f"{entry.path} changes what metaflow imports"
-            if _module_name(entry) in loaded:
+            if _module_name(entry) in names:
                 return f"{entry.path} shadows a module that metaflow imports"
     return None
 

@@ -42,6 +42,8 @@ _FOR_EACH_PROCESS = {
     "PYTHONPROFILEIMPORTTIME": "asks for the times of each import",
     "PYTHONDUMPREFS": "asks for a list at the end",
     "PYTHONVERBOSE": "asks for a line with each import",
+    "PYTHONMALLOCSTATS": "asks for statistics at the end",
+    "LD_DEBUG": "asks for a line with each library",
     "COVERAGE_PROCESS_START": "asks each process to measure itself",
     "COVERAGE_PROCESS_CONFIG": "asks each process to measure itself",
 }
@@ -69,12 +71,18 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     found["interpreter"] = sys.executable
     found["preload"] = environment.get(PRELOAD_VARIABLE, "")
     found |= installed(environment)
-    found["process"] = _inherited()
-    found["resource limits"] = str([resource.getrlimit(each) for each in _LIMITS])
-    found["cpu affinity"] = str(sorted(os.sched_getaffinity(0)))
-    found["priority"] = str(os.getpriority(os.PRIO_PROCESS, 0))
-    found["user"] = str((os.getuid(), os.getgid(), sorted(os.getgroups())))
-    return found
+    return found | inherited()
+
+
+def inherited() -> Surroundings:
+    """Return what a child would inherit from this process, besides variables and directory."""
+    return {
+        "process": _inherited(),
+        "resource limits": str([resource.getrlimit(each) for each in _LIMITS]),
+        "cpu affinity": str(sorted(os.sched_getaffinity(0))),
+        "priority": str(os.getpriority(os.PRIO_PROCESS, 0)),
+        "user": str((os.getuid(), os.getgid(), sorted(os.getgroups()))),
+    }
 
 
 def installed(environment: Mapping[str, str]) -> Surroundings:

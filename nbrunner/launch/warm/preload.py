@@ -40,7 +40,8 @@ def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], N
     """
     with imported.noting_imports():
         if _is_unrecorded():
-            imported.inexact = _import(metaflow_seam.PRELOADED, imported)
+            why = _import(metaflow_seam.PRELOADED, imported)
+            imported.inexact = imported.inexact or (why and f"metaflow: {why}")
         unfit = metaflow_seam.preload()
         base_done()
         for name in wanted:

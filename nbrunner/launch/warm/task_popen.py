@@ -20,7 +20,7 @@ from typing import Any
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.processes import identify
 from nbrunner.launch.warm.eligibility import IMPORTED, found_here
-from nbrunner.launch.warm.fingerprint import task_cold_reason
+from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_reason
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
 from nbrunner.launch.warm.protocol import send
@@ -52,6 +52,7 @@ class _Subprocess:
         self._server: socket.socket | None = server
         self._environment = dict(environment)
         self._directory = directory
+        self._inherited = inherited()  # the flow file may change what its tasks inherit
 
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
@@ -83,9 +84,11 @@ class _Subprocess:
         env = options.get("env")
         if not piped or env is None:
             return "it is not started as Metaflow starts a step task"
-        # The flow may have changed the directory.
-        return found_here(IMPORTED.files, os.getcwd()) or task_cold_reason(
-            args, sys.argv[0], self._environment, env, IMPORTED.read
+        # The flow may have changed the directory, or what a child inherits.
+        return (
+            found_here(IMPORTED.files, os.getcwd())
+            or difference(self._inherited, inherited())
+            or task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read)
         )
 
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:

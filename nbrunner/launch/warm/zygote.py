@@ -18,7 +18,10 @@ What a flow can tell, all the same, from a cold start:
 
 - a task's parent is the task server, and ``/proc/<pid>/cmdline`` and ``environ`` are the
   zygote's; the run process has one more descriptor, closed on exec
-- four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion
+- four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion, in
+  the stack that ``@timeout`` prints and faulthandler dumps
+- warnings of ``import metaflow`` itself are not repeated, and filters that it has installed come
+  before those of the flow file
 - more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``;
   one more exit function is registered
 - strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
@@ -74,10 +77,13 @@ def main() -> None:
     """Serve; in a fork that is to run a flow, run it in ``__main__``."""
     descriptor = sys.argv.pop()
     IMPORTED.note_start(set_by_python=sys.argv[1:])
-    if IMPORTED.added:
+    if IMPORTED.added and not IMPORTED.set_by_python:
         # No locale was named, so Python has chosen one, and would be told so when it is
         # started by another Python, as a cold run is by its supervisor.
         os.execv(sys.executable, [*sys.orig_argv[:-1], *IMPORTED.added, descriptor])
+    if IMPORTED.added:  # once more: a sitecustomize or a .pth file sets them in each process
+        names = ", ".join(f"${name}" for name in sorted(IMPORTED.added))
+        IMPORTED.inexact = f"each interpreter that starts here sets {names} anew"
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
     del sys.path[0]  # put there by the bootstrap, for this package alone

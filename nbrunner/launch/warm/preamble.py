@@ -1,0 +1,170 @@
+"""What a flow file does before it imports metaflow.
+
+In a fresh interpreter those statements run before ``import metaflow``, so they may change what
+it reads: variables, ``sys.path``, warnings filters. In a fork metaflow has been imported
+already. So a flow file is forked only if nothing above its import of metaflow can do that.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+_METAFLOW = "metaflow"
+
+
+@dataclass(frozen=True)
+class Preamble:
+    """The statements above the import of metaflow, judged.
+
+    Attributes
+    ----------
+    line : int or None
+        The line of the first statement that may change what the import reads; None if there
+        is none.
+    folders : tuple of str
+        The folders that a generated flow file puts on ``sys.path``.
+    """
+
+    line: int | None = None
+    folders: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str | None:
+        """Why the file must have a fresh interpreter; None if it need not."""
+        if self.line is None:
+            return None
+        return f"line {self.line} of the flow file runs before metaflow is imported there"
+
+
+def preamble(source: bytes, is_installed: Callable[[str], bool]) -> Preamble:
+    """Return what a flow file does before it imports metaflow.
+
+    Parameters
+    ----------
+    source : bytes
+    is_installed : callable
+        Returns whether a top-level module comes from the standard library or from an installed
+        package; one of the user's own may do anything.
+    """
+    try:
+        statements = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError):
+        return Preamble()  # it fails in the same words, warm or cold
+    judge = _Judge(is_installed)
+    folders: tuple[str, ...] = ()
+    for statement in statements:
+        if _imports_metaflow(statement):
+            break
+        found = _generated_folders(statement)
+        if found is not None:
+            folders += found
+        elif not judge.is_harmless(statement):
+            return Preamble(statement.lineno, folders)
+    return Preamble(None, folders)
+
+
+def _imports_metaflow(statement: ast.stmt) -> bool:
+    return any(
+        name.partition(".")[0] == _METAFLOW
+        for node in ast.walk(statement)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        and not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        for name in _modules(node)
+    )
+
+
+def _modules(node: ast.Import | ast.ImportFrom) -> Iterable[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module or ""]
+    return [alias.name for alias in node.names]
+
+
+def _generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
+    """Return the folders of the line that nbrunner writes; see ``import_path_line``."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.List):
+        return None
+    if ast.unparse(statement.targets[0]) != "__import__('sys').path[1:1]":
+        return None
+    return tuple(str(ast.literal_eval(each)) for each in statement.value.elts)
+
+
+class _Judge:
+    """Judges statements by what they can do at most."""
+
+    def __init__(self, is_installed: Callable[[str], bool]) -> None:
+        self._is_installed = is_installed
+        self._from_library: set[str] = set()  # names bound by imports of the standard library
+
+    def is_harmless(self, statement: ast.stmt) -> bool:
+        """Return whether a statement cannot change what ``import metaflow`` reads."""
+        match statement:
+            case ast.Import() | ast.ImportFrom():
+                return self._is_harmless_import(statement)
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                return True
+            case ast.Assign(value=value, targets=targets):
+                return _is_literal(value) and all(isinstance(each, ast.Name) for each in targets)
+            case ast.AnnAssign(value=value, target=ast.Name()):
+                return value is None or _is_literal(value)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+                return self._are_known(statement.decorator_list) and all(map(_is_literal, defaults))
+            case ast.ClassDef(bases=bases, keywords=[], body=body):
+                known = self._are_known([*statement.decorator_list, *bases])
+                return known and self._are_harmless(body)
+            case ast.If(test=test, body=body, orelse=orelse):
+                return _calls_nothing(test) and self._are_harmless([*body, *orelse])
+            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
+                inner = [each for handler in handlers for each in handler.body]
+                return self._are_harmless([*body, *inner, *orelse, *finalbody])
+        return False
+
+    def _are_harmless(self, statements: Sequence[ast.stmt]) -> bool:
+        return all(map(self.is_harmless, statements))
+
+    def _is_harmless_import(self, node: ast.Import | ast.ImportFrom) -> bool:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            return False
+        tops = {name.partition(".")[0] for name in _modules(node)}
+        if tops <= sys.stdlib_module_names:
+            self._from_library |= {
+                (alias.asname or alias.name).partition(".")[0] for alias in node.names
+            }
+            return True
+        return all(map(self._is_installed, tops))
+
+    def _are_known(self, expressions: Iterable[ast.expr]) -> bool:
+        """Return whether all are of the standard library, called with literals if at all."""
+        return all(map(self._is_known, expressions))
+
+    def _is_known(self, expression: ast.expr) -> bool:
+        if isinstance(expression, ast.Call):
+            values = [*expression.args, *(each.value for each in expression.keywords)]
+            return self._is_known(expression.func) and all(map(_is_literal, values))
+        while isinstance(expression, ast.Attribute):
+            expression = expression.value
+        return isinstance(expression, ast.Name) and expression.id in self._from_library | _BUILTIN
+
+
+# Bases and decorators that run nothing of the user's.
+_BUILTIN = frozenset(
+    {"object", "Exception", "ValueError", "TypeError", "RuntimeError", "dict", "list", "str"}
+    | {"int", "float", "tuple", "property", "staticmethod", "classmethod"}
+)
+
+
+def _is_literal(node: ast.expr) -> bool:
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
+
+
+def _calls_nothing(node: ast.expr) -> bool:
+    allowed = (ast.Name, ast.Attribute, ast.Constant, ast.Compare, ast.BoolOp, ast.UnaryOp)
+    parts = (ast.Tuple, ast.expr_context, ast.cmpop, ast.boolop, ast.unaryop)
+    return all(isinstance(each, (*allowed, *parts)) for each in ast.walk(node))

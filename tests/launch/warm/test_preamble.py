@@ -1,0 +1,152 @@
+"""What a flow file does before it imports metaflow decides whether it can be forked."""
+
+from __future__ import annotations
+
+import pytest
+from support.both_ways import both_ways
+
+from nbrunner import Runner
+from nbrunner.launch.warm.preamble import preamble
+
+IMPORT = "from metaflow import FlowSpec, step\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "'What it is.'\nfrom __future__ import annotations\nimport os, sys\n",
+        "import numpy as np\nN = 3\nNAMES: list = ['a', 'b']\n",
+        "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass A:\n    n: int = 3\n",
+        "import enum\nclass B(enum.Enum):\n    A = 1\n",
+        "def helper(a, b=2, *, c=None):\n    import anything\n    return call()\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    import numpy\n",
+        "try:\n    import numpy\nexcept ImportError:\n    numpy = None\n",
+        "__import__('sys').path[1:1] = ['/a', '/b']\n",
+        "import metaflow\nimport os\nos.environ['A'] = '1'\n",
+        "this is no Python",
+    ],
+)
+def test_what_cannot_change_the_import_of_metaflow(text):
+    """A9: imports of installed modules, literals and definitions are harmless."""
+    assert preamble((text + IMPORT).encode(), {"numpy"}.__contains__).reason is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("import os\nos.environ['METAFLOW_DEFAULT_DATASTORE'] = 's3'\n", 2),
+        ("import os\nos.environ.setdefault('A', 'b')\n", 2),
+        ("import warnings\nwarnings.simplefilter('error')\n", 2),
+        ("import sys\nsys.path.insert(0, 'lib')\n", 2),
+        ("import settings\n", 1),
+        ("from .settings import A\n", 1),
+        ("from dotenv import load_dotenv\nload_dotenv()\n", 1),
+        ("import os\nN = os.nice(3)\n", 2),
+        ("import os\nif os.getenv('A'):\n    pass\n", 2),
+        ("import numpy\n@numpy.vectorize\ndef f(): pass\n", 3),
+        ("import os\ndef f(a=os.nice(1)): pass\n", 2),
+        ("import os\nclass A:\n    os.umask(0)\n", 2),
+        ("for i in range(3): pass\n", 1),
+        ("with open('a'): pass\n", 1),
+        ("import sys\nsys.modules['yaml'] = None\n", 2),
+    ],
+)
+def test_what_may_change_the_import_of_metaflow(text, line):
+    """A9: all else is named by its line, and the run is started cold."""
+    found = preamble((text + IMPORT).encode(), {"numpy"}.__contains__)
+    assert found.line == line
+    assert f"line {line} of the flow file" in found.reason
+
+
+def test_the_folders_of_a_generated_file():
+    text = "__import__('sys').path[1:1] = ['/a', '/b']\n" + IMPORT
+    assert preamble(text.encode(), bool).folders == ("/a", "/b")
+
+
+FLOW = """\
+{above}
+from metaflow import FlowSpec, step
+{below}
+class AboveFlow(FlowSpec):
+
+    @step
+    def start(self):
+        import os, resource
+        self.seen = {seen}
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    AboveFlow()
+"""
+
+
+def flow(write_flow, above="", below="", seen="None"):
+    return write_flow("aboveflow.py", FLOW.format(above=above, below=below, seen=seen))
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_datastore_that_is_chosen_above_the_import(write_flow, monkeypatch, tmp_path):
+    """A9: a METAFLOW_ variable that the flow file sets above the import is obeyed."""
+    elsewhere = tmp_path / "elsewhere"
+    above = f"import os\nos.environ['METAFLOW_DATASTORE_SYSROOT_LOCAL'] = {str(elsewhere)!r}"
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    running = Runner(flow(write_flow, above), show_output=False, pylint=False).run()
+    assert (running.status, running.warm) == ("successful", False)
+    assert "line 2 of the flow file" in running.cold_reason
+    assert (elsewhere / ".metaflow" / "AboveFlow").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("below", "seen"),
+    [
+        ("import os; os.nice(3)", "os.nice(0)"),
+        (
+            "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (500, 4000))",
+            "resource.getrlimit(resource.RLIMIT_NOFILE)",
+        ),
+        ("import os; os.umask(0o027)", "os.umask(0o027)"),
+    ],
+    ids=["priority", "limit", "umask"],
+)
+def test_what_a_task_inherits_from_the_run(write_flow, monkeypatch, below, seen):
+    """A9: priority, limits and umask that the flow file changes reach the tasks alike."""
+    cold, warm = both_ways(flow(write_flow, below=below, seen=seen), monkeypatch)
+    assert warm.running.warm
+    assert cold.running.run["start"].task.data.seen == warm.running.run["start"].task.data.seen
+    (reason,) = warm.running.task_starts.cold
+    assert reason.endswith("differs")
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_module_that_metaflow_looks_for_in_vain(write_flow, monkeypatch, tmp_path):
+    """A9: one beside the flow would be imported by a fresh interpreter's import of metaflow."""
+    (tmp_path / "socks.py").write_text("print('ours is imported')\n")
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    running = Runner(flow(write_flow), show_output=False, pylint=False).run()
+    assert not running.warm
+    assert "socks.py shadows a module that metaflow imports" in running.cold_reason
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_customization_that_differs_in_each_process(write_flow, monkeypatch, tmp_path):
+    """A5: a variable that each interpreter sets anew makes starts cold, and does not hang them."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, time\nos.environ['PROC_TOKEN'] = str(time.time_ns())\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    running = Runner(flow(write_flow), show_output=False, pylint=False).run()
+    assert (running.status, running.warm) == ("successful", False)
+    assert "sets $PROC_TOKEN anew" in running.cold_reason
