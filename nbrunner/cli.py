@@ -70,7 +70,7 @@ def stop_named(names: Sequence[str]) -> None:
     if list(names) == ["all"]:
         tell_unreadable(registry.unreadable())
     if not runs:
-        print("no run is active")  # noqa: T201
+        print("No run is active")  # noqa: T201
         return
     # It may take as long as Metaflow, and then each process, is given to end by itself.
     print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201

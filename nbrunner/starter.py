@@ -199,11 +199,8 @@ class Starter:
 
     async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
         runner = self._runner
+        words = top_level_words(None, runner.top_level_options)  # checks their form
         check_configs(runner.top_level_options, cwd)
         return await describe_source(
-            runner.source,
-            environment,
-            cwd,
-            top_level_words(None, runner.top_level_options),
-            runner.file_read_timeout,
+            runner.source, environment, cwd, words, runner.file_read_timeout
         )

@@ -94,7 +94,7 @@ def test_runs_in_the_background_and_their_end(terminal):
     terminal.enter(SLEEP.format(line="--bg --no-pylint"))
     stopped = terminal.enter("%flowstop all").splitlines()
     assert len(stopped) == 2 and stopped[1].startswith(f"{run}: stopped after SIGINT")
-    assert terminal.enter("%flowstop all") == "nothing runs"
+    assert terminal.enter("%flowstop all") == "No run is active"
 
 
 def test_ctrl_c_stops_the_run_that_a_cell_waits_for(terminal):

@@ -221,7 +221,7 @@ def _nothing_to_stop() -> str:
     """Return what ``%flowstop`` says where the latest run of this kernel does not run."""
     others = len(all_running())
     if not others:
-        return "nothing runs"
+        return "No run is active"
     them = "1 run started elsewhere is" if others == 1 else f"{others:,} runs started elsewhere are"
     return f"No run of this kernel is active; {them}. Stop with %flowstop all"
 

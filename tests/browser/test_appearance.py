@@ -35,7 +35,8 @@ OTHER_PANELS = """\
 import ipywidgets
 from nbrunner.jupyter.widgets import StatusBadge
 from nbrunner.jupyter.widgets.run_table import RunTable, column
-from nbrunner.jupyter.kernel.wire import STATES
+from nbrunner.status import LABELS
+STATES = tuple(LABELS.values())
 rows = [
     {'key': state, 'status': state, 'cells': [state, '1/2'], 'done': 0.5, 'actions': []}
     for state in (*STATES, 'waiting', 'not started', 'unfinished')

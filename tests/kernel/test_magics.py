@@ -189,7 +189,7 @@ def test_in_the_background_and_stopped(plain):
     assert plain.execute("running.status, type(run).__name__").result == "('running', 'Run')"
     assert "stopped after SIGINT" in plain.execute("%flowstop").checked().stdout
     assert plain.execute("running.status").result == "'stopped'"
-    assert plain.execute("%flowstop").checked().stdout == "nothing runs\n"
+    assert plain.execute("%flowstop").checked().stdout == "No run is active\n"
 
 
 def test_stop_by_name_and_all(plain):

@@ -177,7 +177,7 @@ def test_stop_all_reaches_the_task_of_a_lost_run_and_the_list_tells_of_it(gated)
     assert attach(running.pathspec).status == "lost"
     assert all_running() == []
     again = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True, check=True)
-    assert again.stdout == "nothing runs\n"
+    assert again.stdout == "No run is active\n"
 
 
 def test_a_lost_run_that_was_stopped_and_deleted_leaves_nothing(gated):

@@ -374,6 +374,6 @@ def test_what_a_sweep_needs_and_has_not_written_down_is_asked_for(write_flow):
     done = sweep(runner, {"x": [1]})
     again = attach_sweep(done.name)
     again._handles.clear()
-    with pytest.raises(BadValueError, match="of its own for SECRET, which are not written down"):
+    with pytest.raises(BadValueError, match="SECRET was set through env= and is not stored"):
         asyncio.run(again._started(0))
     assert "s3cret" not in (again._directory.path / "sweep.json").read_text()
