@@ -29,6 +29,9 @@ from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of
 from nbrunner.text.line_origins import Origin
 
+# Binds no name.
+_IMPORT = "__import__('metaflow')"
+
 
 def flow_file_text(
     flow: type, namespace: Mapping[str, Any], folders: Sequence[str] = ()
@@ -59,7 +62,9 @@ def flow_file_text(
         packed = collector.collect(home)
         if packed is not None:
             break
-    return collector.found.written(packed, import_path_line(folders))
+    # Metaflow first, as in the notebook: then what follows cannot change how it is imported,
+    # and the file can be forked from an interpreter that has imported it.
+    return collector.found.written(packed, f"{import_path_line(folders)}; {_IMPORT}")
 
 
 def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:

@@ -67,6 +67,8 @@ def preamble(source: bytes, is_installed: Callable[[str], bool]) -> Preamble:
 
 
 def _imports_metaflow(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr) and ast.unparse(statement) == "__import__('metaflow')":
+        return True  # as a generated flow file does
     return any(
         name.partition(".")[0] == _METAFLOW
         for node in ast.walk(statement)

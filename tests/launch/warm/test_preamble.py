@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.both_ways import both_ways
+from support.scripts import run_script
 
 from nbrunner import Runner
 from nbrunner.launch.warm.preamble import preamble
@@ -24,6 +25,7 @@ IMPORT = "from metaflow import FlowSpec, step\n"
         "try:\n    import numpy\nexcept ImportError:\n    numpy = None\n",
         "__import__('sys').path[1:1] = ['/a', '/b']\n",
         "import metaflow\nimport os\nos.environ['A'] = '1'\n",
+        "__import__('sys').path[1:1] = ['/a']; __import__('metaflow')\nimport a\na.b()\n",
         "this is no Python",
     ],
 )
@@ -150,3 +152,34 @@ def test_a_customization_that_differs_in_each_process(write_flow, monkeypatch, t
     running = Runner(flow(write_flow), show_output=False, pylint=False).run()
     assert (running.status, running.warm) == ("successful", False)
     assert "sets $PROC_TOKEN anew" in running.cold_reason
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_flow_of_cells_is_forked_whatever_it_takes_along(tmp_path, monkeypatch):
+    """A9: its file imports metaflow first, as the notebook did."""
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    lines = run_script(
+        tmp_path,
+        """
+        from functools import partial
+        from metaflow import FlowSpec, step
+        from nbrunner import Runner
+
+        twice = (lambda by: (lambda value: value * by))(2)
+
+        class CellFlow(FlowSpec):
+            @step
+            def start(self):
+                self.seen = twice(21)
+                self.next(self.end)
+            @step
+            def end(self):
+                pass
+
+        if __name__ == "__main__":
+            running = Runner(CellFlow, show_output=False, pylint=False).run()
+            print(running.warm, running.cold_reason, running.run["start"].task.data.seen)
+        """,
+    )
+    assert lines == ["True  42"]
