@@ -214,7 +214,7 @@ def test_resume_from_the_panel_runs_what_had_failed(lab):
     again.until_status("successful")
     first = panel.name.rpartition("/")[2]
     given = again.locator.locator(".nbr-parameter")
-    assert given.all_inner_texts() == [f"origin_run_id={first}"]
+    assert given.all_inner_texts() == ["n=3", f"origin_run_id={first}"]
 
 
 def test_what_stays_in_the_file_tells_how_it_ended(lab, tmp_path):
