@@ -21,7 +21,11 @@ from nbrunner.history import (
 )
 from nbrunner.launch.processes import Look
 from nbrunner.record import registry
+from nbrunner.sweeps.store import stop_living
 from nbrunner.text.printable import aligned, on_one_line
+
+#: Said where there is nothing to stop.
+NO_RUN = "No run is active"
 
 
 def name_of(running: ExecutingProcess) -> str:
@@ -58,23 +62,46 @@ def stop(runs: Iterable[ExecutingProcess]) -> None:
     drive(every)
 
 
+def stop_sweeps() -> bool:
+    """Have every living sweep of this user start no more runs; tell which those are.
+
+    To be called before the runs are stopped: a sweep starts the next run as soon as one ends.
+
+    Returns
+    -------
+    bool
+        Whether anything was told.
+    """
+    stopped, refused = stop_living()
+    for name in stopped:
+        print(f"sweep {name}: starts no more runs")  # noqa: T201
+    for name, error in refused.items():
+        said = f"sweep {name} cannot be stopped and may start more runs: {error}"
+        print(said, file=sys.stderr)  # noqa: T201
+    return bool(stopped or refused)
+
+
 def stop_named(names: Sequence[str]) -> None:
-    """Stop the named runs, or with ``all`` those of `all_running`.
+    """Stop the named runs, or with ``all`` all living sweeps and those of `all_running`.
 
     Raises
     ------
     RunNotFoundError
         nbrunner did not start one of them; then none is stopped.
     """
-    runs = all_running() if list(names) == ["all"] else [attach(name) for name in names]
+    has_told = False
     if list(names) == ["all"]:
         tell_unreadable(registry.unreadable())
-    if not runs:
-        print("No run is active")  # noqa: T201
-        return
-    # It may take as long as Metaflow, and then each process, is given to end by itself.
-    print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
-    stop(runs)
+        has_told = stop_sweeps()
+        runs = all_running()
+    else:
+        runs = [attach(name) for name in names]
+    if runs:
+        # It may take as long as Metaflow, and then each process, is given to end by itself.
+        print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
+        stop(runs)
+    elif not has_told:
+        print(NO_RUN)  # noqa: T201
 
 
 def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:

@@ -114,7 +114,7 @@ def test_an_interrupt_ends_the_following_and_not_the_run(write_flow):
     lines = printed("stop", "all")
     assert sorted(line.partition(":")[0] for line in lines) == [running.pathspec, other.pathspec]
     assert (running.status, other.status) == ("stopped", "stopped")
-    assert printed("stop", "all") == ["No run is active"]
+    assert printed("stop", "all") == [cli.NO_RUN]
 
 
 def test_nobody_has_to_read_it_to_the_end(write_flow):

@@ -28,6 +28,7 @@ from nbrunner.errors import (
     BadValueError,
     FlowLoadError,
     NbrunnerError,
+    some_of,
     without_choices,
 )
 from nbrunner.flow.cell_source import cell_flow
@@ -92,9 +93,11 @@ class FlowMagics(Magics):
         with usage_errors():
             words = self._words(line, None)
             refuse_option(words, ["all"])
-            chosen = self._to_stop([word.text for word in words])
+            names = [word.text for word in words]
+            has_told = names == ["all"] and cli.stop_sweeps()
+            chosen = self._to_stop(names)
         cli.stop(chosen)
-        if not chosen:
+        if not chosen and not has_told:
             print(_nothing_to_stop())  # noqa: T201
 
     @needs_local_scope
@@ -218,12 +221,17 @@ FlowMagics.flowrun.__doc__ = help_text()
 
 
 def _nothing_to_stop() -> str:
-    """Return what ``%flowstop`` says where the latest run of this kernel does not run."""
-    others = len(all_running())
+    """Return what ``%flowstop`` says where the latest ``%flowrun`` of this kernel has ended.
+
+    Other runs are this kernel's as well, where a sweep or a Runner has started them.
+    """
+    others = [cli.name_of(each) for each in all_running()]
     if not others:
-        return "No run is active"
-    them = "1 run started elsewhere is" if others == 1 else f"{others:,} runs started elsewhere are"
-    return f"No run of this kernel is active; {them}. Stop with %flowstop all"
+        return cli.NO_RUN
+    return (
+        "The latest %flowrun of this kernel is not active. Others are: "
+        f"{some_of(others)}. Stop one with %flowstop RUN, all with %flowstop all"
+    )
 
 
 def _expected(what: str, example: str, line: str) -> BadValueError:

@@ -121,6 +121,47 @@ class SweepDirectory:
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
 
+def stop_living() -> tuple[list[str], dict[str, OSError]]:
+    """Ask every sweep of this user that may start more runs to start none, whoever drives it.
+
+    A sweep whose process is gone starts nothing by itself, and is left as it is.
+
+    Returns
+    -------
+    (list of str, dict of str to OSError)
+        The names of the sweeps that were asked, and of those that could not be, with the reason.
+    """
+    stopped, refused = [], {}
+    for name in _names():
+        path = _sweeps() / name
+        try:
+            if not (path / _STOP).exists() and _is_living(path):
+                private.touch(path / _STOP)
+                stopped.append(name)
+        except FileNotFoundError:  # another process deletes it just now
+            continue
+        except OSError as error:  # a full disk, say
+            refused[name] = error
+    return sorted(stopped), refused
+
+
+def _is_living(path: Path) -> bool:
+    """Return whether a process starts the runs of a sweep, or is about to."""
+    try:
+        descriptor = private.open_file(path / _LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return True  # just created: its process has not locked it yet
+    try:
+        # Shared, so that two who look at once do not take each other for the owner.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def create(content: Json) -> SweepDirectory:
     """Write down a new sweep; delete old ones, none of whose runs is recorded any more."""
     try:

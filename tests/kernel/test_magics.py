@@ -201,6 +201,29 @@ def test_stop_by_name_and_all(plain):
     assert "no record of a run" in plain.execute("%flowstop Nobody/1").stderr
 
 
+def test_stop_all_ends_a_sweep_and_its_runs_are_not_called_foreign(plain):
+    plain.execute(cell("--bg --no-pylint", SLEEP) + "\n").checked()
+    plain.execute("%flowstop").checked()
+    begin = """\
+from nbrunner import Runner, async_sweep
+sw = await async_sweep(Runner(SleepFlow, pylint=False), [{"tags": [str(n)]} for n in range(4)],
+                       parallel=2)
+while sw.statuses.count("running") < 2:
+    await asyncio.sleep(0.01)
+"""
+    plain.execute(f"import asyncio\n{begin}").checked()
+    said = plain.execute("%flowstop").checked().stdout
+    assert said.startswith("The latest %flowrun of this kernel is not active. Others are: Sleep")
+    lines = plain.execute("%flowstop all").checked().lines
+    assert lines[0] == "sweep " + plain.execute("sw.name").result.strip("'") + (
+        ": starts no more runs"
+    )
+    assert plain.execute("(await sw).statuses").result == (
+        "['stopped', 'stopped', 'not started', 'not started']"
+    )
+    assert plain.execute("%flowstop").checked().stdout == "No run is active\n"
+
+
 @pytest.mark.parametrize(
     ("choice", "status", "said"),
     [
