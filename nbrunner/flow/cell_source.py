@@ -10,6 +10,7 @@ from nbrunner.errors import BadValueError, FlowSyntaxError
 from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.source import FlowSource, write_flow_file
 from nbrunner.text.line_origins import Origin
+from nbrunner.text.python_lines import python_lines
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,32 +56,44 @@ def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
     name = _flow_name(tree, cell)
     main = "" if _has_main(tree) else f"\n\nif __name__ == '__main__':\n    {name}()\n"
     file = write_flow_file(name, _with_path(tree, text, import_path_line(folders)) + main)
-    origin = Origin(1, len(text.splitlines()) + 1, cell, 1)
+    origin = Origin(1, len(python_lines(text)) + 1, cell, 1)
     return CellFlow(file, name, (origin,), text)
 
 
 def _with_path(tree: ast.Module, text: str, path_line: str) -> str:
-    """Put the line for the import path in the magic's place, or behind ``__future__``."""
-    future = [
+    """Return the file's text: the import path in the magic's place, or behind what comes first.
+
+    The docstring of a module and its imports from ``__future__`` have to come first.
+    """
+    first = [node for node in tree.body[:1] if _is_text(node)]
+    first += [
         node
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and node.module == "__future__"
     ]
-    if not future:
+    if not first:
         return f"{path_line}\n{text}"
-    lines = text.splitlines(keepends=True)
-    last = (future[-1].end_lineno or future[-1].lineno) - 1
-    column = future[-1].end_col_offset or 0
+    lines = python_lines(text, keepends=True)
+    last = (first[-1].end_lineno or first[-1].lineno) - 1
+    column = first[-1].end_col_offset or 0
     line = lines[last].encode()
     lines[last] = f"{line[:column].decode()}; {path_line}{line[column:].decode()}"
     return "\n" + "".join(lines)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _parsed(text: str, cell: str) -> ast.Module:
     try:
         return ast.parse(text)
     except SyntaxError as error:
-        line = text.splitlines()[error.lineno - 1] if error.lineno else ""
+        line = python_lines(text)[error.lineno - 1] if error.lineno else ""
         number = (error.lineno or 0) + 1  # the magic's line is the first
         if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?"):
             message = (

@@ -56,7 +56,7 @@ def foreach_over_sets(tree: ast.AST, flow: str) -> Iterator[tuple[str, str]]:
 def _names(step: ast.AST) -> Iterator[str]:
     """Yield the names that ``self.next(..., foreach=name)`` goes over in a step."""
     for node in ast.walk(step):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.next":
+        if isinstance(node, ast.Call) and _spelt(node.func) == "self.next":
             for keyword in node.keywords:
                 value = keyword.value
                 if keyword.arg == "foreach" and isinstance(value, ast.Constant):
@@ -80,9 +80,9 @@ def _sets(scope: ast.AST) -> dict[str, bool]:
     for node in sorted(body, key=lambda each: getattr(each, "lineno", 0)):
         if isinstance(node, ast.Assign):
             is_set = _is_set(node.value, known)
-            known |= {ast.unparse(target): is_set for target in node.targets}
+            known |= {_spelt(target): is_set for target in node.targets}
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            known[ast.unparse(node.target)] = _is_set(node.value, known)
+            known[_spelt(node.target)] = _is_set(node.value, known)
     return known
 
 
@@ -96,12 +96,12 @@ def _is_set(value: ast.expr, known: dict[str, bool]) -> bool:
     if isinstance(value, ast.SetComp):
         return True
     if isinstance(value, (ast.Name, ast.Attribute)):
-        return known.get(ast.unparse(value), False)
+        return known.get(_spelt(value), False)
     if isinstance(value, ast.Call):
         function = value.func
         if isinstance(function, ast.Attribute):
             return function.attr in _SET_METHODS and _is_set(function.value, known)
-        of_numbers = [ast.unparse(each.func) for each in value.args if isinstance(each, ast.Call)]
+        of_numbers = [_spelt(each.func) for each in value.args if isinstance(each, ast.Call)]
         return (
             isinstance(function, ast.Name)
             and function.id in ("set", "frozenset")
@@ -114,6 +114,14 @@ def _is_set(value: ast.expr, known: dict[str, bool]) -> bool:
     if isinstance(value, ast.IfExp):
         return _is_set(value.body, known) or _is_set(value.orelse, known)
     return False
+
+
+def _spelt(node: ast.expr) -> str:
+    """Return an expression as source; empty where it holds an integer too long for that."""
+    try:
+        return ast.unparse(node)
+    except ValueError:  # of more digits than Python spells out
+        return ""
 
 
 def _is_number(value: ast.expr) -> bool:

@@ -109,3 +109,41 @@ def test_a_mistake_in_python_is_named_with_its_line():
     with pytest.raises(FlowSyntaxError) as raised:
         made(IMPORT + "class A(FlowSpec)\n    pass\n")
     assert "Cell In[7], line 3: expected ':'" in str(raised.value)
+
+
+ODD = "\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+@pytest.mark.parametrize("head", ["", "from __future__ import annotations\n", '"""Doc."""\n'])
+def test_lines_end_where_python_ends_them(head):
+    """`str.splitlines` also ends lines in the middle of a text, where Python does not."""
+    text = f"# {ODD}\n{head}\x0c\n{IMPORT}ODD = {ODD!a} + '{ODD}'\nclass A(FlowSpec):" + BODY
+    text += "        1 / 0\n"
+    flow = made(text)
+    assert describe(flow).name == "A"
+    running = Runner(flow, show_output=False, pylint=False).run()
+    line = 1 + text[: text.index("1 / 0")].count("\n") + 1
+    assert [each.place for each in running.failure.source] == [f"Cell In[7], line {line}"]
+
+
+@pytest.mark.parametrize("odd", list(ODD))
+def test_a_syntax_error_behind_an_odd_character_is_shown_with_its_own_line(odd):
+    with pytest.raises(FlowSyntaxError, match=r"Cell In\[7\], line 3: .*\n    y = = 2$"):
+        made(f"x = 'a{odd}b'\ny = = 2\nz = 3\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '"""About the flow."""\n',
+        "# first\n\n('About '\n 'the flow.')  # said\n",
+        "'About the flow.'; x = 1\n",
+        '"""About the flow."""\nfrom __future__ import annotations\n',
+    ],
+)
+def test_the_docstring_of_a_cell_is_that_of_its_file(head, tmp_path):
+    (tmp_path / "beside.py").write_text("WORD = 'here'\n")
+    body = BODY.replace("self.next(self.end)", "self.doc = __doc__\n        self.next(self.end)")
+    text = f"{head}from beside import WORD\n{IMPORT}class A(FlowSpec):{body}"
+    running = Runner(made(text, [str(tmp_path)]), show_output=False, pylint=False).run()
+    assert running.run.data.doc == "About the flow."

@@ -14,6 +14,7 @@ from nbrunner.flow.capture.notebook import Cell, Notebook, importable
 from nbrunner.flow.capture.packing import Packed
 from nbrunner.flow.capture.scope import bound_names, is_future, with_decorators
 from nbrunner.text.line_origins import Origin
+from nbrunner.text.python_lines import python_lines
 
 _LOADER = "_objects_of_notebook"
 _LOADED = "_loaded_objects"
@@ -101,7 +102,7 @@ class FlowText:
     def written(self, packed: Packed, path_line: str) -> tuple[str, tuple[Origin, ...]]:
         """Return a prelude and the flow's own cell, blank where unused, and their origins."""
         future = [each for each in self._home.statements if is_future(each)]
-        lines = [line for each in future for line in self._home.source_of(each).splitlines()]
+        lines = [line for each in future for line in python_lines(self._home.source_of(each))]
         # What is also made again, for an object made of it, is then set to what it is.
         again = self._bound(True)
         loaded = {name: f"{name} = {_LOADED}[{name!r}]" for name in sorted(self.pickled)}
@@ -127,7 +128,7 @@ class FlowText:
     def _add_source(
         self, lines: list[str], origins: list[Origin], cell: Cell, statement: ast.stmt
     ) -> None:
-        source = cell.source_of(statement).splitlines()
+        source = python_lines(cell.source_of(statement))
         origins.append(self._origin(len(lines) + 1, len(source), cell, statement))
         lines += source
 
@@ -172,11 +173,11 @@ class FlowText:
     def _rows(self) -> list[str]:
         """Return the lines of the flow's own cell, blank where nothing is used."""
         home = self._home
-        rows = [""] * len(home.text.splitlines())
+        rows = [""] * len(python_lines(home.text))
         own = [each for cell, each in self._statements if cell is home and not is_future(each)]
         for statement in sorted(own, key=lambda each: (each.lineno, each.col_offset)):
             first = with_decorators(statement).lineno - 1
-            for row, line in enumerate(home.source_of(statement).splitlines(), start=first):
+            for row, line in enumerate(python_lines(home.source_of(statement)), start=first):
                 rows[row] = f"{rows[row]}; {line}" if rows[row] else line
         return rows
 

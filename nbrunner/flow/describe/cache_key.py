@@ -37,6 +37,7 @@ def _reduced(source: bytes) -> tuple[bytes, dict[str, Json]]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return source, {}
+    _spell_long_integers_in_hex(tree)
     known = _names_from_metaflow(tree)
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     for node in classes:
@@ -48,6 +49,25 @@ def _reduced(source: bytes) -> tuple[bytes, dict[str, Json]]:
     read = _read(tree)
     found = take_literals(classes, parameters, read) if read.isdisjoint(_BY_ANY_NAME) else {}
     return ast.dump(tree).encode(), found
+
+
+# Python spells out fewer than 4,300 decimal digits, or as few as 640 where somebody has set that
+# (sys.set_int_max_str_digits): ast.dump() and ast.unparse() raise for a longer integer.
+_MAX_DECIMAL_BITS = 2000
+
+
+class _LongIntegers(ast.NodeTransformer):
+    """Replaces an integer by a name that no source can have: its hexadecimal digits."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if isinstance(node.value, int) and node.value.bit_length() > _MAX_DECIMAL_BITS:
+            return ast.Name(hex(node.value), ast.Load())
+        return node
+
+
+def _spell_long_integers_in_hex(tree: ast.Module) -> None:
+    """Make a tree with integers of any length one that can be written out."""
+    _LongIntegers().visit(tree)
 
 
 # With one of these something may be called that is not mentioned by its name.

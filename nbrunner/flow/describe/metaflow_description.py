@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from nbrunner.engine.metaflow_versions import raised_in
+from nbrunner.errors import shown
 
 Json = dict[str, Any]
 
@@ -311,7 +312,11 @@ def _plain(value: Any) -> Any:
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError):
+        pass
+    try:
         return str(value)
+    except ValueError:  # an integer of more digits than Python spells out
+        return shown(value)
 
 
 def _steps(flow: Any) -> list[Json]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from nbrunner.errors import BadValueError, said
 from nbrunner.flow.parse_argv import Word
+from nbrunner.text.python_lines import python_lines
 
 
 @dataclass
@@ -51,7 +52,7 @@ def continued(line: str, cell: str) -> tuple[str, str]:
     The lines that are taken stay in the cell as blank ones, so that all others keep their
     numbers.
     """
-    rows = cell.splitlines(keepends=True)
+    rows = python_lines(cell, keepends=True)
     taken = 0
     while (len(line) - len(line.rstrip("\\"))) % 2 and taken < len(rows):
         line = f"{line[:-1]} {rows[taken].rstrip()}"

@@ -234,3 +234,25 @@ def test_one_name_in_two_flows_counts_whole():
     twice = PARAMETERS.replace('"word"', '"number"').encode()
     assert "number" not in literals(twice) and "number" in literals(PARAMETERS.encode())
     assert skeleton(twice.replace(b"default=3", b"default=4")) != skeleton(twice)
+
+
+def test_integers_longer_than_python_spells_out_are_told_apart():
+    """`ast.dump` raised a bare ValueError for an integer of more than 4,300 digits."""
+    one, other = hex(10**5000), hex(10**5000 + 1)
+    text = FLOW.replace("return 3", "return LONG").replace("import metaflow\n", "LONG = 0\n")
+    texts = [text.replace("LONG = 0", f"LONG = {each}") for each in (one, other, repr(one))]
+    assert len({skeleton(each.encode()) for each in texts}) == 3
+    default = FLOW.replace("default=default()", f"default={one}")
+    assert literals(default.encode()) == {"alpha": {}}
+    assert skeleton(default.encode()) != skeleton(default.replace(one, other).encode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("digits", [4000, 50_000])
+def test_a_flow_with_a_long_integer_is_described(digits, tmp_path):
+    long = hex(10**digits)
+    text = FLOW.replace("return 3", f"return {long}").replace("x = 1", f"x = ({long}).real")
+    file = tmp_path / "flow.py"
+    file.write_text(text + f"\nx = [1, 2]\nx[{long} & 1] = {{{long}}}\n")
+    (alpha,) = describe(FlowSource(file, "F")).parameters
+    assert alpha.name == "alpha"
