@@ -22,13 +22,27 @@ MAX_BYTES = 64 * 1024 * 1024
 
 
 class NotPrivateError(PermissionError):
-    """A folder or file of the state directory may hold what another user has put there."""
+    """A folder or file of the state directory may hold what another user has put there.
+
+    Attributes
+    ----------
+    what : str
+        What is wrong, without the command that mends it.
+    moves : bool
+        Whether that command moves or removes what is there: no advice where it may not be
+        nbrunner's own.
+    """
+
+    what = ""
+    moves = False
 
 
 def _refused(path: Path, what: str, command: str) -> NotPrivateError:
     name = shlex.quote(str(path))
     mend = f"; to mend it: {command.format(name)}" if command else ""
-    return NotPrivateError(errno.EPERM, what + mend, str(path))
+    error = NotPrivateError(errno.EPERM, what + mend, str(path))
+    error.what, error.moves = what, command in (_ASIDE, _UNLINK)
+    return error
 
 
 # Nothing of somebody's is deleted by following these.

@@ -92,9 +92,15 @@ def _private(path: Path, may_be_link: bool = False) -> Path:
             private.make_folder(path)
         private.check_folder(path, may_be_link)
     except private.NotPrivateError as error:
+        wrong = f"{path} is not a folder that this user alone can write: it"
+        if error.moves and os.environ.get(STATE_VARIABLE):  # the path may be anybody's
+            usual = platformdirs.user_state_dir("nbrunner")
+            raise StateError(
+                f"{wrong} {error.what}; set ${STATE_VARIABLE} to another folder, or unset it for "
+                f"{usual}"
+            ) from error
         raise StateError(
-            f"{path} is not a folder that this user alone can write: it {error.strerror}; "
-            f"or set ${STATE_VARIABLE} to a folder of your own"
+            f"{wrong} {error.strerror}; or set ${STATE_VARIABLE} to a folder of your own"
         ) from error
     except OSError as error:
         raise StateError(

@@ -218,6 +218,35 @@ def test_nothing_is_truncated_before_it_is_known_whose_it_is(tmp_path):
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.parametrize("below", ["", "runs"])
+@pytest.mark.parametrize("trap", ["file", "dangling link"])
+def test_nobody_is_told_to_move_what_stands_at_a_chosen_place(tmp_path, monkeypatch, trap, below):
+    """With NBRUNNER_STATE_DIR=/etc/passwd the advice was `mv /etc/passwd /etc/passwd.old`."""
+    chosen = tmp_path / "chosen"
+    place = chosen / below if below else chosen
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path / "gone") if trap == "dangling link" else place.touch()
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(chosen))
+    with pytest.raises(StateError, match=f"{place} is not a folder") as refused:
+        registry.runs_directory()
+    message = str(refused.value)
+    assert "mv " not in message
+    assert "rm " not in message
+    assert "set $NBRUNNER_STATE_DIR to another folder, or unset it for /" in message
+
+
+def test_what_stands_at_the_usual_place_may_be_moved(tmp_path, monkeypatch):
+    import platformdirs
+
+    usual = tmp_path / "usual"
+    usual.mkdir()
+    (usual / "runs").touch()
+    monkeypatch.setattr(platformdirs, "user_state_dir", lambda name: str(usual))
+    monkeypatch.delenv("NBRUNNER_STATE_DIR")
+    with pytest.raises(StateError, match=f"mv {usual}/runs {usual}/runs.old"):
+        registry.runs_directory()
+
+
 def test_the_usual_place_open_to_others_is_not_left_for_another(tmp_path, monkeypatch):
     """B3: its records would seem to be gone."""
     import platformdirs
