@@ -110,6 +110,8 @@ class FlowMagics(Magics):
             if [word.text for word in words] == ["--clean"]:
                 print(cleaned(self._config))  # noqa: T201 - this is what was asked for
                 return
+            if any(word.text.partition("=")[0] == "--clean" for word in words):
+                raise _expected("--clean alone", "%flowruns --clean", line)
             refuse_option(words, ["--clean"])
             if len(words) > 1:
                 raise _expected("one flow or none", "%flowruns FLOW", line)

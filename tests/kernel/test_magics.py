@@ -297,8 +297,12 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         ("%flowrun --no-pylint X", "--no-pylint; put the flow before Metaflow's options"),
         ("%flowform --quite X", "unknown option --quite; did you mean '--quiet'?"),
         ("%flowruns --cleen", "unknown option --cleen; did you mean '--clean'?"),
+        ("%flowruns --clean x", "%flowruns: expected --clean alone, as in %flowruns --clean; got"),
+        ("%flowruns --clean=1", "expected --clean alone"),
+        ("%flowrun -- --quiet TrainFlow", "--quiet cannot stand here; put the flow before"),
+        (cell("-o class"), "-o: expected a Python name, got 'class'"),
         ("%flowstop --al", "unknown option --al; did you mean 'all'?"),
-        (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself: it stands before"),
+        (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself; put it before"),
         (cell("--no-pylint  # quick"), "got '#'; a comment has to stand on a line of its own"),
         (cell("--n 3;"), "the line ends with ';'"),
         ("%flowrun TrainFlow --n 3;", "the line ends with ';'"),
@@ -348,6 +352,8 @@ def test_loading_twice_and_unloading(plain):
 def test_what_cannot_be_configured_is_left_out_when_loaded_again(plain):
     said = plain.execute("%config FlowRun.out = '1a'").stderr
     assert "expected a Python name, got '1a'" in said
+    said = plain.execute("%config FlowRun.out = 'class'").stderr
+    assert "expected a Python name, got 'class'" in said
     plain.execute("%config FlowRun.keep_days = 'x'\n%config FlowRun.block = False")
     lines = plain.execute("%reload_ext nbrunner").checked().stderr.splitlines()
     left_out = ["FlowRun.out: expected", "The 'keep_days' trait"]

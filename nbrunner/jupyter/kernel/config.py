@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from keyword import iskeyword
 from typing import Any
 
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
@@ -53,7 +54,7 @@ class FlowRun(SingletonConfigurable):
     @validate("out")
     def _valid_name(self, proposal: Any) -> str:
         name: str = proposal["value"]
-        if not name.isidentifier():
+        if not name.isidentifier() or iskeyword(name):
             raise TraitError(f"FlowRun.out: expected a Python name, got {name!r}")
         return name
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from keyword import iskeyword
 from typing import Any
 
 from nbrunner.errors import BadValueError, did_you_mean
@@ -183,8 +184,11 @@ def refuse_option(words: Sequence[Word], possible: Iterable[str], hint: str = ""
         The first word is an option.
     """
     text = words[0].text.partition("=")[0] if words else ""
+    known = list(possible)
+    if text.startswith("-") and text in known:
+        raise BadValueError(f"{text} cannot stand here{hint}")
     if text.startswith("-"):
-        raise BadValueError(f"unknown option {text}{did_you_mean(text, possible) or hint}")
+        raise BadValueError(f"unknown option {text}{did_you_mean(text, known) or hint}")
 
 
 def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any:
@@ -193,7 +197,7 @@ def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any
         if not equals or not name:
             raise BadValueError(f"{spelling}: expected NAME=VALUE, got {text!r}")
         return {**options.env, name: value}
-    if ours.target == "out" and not text.isidentifier():
+    if ours.target == "out" and (not text.isidentifier() or iskeyword(text)):
         raise BadValueError(f"{spelling}: expected a Python name, got {text!r}")
     if ours.target == "on_interrupt" and text not in ("stop", "detach"):
         raise BadValueError(f"{spelling}: expected stop or detach, got {text!r}")
