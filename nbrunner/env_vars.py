@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 
 from nbrunner.environment import checked_env
+from nbrunner.errors import BadTypeError
 
 PROFILE_VARIABLE = "METAFLOW_PROFILE"
 
@@ -46,6 +47,11 @@ class EnvVars(MutableMapping[str, str]):
         """Return an environment that is the one given: all else is deleted."""
         if isinstance(environment, EnvVars):
             return cls(environment)
+        if environment is None:
+            raise BadTypeError(
+                "env_vars: expected a dict of names to values, got None; dict(os.environ) is the "
+                "environment of this process"
+            )
         found = cls(environment)
         for name in os.environ.keys() - environment.keys():
             found._changes[name] = None
@@ -82,6 +88,20 @@ class EnvVars(MutableMapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def __or__(self, other: Mapping[str, str]) -> dict[str, str]:
+        return {**self, **other} if isinstance(other, Mapping) else NotImplemented
+
+    def __ror__(self, other: Mapping[str, str]) -> dict[str, str]:
+        return {**other, **self} if isinstance(other, Mapping) else NotImplemented
+
+    def __ior__(self, other: Mapping[str, str] | Iterable[tuple[str, str]]) -> EnvVars:
+        self.update(checked_env(dict(other)))  # all of them, or none
+        return self
+
+    def copy(self) -> dict[str, str]:
+        """Return the variables as they are now, in a dict."""
+        return dict(self)
 
     def __repr__(self) -> str:
         # Values may be secrets.

@@ -99,7 +99,14 @@ def checked_directory(given: str | os.PathLike[str]) -> str:
     ------
     FlowNotFoundError
         There is no such directory.
+    BadTypeError
+        It is no path.
     """
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
+        raise BadTypeError(
+            "cwd: expected the path of a directory, of type str or os.PathLike, "
+            f"got {shown(given)} of type {type(given).__name__}"
+        )
     path = absolute(given)
     if not os.path.isdir(path):
         raise FlowNotFoundError(f"cwd: no directory at {os.fspath(given)!r} (that is, {path})")
@@ -112,8 +119,13 @@ def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
     Raises
     ------
     BadTypeError, BadValueError
-        It cannot hold one of them.
+        It cannot hold one of them, or they are no mapping.
     """
+    if env is not None and not isinstance(env, Mapping):
+        raise BadTypeError(
+            f"env: expected a dict of names to values, got {shown(env)} of type "
+            f"{type(env).__name__}"
+        )
     for name, value in (env or {}).items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadTypeError(

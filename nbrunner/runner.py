@@ -14,7 +14,7 @@ from nbrunner.environment import (
     current_directory,
     run_environment,
 )
-from nbrunner.errors import RunStartError, SharedIdError
+from nbrunner.errors import BadTypeError, RunStartError, SharedIdError, shown
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
@@ -66,7 +66,7 @@ class Runner(MetaflowAttributes):
     records stay until they expire or `cleanup` is called.
     """
 
-    _settable = frozenset({"show_output", "file_read_timeout", "top_level_options"})
+    _settable = frozenset({"show_output", "file_read_timeout"})
 
     def __init__(
         self,
@@ -133,6 +133,20 @@ class Runner(MetaflowAttributes):
     @cwd.setter
     def cwd(self, directory: str | os.PathLike[str] | None) -> None:
         self._cwd = None if directory is None else checked_directory(directory)
+
+    @property
+    def top_level_options(self) -> dict[str, Any]:
+        """The options that the command line takes before the subcommand; assign other ones."""
+        return self._top_level_options
+
+    @top_level_options.setter
+    def top_level_options(self, options: dict[str, Any]) -> None:
+        if not isinstance(options, dict):
+            raise BadTypeError(
+                f"top_level_options: expected a dict of options to values, got {shown(options)} "
+                f"of type {type(options).__name__}; {{}} is none"
+            )
+        self._top_level_options = options
 
     @property
     def top_level_kwargs(self) -> dict[str, Any]:

@@ -199,6 +199,7 @@ class Starter:
 
     async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
         runner = self._runner
+        stop.check_seconds("file_read_timeout", runner.file_read_timeout)
         words = top_level_words(None, runner.top_level_options)  # checks their form
         check_configs(runner.top_level_options, cwd)
         return await describe_source(

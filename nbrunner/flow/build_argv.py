@@ -32,6 +32,9 @@ _EXPECTED: Mapping[str, str] = {
 # Metaflow's own: a parameter of the flow may be named alike, and takes one value.
 _NEVER_EMPTY = frozenset({"--tag", "--with"})
 
+# Metaflow starts no task with less, and waits for ever.
+_LEAST: Mapping[str, int] = {"--max-workers": 1}
+
 # list() would take the text that stands on the command line apart into its characters.
 _OWN_TYPE = (
     "; Metaflow calls the type of this parameter with a text, whereas "
@@ -252,6 +255,9 @@ def _text(option: Option, value: Any) -> str:
 def _number(option: Option, value: Any) -> str:
     # The abstract types, so that numpy's numbers are taken as well.
     if isinstance(value, numbers.Integral) and not _is_bool(value):
+        least = _LEAST.get(option.flag)
+        if least is not None and int(value) < least:
+            raise BadValueError(f"{option.name}: expected {least} or more, got {shown(value)}")
         return _spelt_out(option, value, lambda number: str(int(number)))
     if option.kind == "float" and isinstance(value, numbers.Real) and not _is_bool(value):
         return _spelt_out(option, value, lambda number: repr(float(number)))

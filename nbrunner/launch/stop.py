@@ -7,7 +7,7 @@ import signal
 import time
 from numbers import Real
 
-from nbrunner.errors import BadTypeError, BadValueError
+from nbrunner.errors import BadTypeError, BadValueError, shown
 from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.run_state import RunState
@@ -21,7 +21,15 @@ _LOOK_SECONDS = 0.05
 
 
 async def end(run: RunState, request: StopRequest) -> StopReport:
-    """End a run; once begun this is not given up, even if the caller is cancelled."""
+    """End a run; once begun this is not given up, even if the caller is cancelled.
+
+    Raises
+    ------
+    BadTypeError, BadValueError
+        One of the times is no number of seconds, 0 or more; the run goes on.
+    """
+    check_seconds("interrupt_grace_seconds", request.interrupt_grace_seconds)
+    check_seconds("terminate_grace_seconds", request.terminate_grace_seconds)
     task = asyncio.ensure_future(_end(run, request))
     try:
         return await asyncio.shield(task)
@@ -138,7 +146,13 @@ def _report(run: RunState, record: Json, seconds: float) -> StopReport:
 
 def check_timeout(timeout: float | None) -> None:
     """Raise BadTypeError or BadValueError unless a time limit is None, or 0 seconds or more."""
-    if not isinstance(timeout, (float, Real, type(None))):
-        raise BadTypeError(f"timeout: expected seconds, got {timeout!r}")
-    if timeout is not None and timeout < 0:
-        raise BadValueError(f"timeout: expected seconds, 0 or more, got {timeout!r}")
+    if timeout is not None:
+        check_seconds("timeout", timeout)
+
+
+def check_seconds(name: str, seconds: float) -> None:
+    """Raise BadTypeError or BadValueError unless a duration is a number, 0 or more."""
+    if isinstance(seconds, bool) or not isinstance(seconds, (float, Real)):
+        raise BadTypeError(f"{name}: expected seconds, got {shown(seconds)}")
+    if not seconds >= 0:  # NaN is neither more nor less
+        raise BadValueError(f"{name}: expected seconds, 0 or more, got {shown(seconds)}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from nbrunner.aio.blocking import drive
-from nbrunner.errors import BadValueError
+from nbrunner.errors import BadTypeError, BadValueError, shown
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.run_record import plain
 from nbrunner.runner import Runner
@@ -54,6 +54,7 @@ def sweep(
     BadValueError, BadTypeError
         One of the sets is not what the flow takes; nothing was started.
     """
+    _check_runner("sweep", runner)
     description = runner.describe()
     made = _made(runner, description, parameters, parallel, on_failure, arguments, artifacts)
     shown = any([show(made) for show in SHOWN_BY])
@@ -79,6 +80,7 @@ async def async_sweep(
     See `sweep`. Runs are started while the event loop of the caller runs; under
     ``%load_ext nbrunner`` always.
     """
+    _check_runner("async_sweep", runner)
     description = await runner.async_describe()
     made = _made(runner, description, parameters, parallel, on_failure, arguments, artifacts)
     made.begin()
@@ -101,10 +103,22 @@ def attach_sweep(name: str = "", runner: Runner | None = None) -> Sweep:
     Raises
     ------
     RunNotFoundError
+    BadTypeError
+        The runner is no `Runner`.
     """
+    if runner is not None:
+        _check_runner("attach_sweep", runner)
     found = Sweep(store.find(name), runner)
     found.refresh()
     return found
+
+
+def _check_runner(function: str, runner: Runner) -> None:
+    if not isinstance(runner, Runner):
+        raise BadTypeError(
+            f"{function}: expected a Runner, got {shown(runner)} of type {type(runner).__name__}; "
+            "make one of a flow by Runner(flow)"
+        )
 
 
 def _made(
@@ -121,6 +135,8 @@ def _made(
         raise BadValueError(f"parallel: expected 1 or more, got {parallel!r}")
     if on_failure not in ("continue", "stop"):
         raise BadValueError(f"on_failure: expected 'continue' or 'stop', got {on_failure!r}")
+    if not isinstance(artifacts, Iterable):
+        raise BadTypeError(f"artifacts: expected a list of names, got {shown(artifacts)}")
     sets = [
         {**each, **{name: value for name, value in arguments.items() if name not in each}}
         for each in parameter_sets(parameters)
