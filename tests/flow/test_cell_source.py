@@ -115,11 +115,15 @@ ODD = "\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 @pytest.mark.parametrize("head", ["", "from __future__ import annotations\n", '"""Doc."""\n'])
-def test_lines_end_where_python_ends_them(head):
+def test_lines_end_where_python_ends_them(head, tmp_path):
     """`str.splitlines` also ends lines in the middle of a text, where Python does not."""
-    text = f"# {ODD}\n{head}\x0c\n{IMPORT}ODD = {ODD!a} + '{ODD}'\nclass A(FlowSpec):" + BODY
+    (tmp_path / "beside.py").touch()
+    text = (
+        f"# {ODD}\n{head}\x0c\nimport beside\n{IMPORT}ODD = {ODD!a} + '{ODD}'\nclass A(FlowSpec):"
+        + BODY
+    )
     text += "        1 / 0\n"
-    flow = made(text)
+    flow = made(text, [str(tmp_path)])
     assert describe(flow).name == "A"
     running = Runner(flow, show_output=False, pylint=False).run()
     line = 1 + text[: text.index("1 / 0")].count("\n") + 1
