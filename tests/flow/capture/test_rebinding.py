@@ -17,7 +17,7 @@ from nbrunner.errors import BadValueError
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
-TESTS = Path(__file__).parent.parent
+TESTS = Path(__file__).parent.parent.parent
 
 
 def reports(seed: int, count: int) -> list[dict]:
