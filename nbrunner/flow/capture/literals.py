@@ -9,7 +9,7 @@ _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _SERIES = frozenset({list, tuple, set, frozenset})
 
 # What numpy gives for them may be a bare number, of whatever unit.
-_NO_NUMBERS = frozenset({"datetime64", "timedelta64"})
+_NO_NUMBERS = frozenset({"datetime64", "timedelta64", "void"})
 
 # Python neither prints nor reads a longer decimal number (sys.set_int_max_str_digits).
 _MAX_DECIMAL_BITS = 2000
@@ -64,7 +64,10 @@ def mutable_ids(value: Any) -> Iterator[int]:
 
 def plain_source(value: Any) -> str:
     """Return an expression that gives a plain value again."""
-    value = _of_python(value)
+    number = _of_python(value)
+    if number is not value:  # bool_ is its name in every numpy
+        name = type(value).__name__.replace("bool_", "bool").replace("bool", "bool_")
+        return f"__import__('numpy').{name}({plain_source(number)})"
     if isinstance(value, dict):
         pairs = (f"{plain_source(key)}: {plain_source(item)}" for key, item in value.items())
         return "{" + ", ".join(pairs) + "}"

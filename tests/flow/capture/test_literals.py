@@ -69,12 +69,11 @@ def test_what_only_looks_like_a_plain_value_is_none(value):
     assert not is_plain({"key": (value,)})
 
 
-def test_numbers_of_numpy_become_those_of_python():
+def test_numbers_of_numpy_stay_those_of_numpy():
     values = [numpy.float64(0.5), numpy.int32(7), numpy.bool_(True), numpy.str_("a")]
     assert is_plain(values)
-    assert [(each, type(each)) for each in again(values)] == [
-        *((0.5, float), (7, int), (True, bool), ("a", str)),
-    ]
+    assert repr(again(values)) == repr(values)
+    assert "numpy').bool_(True)" in plain_source(numpy.bool_(True))
 
 
 def test_a_list_that_holds_itself_is_not_plain():

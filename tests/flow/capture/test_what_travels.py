@@ -69,8 +69,8 @@ def test_what_the_notebook_has_deleted_is_named():
 
 def test_a_number_of_numpy_travels():
     notebook = Notebook("import numpy\nrate = numpy.float64(0.5)", flow("rate"))
-    assert notebook.given() == 0.5
-    assert "numpy" not in notebook.text()
+    assert repr(notebook.given()) == "np.float64(0.5)"
+    assert "__import__('numpy').float64(0.5)" in notebook.text()
 
 
 @pytest.mark.parametrize(
