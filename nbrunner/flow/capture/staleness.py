@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,13 +94,21 @@ def parts_of(value: Any) -> set[int]:
         return set(mutable_ids(value))
     is_function = isinstance(value, types.FunctionType)
     held: Iterable[Any] = () if is_function else getattr(value, "__dict__", {}).values()
-    return {id(value)} | {
+    return {id(value), *_nested_classes(value)} | {
         id(each)
         for each in held
         if not is_scalar(each)
         and not isinstance(each, (type, types.ModuleType))
         and not importable(each)
     }
+
+
+def _nested_classes(value: Any) -> Iterator[int]:
+    """Yield the ids of the classes that stand in the body of a class."""
+    for each in vars(value).values() if isinstance(value, type) else ():
+        if isinstance(each, type) and each.__qualname__ == f"{value.__qualname__}.{each.__name__}":
+            yield id(each)
+            yield from _nested_classes(each)
 
 
 def reachable_names(names: set[str], notebook: Notebook) -> set[str]:
