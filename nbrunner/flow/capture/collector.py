@@ -19,6 +19,7 @@ from nbrunner.flow.capture.same_object import is_made_by
 from nbrunner.flow.capture.scope import (
     bound_names,
     changed_names,
+    deferred_names,
     executed_names,
     future_flags,
     is_definition,
@@ -29,6 +30,7 @@ from nbrunner.flow.capture.scope import (
     used_names,
 )
 from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
+from nbrunner.flow.capture.touched import reachable, touching
 
 # The flow file has these of its own; a class body reads __name__. What a script says of its
 # __file__ travels, so that data is found beside the script.
@@ -74,6 +76,7 @@ class Collector:
         self._names: set[str] = set()
         self._imported: set[str] = set()
         self._makers: dict[str, list[ast.stmt]] = {}
+        self._touched: dict[str, tuple[Cell, ast.stmt]] = {}
         self.found = FlowText(self._flow_name, notebook, home)
 
     def collect(self, home: ast.stmt) -> Packed | None:
@@ -121,7 +124,7 @@ class Collector:
                 f"with it together: {why}. Load them in a step, or pass them as Parameters"
             )
         self._refused |= found
-        self._pickled -= found.keys()
+        self._pickled.difference_update(found)
 
     def _shared(self, seen: set[int]) -> Iterator[str]:
         """Yield the names whose objects, or parts of them, travel pickled with others as well."""
@@ -145,8 +148,14 @@ class Collector:
     def _add_statement(self, cell: Cell, statement: ast.stmt, is_executed: bool) -> None:
         if not self.found.begin(cell, statement):
             return
+        executed = executed_names(statement, cell.filename)
+        deferred = deferred_names(statement, cell.filename)
         for name in sorted(used_names(statement, cell.filename)):
-            self._add_name(name, statement if is_executed else None)
+            is_read_now = is_executed and name in executed
+            if is_read_now:
+                self._add_name(name, statement)
+            if not is_read_now or name in deferred:
+                self._add_name(name)
             if cell is not self._home:  # it stands above what the flow's own cell imports
                 self.found.import_early(name, self._namespace.get(name))
         self.found.add(cell, statement)
@@ -212,7 +221,7 @@ class Collector:
         for statement in self._home.changing(name):
             if self.found.has(self._home, statement):
                 continue
-            if not only_in_notebook(statement) and not self._needs_flow(self._home, statement, []):
+            if self._can_execute(statement):
                 yield statement
             elif changed_names(statement)[name] and not is_plain(self._namespace.get(name)):
                 raise BadValueError(
@@ -290,7 +299,7 @@ class Collector:
     def _is_changed(self, name: str) -> bool:
         """Tell whether a list, or the like, of the flow's cell may have been changed in place."""
         home = self._home
-        return home.may_change(name) or bool(self._notebook.changes_since(name, home))
+        return home.may_change(name) or any(self._touching(name))
 
     def _add_definition(self, name: str, value: Any) -> bool:
         """Take in the source of a function or class, where it makes this very object."""
@@ -331,30 +340,100 @@ class Collector:
         changes = self._notebook.changes_since(name, self._home)
         if any(changes) or (changes and name not in self._refused):
             return False
+        if touched := next(self._touching(name), None):
+            self._touched[name] = touched
+            return False
         self._add_made(name, made)
         return True
+
+    def _touching(
+        self, name: str, reader: ast.stmt | None = None
+    ) -> Iterator[tuple[Cell, ast.stmt]]:
+        """Yield what may have changed an object, and is not executed again as it is made again.
+
+        Parameters
+        ----------
+        reader : ast.stmt or None
+            A statement that reads the object, and is executed again itself.
+        """
+        changing = self._home.changing(name)
+        for cell, each in touching(name, self._home, self._notebook, self._flow_name):
+            if each is reader:
+                continue
+            is_certain = changed_names(each).get(name)
+            if cell is self._home and each in changing:
+                if name in self._refused or is_certain or self._can_execute(each):
+                    continue
+            elif name in self._refused and is_certain is False:
+                continue
+            yield cell, each
+
+    def _can_execute(self, statement: ast.stmt) -> bool:
+        """Tell whether a statement of the flow's cell can be executed again by the flow."""
+        return not only_in_notebook(statement) and not self._needs_flow(self._home, statement, [])
 
     def _is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
         """Tell whether statements of the flow's cell, executed again, read what they read."""
         if self._notebook.is_bound_since(name, self._home):
             return False
-        for statement in statements:
-            is_doubtful = name not in self._refused
-            reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
-            for each in executed_names(statement, self._home.filename):
-                if each in self._pickled or reading.is_stale(each):
-                    return False
+        changing = filter(self._can_execute, self._home.changing(name))
+        return all(
+            self._reads_the_same(name, each, [])
+            for each in dict.fromkeys([*statements, *changing])
+            if name not in self._refused or each in statements
+        )
+
+    def _reads_the_same(self, name: str, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
+        """Tell whether a statement that makes an object, executed again, makes the same one.
+
+        The objects that it reads, and those they are made of, are followed.
+        """
+        if statement in seen:
+            return True
+        seen.append(statement)
+        is_doubtful = name not in self._refused
+        reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
+        names = executed_names(statement, self._home.filename) - {self._flow_name}
+        made_itself = set() if statement in self._made_here(name) else {name}
+        if names & self._pickled or any(map(reading.is_stale, names - made_itself)):
+            return False
+        for each in reachable(names, self._notebook, self._flow_name) - {name}:
+            if self._is_touched(each, statement):
+                return False
+            made = [x for x in self._made_here(each) if x.lineno <= statement.lineno]
+            if not all(self._reads_the_same(name, x, seen) for x in made if not is_definition(x)):
+                return False
         return True
+
+    def _is_touched(self, name: str, reader: ast.stmt) -> bool:
+        """Tell whether a statement may read an object as it was before, or after, a change."""
+        value = self._namespace.get(name)
+        if is_scalar(value) or isinstance(value, (type, types.FunctionType)):
+            return False
+        if self._imports(value):
+            return False
+        if name not in self._home.binding and name not in self._refused:
+            reader_ = None if _calls_with(reader, name) else reader
+        else:
+            reader_ = reader
+        return any(self._touching(name, reader_))
+
+    def _imports(self, value: Any) -> bool:
+        return isinstance(value, types.ModuleType) or self.found.can_import(value)
 
     def _add_defined_again(self, name: str) -> bool:
         """Take in the definition that bound a name last, in another cell, to what cannot travel."""
-        if name not in self._refused:
+        if name not in self._refused or name in self._touched:
             return False
         cell = next(self._notebook.binders(name), None)
         statement = cell.definition(name) if cell else None
         if cell is None or statement is None or len(cell.binding[name]) > 1:
             return False
         names = executed_names(statement, cell.filename)
+        for at, each in touching(name, cell, self._notebook, self._flow_name):
+            if changed_names(each).get(name) is not False:
+                self._touched[name] = (at, each)
+                return False
         reading = Reading(statement, cell, self._notebook, doubtful=False)
         if self._needs_home(cell, statement) or any(map(reading.is_stale, names)):
             return False
@@ -372,8 +451,21 @@ class Collector:
         if why is None and is_flow_class(value):
             why = "it is a flow, and its cell does not make it as it is now"
         if why is not None:
+            if name in self._touched:
+                cell, statement = self._touched[name]
+                at = f"line {statement.lineno} of {self._notebook.cell_name(cell.filename)}"
+                why = f"{why}; and {at.removesuffix(' of ')} may have changed it"
             raise BadValueError(
                 f"{self._flow_name} uses {name!r}, a {type(value).__name__}, which cannot travel "
                 f"with a flow: {why}. Load it in a step, pass it as a Parameter, or make it in "
                 "a statement of the flow's own cell"
             )
+
+
+def _calls_with(statement: ast.stmt, name: str) -> bool:
+    """Tell whether a statement calls a method of an object, or hands it to a call."""
+    return any(
+        isinstance(node, ast.Call)
+        and any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+        for node in ast.walk(statement)
+    )

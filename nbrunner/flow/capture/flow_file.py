@@ -27,6 +27,8 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.collector import Collector
 from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of
+from nbrunner.flow.capture.same_body import changed_attributes
+from nbrunner.flow.capture.scope import changed_names
 from nbrunner.text.line_origins import Origin
 
 # Binds no name.
@@ -52,9 +54,10 @@ def flow_file_text(
         The source of the class is not known, the class is not at the top of its cell, or
         it uses something of the notebook that cannot travel.
     """
-    notebook = Notebook(namespace)
+    notebook = Notebook(namespace, flow.__name__)
     cell, home = _flow_statement(flow, notebook)
     _check_bases(flow, home, notebook)
+    _check_unchanged(flow, home, cell, notebook)
     pickled: set[str] = set()
     refused: dict[str, str] = {}
     while True:
@@ -99,6 +102,21 @@ def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:
                 f"{flow.__name__} derives from an earlier {name!r} than the notebook has now; "
                 f"execute the cell of {flow.__name__} again"
             )
+
+
+def _check_unchanged(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
+    """Refuse a flow that was changed after its class statement was executed."""
+    name = flow.__name__
+    if not isinstance(home, ast.ClassDef):  # a block is executed again as a whole
+        return
+    own = [changed_names(each).get(name) for each in cell.changing(name)]
+    changed = list(changed_attributes(flow, home, cell.filename))
+    if changed or any(own) or any(notebook.changes_since(name, cell)):
+        told = f" ({', '.join(changed)})" if changed else ""
+        raise BadValueError(
+            f"{name} was changed after it was defined{told}, and what is not in its class "
+            f"statement cannot travel. Write it there, and execute the cell of {name} again"
+        )
 
 
 def _is_same_code(one: type, other: type) -> bool:

@@ -12,7 +12,7 @@ import linecache
 import re
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -146,10 +146,17 @@ def _cell(filename: str, text: str, number: int) -> Cell:
 
 
 class Notebook:
-    """The globals of a notebook or a script, and the cells that made them."""
+    """The globals of a notebook or a script, and the cells that made them.
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    Attributes
+    ----------
+    flow_name : str
+        The name of the flow class that is taken from it.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], flow_name: str = "") -> None:
         self.namespace = namespace
+        self.flow_name = flow_name
         shell = namespace.get("get_ipython")
         compiler = getattr(shell() if callable(shell) else None, "compile", None)
         self._format: Callable[[str], tuple[str, str] | None] = getattr(
@@ -257,9 +264,14 @@ def code_constants(code: types.CodeType) -> list[types.CodeType]:
 
 def codes_of(kind: type) -> list[types.CodeType]:
     """Return the code of all functions of a class, and of those that they wrap."""
+    return codes_in(vars(kind).values())
+
+
+def codes_in(values: Iterable[Any]) -> list[types.CodeType]:
+    """Return the code of functions, and of those that they wrap."""
     codes: list[types.CodeType] = []
     seen: set[int] = set()
-    stack = [*vars(kind).values()][::-1]
+    stack = [*values][::-1]
     while stack:
         each = stack.pop()
         if id(each) in seen:

@@ -6,9 +6,7 @@ safe, so whatever is not known for certain is a no.
 
 from __future__ import annotations
 
-import abc
 import ast
-import enum
 import types
 import typing
 from collections.abc import Mapping
@@ -21,23 +19,16 @@ from nbrunner.flow.capture.notebook import (
     code_constants,
     importable,
 )
+from nbrunner.flow.capture.same_body import class_code_of, gives, is_body_of, named
 from nbrunner.flow.capture.scope import (
-    bound_names,
     changed_names,
     compiled,
     executed_names,
 )
 from nbrunner.flow.capture.staleness import Reading
+from nbrunner.flow.capture.touched import touching
 
 _MISSING = object()
-_OF_EVERY_CLASS = frozenset(
-    [
-        *("__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__"),
-        *("__orig_bases__", "__parameters__", "__static_attributes__", "__firstlineno__"),
-        *("__abstractmethods__", "_abc_impl", "__hash__", "__classcell__", "__slots__"),
-        *("__type_params__", "__annotate__", "__annotations_cache__", "__annotate_func__"),
-    ]
-)
 
 
 def is_made_by(
@@ -95,7 +86,7 @@ def _is_function(
     ) == len(keywords)
     return (
         is_complete
-        and all(_gives(node, each, space) for node, each in defaults)
+        and all(gives(node, each, space) for node, each in defaults)
         and _are_annotations(value, statement, space, flags)
     )
 
@@ -124,36 +115,14 @@ def _are_annotations(
     return all(_is_type(node, found[key], space) for key, node in nodes.items())
 
 
-def _named(node: ast.expr, space: Mapping[str, Any]) -> Any:
-    """Return what a name, or a name of a module, stands for now."""
-    if isinstance(node, ast.Name):
-        builtins = vars(__import__("builtins"))
-        return space.get(node.id, builtins.get(node.id, _MISSING))
-    if isinstance(node, ast.Attribute):
-        owner = _named(node.value, space)
-        if isinstance(owner, types.ModuleType):
-            return vars(owner).get(node.attr, _MISSING)
-    return _MISSING
-
-
-def _gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
-    """Tell whether an expression gives a value: a constant, or a name for it."""
-    try:
-        constant = ast.literal_eval(node)
-    except ValueError:
-        return _named(node, space) is value
-    # What can be changed in place may have been: then it is no more what stands there.
-    return repr(constant) == repr(value) if type(constant) is type(value) else False
-
-
 def _is_type(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
     """Tell whether an annotation or a base gives a value: also ``list[int]``, ``A | None``."""
     if isinstance(node, (ast.Name, ast.Attribute)):
-        return _named(node, space) is value
+        return named(node, space) is value
     if isinstance(node, ast.Constant):
         return bool(node.value == value) and type(node.value) is type(value)
     for each in ast.walk(node):
-        if isinstance(each, ast.Subscript) and not _is_generic(_named(each.value, space)):
+        if isinstance(each, ast.Subscript) and not _is_generic(named(each.value, space)):
             return False
         if not isinstance(each, _OF_TYPES):
             return False
@@ -184,9 +153,14 @@ def _is_class(
         and all(_is_known_decorator(each, notebook.namespace) for each in statement.decorator_list)
         and _are_bases(value, statement, notebook.namespace)
         and _is_body_fresh(statement, cell, notebook)
-        and _are_functions(value, statement, cell, flags)
         and _is_annotated_alike(value, statement, flags)
-        and _are_attributes(value, statement)
+        and is_body_of(
+            value,
+            statement,
+            class_code_of(statement, cell.filename, flags),
+            notebook.namespace,
+            lambda: any(touching(statement.name, cell, notebook, notebook.flow_name)),
+        )
         and not any(notebook.changes_since(statement.name, cell))
         and not any(statement.name in _certain(each) for each in cell.changing(statement.name))
     )
@@ -203,18 +177,18 @@ def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
         if not all(isinstance(each, ast.Constant) for each in values):
             return False
         node = node.func
-    return importable(_named(node, space))
+    return importable(named(node, space))
 
 
 def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -> bool:
     for each in statement.keywords:
-        given = _named(each.value, space)
+        given = named(each.value, space)
         if not isinstance(each.value, ast.Constant) and given is _MISSING:
             return False
         if each.arg == "metaclass" and given is not type(value):
             return False
     nodes = statement.bases
-    if any(_named(each, space) in (typing.NamedTuple, typing.TypedDict) for each in nodes):
+    if any(named(each, space) in (typing.NamedTuple, typing.TypedDict) for each in nodes):
         return len(nodes) == 1  # they leave no trace of themselves
     bases = vars(value).get("__orig_bases__", value.__bases__ if nodes else ())
     return len(bases) == len(nodes) and all(
@@ -225,36 +199,6 @@ def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -
 def _is_body_fresh(statement: ast.ClassDef, cell: Cell, notebook: Notebook) -> bool:
     names = executed_names(statement, cell.filename) - {statement.name}
     return not any(map(Reading(statement, cell, notebook).is_stale, names))
-
-
-def _are_functions(value: type, statement: ast.ClassDef, cell: Cell, flags: int) -> bool:
-    """Tell whether the functions of a class are those that stand in its body."""
-    body = class_code_of(statement, cell.filename, flags)
-    for each in statement.body:
-        if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        found = vars(value).get(each.name)
-        if isinstance(found, (classmethod, staticmethod)):
-            found = found.__func__
-        elif isinstance(found, property):
-            continue
-        if isinstance(found, types.FunctionType) and not each.decorator_list:
-            code = found.__code__
-            if code.co_filename != cell.filename or code not in code_constants(body):
-                return False
-        elif not each.decorator_list and each.name != "__new__":
-            return False
-    return True
-
-
-def class_code_of(statement: ast.ClassDef, filename: str, flags: int) -> types.CodeType:
-    """Return the code of a class body, compiled as the flow file will be."""
-    stack = [compiled(statement, filename, flags)]
-    while True:
-        for each in code_constants(stack.pop()):
-            if each.co_name == statement.name:
-                return each
-            stack.append(each)
 
 
 def _is_annotated_alike(value: type, statement: ast.ClassDef, flags: int) -> bool:
@@ -268,56 +212,3 @@ def _is_annotated_alike(value: type, statement: ast.ClassDef, flags: int) -> boo
     has_texts = any(isinstance(each, ast.Constant) for node in nodes for each in ast.walk(node))
     found = vars(value).get("__annotations__", {}).values()
     return has_texts or not any(isinstance(each, (str, typing.ForwardRef)) for each in found)
-
-
-def _are_attributes(value: type, statement: ast.ClassDef) -> bool:
-    """Tell whether the attributes of a class are those that its body binds."""
-    bound = {name for each in statement.body for name in bound_names(each)}
-    constants = _constants(statement)
-    if isinstance(value, enum.EnumMeta):
-        every: Mapping[str, enum.Enum] = value.__members__
-        members = {name: each.value for name, each in every.items()}
-        return members.keys() <= bound and all(
-            _is_constant(constants[name], members[name])
-            for name in constants.keys() & members.keys()
-        )
-    if type(value) not in (type, abc.ABCMeta) or statement.decorator_list:
-        return True
-    if any(base.__module__ == value.__module__ for base in value.__mro__[1:]):
-        return True  # it may have an __init_subclass__ of the notebook
-    if issubclass(value, tuple):  # a named tuple
-        return True
-    attributes = vars(value)
-    return not (attributes.keys() - bound - _OF_EVERY_CLASS - _slots(value)) and all(
-        name in attributes and _is_constant(node, attributes[name])
-        for name, node in constants.items()
-        if not name.startswith("__")
-    )
-
-
-def _slots(value: type) -> set[str]:
-    found = vars(value).get("__slots__", ())
-    return {found} if isinstance(found, str) else set(found)
-
-
-def _constants(statement: ast.ClassDef) -> dict[str, ast.Constant]:
-    """Return the constants that a class body binds by a plain assignment, the last of each."""
-    found: dict[str, ast.Constant] = {}
-    for each in statement.body:
-        if isinstance(each, ast.Assign):
-            target, given = each.targets[-1], each.value
-        elif isinstance(each, ast.AnnAssign) and each.value:
-            target, given = each.target, each.value
-        else:
-            for name in bound_names(each):
-                found.pop(name, None)
-            continue
-        for name in bound_names(each):
-            found.pop(name, None)
-        if isinstance(target, ast.Name) and isinstance(given, ast.Constant):
-            found[target.id] = given
-    return found
-
-
-def _is_constant(node: ast.Constant, value: Any) -> bool:
-    return type(node.value) is type(value) and bool(node.value == value)

@@ -8,6 +8,7 @@ import dis
 import inspect
 import types
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -83,6 +84,7 @@ def _executed(statement: ast.stmt) -> Iterator[ast.AST]:
                 stack.extend(ast.iter_child_nodes(node))
 
 
+@lru_cache(maxsize=10_000)
 def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
     """Return the names whose objects a top statement changes in place, or may change.
 
@@ -123,14 +125,29 @@ def mentions(statement: ast.stmt, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(statement))
 
 
+@lru_cache(maxsize=10_000)
 def used_names(statement: ast.stmt, filename: str) -> set[str]:
     """Return the global names that a statement, or a function in it, reads."""
     return global_reads(compiled(statement, filename))
 
 
+@lru_cache(maxsize=10_000)
 def executed_names(statement: ast.stmt, filename: str) -> set[str]:
     """Return the global names that executing a statement reads, functions in it left out."""
     return global_reads(compiled(statement, filename), functions=False)
+
+
+def deferred_names(statement: ast.stmt, filename: str) -> set[str]:
+    """Return the global names that the functions in a statement read when they are called."""
+    return _deferred_reads(compiled(statement, filename))
+
+
+def _deferred_reads(code: types.CodeType) -> set[str]:
+    reads = set()
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            reads |= (_deferred_reads if _is_executed(constant) else global_reads)(constant)
+    return reads
 
 
 def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeType:
@@ -141,6 +158,7 @@ def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeTy
     return code
 
 
+@lru_cache(maxsize=10_000)
 def global_reads(code: types.CodeType, functions: bool = True) -> set[str]:
     """Return the global names that code reads, and the functions and classes in it.
 
