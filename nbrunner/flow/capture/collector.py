@@ -408,6 +408,8 @@ class Collector:
     def _is_touched(self, name: str, reader: ast.stmt) -> bool:
         """Tell whether a statement may read an object as it was before, or after, a change."""
         value = self._namespace.get(name)
+        if name in self._home.globals_of_functions:
+            return True
         if is_scalar(value) or isinstance(value, (type, types.FunctionType)):
             return False
         if self._imports(value):

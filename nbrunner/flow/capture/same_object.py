@@ -12,6 +12,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.notebook import (
     Cell,
     Notebook,
@@ -19,7 +20,13 @@ from nbrunner.flow.capture.notebook import (
     code_constants,
     importable,
 )
-from nbrunner.flow.capture.same_body import class_code_of, gives, is_body_of, named
+from nbrunner.flow.capture.same_body import (
+    changed_attributes,
+    class_code_of,
+    gives,
+    is_body_of,
+    named,
+)
 from nbrunner.flow.capture.scope import (
     changed_names,
     compiled,
@@ -154,15 +161,24 @@ def _is_class(
         and _are_bases(value, statement, notebook.namespace)
         and _is_body_fresh(statement, cell, notebook)
         and _is_annotated_alike(value, statement, flags)
-        and is_body_of(
-            value,
-            statement,
-            class_code_of(statement, cell.filename, flags),
-            notebook.namespace,
-            lambda: any(touching(statement.name, cell, notebook, notebook.flow_name)),
-        )
+        and _has_body(value, statement, cell, notebook, flags)
         and not any(notebook.changes_since(statement.name, cell))
         and not any(statement.name in _certain(each) for each in cell.changing(statement.name))
+    )
+
+
+def _has_body(
+    value: type, statement: ast.ClassDef, cell: Cell, notebook: Notebook, flags: int
+) -> bool:
+    if is_flow_class(value):  # Metaflow's decorators set more than the body does
+        return not any(changed_attributes(value, statement, cell.filename))
+    body = class_code_of(statement, cell.filename, flags)
+    return is_body_of(
+        value,
+        statement,
+        body,
+        notebook.namespace,
+        lambda: any(touching(statement.name, cell, notebook, notebook.flow_name)),
     )
 
 

@@ -78,6 +78,7 @@ def assert_same(*cells: str) -> None:
         ("rng = random.Random(1)", "_ = rng.random()\nt = NS(x=rng.random())", "t"),
         ("it = itertools.count()", "next(it)", "copy.copy(it)"),
         (REGISTER, "", "[f() for f in REG.values()]"),
+        ("k = 0\ndef up():\n    global k\n    k += 1\n    return k", "a = up()\nb = up()", "b"),
     ],
 )
 @pytest.mark.parametrize("split", ["one cell", "flow first"])
