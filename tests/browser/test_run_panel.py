@@ -143,7 +143,7 @@ def test_a_failed_run_tells_why_in_text_alone(lab):
     what, where, then = error.inner_text().strip().splitlines()  # the rest stands in the panel
     assert " failed: step end, task 6: ValueError: <img src=x" in what
     assert where.strip().startswith(f"Cell In[2], line {line}, in end: raise ValueError(")
-    assert then.endswith("%%flowrun resume in place of %%flowrun")
+    assert then.endswith("resume from the failed step with %%flowrun resume")
     steps.nth(1).click()  # a click on a step filters the log by it
     log = panel.locator.get_by_role("log", name="Log")
     tasks = [f"work/{task}" for task in (2, 3, 4)]
