@@ -115,12 +115,13 @@ class Imported:
         return None
 
     def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
-        """Tell why a fork would not be exact; None if it would."""
+        """Return why a fork would not be exact; None if it would."""
+        names = _loaded() | self.missed
         return (
             self.inexact
             or found_here(self.files, cwd)
-            or before_metaflow(script, _loaded() | self.missed)
-            or shadowed(os.path.dirname(os.path.realpath(script)), _loaded() | self.missed)
+            or before_metaflow(script, names)
+            or shadowed(os.path.dirname(os.path.realpath(script)), names)
             or local_config(cwd, os.getcwd())
             or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
