@@ -84,7 +84,7 @@ def test_a_state_directory_that_is_none(examined, tmp_path):
     code, lines = examined(NBRUNNER_STATE_DIR=str(tmp_path / "file"))
     assert (code, lines[-1]) == (1, "2 problems found (lines marked !)")
     assert line_of("state directory", lines).startswith("! ")
-    assert "set $NBRUNNER_STATE_DIR to a folder" in line_of("state directory", lines)
+    assert "another folder, or unset it for" in line_of("state directory", lines)
 
 
 @pytest.mark.parametrize(

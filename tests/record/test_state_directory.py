@@ -73,8 +73,9 @@ def before_the_start(monkeypatch, what):
 def gated(write_flow, gate):
     """Return a Runner whose runs wait at a pipe before they have their id."""
     os.mkfifo(gate)
-    wait = f"import sys\nif 'run' in sys.argv:\n    open({str(gate)!r}).close()\n"
-    flow = write_flow("slowflow.py", wait + FLOWS["slowflow"])
+    wait = f"\nimport sys\nif 'run' in sys.argv:\n    open({str(gate)!r}).close()\n"
+    head, tail = FLOWS["slowflow"].split("\nclass ", 1)
+    flow = write_flow("slowflow.py", f"{head}{wait}\nclass {tail}")
     return Runner(flow, show_output=False, pylint=False)
 
 

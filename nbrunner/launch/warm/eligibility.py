@@ -152,7 +152,7 @@ def _loaded() -> set[str]:
 def before_metaflow(script: str, names: Collection[str]) -> str | None:
     """Return what the flow file does before it imports metaflow that a fork could not undo."""
     try:
-        found = preamble(Path(script).read_bytes(), _is_installed)
+        found = preamble(Path(script).read_bytes(), _is_harmless_before_metaflow)
     except OSError:
         return None  # Python says so itself
     if found.reason:
@@ -161,7 +161,13 @@ def before_metaflow(script: str, names: Collection[str]) -> str | None:
     return next(filter(None, (shadowed(each, names) for each in folders)), None)
 
 
-def _is_installed(name: str) -> bool:
+def _is_harmless_before_metaflow(name: str) -> bool:
+    """Return whether a module is an installed one, or one that the probe has let in.
+
+    A module of the user's own may do anything, unless it was tried before it was preloaded.
+    """
+    if name in sys.modules:
+        return True
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):

@@ -39,21 +39,21 @@ class Preamble:
         return f"line {self.line} of the flow file runs before metaflow is imported there"
 
 
-def preamble(source: bytes, is_installed: Callable[[str], bool]) -> Preamble:
+def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamble:
     """Return what a flow file does before it imports metaflow.
 
     Parameters
     ----------
     source : bytes
-    is_installed : callable
-        Returns whether a top-level module comes from the standard library or from an installed
-        package; one of the user's own may do anything.
+    is_harmless_module : callable
+        Returns whether a top-level module that is not of the standard library may be imported
+        before metaflow or after it, with the same result.
     """
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
         return Preamble()  # it fails in the same words, warm or cold
-    judge = _Judge(is_installed)
+    judge = _Judge(is_harmless_module)
     folders: tuple[str, ...] = ()
     for statement in statements:
         if _imports_metaflow(statement):
@@ -96,8 +96,8 @@ def _generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
 class _Judge:
     """Judges statements by what they can do at most."""
 
-    def __init__(self, is_installed: Callable[[str], bool]) -> None:
-        self._is_installed = is_installed
+    def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:
+        self._is_harmless_module = is_harmless_module
         self._from_library: set[str] = set()  # names bound by imports of the standard library
 
     def is_harmless(self, statement: ast.stmt) -> bool:
@@ -131,12 +131,13 @@ class _Judge:
         if isinstance(node, ast.ImportFrom) and node.level:
             return False
         tops = {name.partition(".")[0] for name in _modules(node)}
-        if tops <= sys.stdlib_module_names:
+        others = tops - sys.stdlib_module_names
+        if not others:
             self._from_library |= {
                 (alias.asname or alias.name).partition(".")[0] for alias in node.names
             }
             return True
-        return all(map(self._is_installed, tops))
+        return all(map(self._is_harmless_module, others))
 
     def _are_known(self, expressions: Iterable[ast.expr]) -> bool:
         """Return whether all are of the standard library, called with literals if at all."""

@@ -70,7 +70,7 @@ def test_a_form_whose_flow_has_other_fields_shows_them_before_it_runs(write_flow
     panel.form.values = held(panel) | {"tags": "one"}
     panel._act("run", "")
     until(lambda: not panel._is_unseen and "more" in held(panel))
-    assert "other fields" in panel.form.errors[""]
+    assert "parameters changed" in panel.form.errors[""]
     assert (panel.form.ready, begun()) == (True, [])
     assert panel.form.code.endswith("slowflow.py run --max-workers 2 --tag one"), "its own defaults"
     panel.form.values = held(panel)

@@ -171,8 +171,8 @@ def test_closed_it_ends_and_a_run_goes_on(write_flow):
 
 PRELOADED = """\
 import sys
-HAD = 'colorsys' in sys.modules
 from metaflow import FlowSpec, step
+HAD = 'colorsys' in sys.modules
 
 class HadFlow(FlowSpec):
 

@@ -189,8 +189,8 @@ def test_what_a_library_keeps_makes_it_refused(tmp_path):
 # -- in runs -------------------------------------------------------------------------------
 
 FOREACH = """\
-{imports}
 from metaflow import FlowSpec, step
+{imports}
 
 class DrawFlow(FlowSpec):
 
@@ -262,6 +262,18 @@ def test_numbers_of_a_module_of_ones_own_differ(write_flow, monkeypatch, tmp_pat
     for column in differing:
         assert len(set(column)) == len(column) == 6
     assert len(set(fixed)) == 1
+
+
+def test_a_preloaded_module_may_be_imported_above_metaflow(write_flow, monkeypatch, tmp_path):
+    """A1: a module of one's own that was tried may be; one that was refused makes the run cold."""
+    own_module(tmp_path, monkeypatch, "VALUE = 3\n")
+    above = "import faker, sys, ours\n" + FOREACH.format(imports="", expression="ours.VALUE")
+    flow = write_flow("drawflow.py", above)
+    monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
+    assert warmly(flow, monkeypatch).running.run.data.drawn == [3, 3, 3]
+    (tmp_path / "library" / "ours.py").write_text("import os\nVALUE = os.getpid()\n")
+    running = Runner(flow, show_output=False, pylint=False).run()
+    assert running.cold_reason == "line 1 of the flow file runs before metaflow is imported there"
 
 
 def test_an_id_made_while_a_module_is_imported_is_not_shared(write_flow, monkeypatch, tmp_path):
