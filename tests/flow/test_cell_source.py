@@ -24,6 +24,7 @@ def made(text, folders=()):
     return cell_flow(text, "Cell In[7]", list(folders))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "name"),
     [
@@ -56,6 +57,7 @@ def test_the_flow_of_a_cell_is_found_and_can_be_described(text, name):
         assert lines[number - 1].startswith(line)
 
 
+@pytest.mark.slow
 def test_helpers_beside_the_notebook_can_be_imported(tmp_path):
     (tmp_path / "beside.py").write_text("WORD = 'here'\n")
     text = (
@@ -67,6 +69,7 @@ def test_helpers_beside_the_notebook_can_be_imported(tmp_path):
     assert running.run.data.word == "here"
 
 
+@pytest.mark.slow
 def test_a_failure_names_the_cell_and_its_line():
     text = IMPORT + "class A(FlowSpec):" + BODY.replace("pass", "1 / 0")
     running = Runner(made(text), show_output=False, pylint=False).run()
@@ -114,6 +117,7 @@ def test_a_mistake_in_python_is_named_with_its_line():
 ODD = "\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["", "from __future__ import annotations\n", '"""Doc."""\n'])
 def test_lines_end_where_python_ends_them(head, tmp_path):
     """`str.splitlines` also ends lines in the middle of a text, where Python does not."""
@@ -136,6 +140,7 @@ def test_a_syntax_error_behind_an_odd_character_is_shown_with_its_own_line(odd):
         made(f"x = 'a{odd}b'\ny = = 2\nz = 3\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [

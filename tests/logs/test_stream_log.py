@@ -100,6 +100,7 @@ class Reader:
         return self.pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pieces", "lines"),
     [
@@ -120,6 +121,7 @@ def test_pieces_written_while_the_run_lives_become_whole_lines(tmp_path, pieces,
     assert asyncio.run(talk(tmp_path, *pieces)) == expected
 
 
+@pytest.mark.slow
 def test_a_line_without_end_comes_when_the_run_has_ended(tmp_path):
     async def main():
         async with await TalkingRun.begin(tmp_path) as talking:
@@ -140,6 +142,7 @@ def test_a_line_without_end_comes_when_the_run_has_ended(tmp_path):
     assert asyncio.run(main()) == (["whole"], ["whole", "not whole"])
 
 
+@pytest.mark.slow
 def test_readers_of_many_loops_and_threads_read_the_same(tmp_path):
     lines = [f"line {number}" for number in range(200)]
     results = {}
@@ -175,6 +178,7 @@ def test_readers_of_many_loops_and_threads_read_the_same(tmp_path):
     assert all(pairs == results[0] for pairs in results.values())
 
 
+@pytest.mark.slow
 def test_every_position_continues_exactly_also_by_another_handle(loud_flow):
     data = b"one\\n\\ntwo\\r\\nb\\rar\\n\\xff\\n\\xe2\\x82\\xac\\n"
     flow = loud_flow(at_start=f"write(b'{data.decode()}')", at_end="b'no end'")
@@ -193,6 +197,7 @@ def test_every_position_continues_exactly_also_by_another_handle(loud_flow):
     assert running.stdout == "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_what_is_not_utf8_then_500_kilobytes_ends_and_loses_nothing(loud_flow, capfd):
     flow = loud_flow(at_start="write(b'bad \\xff\\n' + b'z' * 500_000 + b'\\nlast\\n')")
     running = Runner(flow, pylint=False).run()
@@ -203,6 +208,7 @@ def test_what_is_not_utf8_then_500_kilobytes_ends_and_loses_nothing(loud_flow, c
     assert capfd.readouterr().out == running.stdout
 
 
+@pytest.mark.slow
 def test_awkward_bytes_of_a_step_arrive(loud_flow, capfd):
     step = 'write(b"bad \\xff here\\nnul \\0 here\\nwin\\r\\n" + b"w" * 1_000_000 + b"\\nend")'
     running = Runner(loud_flow(in_step=step), pylint=False).run()
@@ -256,6 +262,7 @@ def test_ten_thousand_lines_of_a_step_arrive_in_order(loud_flow):
     assert asyncio.run(main()) == [f"line {number}" for number in range(10_000)]
 
 
+@pytest.mark.slow
 def test_leaving_a_stream_half_way_leaves_the_run_alone(tmp_path):
     async def main():
         async with await TalkingRun.begin(tmp_path) as talking:

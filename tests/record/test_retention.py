@@ -81,6 +81,7 @@ def test_living_runs_stay_however_old_their_last_word(runs):
     assert expire(runs, max_age_seconds=0.5 * DAY_SECONDS) == [lost.name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [(), (supervisor_of,)])
 def test_a_run_that_goes_on_stays_however_long_it_is_quiet(write_flow, private_state, killed):
     async def main():
@@ -171,6 +172,7 @@ def test_nothing_there(tmp_path):
     assert expire(tmp_path / "no such folder") == []
 
 
+@pytest.mark.slow
 def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, monkeypatch):
     runner = Runner(write_flow("failflow"), show_output=False, pylint=False)
     first = runner.run(fail=False)

@@ -19,6 +19,9 @@ from nbrunner.errors import FlowLoadError, FlowNotFoundError
 from nbrunner.flow.describe import api as describing
 from nbrunner.flow.description import FlowDescription, Option
 
+# Each description asks a fresh interpreter; no test here starts a run.
+pytestmark = [pytest.mark.slow, pytest.mark.once]
+
 ALLFLOW = '''\
 from metaflow import (
     Config, FlowSpec, IncludeFile, JSONType, Parameter, card, config_expr, project, retry, step,

@@ -141,6 +141,7 @@ def test_what_is_not_python_counts_as_it_is():
     assert skeleton(b"def (") == b"def ("
 
 
+@pytest.mark.slow
 def test_an_edited_step_does_not_import_the_flow_again(write_flow):
     counting = (
         "from pathlib import Path\n"
@@ -187,6 +188,7 @@ class G(FlowSpec):
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after"),
     [

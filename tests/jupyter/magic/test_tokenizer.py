@@ -147,6 +147,7 @@ def test_an_expression_whose_error_has_no_text_is_named():
         words_of("{raises()}", lambda text: eval(text, {"raises": raises}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -19,6 +19,7 @@ def feeding():
     return [thread for thread in threading.enumerate() if thread.name == "nbrunner-feed"]
 
 
+@pytest.mark.slow
 def test_a_closed_panel_that_is_collected_starts_no_thread(write_flow):
     running = Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
     panel = RunPanel(running)

@@ -95,6 +95,7 @@ class Number(float):
         return "0.5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, dict])
 def test_of_very_many_items_no_more_are_made_into_text_than_are_shown(kind):
     Number.shown = 0

@@ -280,6 +280,7 @@ print(*sorted(read.keys() - mattering_variables(read).keys()))
 """
 
 
+@pytest.mark.slow
 def test_what_metaflow_reads_while_it_is_imported_is_compared(tmp_path):
     (rest,) = run_script(tmp_path, READING)
     # These are compared too, if only by the warm interpreter itself.
