@@ -1,3 +1,10 @@
+"""A browser, and notebooks that it opens in one JupyterLab.
+
+Starting JupyterLab and compiling its page take longer than most tests, so one server is
+kept for all of them, and one browser context for a module. Each test has a folder and a
+kernel of its own, whose environment is that of the test.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -5,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import sync_playwright
-from support.lab import CHROMIUM_ARGUMENTS, NotebookPage, browser_environment, jupyter
+from support.lab import CHROMIUM_ARGUMENTS, LabServer, NotebookPage, write_notebook
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +29,31 @@ def browser() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
-def lab(tmp_path, private_state, browser) -> Iterator[NotebookPage]:
-    """A notebook in JupyterLab, in the test's folder, with an empty cell after each other."""
-    from support.lab import write_notebook
+@pytest.fixture(scope="module")
+def context(browser) -> Iterator[object]:
+    """A profile that keeps JupyterLab's compiled scripts from page to page."""
+    context = browser.new_context(viewport={"width": 1200, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context
+    context.close()
 
-    write_notebook(tmp_path / "notebook.ipynb", "", "", "")
-    with jupyter("jupyterlab", tmp_path, browser_environment(private_state)) as address:
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.set_default_timeout(60_000)
-        yield NotebookPage(page, address, "doc/tree/notebook.ipynb").open()
-        page.close()
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory) -> Iterator[LabServer]:
+    """JupyterLab, which serves the folders of all tests of this process."""
+    home = tmp_path_factory.mktemp("jupyterlab")
+    with LabServer.started(tmp_path_factory.getbasetemp(), home) as server:
+        yield server
+
+
+@pytest.fixture
+def lab(tmp_path, private_state, lab_server, context) -> Iterator[NotebookPage]:
+    """A notebook in JupyterLab, in the test's folder, with an empty cell after each other."""
+    kernel = lab_server.add_kernel(tmp_path.name, private_state)
+    write_notebook(tmp_path / "notebook.ipynb", "", "", "", kernel=kernel)
+    path = tmp_path.relative_to(lab_server.folder)
+    page = context.new_page()
+    yield NotebookPage(page, lab_server.address, f"doc/tree/{path}/notebook.ipynb").open()
+    page.close()
+    context.clear_permissions()
+    lab_server.end_kernels()

@@ -111,7 +111,7 @@ def test_a_handle_of_attach_ends_a_run_whose_record_is_deleted_since(offspring):
     async def main():
         running = attach((await begin(offspring, "stubborn")).pathspec)
         family = family_of(running)
-        shutil.rmtree(running.directory.path)
+        delete(running.directory.path)
         report = await running.async_stop(interrupt_grace_seconds=0.5, terminate_grace_seconds=0.5)
         return running, report, living(family)
 
@@ -122,13 +122,18 @@ def test_a_handle_of_attach_ends_a_run_whose_record_is_deleted_since(offspring):
     assert report.seconds < 5
 
 
+def delete(folder):
+    """Delete a folder at once: a file that is written meanwhile is in no folder."""
+    shutil.rmtree(folder.rename(folder.with_name("deleted")))
+
+
 def test_a_run_that_ends_by_itself_without_its_record_leaves_nothing(write_flow):
     """B1: its supervisor has nowhere to write how it ended, and ends all the same."""
 
     async def main():
         running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=1)
         family = family_of(running)
-        shutil.rmtree(running.directory.path)
+        delete(running.directory.path)
         await asyncio.wait_for(running.wait(), 60)
         await async_until(lambda: not living(family), "the end of all processes")
         return running
@@ -185,7 +190,7 @@ def test_a_lost_run_that_was_stopped_and_deleted_leaves_nothing(gated):
 
     async def main():
         running, task = await lose(gated)
-        shutil.rmtree(running.directory.path)
+        delete(running.directory.path)
         return running, task, await running.async_stop()
 
     running, task, report = asyncio.run(main())

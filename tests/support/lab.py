@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -31,14 +32,21 @@ _DEADLINE_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iterator[str]:
-    """Serve a folder with JupyterLab or Notebook; yields the address."""
-    log = folder / ".server.log"
-    _silence(folder / ".settings")
+def jupyter(
+    application: str, folder: Path, environment: dict[str, str], home: Path | None = None
+) -> Iterator[str]:
+    """Serve a folder with JupyterLab or Notebook; yields the address.
+
+    Log, configuration and settings are in ``home``, by default in the folder.
+    """
+    home = home or folder
+    log = home / ".server.log"
+    _silence(home / ".settings")
     command = [
         *(sys.executable, "-m", application, "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"),
         *("--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.news_url="),
+        "--ServerApp.disable_check_xsrf=True",
         *("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True"),
     ]
     with (
@@ -46,8 +54,8 @@ def jupyter(application: str, folder: Path, environment: dict[str, str]) -> Iter
         subprocess.Popen(
             command,
             env=environment
-            | {"JUPYTER_CONFIG_DIR": str(folder / ".config")}
-            | {"JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings")},
+            | {"JUPYTER_CONFIG_DIR": str(home / ".config")}
+            | {"JUPYTERLAB_SETTINGS_DIR": str(home / ".settings")},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -81,11 +89,55 @@ def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
     raise AssertionError(f"Jupyter did not start:\n{log.read_text()}")
 
 
-def write_notebook(path: Path, *cells: str) -> None:
+class LabServer:
+    """A JupyterLab that many tests use, each with a kernel of its own environment."""
+
+    def __init__(self, address: str, folder: Path, kernels: Path) -> None:
+        self.address = address
+        self.folder = folder
+        self._kernels = kernels
+
+    @classmethod
+    @contextlib.contextmanager
+    def started(cls, folder: Path, home: Path) -> Iterator[LabServer]:
+        """Serve ``folder``; settings, signatures and kernel specifications are in ``home``."""
+        data = home / "share"
+        environment = {**os.environ, "HOME": str(home), "JUPYTER_PATH": str(data)}
+        with jupyter("jupyterlab", folder, environment, home) as address:
+            yield cls(address, folder, data / "kernels")
+
+    def add_kernel(self, name: str, state: Path) -> str:
+        """Specify a kernel that has this process's environment, and return its name."""
+        directory = self._kernels / re.sub(r"[^a-z0-9]+", "-", name.lower())
+        directory.mkdir(parents=True)
+        environment = browser_environment(state)
+        specification = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "Python 3",
+            "language": "python",
+            "metadata": {"debugger": True},
+            # Jupyter puts the server's variables in place of $NAME.
+            "env": {key: value.replace("$", "$$") for key, value in environment.items()},
+        }
+        (directory / "kernel.json").write_text(json.dumps(specification))
+        return directory.name
+
+    def end_kernels(self) -> None:
+        """End every kernel and its session."""
+        with urllib.request.urlopen(f"{self.address}/api/sessions", timeout=30) as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            path = f"{self.address}/api/sessions/{session['id']}"
+            request = urllib.request.Request(path, method="DELETE")
+            urllib.request.urlopen(request, timeout=30).close()
+
+
+def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
     """Write a notebook of code cells; one without a kernel's name opens a dialog."""
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    specification = {"name": kernel, "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text) for text in cells], metadata={"kernelspec": kernel}
+        cells=[nbformat.v4.new_code_cell(text) for text in cells],
+        metadata={"kernelspec": specification},
     )
     nbformat.write(notebook, path)
 
