@@ -10,7 +10,7 @@ import sys
 
 from nbrunner.version import __version__
 
-_RUN = "its pathspec, as Flow/1234, or its id"
+_RUN = "pathspec of the run, such as Flow/1234, or its id"
 
 
 def main() -> int:
@@ -61,28 +61,28 @@ def parser() -> argparse.ArgumentParser:
     """Return what understands the command line; see `main`."""
     words = argparse.ArgumentParser(
         prog="nbrunner",
-        description="Find, follow and stop runs of Metaflow flows that nbrunner has started.",
+        description="List, follow and stop Metaflow runs that nbrunner started.",
     )
     words.add_argument("--version", action="version", version=f"nbrunner {__version__}")
     cli = words.add_subparsers(dest="command", required=True)
 
-    runs = cli.add_parser("list", help="list runs, the newest first")
-    runs.add_argument("words", nargs="*", help="in a run's id, tags, user or parameter=value")
-    runs.add_argument("--flow", default="", help="of this flow, also those started otherwise")
+    runs = cli.add_parser("list", help="list runs, newest first")
+    runs.add_argument("words", nargs="*", help="text in the run's id, tags, user or name=value")
+    runs.add_argument("--flow", default="", help="runs of this flow, however they were started")
     runs.add_argument("--status", default="", help="running, successful, failed, stopped, ...")
-    runs.add_argument("--page", type=int, default=1, help="20 runs each, from 1 on")
+    runs.add_argument("--page", type=int, default=1, help="page of 20 runs; the first is 1")
 
-    logs = cli.add_parser("logs", help="print what a run has written")
+    logs = cli.add_parser("logs", help="print the log of a run")
     logs.add_argument("run", help=_RUN)
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
-    logs.add_argument("--stderr", action="store_true", help="what it has written to stderr")
+    logs.add_argument("-f", "--follow", action="store_true", help="print until the run ends")
+    logs.add_argument("--stderr", action="store_true", help="print stderr instead of stdout")
 
-    stop = cli.add_parser("stop", help="stop runs, with all of their processes")
-    stop.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; all: every running one")
+    stop = cli.add_parser("stop", help="stop runs and all of their processes")
+    stop.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; all: every active run")
 
     cli.add_parser(
         "doctor",
-        help="look at versions, folders and Metaflow's settings, and run a flow of two steps",
+        help="check versions, directories and Metaflow's settings, and run a flow of two steps",
     )
     return words
 

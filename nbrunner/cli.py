@@ -74,7 +74,7 @@ def stop_sweeps() -> bool:
     """
     stopped, refused = stop_living()
     for name in stopped:
-        print(f"sweep {name}: starts no more runs")  # noqa: T201
+        print(f"sweep {name}: no more runs will be started")  # noqa: T201
     for name, error in refused.items():
         said = f"sweep {name} cannot be stopped and may start more runs: {error}"
         print(said, file=sys.stderr)  # noqa: T201

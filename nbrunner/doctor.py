@@ -32,7 +32,7 @@ _SAID_CHARACTERS = 2000
 
 _SETTINGS = (
     "$METAFLOW_PROFILE and other $METAFLOW_... variables, and the files in ~/.metaflowconfig, "
-    "decide this; `metaflow configure show` tells what is set"
+    "set this; `metaflow configure show` prints them"
 )
 
 _TRIAL = """\
@@ -104,7 +104,7 @@ def examine() -> Iterator[Finding]:
 
 def _remedy_of(error: Exception) -> str:
     if isinstance(error, NbrunnerError):
-        return "as the message says"
+        return "see the message"
     if isinstance(error, ImportError):
         return "`pip install --force-reinstall nbrunner metaflow` repairs a broken installation"
     return _SETTINGS
@@ -116,9 +116,9 @@ def _nbrunner() -> Finding:
         return Finding("nbrunner", what)
     return Finding(
         "nbrunner",
-        f"{what}, without the scripts of its panels",
-        "they are built when nbrunner is installed from source with Node.js 18 or newer "
-        "(`pip install .`, `make`); a wheel has them",
+        f"{what}, without the JavaScript of its panels",
+        "install nbrunner from a wheel, or from source with Node.js 18 or newer "
+        "(`pip install .`, `make`)",
     )
 
 
@@ -132,8 +132,8 @@ def _metaflow_version() -> Finding:
     if side == "older":
         return Finding("metaflow", found.what, metaflow_versions.what_to_do(found.what))
     if side == "newer":
-        what = f"{found.what}; nbrunner is tested with {metaflow_versions.RANGE}, newer ones may be"
-        return Finding("metaflow", f"{what} started cold: see the trial run")
+        what = f"{found.what}; nbrunner is tested with {metaflow_versions.RANGE}"
+        return Finding("metaflow", f"{what}, and may start newer ones cold: see the trial run")
     return found
 
 
@@ -149,13 +149,13 @@ def _front_end(name: str) -> Finding:
         return Finding(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
         # Not wrong: the kernel's environment need not be that of the server.
-        what = "not in this environment; where it is, panels need ipywidgets and anywidget too"
+        what = "not in this environment; its own environment needs ipywidgets and anywidget"
         return Finding(name, what)
 
 
 def _user() -> Finding:
     user = user_of(run_environment())
-    told = " (by the password database: no variable names one)" if unnamed_user(os.environ) else ""
+    told = " (from the password database; no variable is set)" if unnamed_user(os.environ) else ""
     return Finding("user", f"{user}{told}")
 
 
@@ -169,7 +169,7 @@ def _state() -> Finding:
     )
     if free > _LITTLE_BYTES:
         return Finding("state directory", what)
-    remedy = f"`%flowruns --clean` deletes old records; ${STATE_VARIABLE} names another folder"
+    remedy = f"`%flowruns --clean` deletes old records; ${STATE_VARIABLE} sets another directory"
     return Finding("state directory", what, remedy)
 
 
@@ -211,7 +211,7 @@ def _judged(running: ExecutingRun) -> Finding:
     if running.status == "successful":
         return Finding("trial run", what, _not_preloaded(running))
     said = (running.stderr or running.stdout).strip()
-    return Finding("trial run", what, f"Metaflow said:\n{said[-_SAID_CHARACTERS:]}")
+    return Finding("trial run", what, f"Metaflow printed:\n{said[-_SAID_CHARACTERS:]}")
 
 
 def _not_preloaded(running: ExecutingRun) -> str:
@@ -220,8 +220,8 @@ def _not_preloaded(running: ExecutingRun) -> str:
         return ""
     told = "; ".join(f"{name}: {reason}" for name, reason in running.not_preloaded.items())
     return (
-        f"not preloaded, so each task imports it itself: {told}. "
-        f"Take it out of ${PRELOAD_VARIABLE} or FlowRun.preload"
+        f"not preloaded, so each task imports it: {told}. "
+        f"Remove it from ${PRELOAD_VARIABLE} or FlowRun.preload"
     )
 
 

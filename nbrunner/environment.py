@@ -75,8 +75,8 @@ def current_directory() -> str:
         return os.getcwd()
     except FileNotFoundError as error:
         raise FlowNotFoundError(
-            "the current directory was deleted: change to another by os.chdir(), or give cwd "
-            "and the flow by absolute paths"
+            "the current directory was deleted; change to another with os.chdir(), or pass cwd "
+            "and the flow as absolute paths"
         ) from error
 
 
@@ -134,9 +134,9 @@ def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
             )
         why = unfit_for_system(name + value)
         if not name or "=" in name or why:
-            because = f": it holds {why}" if why else ""
+            because = f": it contains {why}" if why else ""
             raise BadValueError(
-                f"env: the system cannot hold {shown(name)}: {shown(value)}{because}"
+                f"env: not a valid variable: {shown(name)}: {shown(value)}{because}"
             )
         _check_variable(name, value)
     return dict(env or {})
@@ -180,9 +180,9 @@ def check_size(command: Sequence[str], environment: Mapping[str, str]) -> None:
     if used > most:
         name, size = max((words | variables).items(), key=lambda item: item[1])
         raise BadValueError(
-            f"arguments and environment take {used:,} bytes, more than the {most:,} that the "
-            f"system gives a process; of {len(command):,} arguments and {len(variables):,} "
-            f"variables the largest is {name} with {size:,} bytes: pass less, or a file's path"
+            f"arguments and environment take {used:,} bytes, more than the system's limit of "
+            f"{most:,}; of {len(command):,} arguments and {len(variables):,} "
+            f"variables the largest is {name} with {size:,} bytes. Pass less, or a file's path"
         )
 
 
@@ -190,8 +190,8 @@ def _check_variable(name: str, value: str) -> None:
     size = _bytes(f"{name}={value}")
     if size > MAX_WORD_BYTES + 1:
         raise BadValueError(
-            f"env: {shown(name)} takes {size:,} bytes, more than the {MAX_WORD_BYTES + 1:,} that "
-            "the system gives a variable; write it to a file, and pass the file's path"
+            f"env: {shown(name)} takes {size:,} bytes, more than the system's limit of "
+            f"{MAX_WORD_BYTES + 1:,} for a variable; write it to a file and pass the file's path"
         )
 
 

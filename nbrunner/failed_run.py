@@ -45,7 +45,7 @@ def _on_full_disk(failure: Failure, is_known: bool, folder: str) -> Failure:
 
     What a full disk leaves of a log is no reason: half a line of a traceback, say.
     """
-    said = f"the disk of its logs, {folder}, was full: what it printed last is missing"
+    said = f"the disk of its logs, {folder}, was full; its last output is missing"
     if is_known:
         return replace(failure, message=f"{failure.message}\n({said})")
     return replace(failure, exception_type="", message=said, source=())

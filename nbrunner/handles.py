@@ -320,8 +320,8 @@ class ExecutingProcess(HowStarted):
     def _check_there(self) -> None:
         if not self.directory.path.exists():
             raise CleanedUpError(
-                f"the logs of {self.pathspec or self.directory.name} are gone: they were deleted "
-                "by cleanup(), or have expired; results are still in Metaflow's Run"
+                f"the logs of {self.pathspec or self.directory.name} no longer exist: cleanup() "
+                "deleted them, or they expired; metaflow.Run still has the results"
             )
 
     def _log(self, stream: str) -> Path:
@@ -346,7 +346,7 @@ class ExecutingRun(ExecutingProcess):
     @property
     def run(self) -> Run:
         if self._run is None:
-            assert self.pathspec is not None, "a handle is given out once the run has its id"
+            assert self.pathspec is not None, "a handle is created once the run has its id"
             self._run = client.run_of(self.pathspec, self.attributes.get("metadata"))
         return self._run
 

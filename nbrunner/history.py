@@ -202,7 +202,9 @@ class History:
         """
         found = self._run(pathspec, self._records())
         if found is None:
-            raise RunNotFoundError(f"{pathspec}: its record is damaged or gone, and so is the run")
+            raise RunNotFoundError(
+                f"{pathspec}: its record is damaged or deleted, and Metaflow does not know the run"
+            )
         return found
 
     # -- inside -------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def _recorded_run(pathspec: str, record: str, look: Look) -> PastRun:
 def _note(running: ExecutingProcess) -> str:
     notes = [f"resumes {running.origin}"] if running.origin else []
     if (running.watched.exit_record or {}).get("disk_full"):
-        notes.append("disk of its logs full")
+        notes.append("log disk full")
     return ", ".join(notes)
 
 

@@ -36,11 +36,11 @@ class MetaflowAttributes:
         if name in _NO_COUNTERPART:
             return f"{own}.{name} cannot be set: {_NO_COUNTERPART[name]}"
         if hasattr(cls, name):
-            return f"{own}.{name} cannot be set; make another {own}"
+            return f"{own}.{name} cannot be set; create another {own}"
         settable = sorted({*cls._settable, *(each for each in dir(cls) if cls._has_setter(each))})
         return (
             f"{own} has no attribute {name!r} to set{did_you_mean(name, settable)}"
-            f"\npossible are: {', '.join(settable)}"
+            f"\nattributes that can be set: {', '.join(settable)}"
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -29,7 +29,7 @@ def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
         was, is_ = ("was", "is") if len(settings["env"]) == 1 else ("were", "are")
         raise BadValueError(
             f"{', '.join(settings['env'])} {was} set through env= and {is_} not stored; "
-            "create a Runner that has the values: Runner(..., env={...})"
+            "create a Runner with the values: Runner(..., env={...})"
         )
     cwd = settings.get("cwd")
     return Runner(
@@ -64,7 +64,7 @@ def runner_of(running: ExecutingProcess, flow: Any = None) -> Runner:
     record = running.record
     if flow is None and "flow" not in record:
         raise StateError(
-            f"the record of {running.pathspec} is damaged: it does not tell the flow's file; "
+            f"the record of {running.pathspec} is damaged and does not name the flow file; "
             f"resume with %flowrun FLOW resume --origin-run-id {running.attributes['run_id']}"
         )
     return runner_like(flow or record["flow"]["file"], record)

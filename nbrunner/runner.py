@@ -144,7 +144,7 @@ class Runner(MetaflowAttributes):
         if not isinstance(options, dict):
             raise BadTypeError(
                 f"top_level_options: expected a dict of options to values, got {shown(options)} "
-                f"of type {type(options).__name__}; {{}} is none"
+                f"of type {type(options).__name__}; pass {{}} for no options"
             )
         self._top_level_options = options
 

@@ -127,7 +127,7 @@ def test_a_run_cannot_be_resumed_with_a_parameter(write_flow, name, private_stat
     with pytest.raises(BadValueError, match="a parameter of RowsFlow, and a resumed run keeps th"):
         made.resume(**{name: 40})
     flag = f"--{name.replace('_', '-')}"
-    said = f"resume: unknown option {flag}\nit is a parameter of RowsFlow, and a resumed run keeps"
+    said = f"resume: unknown option {flag}\nit is a parameter of RowsFlow; a resumed run keeps"
     for words in (["resume", flag, "40"], ["resume", f"{flag}=40"]):
         with pytest.raises(BadValueError, match=said):
             call_of(made.describe(), [Word(each) for each in words])

@@ -156,7 +156,7 @@ def test_a_spin_that_does_not_start_in_time_is_ended(runner, origin):
     """C1: file_read_timeout holds until the task has started."""
     runner.describe()
     runner.file_read_timeout = 0.001
-    with pytest.raises(RunStartError, match=r"had not started within 0\.001 s"):
+    with pytest.raises(RunStartError, match=r"did not start within 0\.001 s"):
         runner.spin(origin("work"))
 
 

@@ -89,7 +89,7 @@ def test_loading_prints_nothing_and_every_magic_prints_text(terminal):
 def test_runs_in_the_background_and_their_end(terminal):
     terminal.enter("%load_ext nbrunner")
     said = terminal.enter(SLEEP.format(line="--bg --no-pylint"))
-    run = re.fullmatch(r"(SleepFlow/\d+) runs in the background: `running` follows it", said)[1]
+    run = re.fullmatch(r"(SleepFlow/\d+) runs in the background; its handle is `running`", said)[1]
     assert terminal.enter("running") == f"Out[3]: <ExecutingRun {run}: running>"
     terminal.enter(SLEEP.format(line="--bg --no-pylint"))
     stopped = terminal.enter("%flowstop all").splitlines()

@@ -35,7 +35,7 @@ Written from the docstrings by `make reference`; in a notebook `Runner?` shows t
 VARIABLES = {
     STATE_VARIABLE: "The folder of run records, logs and sweeps, for this user alone.",
     WARM_VARIABLE: "`0`, `off`, `no` or `false` starts every run in a fresh interpreter.",
-    PRELOAD_VARIABLE: "Modules that the warm interpreter imports beside metaflow, with spaces.",
+    PRELOAD_VARIABLE: "Space-separated modules that the warm interpreter imports besides metaflow.",
 }
 
 MAGICS = ("flowrun", "flowruns", "flowform", "flowstop")

@@ -137,5 +137,5 @@ test("the column of the tasks is as wide as their names, within limits", () => {
 });
 
 test("a copy that is not of all lines says so", () => {
-  expect([0, 1234, null].map(copiedText)).toEqual(["✓", "✓ but 1,234 lines above: download", "✗"]);
+  expect([0, 1234, null].map(copiedText)).toEqual(["✓", "✓ without 1,234 lines above: download", "✗"]);
 });

@@ -160,7 +160,7 @@ def let_go(loop: asyncio.AbstractEventLoop) -> None:
 
 def _follow(directory: Path, logs: Iterable[Path], changes: Changes) -> _Inotify:
     if not sys.platform.startswith("linux"):
-        raise OSError("inotify is a part of Linux")
+        raise OSError("inotify needs Linux")
     inotify = _Inotify.of(asyncio.get_running_loop())
     inotify.add(directory, _IN_CLOSE_WRITE | _IN_MOVED_TO, changes)
     for log in logs:

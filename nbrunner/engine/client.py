@@ -51,7 +51,7 @@ def _name_the_namespace() -> None:
 LOCAL_ROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 
 
-@needs_metaflow("its settings")
+@needs_metaflow("its configuration")
 def local_root() -> str | None:
     """Return the folder that Metaflow is told to keep local runs in; None for the directory."""
     from metaflow import metaflow_config
@@ -60,7 +60,7 @@ def local_root() -> str | None:
     return root
 
 
-@needs_metaflow("its settings")
+@needs_metaflow("its configuration")
 def metaflow_settings() -> dict[str, str]:
     """Return which Metaflow configuration this process has: profile, metadata, datastore."""
     from metaflow import get_metadata, get_namespace, metaflow_config

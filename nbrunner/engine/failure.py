@@ -20,7 +20,7 @@ _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 _HEADLINE = re.compile(r"^(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:$")
 _TRACEBACK = "Traceback (most recent call last):"
 _NO_EXCEPTION = (
-    "the task's process ended without an exception: it was killed (out of memory?) or exited"
+    "the task's process ended without an exception: it was killed (out of memory?) or called exit"
 )
 
 
@@ -91,7 +91,7 @@ class Failure:
         ]
         more = len(lines) - _SHORT_LINES
         if more > 1:  # in place of one line that line itself fits
-            lines[_SHORT_LINES:] = [f"… {more:,} lines more"]
+            lines[_SHORT_LINES:] = [f"… {more:,} more lines"]
         return replace(self, message="\n".join(lines))
 
     @property
@@ -157,7 +157,7 @@ def failure_of_run(stderr: str, returncode: int | None) -> Failure:
         return Failure("", "", kind, message, text, user_lines(text))
     said = [line.strip() for line in stderr.splitlines() if line.strip()]
     if returncode is not None and returncode < 0:
-        return Failure("", "", "Killed", f"the run process ended by signal {-returncode}", "")
+        return Failure("", "", "Killed", f"the run process was killed by signal {-returncode}", "")
     return Failure("", "", "MetaflowException", "\n".join(said[-3:]), "")
 
 

@@ -45,7 +45,7 @@ def what_to_do(version: str) -> str:
     if side(version) == "older":
         return f"nbrunner needs Metaflow {OLDEST} or newer: pip install 'metaflow>={OLDEST}'"
     return (
-        f"nbrunner is tested with Metaflow {RANGE}: install a newer nbrunner, or one of these, "
+        f"nbrunner is tested with Metaflow {RANGE}. Install a newer nbrunner, or one of these: "
         f"pip install 'metaflow>={OLDEST},<={NEWEST}'"
     )
 

@@ -37,7 +37,7 @@ _LEAST: Mapping[str, int] = {"--max-workers": 1}
 
 # list() would take the text that stands on the command line apart into its characters.
 _OWN_TYPE = (
-    "; Metaflow calls the type of this parameter with a text, whereas "
+    "; Metaflow calls the type of this parameter with a str; "
     "Parameter(..., type=JSONType) takes lists and dicts"
 )
 
@@ -176,17 +176,17 @@ def _check_words(option: Option, words: Iterable[str]) -> None:
     for word in words:
         why = unfit_for_system(word)
         if why:
-            raise BadValueError(f"{option.name}: a command line cannot hold {why}")
+            raise BadValueError(f"{option.name}: an argument cannot contain {why}")
         size = len(os.fsencode(word))
         if size > MAX_WORD_BYTES:
             instead = (
-                "give config the path of a file that holds it"
+                "write it to a file and pass the file's path as config"
                 if option.kind == "config"
-                else "write it to a file, and give its path to an IncludeFile or a str parameter"
+                else "write it to a file and pass its path to an IncludeFile or str parameter"
             )
             raise BadValueError(
-                f"{option.name}: {size:,} bytes are more than one word of a command line can "
-                f"hold, {MAX_WORD_BYTES:,}; {instead}"
+                f"{option.name}: {size:,} bytes are more than the system's limit of "
+                f"{MAX_WORD_BYTES:,} for an argument; {instead}"
             )
 
 
@@ -212,7 +212,7 @@ def _config_words(option: Option, value: Any) -> list[str]:
     if not isinstance(pairs, (list, tuple)) or not all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
     ):
-        raise _wrong_type(option, value, "pairs of a config's name and its value")
+        raise _wrong_type(option, value, "pairs of config name and value")
     words: list[str] = []
     for name, content in pairs:
         if option.name == "config":
@@ -244,7 +244,7 @@ def _text(option: Option, value: Any) -> str:
     if kind in ("str", "file", "other") and isinstance(value, os.PathLike):  # many a str is a path
         value = os.fspath(value)
     if value == "" and option.multiple and option.flag in _NEVER_EMPTY:
-        raise BadValueError(f"{option.name}: an empty text is no value for {option.flag}")
+        raise BadValueError(f"{option.name}: {option.flag} does not take an empty str")
     if not isinstance(value, str):
         if option.positional or kind not in ("str", "file", "other") or _is_id(option, value):
             return _spelt_out(option, value, str)
@@ -271,7 +271,7 @@ def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
     except (ValueError, OverflowError) as error:
         raise BadValueError(
             f"{option.name}: expected {_EXPECTED.get(option.kind, 'a value')} that can be "
-            f"written out, got {shown(value)}: {error}"
+            f"converted to text, got {shown(value)}: {error}"
         ) from error
 
 
@@ -328,5 +328,5 @@ def _check_step(flow: FlowDescription, step: Any) -> None:
     if flow.steps and step not in names:
         raise BadValueError(
             f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)}"
-            f"\npossible are: {', '.join(names)}"
+            f"\nits steps are: {', '.join(names)}"
         )

@@ -98,7 +98,7 @@ def _parsed(text: str, cell: str) -> ast.Module:
         if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?"):
             message = (
                 f"{cell}, line {number}: {line.strip()!r} is not Python; the cell is the flow "
-                "file, so magics and shell lines belong into a cell of their own"
+                "file, so magics and shell commands need a cell of their own"
             )
         else:
             message = f"{cell}, line {number}: {error.msg}\n    {line.strip()}"
@@ -134,8 +134,8 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
         return flows.pop()
     if not flows:
         raise BadValueError(
-            f"{cell} defines no flow: it needs a class derived from metaflow.FlowSpec, and the "
-            "import of it"
+            f"{cell} defines no flow; it must import metaflow.FlowSpec and define a class "
+            "derived from it"
         )
     raise BadValueError(f"{cell} defines more than one flow: {', '.join(sorted(flows))}")
 

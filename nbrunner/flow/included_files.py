@@ -80,7 +80,7 @@ def check_configs(top_level: Mapping[str, Any], cwd: str) -> None:
 def _problem(path: Path) -> str:
     kind = kind_of_file(path)
     if kind == NOTHING:
-        return f"there is no {path}"
+        return f"{path} does not exist"
     if kind != FILE:
         return f"{path} is {kind}".replace("a directory", "a folder")
-    return "" if os.access(path, os.R_OK) else f"{path} may not be read"
+    return "" if os.access(path, os.R_OK) else f"{path} cannot be read: permission denied"

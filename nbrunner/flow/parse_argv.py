@@ -185,7 +185,7 @@ class _Reader:
 
 def _comment_hint(word: Word) -> str:
     is_comment = word.text.startswith("#")
-    return "; a comment has to stand on a line of its own" if is_comment else ""
+    return "; put a comment on a line of its own" if is_comment else ""
 
 
 def _unknown(
@@ -197,12 +197,12 @@ def _unknown(
 ) -> BadValueError:
     if subcommand == "resume" and flag in _by_flag(flow.parameters):
         return BadValueError(
-            f"resume: unknown option {flag}\nit is a parameter of {flow.name}, and a resumed run "
-            "keeps those of its origin; leave it out, or start a new run with it"
+            f"resume: unknown option {flag}\nit is a parameter of {flow.name}; a resumed run "
+            "keeps those of its origin run. Leave it out, or start a new run with it"
         )
     return BadValueError(
         f"{subcommand}: unknown option {flag}{did_you_mean(flag, [*by_flag, *others])}"
-        f"{_parameters_of(flow, by_flag)}\npossible are: {' '.join(by_flag)}"
+        f"{_parameters_of(flow, by_flag)}\nits options are: {' '.join(by_flag)}"
     )
 
 
@@ -274,7 +274,7 @@ def _json_value(option: Option, word: Word) -> Any:
         raise BadValueError(f"{option.flag}: expected JSON, got {word.text!r}") from None
     if value is None and option.default not in (None, "null"):
         raise BadValueError(
-            f"{option.flag}: Metaflow takes null for nothing given, and then the default, "
+            f"{option.flag}: Metaflow treats null as not given and uses the default, "
             f"{option.default}"
         )
     return value

@@ -80,7 +80,7 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
         return FlowSource(_flow_file(os.fspath(flow)))
     if not is_flow_class(flow):
         raise BadTypeError(
-            f"a flow is given by the path of its file or by its FlowSpec class, not by {flow!r}"
+            f"flow: expected the path of its file or its FlowSpec class, got {flow!r}"
         )
     module = sys.modules.get(flow.__module__)
     if flow.__module__ == "__main__" or module is None:
@@ -107,9 +107,9 @@ def _flow_file(given: str | bytes) -> Path:
             f"no flow file at {where}; relative paths start at the current directory"
         )
     if kind != FILE:
-        raise FlowNotFoundError(f"{where} is {kind}; a flow is given by the path of its .py file")
+        raise FlowNotFoundError(f"{where} is {kind}; expected the path of a .py file")
     if path.suffix != ".py":
-        raise BadValueError(f"{where} is not a Python file; a flow file ends in .py")
+        raise BadValueError(f"{where} is not a Python file; the name of a flow file ends in .py")
     return path
 
 
@@ -120,7 +120,9 @@ def _module_source(flow: Any) -> FlowSource:
         return FlowSource(file, flow.__name__)
     module, name = flow.__module__, flow.__qualname__
     if "." in name:
-        raise BadValueError(f"{module}.{name} is not at the top of its module; a flow has to be")
+        raise BadValueError(
+            f"{module}.{name} is not defined at the top level of its module; a flow must be"
+        )
     root = file.parents[len(module.split(".")) - (file.name != "__init__.py")]
     text = (
         f"{import_path_line([str(root)])}\nfrom {module} import {name}\n\n"
@@ -163,10 +165,10 @@ def write_flow_file(name: str, text: str) -> Path:
         os.utime(file.parent)
     except private.NotPrivateError as error:
         raise StateError(
-            f"a flow file is not written: {error.filename} {error.strerror}"
+            f"the flow file could not be written: {error.filename} {error.strerror}"
         ) from error
     except OSError as error:
-        raise StateError(f"no flow file can be written in {folder}: {error}") from error
+        raise StateError(f"cannot write a flow file in {folder}: {error}") from error
     _drop_oldest(folder)
     return file
 

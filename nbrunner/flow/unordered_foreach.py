@@ -36,9 +36,9 @@ def warnings_of(flow: FlowDescription, environment: Mapping[str, str]) -> list[s
     except (OSError, SyntaxError, ValueError):  # changed since it was described
         return []
     return [
-        f"{flow.name}.{step}: foreach={name!r} goes over a set. In a cold run "
-        "each task lists it in an order of its own, and may take an item that another one has "
-        f"taken; make it a list: self.{name} = sorted(...)"
+        f"{flow.name}.{step}: foreach={name!r} iterates over a set. In a cold run "
+        "the order of a set differs between tasks, so two tasks may take the same item; "
+        f"make it a list: self.{name} = sorted(...)"
         for step, name in foreach_over_sets(tree, flow.name)
     ]
 

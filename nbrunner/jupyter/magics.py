@@ -247,9 +247,10 @@ def cleaned(config: FlowRun) -> str:
     """Delete what is older, or more, than the configuration keeps; tell what that was."""
     runs = registry.runs_directory()
     deleted = retention.expire(runs, goes_on, **retention.KEEP.note())
+    records = "1 record" if len(deleted) == 1 else f"{len(deleted):,} records"
     return (
-        f"{len(deleted):,} records deleted; kept are {config.keep_days:g} days and "
-        f"{config.keep_gigabytes:g} GB of them in {runs}"
+        f"{records} deleted; {runs} keeps {config.keep_days:g} days and "
+        f"{config.keep_gigabytes:g} GB of records"
     )
 
 

@@ -165,11 +165,11 @@ class PlainShown:
         return shown
 
     def left_running(self, running: ExecutingProcess) -> None:
-        print(f"{name_of(running)} runs in the background: `running` follows it")  # noqa: T201
+        print(f"{name_of(running)} runs in the background; its handle is `running`")  # noqa: T201
 
     def ended(self, running: ExecutingProcess) -> None:
         if self._unshown:
-            print(f"... {self._unshown:,} lines more: running.stdout")  # noqa: T201
+            print(f"... {self._unshown:,} more lines: running.stdout")  # noqa: T201
         if self._headless:
             display(picture(running, log_lines=0), raw=True)
         else:

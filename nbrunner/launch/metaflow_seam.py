@@ -162,7 +162,7 @@ def _uses(space: Any, *names: str) -> bool:
 def _check_modules() -> None:
     for name in COMPILED:
         if name in sys.modules:
-            raise _Unlike(f"imports {name} before there is a flow")
+            raise _Unlike(f"imports {name} before a flow is loaded")
         if importlib.util.find_spec(name) is None:
             raise _Unlike(f"has no {name}")
 
@@ -274,7 +274,7 @@ def _check_ids() -> None:
     if not any(_uses(each, "_flow_name") for each in provider.__mro__):
         raise _Unlike(f"has no {_LOCAL_METADATA}.{name}._flow_name")
     if set(provider.new_run_id.__code__.co_names) != {"time", "_new_run"}:
-        raise _Unlike(f"makes run ids in another way in {_LOCAL_METADATA}.{name}.new_run_id")
+        raise _Unlike(f"creates run ids differently in {_LOCAL_METADATA}.{name}.new_run_id")
 
 
 # --- the tasks of a run ----------------------------------------------------------------
@@ -302,14 +302,14 @@ def read_output_by(make_poll: Callable[[type[Any]], Any]) -> None:
 def _check_tasks() -> None:
     runtime = _look_up(_RUNTIME)
     if _look_up(_RUNTIME, "subprocess") is not subprocess:
-        raise _Unlike(f"has something else in {_RUNTIME}.subprocess")
+        raise _Unlike(f"has another object in {_RUNTIME}.subprocess")
     workers = [
         each
         for each in vars(runtime).values()
         if isinstance(each, type) and _uses(each, "subprocess", "Popen")
     ]
     if not workers:
-        raise _Unlike(f"does not start tasks by {_RUNTIME}.subprocess.Popen")
+        raise _Unlike(f"does not start tasks with {_RUNTIME}.subprocess.Popen")
     process = set(dir(subprocess.Popen)) | {"args", "pid", "stdin", "stdout", "stderr"}
     for worker in workers:
         used = {name for code in _codes(worker) for name in code.co_names}

@@ -48,9 +48,9 @@ async def check_id(run: RunState) -> None:
         await _end_twin(each)
     await stop.end(run, StopRequest())
     raise SharedIdError(
-        f"Metaflow gave the id of {run.attributes['run_id']} to two runs of "
-        f"{run.attributes['flow_name']} that started in the same microsecond; both were ended: "
-        "start it again"
+        f"Metaflow gave the id {run.attributes['run_id']} to two runs of "
+        f"{run.attributes['flow_name']} that started in the same microsecond; both were stopped. "
+        "Start the run again"
     )
 
 
@@ -73,7 +73,7 @@ async def _end_twin(directory: RunDirectory) -> None:
     directory.mark(run_directory.SHARED_ID)
     with open(directory.log("stderr"), "a", encoding="utf-8") as log:
         log.write(
-            "nbrunner: Metaflow gave the id of this run to another one at the same moment; its "
-            "parameters may be those of the other, so it was stopped. Start it again.\n"
+            "nbrunner: Metaflow gave the id of this run to another run at the same moment; its "
+            "parameters may be those of the other run, so it was stopped. Start it again.\n"
         )
     await stop.end(RunState(directory), StopRequest())

@@ -97,7 +97,7 @@ class Supervisor:
         try:
             ReservedFile(self.directory, run_directory.SUPERVISOR).publish(self._identities())
         except OSError as error:
-            return f"its processes cannot be written down: {type(error).__name__}: {error}"
+            return f"its processes cannot be recorded: {type(error).__name__}: {error}"
         return None
 
     def _identities(self) -> Json:

@@ -36,7 +36,7 @@ async def until_started(run: RunState, timeout_seconds: float) -> None:
             await run.until_named()
     except TimeoutError:
         await stop.end(run, StopRequest("timeout"))
-        what = f"had not started within {timeout_seconds:g} s (file_read_timeout) and was ended"
+        what = f"did not start within {timeout_seconds:g} s (file_read_timeout) and was stopped"
         raise RunStartError(_message(run, what)) from None
     if not run.attributes:
         raise RunStartError(_message(run, _how_it_ended(run)), run.returncode)
@@ -47,7 +47,7 @@ def _how_it_ended(run: RunState) -> str:
     record = run.exit_record
     if record is None:
         log = "\n".join(tail(run.directory.path / SUPERVISOR_LOG, 5))
-        return f"was lost before it had started: its supervisor ended\n{log}".rstrip()
+        return f"was lost before it started: its supervisor died\n{log}".rstrip()
     if record["error"]:
         return f"could not be started: {record['error']}"
     if record["stop"] == "stopped":

@@ -39,7 +39,7 @@ class NotPrivateError(PermissionError):
 
 def _refused(path: Path, what: str, command: str) -> NotPrivateError:
     name = shlex.quote(str(path))
-    mend = f"; to mend it: {command.format(name)}" if command else ""
+    mend = f"; to fix it: {command.format(name)}" if command else ""
     error = NotPrivateError(errno.EPERM, what + mend, str(path))
     error.what, error.moves = what, command in (_ASIDE, _UNLINK)
     return error
@@ -162,7 +162,7 @@ def open_file(path: Path, flags: int) -> int:
 
 def _check_file(path: Path, facts: os.stat_result, writes: bool) -> None:
     if stat.S_ISDIR(facts.st_mode):
-        raise _refused(path, "is a folder where a file belongs", _ASIDE)
+        raise _refused(path, "is a folder, not a file", _ASIDE)
     if not stat.S_ISREG(facts.st_mode):
         raise _refused(path, "is not a regular file", _UNLINK)
     if facts.st_uid != os.geteuid():

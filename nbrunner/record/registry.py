@@ -67,7 +67,7 @@ def _absolute(folder: str) -> Path:
         return Path(folder).absolute()
     except OSError as error:
         raise StateError(
-            f"the current directory, where the state directory {folder!r} starts, is gone: "
+            f"the state directory {folder!r} is relative, and the current directory is gone: "
             f"{error}; set ${STATE_VARIABLE} to an absolute path"
         ) from error
 
@@ -92,7 +92,7 @@ def _private(path: Path, may_be_link: bool = False) -> Path:
             private.make_folder(path)
         private.check_folder(path, may_be_link)
     except private.NotPrivateError as error:
-        wrong = f"{path} is not a folder that this user alone can write: it"
+        wrong = f"{path} is not a folder that only this user can write: it"
         if error.moves and os.environ.get(STATE_VARIABLE):  # the path may be anybody's
             usual = platformdirs.user_state_dir("nbrunner")
             raise StateError(
@@ -146,7 +146,7 @@ def create() -> RunDirectory:
     except OSError as error:
         with contextlib.suppress(OSError):
             directory.delete()
-        raise StateError(f"no run can be recorded in {runs}: {error}") from error
+        raise StateError(f"cannot record a run in {runs}: {error}") from error
     return directory
 
 
@@ -249,7 +249,7 @@ def find(run: str) -> RunDirectory:
         No run of that name was started by nbrunner here, or its record has expired.
     """
     if not isinstance(run, str) or not run:
-        raise BadValueError(f"a run is named by its pathspec, as 'Flow/1234', not by {shown(run)}")
+        raise BadValueError(f"expected a pathspec, such as 'Flow/1234', got {shown(run)}")
     runs = runs_directory()
     if _is_file_name(run) and _is_record(runs / run):
         return RunDirectory(runs / run)
@@ -271,7 +271,7 @@ def find(run: str) -> RunDirectory:
             return directory
     raise RunNotFoundError(
         f"no record of a run {shown(run)} in {runs}: nbrunner did not start it here, or "
-        f"its record has expired; metaflow.Run({shown(run)}) still gives its results"
+        f"its record has expired; metaflow.Run({shown(run)}) still has its results"
     )
 
 

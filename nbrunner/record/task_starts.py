@@ -35,7 +35,7 @@ class TaskStarts:
     def __str__(self) -> str:
         cold = sum(self.cold.values())
         told = f": {'; '.join(self.cold)}" if cold else ""
-        return f"{cold} of {self.forked + cold} task starts cold{told}"
+        return f"{cold} of {self.forked + cold} tasks started cold{told}"
 
 
 def read_task_starts(directory: RunDirectory) -> TaskStarts:

@@ -117,7 +117,7 @@ def _check_runner(function: str, runner: Runner) -> None:
     if not isinstance(runner, Runner):
         raise BadTypeError(
             f"{function}: expected a Runner, got {shown(runner)} of type {type(runner).__name__}; "
-            "make one of a flow by Runner(flow)"
+            "create one with Runner(flow)"
         )
 
 

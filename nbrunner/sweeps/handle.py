@@ -226,8 +226,8 @@ class Sweep:
             loop = asyncio.get_running_loop()
         except RuntimeError as error:
             raise NoEventLoopError(
-                f"{self.name}: begin() has runs started by the event loop of the caller, and none "
-                "runs here: call it inside of async def, or asyncio.run(sweep.wait()) instead"
+                f"{self.name}: begin() starts runs on the caller's event loop, and none is "
+                "running; call it inside async def, or use asyncio.run(sweep.wait())"
             ) from error
         done: Future[None] = Future()
         task = loop.create_task(self._drive(None))

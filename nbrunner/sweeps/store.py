@@ -171,7 +171,7 @@ def create(content: Json) -> SweepDirectory:
         RunDirectory(path).write(_CONTENT, content)
     except OSError as error:
         sweeps = registry.state_directory() / "sweeps"
-        raise StateError(f"no sweep can be recorded in {sweeps}: {error}") from error
+        raise StateError(f"cannot record a sweep in {sweeps}: {error}") from error
     return SweepDirectory(path)
 
 
@@ -213,7 +213,7 @@ def find(name: str = "") -> SweepDirectory:
     names = [each for each in _names() if (_sweeps() / each / _CONTENT).exists()]
     if name in names or (not name and names):
         return SweepDirectory(_sweeps() / (name or max(names)))
-    raise RunNotFoundError(f"no sweep {name!r} in {_sweeps()}" if name else "no sweep so far")
+    raise RunNotFoundError(f"no sweep {name!r} in {_sweeps()}" if name else "no sweep yet")
 
 
 def _sweeps() -> Path:

@@ -53,7 +53,7 @@ def place(request, tmp_path):
 @pytest.mark.parametrize("use", [describe, Runner])
 def test_as_a_flow(place, use):
     """B9: describe() and Runner() say what it is."""
-    with pytest.raises(FlowNotFoundError, match=rf"'flow\.py' .* is {place}; a flow is given by"):
+    with pytest.raises(FlowNotFoundError, match=rf"'flow\.py' .* is {place}; expected the path of"):
         use("flow.py")
 
 

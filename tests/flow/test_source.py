@@ -138,7 +138,7 @@ def test_a_class_that_is_not_at_the_top_of_its_module(tmp_path):
     inner = SLOWFLOW.partition("if __name__")[0].replace("\n", "\n    ")
     (tmp_path / "hidden.py").write_text(f"def make():\n    {inner}\n    return SlowFlow\n")
     with importing(tmp_path, "hidden") as module:
-        with pytest.raises(ValueError, match="not at the top of its module"):
+        with pytest.raises(ValueError, match="not defined at the top level of its module"):
             Runner(module.make())
 
 

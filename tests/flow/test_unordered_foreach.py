@@ -107,5 +107,5 @@ def test_a_run_of_such_a_flow_warns(seed, write_flow, monkeypatch):
         assert told == []
     else:
         (text,) = told
-        assert text.startswith("SetFlow.start: foreach='items' goes over a set.")
+        assert text.startswith("SetFlow.start: foreach='items' iterates over a set.")
         assert "self.items = sorted(...)" in text

@@ -30,7 +30,7 @@ def test_of_a_failure():
     assert [said["message"], said["traceback"], said["source"][0]["text"]] == [SHOWN] * 3
 
     box.show(Failure("start", "1", "ValueError", "\n".join("abcdefghijklm"), ""))
-    assert box.failure["message"].splitlines() == [*"abcdefgh", "… 5 lines more"]
+    assert box.failure["message"].splitlines() == [*"abcdefgh", "… 5 more lines"]
 
     class Run:
         pathspec, status = "F/1", "failed"

@@ -64,7 +64,7 @@ def test_a_handle_a_form_and_a_sweep_in_a_console(kernel, flow):
         assert WIDGET not in shown.mime_types, code
         assert (shown.stdout + shown.result).strip(), code
     doctor = kernel.execute("%flowrun --doctor", console=True).checked()
-    assert "a front end that shows no widgets: plain lines" in doctor.stdout
+    assert "a front end without widgets: plain lines" in doctor.stdout
 
 
 def test_a_front_end_that_has_sent_something_to_a_widget_has_widgets(kernel, flow):

@@ -139,7 +139,7 @@ def test_it_is_metaflows_own():
     ("given", "error", "message"),
     [
         ("none.py", nbrunner.FlowNotFoundError, "no flow file"),
-        (7, nbrunner.BadTypeError, "by the path of its file or by its FlowSpec class"),
+        (7, nbrunner.BadTypeError, "the path of its file or its FlowSpec class"),
     ],
 )
 def test_what_is_no_flow_is_refused(given, error, message):

@@ -216,7 +216,7 @@ while sw.statuses.count("running") < 2:
     assert said.startswith("The latest %flowrun of this kernel is not active. Others are: Sleep")
     lines = plain.execute("%flowstop all").checked().lines
     assert lines[0] == "sweep " + plain.execute("sw.name").result.strip("'") + (
-        ": starts no more runs"
+        ": no more runs will be started"
     )
     assert plain.execute("(await sw).statuses").result == (
         "['stopped', 'stopped', 'not started', 'not started']"
@@ -228,7 +228,7 @@ while sw.statuses.count("running") < 2:
     ("choice", "status", "said"),
     [
         ("stop", "'stopped'", "stopped"),
-        ("detach", "'running'", "runs on: `running` follows it"),
+        ("detach", "'running'", "continues; its handle is `running`"),
     ],
 )
 def test_interrupt_of_a_waiting_cell(plain, choice, status, said, private_state):
@@ -292,18 +292,18 @@ def test_interrupt_of_a_start_that_is_just_over(plain, private_state):
         (cell("--no-raise-eror"), "; did you mean '--no-raise-error' or '--raise-error'?"),
         (cell("--bogus 1"), "unknown option --bogus; parameters of TrainFlow are --n, "),
         (cell("--n"), "--n: expected a value, got nothing"),
-        (cell("--table {None}"), "--table: Metaflow takes null for nothing given"),
+        (cell("--table {None}"), "--table: Metaflow treats null as not given"),
         ("%flowrun --quite X", "unknown option --quite; did you mean '--quiet'?"),
         ("%flowrun --no-pylint X", "--no-pylint; put the flow before Metaflow's options"),
         ("%flowform --quite X", "unknown option --quite; did you mean '--quiet'?"),
         ("%flowruns --cleen", "unknown option --cleen; did you mean '--clean'?"),
         ("%flowruns --clean x", "%flowruns: expected --clean alone, as in %flowruns --clean; got"),
         ("%flowruns --clean=1", "expected --clean alone"),
-        ("%flowrun -- --quiet TrainFlow", "--quiet cannot stand here; put the flow before"),
+        ("%flowrun -- --quiet TrainFlow", "--quiet cannot be used here; put the flow before"),
         (cell("-o class"), "-o: expected a Python name, got 'class'"),
         ("%flowstop --al", "unknown option --al; did you mean 'all'?"),
         (cell("--no-pylint --bg"), "--bg is an option of %flowrun itself; put it before"),
-        (cell("--no-pylint  # quick"), "got '#'; a comment has to stand on a line of its own"),
+        (cell("--no-pylint  # quick"), "got '#'; put a comment on a line of its own"),
         (cell("--n 3;"), "the line ends with ';'"),
         ("%flowrun TrainFlow --n 3;", "the line ends with ';'"),
         (cell("--out 1a"), "expected a Python name"),
@@ -357,7 +357,7 @@ def test_what_cannot_be_configured_is_left_out_when_loaded_again(plain):
     plain.execute("%config FlowRun.keep_days = 'x'\n%config FlowRun.block = False")
     lines = plain.execute("%reload_ext nbrunner").checked().stderr.splitlines()
     left_out = ["FlowRun.out: expected", "The 'keep_days' trait"]
-    assert [line[:38] for line in lines] == [f"%config left out: {each}"[:38] for each in left_out]
+    assert [line[:38] for line in lines] == [f"%config ignored: {each}"[:38] for each in left_out]
     shown = plain.execute("%flowrun --help\n%config FlowRun.block").checked()
     assert "--on-interrupt" in shown.stdout
     assert shown.result == "False"

@@ -110,11 +110,11 @@ def test_the_lists_of_runs_say_which_ran_out_of_disk(flood, small_disk, capsys):
     well = run(flood, "")
     page = History().page()
     notes = {run.pathspec: run.note for run in page.runs}
-    assert notes == {full.pathspec: "disk of its logs full", well.pathspec: ""}
-    assert "disk of its logs full" in history_picture("FloodFlow", page)["text/html"]
+    assert notes == {full.pathspec: "log disk full", well.pathspec: ""}
+    assert "log disk full" in history_picture("FloodFlow", page)["text/html"]
     cli.list_runs("", [], "", 1)
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
-    assert lines[full.pathspec].endswith("disk of its logs full")
+    assert lines[full.pathspec].endswith("log disk full")
     assert "logs full" not in lines[well.pathspec]
 
 
@@ -136,7 +136,9 @@ def test_a_run_process_that_is_killed_on_a_full_disk(flood):
 
     failure = asyncio.run(main()).failure
     assert failure.exception_type == "Killed"
-    assert failure.message.startswith("the run process ended by signal 9\n(the disk of its logs, ")
+    assert failure.message.startswith(
+        "the run process was killed by signal 9\n(the disk of its logs, "
+    )
 
 
 def test_a_datastore_on_the_same_disk(flood, small_disk, monkeypatch):

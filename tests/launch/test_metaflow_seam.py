@@ -94,7 +94,7 @@ def test_where_a_name_of_metaflow_is_another_runs_are_cold_and_name_it(
 CHANGED = {
     "the command line is imported early": (
         *(r"\Z", "\nimport metaflow.cli\n", RUNTIME),
-        "imports metaflow.cli before there is a flow",
+        "imports metaflow.cli before a flow is loaded",
     ),
     "git is asked by another function": (
         *("if _is_in_git_repo", "if _call_git", "metaflow_git.py"),
@@ -106,7 +106,7 @@ CHANGED = {
     ),
     "ids are made otherwise": (
         *(r'"%d" % \(time\.time\(\) \* 1e6\)', "str(time.time_ns())", LOCAL),
-        f"makes run ids in another way in {PROVIDER}.new_run_id",
+        f"creates run ids differently in {PROVIDER}.new_run_id",
     ),
     "a new argument for ids": (
         *(r"def _new_run\(self, run_id", "def _new_run(self, kind, run_id", LOCAL),
@@ -114,7 +114,7 @@ CHANGED = {
     ),
     "tasks are started by another name": (
         *(r"subprocess\.Popen", "_start", RUNTIME),
-        "does not start tasks by metaflow.runtime.subprocess.Popen",
+        "does not start tasks with metaflow.runtime.subprocess.Popen",
     ),
     "more of the process is used": (
         *(r"self\._proc\.poll\(\)", "self._proc.communicate(timeout=0)", RUNTIME),
@@ -130,7 +130,10 @@ CHANGED = {
     ),
     "more of the poll is used": (
         *(r"(class LinuxProcPoll.*)", r"\1\n    def modify(self, fd):\n        pass\n"),
-        *("procpoll.py", "has polls with add, modify, poll, remove in metaflow.runtime.procpoll"),
+        *(
+            "procpoll.py",
+            "has polls with add, modify, poll, remove in metaflow.runtime.procpoll",
+        ),
     ),
 }
 

@@ -94,7 +94,7 @@ def test_a_warm_run_tells_which_of_its_tasks_were_cold(run_mixed):
     assert told.forked == 14  # start, 12 in the foreach, end
     assert dict(told.cold) == {"$METAFLOW_TEST_MIXED differs": 1, "$PYTHONMIXED differs": 2}
     assert str(told) == (
-        "3 of 17 task starts cold: $METAFLOW_TEST_MIXED differs; $PYTHONMIXED differs"
+        "3 of 17 tasks started cold: $METAFLOW_TEST_MIXED differs; $PYTHONMIXED differs"
     )
     assert attach(running.pathspec).task_starts == told
     running.runner.cleanup()
@@ -127,12 +127,12 @@ def test_they_are_told_while_the_run_goes_on_and_when_it_is_stopped(write_flow, 
 def test_the_doctor_tells_of_cold_tasks(run_mixed):
     """A10: its trial run shows tasks that are not forked."""
     assert doctor._judged(run_mixed(True)).what.endswith(
-        "s, warm, 3 of 8 task starts cold: $METAFLOW_TEST_MIXED differs; $PYTHONMIXED differs"
+        "s, warm, 3 of 8 tasks started cold: $METAFLOW_TEST_MIXED differs; $PYTHONMIXED differs"
     )
 
 
 def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
-    """A10: also where the task server is gone, or has no room for another process."""
+    """A10: also where the fork server has ended, or has no room for another process."""
     ours, theirs = socket.socketpair()
     theirs.close()
     monkeypatch.setattr(sys, "argv", ["flow.py"])
@@ -151,7 +151,7 @@ def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
     assert process.wait() == 0
     ours.close()
     assert read_task_starts(RunDirectory(tmp_path)) == TaskStarts(
-        0, {"the task server could not fork": 1, "the task server is gone": 2}
+        0, {"the fork server could not fork": 1, "the fork server has ended": 2}
     )
 
 

@@ -194,7 +194,7 @@ def test_a_long_message_is_cut_for_those_who_look_and_whole_for_those_who_ask():
     assert str(failure).count("\n") == 1209 + 4
     assert failure.short.message.splitlines() == [
         *(f"line {number}" for number in range(1, 9)),
-        "… 1,202 lines more",
+        "… 1,202 more lines",
     ]
     assert failure.headline.splitlines() == [
         "step a, task 1: ValueError: line 1",

@@ -55,7 +55,7 @@ def test_a_state_directory_that_others_can_write_is_refused(
         with pytest.raises(StateError) as refused:
             use()
         message = str(refused.value)
-        assert f"{private_state} is not a folder that this user alone can write" in message
+        assert f"{private_state} is not a folder that only this user can write" in message
         assert f"mode {mode:04o}" in message
         assert f"chmod -R go-w {private_state}" in message
         assert "$NBRUNNER_STATE_DIR" in message
@@ -89,7 +89,7 @@ def test_each_folder_in_it_is_looked_at(write_flow, private_state, tmp_path, nam
         "flows": lambda: write_flow_file("F", "x = 1"),
         "descriptions": lambda: describe(write_flow("slowflow")),
     }[name]
-    with pytest.raises(StateError, match=f"{folder} is not a folder that this user alone can wri"):
+    with pytest.raises(StateError, match=f"{folder} is not a folder that only this user can wri"):
         use()
     assert not any(tmp_path.glob("theirs/*"))
 
@@ -174,7 +174,7 @@ def test_a_flow_file_of_another_user_is_never_run(private_state, what):
     theirs = {"the folder": file.parent, "the file": file}.get(what, file.with_name("metaflow.py"))
     theirs.touch()
     os.chown(theirs, 12345, -1)
-    with pytest.raises(StateError, match=r"belongs to another user \(uid 12345\); to mend it: mv"):
+    with pytest.raises(StateError, match=r"belongs to another user \(uid 12345\); to fix it: mv"):
         write_flow_file("F", "x = 1")
 
 
@@ -256,5 +256,5 @@ def test_the_usual_place_open_to_others_is_not_left_for_another(tmp_path, monkey
     usual.chmod(0o777)
     monkeypatch.setattr(platformdirs, "user_state_dir", lambda name: str(usual))
     monkeypatch.delenv("NBRUNNER_STATE_DIR")
-    with pytest.raises(StateError, match=f"{usual} is not a folder that this user alone"):
+    with pytest.raises(StateError, match=f"{usual} is not a folder that only this user"):
         registry.state_directory()

@@ -116,7 +116,7 @@ def test_a_run_whose_processes_cannot_be_written_down_is_ended(
     runner = gated(write_flow, tmp_path / "gate")
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     before_the_start(monkeypatch, lambda path: unwritable(path, run_directory.SUPERVISOR))
-    said = "SlowFlow could not be started: its processes cannot be written down: IsADirectoryErr"
+    said = "SlowFlow could not be started: its processes cannot be recorded: IsADirectoryErr"
     with pytest.raises(RunStartError, match=said):
         runner.run(seconds=600)
 
@@ -130,7 +130,7 @@ def unwritable(path, name):
 def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(small_disk, runner):
     done = sweep(runner, {"seconds": [0]})
     filler = fill(small_disk)
-    with pytest.raises(StateError, match=r"no sweep can be recorded in .*No space left"):
+    with pytest.raises(StateError, match=r"cannot record a sweep in .*No space left"):
         sweep(runner, {"seconds": [0]})
     with pytest.raises(RunStartError, match=r"No space left .*; its record would be in .*disk"):
         runner.run(seconds=0)
@@ -174,7 +174,7 @@ def test_a_trap_among_the_temporary_files_is_refused(without_a_home, tmp_path, t
             os.chown(name, 12345, -1)
         else:
             pytest.skip("a folder of another user needs the right to make one")
-    with pytest.raises(StateError, match=rf"{name} is not a folder that this user alone can"):
+    with pytest.raises(StateError, match=rf"{name} is not a folder that only this user can"):
         registry.state_directory()
 
 

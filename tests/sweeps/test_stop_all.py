@@ -42,7 +42,7 @@ def test_a_sweep_of_this_process_starts_no_more_runs(runner, capsys):
     began = asyncio.run(main())
     assert began.statuses == WHOLE
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"sweep {began.name}: starts no more runs"
+    assert told[0] == f"sweep {began.name}: no more runs will be started"
     assert len(told) == 3
     cli.stop_named(["all"])
     assert capsys.readouterr().out == f"{cli.NO_RUN}\n"
@@ -81,7 +81,7 @@ def test_a_sweep_of_another_process_starts_no_more_runs(write_flow, tmp_path):
 def test_a_sweep_that_was_created_just_now_starts_nothing(runner, capsys):
     made = api._made(runner, runner.describe(), {"seconds": [60]}, 1, "continue", {})
     cli.stop_named(["all"])
-    assert capsys.readouterr().out == f"sweep {made.name}: starts no more runs\n"
+    assert capsys.readouterr().out == f"sweep {made.name}: no more runs will be started\n"
     asyncio.run(made.wait())
     assert made.statuses == ["not started"]
 

@@ -362,7 +362,7 @@ def test_numbers_of_numpy_are_written_down_as_numbers(runner):
 
 
 def test_a_sweep_that_is_not_there():
-    with pytest.raises(RunNotFoundError, match="no sweep so far"):
+    with pytest.raises(RunNotFoundError, match="no sweep yet"):
         attach_sweep()
     with pytest.raises(RunNotFoundError, match="no sweep 'x' in"):
         attach_sweep("x")

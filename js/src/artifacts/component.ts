@@ -76,7 +76,7 @@ class ArtifactList implements Component<ArtifactValues> {
     fill(this.step, values.steps, values.step, "");
     fill(this.task, values.tasks, values.task, "task ");
     const { rows, loading, error } = values;
-    this.note.update(loading && !rows.length, error, rows.length ? "" : "no artifacts so far");
+    this.note.update(loading && !rows.length, error, rows.length ? "" : "no artifacts yet");
     this.table.hidden = !rows.length;
     const shown = JSON.stringify([values.step, values.task, rows]);
     if (shown === this.shown) return;
@@ -126,9 +126,9 @@ class ArtifactList implements Component<ArtifactValues> {
     try {
       const value = await this.requests.value(name, large);
       if (value.view !== "large") return valueView(value, (undo) => this.undo.push(undo));
-      const button = html("button", { type: "button", class: "nbr-button" }, "Load it all the same");
+      const button = html("button", { type: "button", class: "nbr-button" }, "Load anyway");
       button.addEventListener("click", again, { signal: this.signal });
-      return html("div", {}, "large: loading it takes the kernel's memory ", button);
+      return html("div", {}, "large: loading it uses the kernel's memory ", button);
     } catch (error) {
       return html("div", { class: "nbr-remark nbr-remark-error", role: "alert" }, String(error));
     }

@@ -72,7 +72,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
     update(values) {
       frame.update(values.unfolded);
       rows = values.rows;
-      note.update(values.loading && !rows.length, values.error, rows.length ? "" : "no cards so far");
+      note.update(values.loading && !rows.length, values.error, rows.length ? "" : "no cards yet");
       select.hidden = !rows.length;
       const now = JSON.stringify(rows);
       if (now === shown || values.loading || !values.unfolded) return;

@@ -6,8 +6,8 @@ import { whenPlaced } from "./output_area.ts";
 // What ipywidgets calls a view whose model nobody answers for any more.
 const DISCONNECTED = "jupyter-widgets-disconnected";
 const TOLD =
-  "The kernel that showed this is gone: this is what it knew last. Runs go on; in another kernel, " +
-  "%load_ext nbrunner and %flowruns take them up.";
+  "The kernel of this panel is gone; the panel shows its last state. Runs continue: in a new kernel, " +
+  "%load_ext nbrunner and %flowruns find them.";
 
 /**
  * Tell in the panel of a view, once its kernel is gone, and switch off what asks it for something.

@@ -61,7 +61,7 @@ export function rowOf(number: number, { line, query, current }: Content): HTMLEl
     said.append(piece.match ? html(MARK, attributes, piece.text) : html("span", attributes, piece.text));
   }
   if (cut > 0) {
-    const text = `… ${cut.toLocaleString("en-US")} characters more`;
+    const text = `… ${cut.toLocaleString("en-US")} more characters`;
     said.append(html("button", { type: "button", class: MORE }, text));
   }
   row.append(said);

@@ -29,7 +29,7 @@ export function matchText(matches: number, current: number, counting: boolean): 
 /** What the button says once the log is copied, the last part of a long one. */
 export function copiedText(cut: number | null): string {
   if (cut === null) return "✗";
-  return cut ? `✓ but ${grouped(cut)} lines above: download` : "✓";
+  return cut ? `✓ without ${grouped(cut)} lines above: download` : "✓";
 }
 
 function choice(name: string, first: string): HTMLSelectElement {

@@ -47,7 +47,7 @@ export function header(
     "click",
     async () => {
       const copied = await copyText([code.magic, code.python].filter(Boolean).join("\n\n"));
-      copy.textContent = copied ? "Copied" : "Not allowed to copy";
+      copy.textContent = copied ? "Copied" : "Copying not allowed";
       setTimeout(() => (copy.textContent = "Copy code"), COPIED_MS);
     },
     { signal },

@@ -89,7 +89,7 @@ class Bars implements Component<TimelineValues> {
       this.version = version;
       this.bars = merged(this.bars, bars);
     } catch (error) {
-      console.warn("nbrunner: the timeline did not come", error); // asked for at the next change
+      console.warn("nbrunner: the timeline could not be drawn", error); // asked for at the next change
       return;
     } finally {
       this.asking = false;

@@ -184,7 +184,7 @@ class Collector:
             self._add_value(name, self._namespace[name])
         elif own and not hasattr(builtins, name):
             raise BadValueError(
-                f"{self._flow_name} uses {name!r}, which its cell binds but the notebook does "
+                f"{self._flow_name} uses {name!r}, which its cell assigns but the notebook does "
                 "not have: it was deleted, or is not executed yet"
             )
 
@@ -229,7 +229,7 @@ class Collector:
                     f"{type(self._namespace.get(name)).__name__}, and the statement at line "
                     f"{statement.lineno} of its cell, which changes it, cannot travel: it needs "
                     f"{self._flow_name} itself, or a notebook. Change {name!r} in a statement of "
-                    "its own, or pass what changes as a Parameter"
+                    "its own, or pass the changed value as a Parameter"
                 )
 
     def _needs_flow(self, cell: Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
@@ -451,7 +451,7 @@ class Collector:
     def _check_not_refused(self, name: str, value: Any) -> None:
         why = self._refused.get(name)
         if why is None and is_flow_class(value):
-            why = "it is a flow, and its cell does not make it as it is now"
+            why = "it is a flow that differs from the one its cell defines"
         if why is not None:
             if name in self._touched:
                 cell, statement = self._touched[name]
@@ -459,7 +459,7 @@ class Collector:
                 why = f"{why}; and {at.removesuffix(' of ')} may have changed it"
             raise BadValueError(
                 f"{self._flow_name} uses {name!r}, a {type(value).__name__}, which cannot travel "
-                f"with a flow: {why}. Load it in a step, pass it as a Parameter, or make it in "
+                f"with a flow: {why}. Load it in a step, pass it as a Parameter, or create it in "
                 "a statement of the flow's own cell"
             )
 

@@ -77,16 +77,16 @@ def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:
         files = dict.fromkeys(code.co_filename for code in codes_of(flow))
         if any(map(notebook.cell, files)):
             raise BadValueError(
-                f"{flow.__qualname__} is not defined at the top of its cell; a flow has to be"
+                f"{flow.__qualname__} is not defined at the top level of its cell; a flow must be"
             )
         raise BadValueError(
-            f"the source of {flow.__qualname__} is not known; define it in a notebook "
+            f"the source of {flow.__qualname__} is unknown; define it in a notebook "
             "cell or in a file"
         )
     home = cell.binding.get(flow.__name__, [])
     if not home or "." in flow.__qualname__:
         raise BadValueError(
-            f"{flow.__qualname__} is not defined at the top of its cell; a flow has to be"
+            f"{flow.__qualname__} is not defined at the top level of its cell; a flow must be"
         )
     return cell, home[-1]
 
@@ -99,7 +99,7 @@ def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:
         now = notebook.namespace.get(name, base)
         if now is not base and not (isinstance(now, type) and _is_same_code(now, base)):
             raise BadValueError(
-                f"{flow.__name__} derives from an earlier {name!r} than the notebook has now; "
+                f"{flow.__name__} derives from an older {name!r} than the notebook has now; "
                 f"execute the cell of {flow.__name__} again"
             )
 
@@ -114,8 +114,8 @@ def _check_unchanged(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook)
     if changed or any(own) or any(notebook.changes_since(name, cell)):
         told = f" ({', '.join(changed)})" if changed else ""
         raise BadValueError(
-            f"{name} was changed after it was defined{told}, and what is not in its class "
-            f"statement cannot travel. Write it there, and execute the cell of {name} again"
+            f"{name} was changed after it was defined{told}, and changes outside its class "
+            f"statement cannot travel. Move them into it, and execute the cell of {name} again"
         )
 
 

@@ -220,7 +220,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
                 "__init__",
                 "__prepare__",
             }:
-                raise NotPackedError(f"its metaclass {each.__name__} does more as a class is made")
+                raise NotPackedError(f"its metaclass {each.__name__} runs code for each class")
         for each in kind.__mro__[1:]:
             if each.__module__ == own and "__init_subclass__" in vars(each):
                 raise NotPackedError(f"{each.__name__}.__init_subclass__ would be called again")

@@ -21,7 +21,7 @@ def _objects_of_notebook(module, python, places, packed):
 
     if sys.version_info[:2] != python:
         raise ImportError(
-            "this flow takes objects of a notebook along, which only Python "
+            "this flow carries objects of a notebook, which only Python "
             f"{python[0]}.{python[1]} can load; this is Python {sys.version}"
         )
     here = sys._getframe().f_code.co_filename
@@ -86,7 +86,7 @@ def _objects_of_notebook(module, python, places, packed):
         if (error.name or "").partition(".")[0] != "cloudpickle":
             raise
         raise ModuleNotFoundError(
-            "this flow takes classes of a notebook along, which need cloudpickle where it "
+            "this flow carries classes of a notebook, which need cloudpickle where it "
             "runs: pip install cloudpickle",
             name=error.name,
         ) from error

@@ -142,9 +142,7 @@ def _text(source: FlowSource) -> bytes:
         what_to_do = (
             "execute the cell again" if source.cell else "put it back, or give its new path"
         )
-        raise FlowNotFoundError(
-            f"the flow file {named} is not there any more; {what_to_do}"
-        ) from error
+        raise FlowNotFoundError(f"the flow file {named} no longer exists; {what_to_do}") from error
     except OSError as error:
         raise FlowLoadError(f"the flow file {named} cannot be read: {error}") from error
 

@@ -73,12 +73,12 @@ def _only_flow(module: types.ModuleType, name: str | None) -> Any:
         return leaves[0]
     if not leaves:
         raise Wrong(
-            f"no FlowSpec class found in {module.__file__}; a flow file defines one, and "
-            "runs it under: if __name__ == '__main__'"
+            f"no FlowSpec class found in {module.__file__}; a flow file must define one and "
+            "run it under: if __name__ == '__main__'"
         )
     raise Wrong(
         f"{module.__file__} defines {len(leaves)} flows, {_listed(leaves)}; "
-        "a flow file holds one: split it, or give the class itself to Runner"
+        "a flow file must define one. Split the file, or pass the class to Runner"
     )
 
 
@@ -224,7 +224,7 @@ def _subcommands(commands: Json, parameters: list[Any]) -> Json:
     found = [each for each in of_run if each.opts[0] in flags][: len(flags)]
     if len(found) < len(flags):  # run_cmds was imported before the mutators added some
         missing = set(flags) - {each.opts[0] for each in found}
-        raise RuntimeError(f"parameters {sorted(missing)} did not reach Metaflow's command line")
+        raise RuntimeError(f"parameters {sorted(missing)} are missing from Metaflow's command line")
     found.sort(key=lambda each: flags.index(each.opts[0]))
     return {
         "parameters": [

@@ -26,26 +26,24 @@ class FlowRun(SingletonConfigurable):
     on_interrupt = Enum(
         ["stop", "detach"], "stop", help="What Interrupt does to the run of a waiting cell."
     ).tag(config=True)
-    out = Unicode("run", help="The name that the metaflow.Run gets in the notebook.").tag(
-        config=True
-    )
+    out = Unicode("run", help="Name of the metaflow.Run in the notebook.").tag(config=True)
     saved_log_lines = Int(
-        100, min=0, help="Last lines of the log that stay in the saved notebook."
+        100, min=0, help="Lines at the end of the log that the saved notebook keeps."
     ).tag(config=True)
     plain_lines = Int(
-        1000, min=0, help="Lines that a headless notebook prints of a run; 0 is all."
+        1000, min=0, help="Log lines that a headless notebook prints for a run; 0 is all."
     ).tag(config=True)
     warm_starts = Bool(True, help="Start runs from a warm interpreter where that is exact.").tag(
         config=True
     )
     preload = List(
-        Unicode(), help="Modules that the warm interpreter imports beside metaflow."
+        Unicode(), help="Modules that the warm interpreter imports besides metaflow."
     ).tag(config=True)
     keep_days = Float(
-        30, min=0, help="Days that records and logs of ended runs are kept; results stay."
+        30, min=0, help="Days to keep records and logs of ended runs; results stay."
     ).tag(config=True)
     keep_gigabytes = Float(
-        2, min=0, help="Disk that records and logs may take; the oldest are deleted first."
+        2, min=0, help="Disk space for records and logs; the oldest are deleted first."
     ).tag(config=True)
     nested_asyncio = Bool(
         True, help="Make asyncio.run() work in a cell; read when the extension loads."
@@ -93,5 +91,5 @@ def configured(shell: Any) -> FlowRun:
             FlowRun(config=Config({"FlowRun": {name: value}}))
         except TraitError as error:
             del section[name]
-            print(f"%config left out: {error}", file=sys.stderr)  # noqa: T201
+            print(f"%config ignored: {error}", file=sys.stderr)  # noqa: T201
     return FlowRun.instance(parent=shell)

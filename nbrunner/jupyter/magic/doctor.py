@@ -11,8 +11,8 @@ from nbrunner.jupyter.kernel.front_end import front_end
 
 _SHOWS = {
     "notebook": "a notebook: panels",
-    "headless": "a notebook that runs by itself: plain lines",
-    "console": "a front end that shows no widgets: plain lines",
+    "headless": "a headless notebook: plain lines",
+    "console": "a front end without widgets: plain lines",
     "terminal": "a terminal: plain lines",
 }
 _SUBSHELLS = "kernel subshells"
@@ -24,12 +24,12 @@ def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
     yield Finding("front end", _SHOWS[seen])
     if seen != "terminal":
         yield _subshells(shell.kernel)
-    yield Finding("%config FlowRun", _changed(config) or "as it comes")
+    yield Finding("%config FlowRun", _changed(config) or "defaults")
 
 
 def _subshells(kernel: Any) -> Finding:
     if _SUBSHELLS in kernel.kernel_info.get("supported_features", ()):
-        told = "yes: buttons work beside a busy cell, in JupyterLab 4.4 and Notebook 7.4 or newer"
+        told = "yes: buttons work while a cell runs, in JupyterLab 4.4 and Notebook 7.4 or newer"
         return Finding("subshells", told)
     return Finding(
         "subshells",

@@ -271,7 +271,7 @@ def interrupted(running: ExecutingProcess) -> Interrupted:
     """Return what an interrupted cell ends with: it tells what has become of its run."""
     status = running.status
     if status == "running":
-        return Interrupted(f"{name_of(running)} runs on: `running` follows it")
+        return Interrupted(f"{name_of(running)} continues; its handle is `running`")
     return Interrupted(f"{name_of(running)} {LABELS[status]}")
 
 
@@ -313,7 +313,7 @@ def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
     if is_told:
         said = f"{name} failed: {visible(failure.headline)}"
     else:
-        said = f"{name} failed\n{visible(str(failure))}\n(all of it: running.failure.traceback)"
+        said = f"{name} failed\n{visible(str(failure))}\n(in full: running.failure.traceback)"
     return FlowFailedError(f"{said}\n{_how_to_go_on(running)}".rstrip())
 
 

@@ -43,13 +43,15 @@ class OurOption:
 
 
 OPTIONS = (
-    OurOption(("-o", "--out"), "out", None, "NAME", "the metaflow.Run under this name, not 'run'"),
+    OurOption(("-o", "--out"), "out", None, "NAME", "name for the metaflow.Run (default run)"),
     OurOption(("--bg", "-a", "--noblock"), "block", False, "", "return at once; the run continues"),
     OurOption(("-b", "--block"), "block", True, "", "wait for the run (default)"),
     OurOption(
-        ("--no-raise-error",), "raise_error", False, "", "a failed flow does not fail the cell"
+        ("--no-raise-error",), "raise_error", False, "", "a failed flow does not fail its cell"
     ),
-    OurOption(("--raise-error",), "raise_error", True, "", "a failed flow fails it (default)"),
+    OurOption(
+        ("--raise-error",), "raise_error", True, "", "a failed flow fails its cell (default)"
+    ),
     OurOption(
         ("--on-interrupt",),
         "on_interrupt",
@@ -62,15 +64,15 @@ OPTIONS = (
         "execute",
         False,
         "",
-        "show the command line and the same in Python, start nothing",
+        "show the command line and its Python equivalent, start nothing",
     ),
     OurOption(("-q", "--quiet", "--no-panel"), "panel", False, "", "no panel; plain lines"),
     OurOption(("--panel",), "panel", True, "", "a panel, where the front end can show one"),
     OurOption(("--profile",), "profile", None, "NAME", "Metaflow profile"),
     OurOption(("--env",), "env", None, "K=V", "environment variable; may be repeated"),
     OurOption(("--cwd",), "cwd", None, "DIR", "directory to run in"),
-    OurOption(("--doctor",), "doctor", True, "", "look at what nbrunner needs, run a trial flow"),
-    OurOption(("-h", "--help"), "help", True, "", "this table"),
+    OurOption(("--doctor",), "doctor", True, "", "check the installation and run a trial flow"),
+    OurOption(("-h", "--help"), "help", True, "", "show this help"),
 )
 
 _BY_SPELLING = {spelling: option for option in OPTIONS for spelling in option.spellings}
@@ -186,7 +188,7 @@ def refuse_option(words: Sequence[Word], possible: Iterable[str], hint: str = ""
     text = words[0].text.partition("=")[0] if words else ""
     known = list(possible)
     if text.startswith("-") and text in known:
-        raise BadValueError(f"{text} cannot stand here{hint}")
+        raise BadValueError(f"{text} cannot be used here{hint}")
     if text.startswith("-"):
         raise BadValueError(f"unknown option {text}{did_you_mean(text, known) or hint}")
 
@@ -212,21 +214,21 @@ def help_text() -> str:
     ]
     width = max(len(left) for left, _ in rows) + 2
     table = "\n".join(f"  {left:<{width}}{right}" for left, right in rows)
-    return _USAGE + "\nOur options:\n" + table + "\n"
+    return _USAGE + "\nOptions of nbrunner:\n" + table + "\n"
 
 
 _USAGE = textwrap.dedent(
     """\
-    %%flowrun [our options] [Metaflow's top-level options] [run|resume|spin] [its options and
-              the flow's parameters]
+    %%flowrun [nbrunner's options] [Metaflow's top-level options] [run|resume|spin] [its
+              options and the flow's parameters]
     <source of the flow: the cell is the flow file>
 
     %flowrun FLOW [the same]    FLOW: a .py file, or a flow of an earlier cell
     %flowrun                    the panel of the latest run
 
-    The words after our options are those that one types behind `python flow.py`; `run` may
-    be left out. $name and {expression} are taken from the notebook; single quotes keep text
-    as it is. The metaflow.Run lands in the notebook as `run`, its handle as `running`.
+    The words after nbrunner's options are what you would type after `python flow.py`; `run`
+    may be omitted. $name and {expression} are evaluated in the notebook; single quotes keep
+    text as it is. The notebook gets the metaflow.Run as `run` and the handle as `running`.
 
         %flowrun slowflow.py --no-pylint run --seconds 5 --with retry --tag nightly
     """

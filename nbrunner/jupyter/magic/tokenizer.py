@@ -65,8 +65,8 @@ def refuse_semicolon(line: str) -> None:
     """Raise BadValueError where a line ends with a ``;``, as a line of Python may."""
     if line.rstrip().endswith(";") and not line.rstrip().endswith("\\;"):
         raise BadValueError(
-            "the line ends with ';', which means nothing here: leave it out, or put the value "
-            "that it belongs to in quotes"
+            "the line ends with ';', which has no meaning here; remove it, or quote the value "
+            "that contains it"
         )
 
 
@@ -188,7 +188,7 @@ class _Splitter:
             text = str(value)
         except Exception as error:
             raise BadValueError(
-                f"{shown}: its value, of type {type(value).__name__}, cannot be turned into text: "
+                f"{shown}: its value, of type {type(value).__name__}, cannot be converted to text: "
                 f"{said(error)}"
             ) from error
         return _Piece(text, value, is_value=True, is_expanded=True)

@@ -288,7 +288,7 @@ def history_picture(flow: str, page: Page, is_read: bool = True) -> dict[str, st
         rows.append([run.said, *(cells[index] for index in columns)])
     remark = "" if page.pages == 1 else f"page {page.number + 1}" if rows else ""
     if not rows:
-        remark = "no runs" if is_read else "reading the runs ..."
+        remark = "no runs" if is_read else "loading runs ..."
     return table_picture(f"Runs of {flow or 'all flows'}", names, rows, remark)
 
 

@@ -55,7 +55,7 @@ class ResumeBar(ipywidgets.VBox):
             description="Start", disabled=not self._flows, tooltip=f"resume {run.pathspec}"
         )
         self.message = ipywidgets.Label(
-            f"Resume {run.pathspec}" if self._flows else "no flow file to resume it with"
+            f"Resume {run.pathspec}" if self._flows else "no flow file to resume with"
         )
         self.button.on_click(lambda _: FEED.start(self._start()))
         chosen = ipywidgets.HBox([self.step, self.flow, self.button])

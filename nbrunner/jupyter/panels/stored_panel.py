@@ -53,7 +53,7 @@ class StoredPanel(Panel):
             elapsed=run.seconds,
             parameters=[[name, str(value)] for name, value in run.parameters.items()],
             tags=list(run.tags),
-            warning="not started by nbrunner: its logs are with its tasks, Task(...).stdout",
+            warning="not started by nbrunner; read the logs from its tasks: Task(...).stdout",
             code={"magic": "", "python": f"run = {code}"},
         )
         names = list(stored.progress.steps)

@@ -42,7 +42,7 @@ class Widget(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         if not (STATIC / f"{self._bundle}.js").exists():
             raise BundleMissingError(
-                f"{STATIC / self._bundle}.js is missing: this installation was made from source "
+                f"{STATIC / self._bundle}.js is missing: nbrunner was installed from source "
                 "without Node. Install Node 18 or newer and run `npm ci && npm run build` in "
                 "js/, or install nbrunner's wheel; %flowrun --no-panel works without"
             )

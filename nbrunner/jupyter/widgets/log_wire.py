@@ -24,7 +24,7 @@ _TAIL_BYTES = 64_000
 _WINDOW_CHARACTERS = 1_000_000
 _LEAST_CHARACTERS = 200
 
-_GONE: WireLine = ["(no longer there: the run's files have been deleted)", 1, 0, "", ""]
+_GONE: WireLine = ["(log deleted: the run's files no longer exist)", 1, 0, "", ""]
 
 
 def window_lines(view: LineView, start: int, stop: int, rename: Rename | None) -> list[WireLine]:

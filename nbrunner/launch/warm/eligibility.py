@@ -238,7 +238,7 @@ def local_config(cwd: str, ours: str) -> str | None:
             (each for each in (path, *path.parents) if (each / _LOCAL_FOLDER).is_dir()), None
         )
         if nearest is not None and (nearest / _LOCAL_FOLDER / _LOCAL_CONFIG).exists():
-            return f"{nearest / _LOCAL_FOLDER / _LOCAL_CONFIG} holds for some directories only"
+            return f"{nearest / _LOCAL_FOLDER / _LOCAL_CONFIG} applies to some directories only"
     return None
 
 
@@ -263,7 +263,7 @@ def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
     for name in ("sitecustomize", "usercustomize"):
         file = getattr(modules.get(name), "__file__", None)
         if file and os.path.dirname(os.path.abspath(file)) != library:
-            return f"{file} may do something else in each process"
+            return f"{file} may behave differently in each process"
     return None
 
 

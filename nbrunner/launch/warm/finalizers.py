@@ -110,7 +110,7 @@ def library_reason(libraries: Iterable[str]) -> str | None:
 
 def _interpreter_reason() -> str | None:
     if gc.callbacks or gc.garbage or gc.get_debug():
-        return "the collector is watched"
+        return "the garbage collector is being watched"
     if not _resource_warnings_ignored():
         return "ResourceWarning is shown"
     hidden = _HIDDEN_EFFECTS & sys.modules.keys()

@@ -39,7 +39,7 @@ _PATHS = (
 # What they ask for is done when an interpreter starts, or ends.
 _FOR_EACH_PROCESS = {
     "PYTHONINSPECT": "asks for a prompt at the end",
-    "PYTHONPROFILEIMPORTTIME": "asks for the times of each import",
+    "PYTHONPROFILEIMPORTTIME": "asks for the time of each import",
     "PYTHONDUMPREFS": "asks for a list at the end",
     "PYTHONVERBOSE": "asks for a line with each import",
     "PYTHONMALLOCSTATS": "asks for statistics at the end",

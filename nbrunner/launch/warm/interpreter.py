@@ -154,7 +154,7 @@ class WarmInterpreter:
         try:
             channel, theirs = socket.socketpair()
         except OSError as error:
-            raise NoForkError(f"the warm interpreter could not be asked: {error}") from error
+            raise NoForkError(f"the warm interpreter could not be reached: {error}") from error
         with channel, theirs:
             channel.setblocking(False)
             with self._gone_is_told():
@@ -254,7 +254,7 @@ class WarmInterpreter:
                 # It has ended, or another start has found that it has to be replaced.
                 raise ReplaceError(ended(self._is_ready, self._preloaded)) from error
             # Too many descriptors on their way, say.
-            raise NoForkError(f"the warm interpreter could not be asked: {error}") from error
+            raise NoForkError(f"the warm interpreter could not be reached: {error}") from error
 
 
 async def _exactly(channel: socket.socket, size: int) -> bytes:

@@ -55,7 +55,7 @@ class _Failures:
         if left <= 0:
             return None
         times = "" if self.count == 1 else f" ({self.count} times so far)"
-        return f"{self.why}{times}; the next one is started in {math.ceil(left)} s"
+        return f"{self.why}{times}; the next one starts in {math.ceil(left)} s"
 
 
 class WarmLauncher:

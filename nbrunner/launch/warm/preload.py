@@ -65,7 +65,7 @@ def _import(names: Sequence[str], imported: Imported) -> str | None:
     try:
         observed = observe(names)
     except OSError as error:
-        return f"no process could be started to look at its import: {error}"
+        return f"no process could be started to check its import: {error}"
     reason = why_not(observed)
     if reason:
         os.write(2, observed.output)  # into the log of warm interpreters

@@ -65,7 +65,7 @@ class _Subprocess:
             if task is not None:
                 note_task_start(self._directory, None)
                 return task
-            cold_reason = "the task server could not fork"
+            cold_reason = "the fork server could not fork"
         note_task_start(self._directory, cold_reason)
         process = subprocess.Popen(args, **options)
         for name in ("stdout", "stderr"):
@@ -79,11 +79,11 @@ class _Subprocess:
     def _cold_reason(self, args: Sequence[str], options: Mapping[str, Any]) -> str | None:
         """Return why a command must not be a fork of this interpreter; None if it may be."""
         if self._server is None:
-            return "the task server is gone"
+            return "the fork server has ended"
         piped = all(options.get(each) == subprocess.PIPE for each in ("stdin", "stdout", "stderr"))
         env = options.get("env")
         if not piped or env is None:
-            return "it is not started as Metaflow starts a step task"
+            return "it is not started the way Metaflow starts a step task"
         # The flow may have changed the directory, or what a child inherits.
         return (
             found_here(IMPORTED.files, os.getcwd())

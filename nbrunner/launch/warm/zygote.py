@@ -83,7 +83,7 @@ def main() -> None:
         os.execv(sys.executable, [*sys.orig_argv[:-1], *IMPORTED.added, descriptor])
     if IMPORTED.added:  # once more: a sitecustomize or a .pth file sets them in each process
         names = ", ".join(f"${name}" for name in sorted(IMPORTED.added))
-        IMPORTED.inexact = f"each interpreter that starts here sets {names} anew"
+        IMPORTED.inexact = f"each interpreter that starts here sets {names} to a new value"
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
     del sys.path[0]  # put there by the bootstrap, for this package alone
@@ -109,7 +109,7 @@ def preload(last_exit_function: weakref.ref[LastExitFunction]) -> str:
         Why no run can be started warm with this version of Metaflow; empty if one can.
     """
     last = last_exit_function()
-    assert last is not None, "nobody has cleared the exit functions"
+    assert last is not None, "the exit functions were not cleared"
     wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
     unfit = preloading.preload(wanted, IMPORTED, last.note_needed) or metaflow_seam.verify()
     if not unfit:

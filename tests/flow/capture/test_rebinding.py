@@ -169,9 +169,7 @@ def test_a_flow_that_has_nothing_but_a_base():
 def test_a_flow_whose_base_has_changed_since_is_refused():
     base = "class Base:\n    def value(self):\n        return {}\n"
     notebook = Notebook(base.format(1), "class F(Base):\n    pass", base.format(2))
-    with pytest.raises(
-        BadValueError, match=r"F derives from an earlier 'Base' .* execute the cell"
-    ):
+    with pytest.raises(BadValueError, match=r"F derives from an older 'Base' .* execute the cell"):
         notebook.text()
 
 

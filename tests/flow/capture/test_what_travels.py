@@ -63,7 +63,7 @@ def test_what_cannot_travel_is_named(value, why):
 
 def test_what_the_notebook_has_deleted_is_named():
     notebook = Notebook("def helper():\n    pass\n" + flow("helper()"), "del helper")
-    with pytest.raises(BadValueError, match="F uses 'helper', which its cell binds but"):
+    with pytest.raises(BadValueError, match="F uses 'helper', which its cell assigns but"):
         notebook.text()
 
 

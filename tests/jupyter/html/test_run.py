@@ -187,7 +187,7 @@ def test_a_long_message_leaves_room_for_the_rest(run):
     told = picture(run(failing=True, word="\n".join("abcdefghijklm")), log_lines=0)
     for text in (told["text/plain"], Page(told["text/html"]).text):
         failure = text[text.index("step join") :]
-        assert "ValueError: a\nb\nc\nd\ne\nf\ng\nh\n… 5 lines more\n" in failure
+        assert "ValueError: a\nb\nc\nd\ne\nf\ng\nh\n… 5 more lines\n" in failure
         assert "    raise ValueError(self.word)" in failure
 
 

@@ -137,7 +137,9 @@ def test_a_value_that_has_no_text_is_named(line):
     with pytest.raises(BadValueError) as raised:
         words_of(line, {"x": Unprintable()}.get)
     name = "$x" if "$" in line else "{x}"
-    assert str(raised.value).startswith(f"{name}: its value, of type Unprintable, cannot be turned")
+    assert str(raised.value).startswith(
+        f"{name}: its value, of type Unprintable, cannot be converted"
+    )
     assert "RuntimeError: no text" in str(raised.value)
 
 

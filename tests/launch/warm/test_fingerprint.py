@@ -205,9 +205,9 @@ def test_a_link_beside_the_flow_that_leads_nowhere_does_not_count(tmp_path):
     [
         ([], None),
         ([".metaflow/"], None),
-        ([".metaflow/config.json"], ".metaflow/config.json holds for some directories only"),
+        ([".metaflow/config.json"], ".metaflow/config.json applies to some directories only"),
         (["deep/.metaflow/", ".metaflow/config.json"], None),  # the nearest counts
-        (["deep/.metaflow/config.json"], "deep/.metaflow/config.json holds for some"),
+        (["deep/.metaflow/config.json"], "deep/.metaflow/config.json applies to some"),
     ],
 )
 def test_a_metaflow_configuration_of_a_directory(made, reason, tmp_path):
@@ -241,7 +241,7 @@ def test_variables_that_an_import_has_read(names, then, now, reason):
     [
         (None, None),
         ("{library}/sitecustomize.py", None),  # a distribution's
-        ("{packages}/sitecustomize.py", "may do something else in each process"),
+        ("{packages}/sitecustomize.py", "may behave differently in each process"),
     ],
 )
 def test_start_up_files(file, reason):

@@ -123,7 +123,7 @@ def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, monkeypat
             assert "ended while it imported metaflow; see zygote.log" in first.why
             second, seconds = await start(folder, {})
             assert (second.way, len(LAUNCHER._zygotes)) == ("cold", 0)
-            assert "the next one is started in" in second.why
+            assert "the next one starts in" in second.why
             assert seconds < 0.5, "nothing to wait for"
         return await async_until_warm(folder, {})
 
@@ -337,7 +337,7 @@ def test_descriptors_that_run_out_are_not_the_interpreters_fault(folder, monkeyp
     async def main():
         with monkeypatch.context() as patch:
             patch.setattr("nbrunner.launch.warm.interpreter.socket.socketpair", refuses)
-            with pytest.raises(NoForkError, match=r"could not be asked: .*Too many open files"):
+            with pytest.raises(NoForkError, match=r"could not be reached: .*Too many open files"):
                 await asked.fork({"kind": "script"})
 
     asyncio.run(main())
