@@ -1,7 +1,7 @@
 """Run, watch, stop, resume and compare Metaflow flows from notebooks and scripts.
 
-The names below are the public API; each is imported when it is first used, so that
-``import nbrunner`` costs next to nothing.
+The names below are the public API. Each is imported on first use, which keeps
+``import nbrunner`` cheap.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib
 
 from nbrunner.version import __version__
 
-# Not taken from typing, whose import would be most of what this one costs.
+# Importing typing would take longer than importing the rest of this module.
 TYPE_CHECKING = False
 
 _HOME = {
@@ -25,7 +25,7 @@ _HOME = {
     "Progress": "nbrunner.engine.progress",
     "StepProgress": "nbrunner.engine.progress",
     "Failure": "nbrunner.engine.failure",
-    # know a flow before it runs
+    # describe a flow before it runs
     "describe": "nbrunner.flow.describe.api",
     "async_describe": "nbrunner.flow.describe.api",
     "FlowDescription": "nbrunner.flow.description",
@@ -36,12 +36,12 @@ _HOME = {
     "async_sweep": "nbrunner.sweeps.api",
     "attach_sweep": "nbrunner.sweeps.api",
     "Sweep": "nbrunner.sweeps.handle",
-    # find runs of this or an earlier process
+    # find runs started by this or another process
     "attach": "nbrunner.handles",
-    # deploy to a production orchestrator, through Metaflow's Deployer
+    # deploy to a production orchestrator with Metaflow's Deployer
     "Deployer": "nbrunner.deployer",
     "NBDeployer": "nbrunner.deployer",
-    # results, through Metaflow's Client
+    # read results with Metaflow's Client
     "Flow": "nbrunner.engine.client",
     "Run": "nbrunner.engine.client",
     "Step": "nbrunner.engine.client",
@@ -112,14 +112,14 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Called by ``%load_ext nbrunner``."""
+    """Load the extension; IPython calls this for ``%load_ext nbrunner``."""
     from nbrunner.jupyter.extension import load
 
     load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Called by ``%unload_ext nbrunner``."""
+    """Unload the extension; IPython calls this for ``%unload_ext nbrunner``."""
     from nbrunner.jupyter.extension import unload
 
     unload(shell)

@@ -1,4 +1,4 @@
-"""The command ``nbrunner``, also ``python -m nbrunner``: runs and the doctor, in a terminal."""
+"""The command ``nbrunner``, also ``python -m nbrunner``: list, logs, stop and doctor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RUN = "pathspec of the run, such as Flow/1234, or its id"
 
 
 def main() -> int:
-    """Do what the command line asks for; return the exit code."""
+    """Run the subcommand given on the command line and return the exit code."""
     asked = parser().parse_args()
     from nbrunner.errors import NbrunnerError
 
@@ -26,21 +26,21 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # as behind `| head`
+    except BrokenPipeError:  # stdout was closed, for example by `| head`
         _leave_closed_stdout()
         return 128 + signal.SIGPIPE
     return code
 
 
 def _do(asked: argparse.Namespace) -> int:
-    # Late, as each of them imports much.
+    # Imported here because these modules are slow to import.
     if asked.command == "doctor":
         from nbrunner.doctor import examine, report
 
         return 1 if report(examine()) else 0
     from nbrunner import cli
 
-    # What cannot show a character shows its code; lines are passed on as they come.
+    # Escape characters that the terminal cannot encode; flush each line.
     sys.stdout.reconfigure(errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
     if asked.command == "list":
         cli.list_runs(asked.flow, asked.words, asked.status, asked.page)
@@ -52,13 +52,13 @@ def _do(asked: argparse.Namespace) -> int:
 
 
 def _leave_closed_stdout() -> None:
-    """Have the interpreter's exit not fail again where nobody reads what is printed."""
+    """Redirect a closed stdout to the null device so that the flush at exit does not fail."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what understands the command line; see `main`."""
+    """Return the parser of the command line."""
     words = argparse.ArgumentParser(
         prog="nbrunner",
         description="List, follow and stop Metaflow runs that nbrunner started.",

@@ -1,4 +1,4 @@
-"""What the command ``nbrunner`` does with runs, and what magics do alike: list, logs, stop."""
+"""The actions behind the ``nbrunner`` command and some magics: list runs, print logs, stop."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from nbrunner.record import registry
 from nbrunner.sweeps.store import stop_living
 from nbrunner.text.printable import aligned, on_one_line
 
-#: Said where there is nothing to stop.
+#: Printed if there is nothing to stop.
 NO_RUN = "No run is active"
 
 
 def name_of(running: ExecutingProcess) -> str:
-    """Return what a run is called in text."""
+    """Return the display name of a run: its pathspec, or its directory before it has an id."""
     return running.pathspec or running.directory.name
 
 
 def all_running() -> list[ExecutingProcess]:
-    """Return the runs of this user that can be stopped, whoever started them; newest first.
+    """Return all runs of this user that can be stopped, from any process, newest first.
 
-    They are running, or were lost and have left processes behind.
+    These are running, or lost with processes left.
     """
     found: list[ExecutingProcess] = []
     look = Look()
     for directory in registry.unended():
-        with contextlib.suppress(RunNotFoundError):  # it is deleted just now
+        with contextlib.suppress(RunNotFoundError):  # deleted in the meantime
             running = attach(directory.name)
             if running.watched.lives_on(look):
                 found.append(running)
@@ -49,28 +49,28 @@ def all_running() -> list[ExecutingProcess]:
 
 
 def stop(runs: Iterable[ExecutingProcess]) -> None:
-    """Stop runs, all at once, and tell of each what it took."""
+    """Stop runs concurrently and print a report for each."""
 
     async def every(output: Output) -> None:
         stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
         try:
             for running, report in stopping.items():
                 output.write("stdout", f"{name_of(running)}: {await report}\n")
-        finally:  # the others, where one could not be stopped
+        finally:  # wait for the other stops if one fails
             await asyncio.gather(*stopping.values(), return_exceptions=True)
 
     drive(every)
 
 
 def stop_sweeps() -> bool:
-    """Have every living sweep of this user start no more runs; tell which those are.
+    """Make every active sweep of this user start no more runs, and print their names.
 
-    To be called before the runs are stopped: a sweep starts the next run as soon as one ends.
+    Call this before stopping the runs: a sweep starts its next run as soon as one ends.
 
     Returns
     -------
     bool
-        Whether anything was told.
+        True if anything was printed.
     """
     stopped, refused = stop_living()
     for name in stopped:
@@ -82,12 +82,12 @@ def stop_sweeps() -> bool:
 
 
 def stop_named(names: Sequence[str]) -> None:
-    """Stop the named runs, or with ``all`` all living sweeps and those of `all_running`.
+    """Stop the named runs; ``all`` stops all active sweeps and the runs of `all_running`.
 
     Raises
     ------
     RunNotFoundError
-        nbrunner did not start one of them; then none is stopped.
+        A name has no record. No run is stopped in that case.
     """
     has_told = False
     if list(names) == ["all"]:
@@ -97,7 +97,7 @@ def stop_named(names: Sequence[str]) -> None:
     else:
         runs = [attach(name) for name in names]
     if runs:
-        # It may take as long as Metaflow, and then each process, is given to end by itself.
+        # Stopping can take as long as both grace periods.
         print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
         stop(runs)
     elif not has_told:
@@ -105,23 +105,23 @@ def stop_named(names: Sequence[str]) -> None:
 
 
 def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
-    """Print a page of the runs that nbrunner has started, the newest first.
+    """Print one page of runs, newest first.
 
     Parameters
     ----------
     flow : str
-        Also the runs of this flow that something else has started; empty for all flows.
+        Name of a flow, to include its runs that nbrunner did not start; empty for all flows.
     words : list of str
-        What has to be in a run's id, tags, user, or ``parameter=value``.
+        Words that must all occur in the run's id, tags, user or ``parameter=value``.
     status : str
-        As in a badge; empty for all.
+        Status label, such as ``failed``; empty for all.
     page : int
-        From 1 on.
+        Page number, from 1.
 
     Raises
     ------
     BadValueError
-        There is no such page, or no such status.
+        The page or the status does not exist.
     """
     if status and status not in STATUSES:
         raise BadValueError(f"--status: expected one of {', '.join(STATUSES)}; got {status!r}")
@@ -143,23 +143,23 @@ def list_runs(flow: str, words: Sequence[str], status: str, page: int) -> None:
 
 
 def tell_unreadable(damages: Sequence[str]) -> None:
-    """Print, to stderr, which records were left out because they cannot be read, and why."""
+    """Print the unreadable records, with reasons, to stderr."""
     if damages:
         print(said_of_unreadable(damages), file=sys.stderr)  # noqa: T201
 
 
 def print_log(name: str, stream: str, follow: bool) -> None:
-    """Print what a run has written so far; with ``follow`` also what it writes, until its end.
+    """Print the log of a run; with ``follow``, keep printing until the run ends.
 
     Raises
     ------
     RunNotFoundError
-        nbrunner did not start it, or its record and logs are gone.
+        The run has no record: nbrunner did not start it, or the record was deleted.
     """
     running = attach(name)
     if follow:
         asyncio.run(running.wait(stream=stream))
-    else:  # as it stands there, however much that is
+    else:  # copy the file as it is; it may be large
         sys.stdout.flush()
         with open(running.directory.log(stream), "rb") as log:
             shutil.copyfileobj(log, sys.stdout.buffer)

@@ -1,7 +1,7 @@
-"""Metaflow's Deployer for flows of any kind, also those of a notebook.
+"""Metaflow's Deployer, extended to flows defined in notebooks.
 
-Metaflow's own takes the path of a flow file. Here a FlowSpec class of a cell, a script or a
-module will do as well: it is given the file that nbrunner makes for the class.
+Metaflow's Deployer accepts only the path of a flow file. This one also accepts a FlowSpec
+class from a cell, script or module, for which nbrunner writes a flow file.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ class Deployer(metaflow.Deployer):  # type: ignore[misc]
     Parameters
     ----------
     flow_file : path-like or FlowSpec class
-        Path of the flow file, or the class itself: of a module, a script or a cell.
+        Path of the flow file, or the class itself, from a module, script or cell.
     show_output : bool, default True
-        Print what the deployment command writes.
+        Print the output of the deployment command.
     profile : str, optional
-        Metaflow profile to deploy with; default the one of the environment.
+        Metaflow profile to deploy with; default from the environment.
     env : dict of str to str, optional
         Environment variables to add to those of this process.
     cwd : path-like, optional
-        Directory to deploy from; default the current one.
+        Directory to deploy from; default the current directory.
     file_read_timeout : float, default 3600
-        Seconds that the deployment command may take.
+        Timeout of the deployment command in seconds.
     **top_level_kwargs
         Options that the command line takes before the subcommand; see `Runner`.
 
     Raises
     ------
-    FlowNotFoundError, BadValueError, BadTypeError
-        There is no such flow file or directory, or an argument is not what it should be.
+    FlowNotFoundError
+        The flow file or the directory does not exist.
+    BadValueError, BadTypeError
+        An argument has an invalid value or type.
 
     Notes
     -----
-    All else is Metaflow's: it imports the flow file into this process to read its parameters.
+    Everything else is Metaflow's, which imports the flow file into this process to read its
+    parameters.
     """
 
     def __init__(
@@ -71,16 +74,16 @@ class Deployer(metaflow.Deployer):  # type: ignore[misc]
 
 
 class NBDeployer(Deployer):
-    """Deploys a FlowSpec class that was defined in a notebook, under Metaflow's name for it.
+    """Deployer for a FlowSpec class defined in a notebook, under Metaflow's name.
 
     Parameters
     ----------
     flow : FlowSpec class
-        Defined in this or an earlier cell; see `Deployer` for the others.
+        Class defined in this or an earlier cell.
     show_output, profile, env, file_read_timeout, **top_level_kwargs
-        As for `Deployer`.
+        See `Deployer`.
     base_dir : path-like, optional
-        Directory to deploy from; default the current one.
+        Directory to deploy from; default the current directory.
     """
 
     def __init__(
@@ -105,12 +108,12 @@ class NBDeployer(Deployer):
         )
 
     def cleanup(self) -> None:
-        """Do nothing: nothing was written beside the notebook."""
+        """Do nothing; kept for compatibility. No file was written next to the notebook."""
 
 
 def runner_commands() -> dict[str, Any]:
-    """Return the Runner subcommands that extensions of Metaflow add, by method name.
+    """Return the Runner subcommands added by Metaflow extensions, as method name -> class.
 
-    They are classes that take the Runner first (``RUNNER_CLIS_DESC``).
+    The classes take the Runner as their first argument (``RUNNER_CLIS_DESC``).
     """
     return {each.name.replace("-", "_"): each for each in get_runner_cli()}

@@ -1,4 +1,4 @@
-"""What nbrunner finds where it runs: versions, folders, Metaflow's settings, and a trial run."""
+"""Checks of the installation: versions, directories, Metaflow's settings, and a trial run."""
 
 from __future__ import annotations
 
@@ -55,15 +55,16 @@ if __name__ == '__main__':
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
+        Name of the check.
     what : str
         What was found.
     remedy : str
-        What to do about it; empty where nothing is wrong.
+        How to fix the problem; empty if there is none.
     """
 
     name: str
@@ -77,12 +78,13 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything, one after another; the last is a run of a flow of two steps.
+    """Run all checks in order; the last one runs a flow of two steps.
 
     Yields
     ------
     Finding
-        Each as soon as it is known. Checks never raise; a failing check is itself a finding.
+        Result of each check as soon as it is available. Checks never raise; a failing check is
+        itself reported as a finding.
     """
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("nbrunner", _nbrunner),
@@ -98,7 +100,7 @@ def examine() -> Iterator[Finding]:
     for name, look in looks:
         try:
             yield look()
-        except Exception as error:  # a doctor reports what is broken, whatever that is
+        except Exception as error:  # any failure is a finding
             yield Finding(name, f"{type(error).__name__}: {error}", _remedy_of(error))
 
 
@@ -148,7 +150,7 @@ def _front_end(name: str) -> Finding:
     try:
         return Finding(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        # Not wrong: the kernel's environment need not be that of the server.
+        # Not a problem: JupyterLab may run in another environment than the kernel.
         what = "not in this environment; its own environment needs ipywidgets and anywidget"
         return Finding(name, what)
 
@@ -180,12 +182,12 @@ def _metaflow() -> Finding:
 
 
 def _trial() -> Finding:
-    """Run two steps; where nothing says otherwise, its results are in a folder that is deleted."""
+    """Run a flow of two steps, with its results in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="nbrunner-doctor-") as folder:
         flow = Path(folder, "doctor_flow.py")
         flow.write_text(_TRIAL, encoding="utf-8")
-        # Where nothing says otherwise Metaflow writes beside the flow; that is left as it is,
-        # as another environment would need a warm interpreter of its own.
+        # Without a configured root Metaflow writes next to the flow, in this directory. It is
+        # set only if needed, as another environment needs another warm interpreter.
         local = {LOCAL_ROOT: folder} if local_root() else {}
         runner = Runner(
             flow,
@@ -197,7 +199,7 @@ def _trial() -> Finding:
             pylint=False,
         )
         try:
-            runner.run()  # waits for metaflow to be imported, which later runs need not
+            runner.run()  # waits until metaflow is imported; the second run is timed
             return _judged(runner.run())
         finally:
             runner.cleanup()
@@ -215,7 +217,7 @@ def _judged(running: ExecutingRun) -> Finding:
 
 
 def _not_preloaded(running: ExecutingRun) -> str:
-    """Tell what to do about modules that are asked for in vain; empty if all are preloaded."""
+    """Return how to handle modules that could not be preloaded; empty if all were."""
     if not running.not_preloaded:
         return ""
     told = "; ".join(f"{name}: {reason}" for name, reason in running.not_preloaded.items())
@@ -226,12 +228,12 @@ def _not_preloaded(running: ExecutingRun) -> str:
 
 
 def report(findings: Iterator[Finding], write: Callable[[str], object] = print) -> int:
-    """Write a line for each finding, and what to do about those that need it.
+    """Print a line for each finding, and its remedy.
 
     Returns
     -------
     int
-        How many need something to be done.
+        Number of findings with a remedy.
     """
     problems = 0
     for finding in findings:

@@ -1,4 +1,4 @@
-"""The environment variables of a Runner's runs: those of this process, with changes."""
+"""The environment variables of a Runner's runs: this process's variables with changes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ PROFILE_VARIABLE = "METAFLOW_PROFILE"
 
 
 class EnvVars(MutableMapping[str, str]):
-    """The environment of a Runner's runs, to read and to change.
+    """A mutable mapping of the environment variables of a Runner's runs.
 
-    A variable that was never changed has the value that it has in this process when a run
-    starts.
+    Variables that were not changed have the value of this process at the start of a run.
 
     Parameters
     ----------
     changes : mapping of str to str, optional
         Variables to add or replace. An `EnvVars` is copied with all its changes.
     profile : str, optional
-        Metaflow profile, kept as ``METAFLOW_PROFILE``.
+        Metaflow profile, stored as ``METAFLOW_PROFILE``.
 
     Raises
     ------
     BadTypeError, BadValueError
-        The system cannot hold a name or a value.
+        A name or value cannot be an environment variable.
     """
 
     def __init__(
         self, changes: Mapping[str, str] | None = None, profile: str | None = None
     ) -> None:
-        # None stands for a variable that was deleted.
+        # None marks a deleted variable.
         self._changes: dict[str, str | None] = {}
         if isinstance(changes, EnvVars):
             self._changes.update(changes._changes)
@@ -44,7 +43,7 @@ class EnvVars(MutableMapping[str, str]):
 
     @classmethod
     def whole(cls, environment: Mapping[str, str]) -> EnvVars:
-        """Return an environment that is the one given: all else is deleted."""
+        """Return an environment with exactly the given variables; all others are deleted."""
         if isinstance(environment, EnvVars):
             return cls(environment)
         if environment is None:
@@ -59,12 +58,12 @@ class EnvVars(MutableMapping[str, str]):
 
     @property
     def profile(self) -> str | None:
-        """The Metaflow profile that was chosen here; None for the one of this process."""
+        """The Metaflow profile set here; None to use that of this process."""
         return self._changes.get(PROFILE_VARIABLE)
 
     @property
     def changed(self) -> list[str]:
-        """The names of all variables that were set or deleted here, but the profile."""
+        """The names of all variables set or deleted here, except the profile's."""
         return sorted(name for name in self._changes if name != PROFILE_VARIABLE)
 
     def __getitem__(self, name: str) -> str:
@@ -78,7 +77,7 @@ class EnvVars(MutableMapping[str, str]):
         self._changes[name] = value
 
     def __delitem__(self, name: str) -> None:
-        self[name]  # a KeyError, if it is not there
+        self[name]  # raises KeyError if there is no such variable
         self._changes[name] = None
 
     def __iter__(self) -> Iterator[str]:
@@ -96,11 +95,11 @@ class EnvVars(MutableMapping[str, str]):
         return {**other, **self} if isinstance(other, Mapping) else NotImplemented
 
     def __ior__(self, other: Mapping[str, str] | Iterable[tuple[str, str]]) -> EnvVars:
-        self.update(checked_env(dict(other)))  # all of them, or none
+        self.update(checked_env(dict(other)))  # all or none
         return self
 
     def copy(self) -> dict[str, str]:
-        """Return the variables as they are now, in a dict."""
+        """Return the current variables as a dict."""
         return dict(self)
 
     def __repr__(self) -> str:

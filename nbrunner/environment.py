@@ -1,4 +1,4 @@
-"""The environment and the directory that a run starts with."""
+"""The environment variables, working directory and user of a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, shown
 
-# Linux (MAX_ARG_STRLEN) counts the NUL behind it too.
+# MAX_ARG_STRLEN of Linux, which includes the terminating NUL.
 MAX_WORD_BYTES = 128 * 1024 - 1
 
-# Linux: three quarters of the default stack (_STK_LIM), however large the stack may be.
+# Linux: three quarters of the default stack size (_STK_LIM), whatever the actual limit.
 _MAX_ALL_BYTES = 6 * 1024 * 1024
 _POINTER_BYTES = 8
-# What Metaflow adds for each task: options of its own, and variables.
+# Room for the options and variables that Metaflow adds for each task.
 _FOR_METAFLOW_BYTES = 16 * 1024
 
 _USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
@@ -24,16 +24,16 @@ _USER_VARIABLES = ("METAFLOW_USER", "SUDO_USER", "USERNAME", "USER")
 def run_environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the environment of a run that starts now.
 
+    Containers often set no USER, or root only, and Metaflow then refuses to run. USER is set
+    from the password database in that case, with "superuser" in place of root.
+
     Parameters
     ----------
     variables : mapping of str to str
-        The variables wanted; default those of this process.
-
-    A container often has no USER, or root alone; Metaflow then cannot tell who runs the
-    flow, so the password database is asked instead, and root is called "superuser".
+        Variables to start from; default those of this process.
     """
     environment = dict(variables)
-    # Jupyter sets it for the kernel; a program that finds it believes to be one.
+    # Jupyter sets this for kernels; a child process that finds it takes itself for a kernel.
     environment.pop("JPY_PARENT_PID", None)
     if unnamed_user(environment):
         environment["USER"] = user_name()
@@ -41,9 +41,9 @@ def run_environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]
 
 
 def unnamed_user(environment: Mapping[str, str]) -> bool:
-    """Tell whether Metaflow would refuse to run: nobody, or root, is named.
+    """Return whether Metaflow would refuse to run because no user other than root is set.
 
-    The same names as in ``metaflow.util.get_username``, which does not take "root".
+    Checks the variables of ``metaflow.util.get_username``, which rejects "root".
     """
     return all(environment.get(name) in (None, "", "root") for name in _USER_VARIABLES)
 
@@ -55,21 +55,21 @@ def user_of(environment: Mapping[str, str]) -> str:
 
 
 def user_name() -> str:
-    """Return who this process runs for, by the password database."""
+    """Return the name of the user of this process from the password database."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a user id without an entry, as some clusters give out
+    except KeyError:  # no entry for this user id, as on some clusters
         return f"uid{os.getuid()}"
     return "superuser" if name == "root" else name
 
 
 def current_directory() -> str:
-    """Return the directory that this process is in.
+    """Return the current directory of this process.
 
     Raises
     ------
     FlowNotFoundError
-        It was deleted.
+        The current directory was deleted.
     """
     try:
         return os.getcwd()
@@ -81,26 +81,26 @@ def current_directory() -> str:
 
 
 def absolute(given: str | os.PathLike[str]) -> Path:
-    """Return a path that means the same in any directory.
+    """Return the absolute path, with ``~`` expanded.
 
     Raises
     ------
     FlowNotFoundError
-        It starts at the current directory, which was deleted.
+        The path is relative and the current directory was deleted.
     """
     path = Path(os.path.expanduser(given))
     return path if path.is_absolute() else Path(current_directory(), path)
 
 
 def checked_directory(given: str | os.PathLike[str]) -> str:
-    """Return the absolute path of a directory to run in.
+    """Return the absolute path of an existing directory.
 
     Raises
     ------
     FlowNotFoundError
-        There is no such directory.
+        The directory does not exist.
     BadTypeError
-        It is no path.
+        The value is not a path.
     """
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
         raise BadTypeError(
@@ -114,12 +114,14 @@ def checked_directory(given: str | os.PathLike[str]) -> str:
 
 
 def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Return variables that the system can hold.
+    """Return a copy of the variables after checking them.
 
     Raises
     ------
-    BadTypeError, BadValueError
-        It cannot hold one of them, or they are no mapping.
+    BadTypeError
+        The value is not a mapping of str to str.
+    BadValueError
+        A name or value cannot be an environment variable, or is too large.
     """
     if env is not None and not isinstance(env, Mapping):
         raise BadTypeError(
@@ -143,10 +145,10 @@ def checked_env(env: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def unfit_for_system(text: str) -> str:
-    """Return what keeps a text from being an argument or variable of a process; empty if nothing.
+    """Return why a text cannot be an argument or variable of a process; empty if it can.
 
-    Half of a surrogate pair, as from a JSON text that was cut, is no character. Those that
-    stand for bytes which are not UTF-8, in names of files, are fine.
+    Lone surrogates cannot be encoded, except for those that stand for non-UTF-8 bytes in file
+    names (``surrogateescape``).
     """
     if "\0" in text:
         return "a NUL character"
@@ -158,17 +160,21 @@ def unfit_for_system(text: str) -> str:
 
 
 def check_size(command: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Raise where command line and environment are more than the system gives a process.
+    """Check the total size of command line and environment against the system's limits.
+
+    A warm run has no command line, but its tasks may.
 
     Parameters
     ----------
     command : sequence of str
+        Words of the command line.
     environment : mapping of str to str
+        Environment variables.
 
     Raises
     ------
     BadValueError
-        The message names what is largest. A warm run needs no command line, but its tasks do.
+        The limit is exceeded. The message names the largest argument or variable.
     """
     for name, value in environment.items():
         _check_variable(name, value)
@@ -196,7 +202,7 @@ def _check_variable(name: str, value: str) -> None:
 
 
 def _bytes(word: str) -> int:
-    """Return what the system counts for a word: the NUL behind it, too."""
+    """Return the size of a word in bytes, including the terminating NUL."""
     return len(os.fsencode(word)) + 1
 
 

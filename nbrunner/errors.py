@@ -1,26 +1,26 @@
-"""Every error of nbrunner, under one root.
+"""The exceptions of nbrunner, with a common base class.
 
 ::
 
     NbrunnerError
-    ├── BadRequest              you asked for something that cannot be done as asked
-    │   ├── BadValueError       also a ValueError: unknown name, value out of range, no such run
-    │   │   └── RunNotFoundError    also a LookupError
-    │   ├── BadTypeError        also a TypeError: a value of the wrong type
-    │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file there
-    │   ├── FlowLoadError       also a RuntimeError: the flow file raised while it was being read
-    │   │   ├── FlowSyntaxError     also a SyntaxError
-    │   │   └── FlowImportError     also an ImportError
-    │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
-    │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
-    ├── RunStartError           also a RuntimeError: the run ended, or hung, before it had an id
-    │   └── SharedIdError       Metaflow gave two runs one id; both were ended
-    ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used
-    ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
-    ├── BundleMissingError      also a RuntimeError: the widgets' scripts were not built
-    └── StateError              also a RuntimeError: the state directory cannot be used
+        ├── BadRequest              the request is invalid; nothing was started
+        │   ├── BadValueError       also a ValueError: unknown name, value out of range, no such run
+        │   │   └── RunNotFoundError    also a LookupError
+        │   ├── BadTypeError        also a TypeError: a value of the wrong type
+        │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file at the path
+        │   ├── FlowLoadError       also a RuntimeError: importing the flow file raised
+        │   │   ├── FlowSyntaxError     also a SyntaxError
+        │   │   └── FlowImportError     also an ImportError
+        │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
+        │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
+        ├── RunStartError           also a RuntimeError: the run ended or hung before it had an id
+        │   └── SharedIdError       Metaflow gave two runs the same id; both were stopped
+        ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used
+        ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
+        ├── BundleMissingError      also a RuntimeError: the widgets' JavaScript was not built
+        └── StateError              also a RuntimeError: the state directory cannot be used
 
-An interrupted cell ends with `Interrupted`, which is a KeyboardInterrupt and no error.
+An interrupted cell raises `Interrupted`, which is a KeyboardInterrupt, not an NbrunnerError.
 """
 
 from __future__ import annotations
@@ -30,47 +30,47 @@ from collections.abc import Iterable, Sequence
 
 
 class NbrunnerError(Exception):
-    """Root of every error that nbrunner raises on purpose."""
+    """Base class of all exceptions that nbrunner raises deliberately."""
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows: the caller's own lines and the message."""
-        from nbrunner.text.brief_traceback import brief  # costs the import of asyncio
+        """Return the traceback that IPython shows: the caller's frames and the message."""
+        from nbrunner.text.brief_traceback import brief  # imports asyncio, which is slow
 
         return brief(self)
 
 
 class BadRequest(NbrunnerError):
-    """The request cannot be carried out as it was made; nothing was started."""
+    """The request is invalid; nothing was started."""
 
 
 class BadValueError(BadRequest, ValueError):
-    """A value or a name that is not among those possible."""
+    """A value or name is not one of the possible ones."""
 
 
 class RunNotFoundError(BadValueError, LookupError):
-    """No run of that name is recorded in the state directory."""
+    """No run with this name is recorded in the state directory."""
 
 
 class BadTypeError(BadRequest, TypeError):
-    """A value whose type does not fit the parameter or option."""
+    """A value has the wrong type for its parameter or option."""
 
 
 class FlowNotFoundError(BadRequest, FileNotFoundError):
-    """There is no flow file (or working directory) at the path given."""
+    """The flow file or working directory does not exist."""
 
 
 class FlowLoadError(BadRequest, RuntimeError):
-    """The flow file raised, or exited, while it was being read.
+    """The flow file raised or exited while it was being imported.
 
     The message ends with the traceback of the flow file's own code.
     """
 
 
 class FlowSyntaxError(FlowLoadError, SyntaxError):
-    """The flow file, or a module that it imports, is not valid Python."""
+    """The flow file, or a module it imports, is not valid Python."""
 
     def __init__(self, message: str) -> None:
-        # Python shows the msg of a SyntaxError; FlowLoadError alone would leave it empty.
+        # Python displays `msg` of a SyntaxError, which FlowLoadError's __init__ leaves empty.
         SyntaxError.__init__(self, message)
 
     def __str__(self) -> str:
@@ -78,11 +78,11 @@ class FlowSyntaxError(FlowLoadError, SyntaxError):
 
 
 class FlowImportError(FlowLoadError, ImportError):
-    """The flow file imports something that cannot be imported."""
+    """The flow file imports a module that cannot be imported."""
 
 
 class NoEventLoopError(BadRequest, RuntimeError):
-    """What goes on beside the caller was begun where no event loop runs."""
+    """A background task was started while no event loop was running."""
 
 
 class CleanedUpError(BadRequest, RuntimeError, FileNotFoundError):
@@ -90,12 +90,12 @@ class CleanedUpError(BadRequest, RuntimeError, FileNotFoundError):
 
 
 class RunStartError(NbrunnerError, RuntimeError):
-    """The run process ended, or hung, before Metaflow gave the run an id.
+    """The run process ended or hung before Metaflow gave the run an id.
 
     Attributes
     ----------
     returncode : int or None
-        Exit code, negative for a signal; None where it had to be ended after a timeout.
+        Exit code, negative for a signal; None if the process was stopped after a timeout.
     """
 
     def __init__(self, message: str, returncode: int | None = None) -> None:
@@ -104,21 +104,21 @@ class RunStartError(NbrunnerError, RuntimeError):
 
 
 class SharedIdError(RunStartError):
-    """Metaflow gave a run the id of another one; both were ended.
+    """Metaflow gave two runs the same id; both were stopped.
 
-    A Runner then starts the run again; a cell or a form says so, and leaves that to its user.
+    A Runner starts the run again. Cells and forms report the error and leave that to the user.
     """
 
 
 class MetaflowVersionError(NbrunnerError, RuntimeError):
-    """The installed version of Metaflow has something that nbrunner needs in another way."""
+    """The installed version of Metaflow differs in a part that nbrunner depends on."""
 
 
 class FlowFailedError(NbrunnerError, RuntimeError):
     """The run of a cell, or the task of ``with runner.spin(...)``, did not succeed.
 
-    A notebook shows the message alone: the failing step, the exception and the user's own
-    lines; ``running.failure.traceback`` has the rest.
+    Notebooks show the message only: the failed step, the exception and the user's own lines. The
+    full traceback is in ``running.failure.traceback``.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -126,9 +126,9 @@ class FlowFailedError(NbrunnerError, RuntimeError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The cell that has waited for a run was interrupted.
+    """A cell was interrupted while it waited for a run.
 
-    A notebook shows the message alone: what has become of the run.
+    Notebooks show the message only, which says what happened to the run.
     """
 
     def _render_traceback_(self) -> list[str]:
@@ -136,7 +136,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class BundleMissingError(NbrunnerError, RuntimeError):
-    """The scripts of the widgets are missing from this installation."""
+    """The widgets' JavaScript is missing from this installation."""
 
 
 class StateError(NbrunnerError, RuntimeError):
@@ -144,26 +144,26 @@ class StateError(NbrunnerError, RuntimeError):
 
 
 def said(error: Exception) -> str:
-    """Return an error as people are told of it: one that nobody has foreseen needs its type."""
+    """Return the message of an error; the type precedes it if the error is not nbrunner's."""
     if isinstance(error, NbrunnerError):
         return str(error)
     try:
         text = str(error)
-    except Exception as failure:  # a class of the user's own
+    except Exception as failure:  # __str__ of the user's own class failed
         text = f"(its text cannot be shown: {type(failure).__name__})"
     return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def without_choices(message: str) -> str:
-    """Return a message without its last lines, which list everything that is possible."""
+    """Return a message without its last lines, which list the possible names."""
     return message.partition("\npossible ")[0]
 
 
 def shown(value: object, most: int = 200) -> str:
-    """Return the repr of any value for a message: shortened, and never an error itself."""
+    """Return the repr of a value for a message, shortened; never raises."""
     try:
         text = repr(value)
-    except Exception as error:  # an int of thousands of digits; a __repr__ of somebody's own
+    except Exception as error:  # a huge int, or the user's own __repr__
         return (
             f"a value of type {type(value).__name__} that cannot be shown ({type(error).__name__})"
         )
@@ -172,7 +172,7 @@ def shown(value: object, most: int = 200) -> str:
 
 def did_you_mean(name: str, possible: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
-    # The dashes of options would make them all alike.
+    # Leading dashes would make all options similar.
     by_word = {each.lstrip("-"): each for each in possible}
     close = difflib.get_close_matches(name.lstrip("-"), list(by_word), n=3, cutoff=0.6)
     if not close:
@@ -181,6 +181,6 @@ def did_you_mean(name: str, possible: Iterable[str]) -> str:
 
 
 def some_of(names: Sequence[str], most: int = 10) -> str:
-    """Return names as a sentence lists them, and how many are left out."""
+    """Return a comma-separated list of names with the number of names left out."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

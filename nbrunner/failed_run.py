@@ -1,4 +1,4 @@
-"""Why a recorded run failed: by Metaflow's Client, the run's logs and its exit record."""
+"""The failure of a recorded run, from Metaflow's Client, the logs and the exit record."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from nbrunner.text import line_origins
 
 
 def failure_of(run: RunState, failed_task: tuple[str, str] | None) -> Failure:
-    """Return why a run failed.
+    """Return the failure of a run.
 
     Parameters
     ----------
     run : RunState
+        State of the failed run.
     failed_task : (str, str) or None
-        Step and id of the task that failed; None if none did, as far as the log tells.
+        Step and id of the failed task; None if the log shows no failed task.
     """
     failure, stored = _failure(run, failed_task)
     if (run.exit_record or {}).get("disk_full"):
@@ -28,7 +29,7 @@ def failure_of(run: RunState, failed_task: tuple[str, str] | None) -> Failure:
 
 
 def _failure(run: RunState, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:
-    """Return the failure, and whether something else than the log's end tells it."""
+    """Return the failure, and whether it is known from more than the end of the log."""
     if failed_task is None:
         failure = failure_of_run(read_text(run.directory.log("stderr")), run.returncode)
         return failure, failure.exception_type == "Killed"
@@ -41,9 +42,9 @@ def _failure(run: RunState, failed_task: tuple[str, str] | None) -> tuple[Failur
 
 
 def _on_full_disk(failure: Failure, is_known: bool, folder: str) -> Failure:
-    """Return the failure of a run that could not write its logs to their end.
+    """Return the failure of a run whose logs were truncated by a full disk.
 
-    What a full disk leaves of a log is no reason: half a line of a traceback, say.
+    Truncated output, such as half a traceback, is not shown as the reason.
     """
     said = f"the disk of its logs, {folder}, was full; its last output is missing"
     if is_known:

@@ -1,7 +1,7 @@
-"""Handles of runs: what is known of one, wherever and whenever it was started.
+"""Handles of runs, running or ended, started by this or another process.
 
-A handle holds a run directory and belongs to no event loop and no thread: it can be
-awaited from any, by several at once, and made anew from the directory alone.
+A handle refers to a run directory. It is not bound to an event loop or thread: it can be
+awaited from any of them, several times, and created again from the directory.
 """
 
 from __future__ import annotations
@@ -43,23 +43,24 @@ from nbrunner.text.brief_traceback import brief_when_interrupted
 if TYPE_CHECKING:
     from metaflow import Run, Task
 
-# By the names of run directories, as long as somebody holds the Runner.
+# Run directory name -> Runner, while the Runner is referenced elsewhere.
 _RUNNERS: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 _Self = TypeVar("_Self", bound="ExecutingProcess")
 
 
 class ExecutingProcess(HowStarted):
-    """A run, or a task, that nbrunner started: running or ended.
+    """A run or task started by nbrunner, running or ended.
 
-    Made by the methods of `Runner` and by `attach`, not by hand. As a context manager it
-    does nothing at the end of the block but leave the run alone.
+    Created by the methods of `Runner` and by `attach`. As a context manager it does nothing at
+    the end of the block; the run continues.
 
     Parameters
     ----------
     directory : RunDirectory
+        Directory of the run.
     runner : Runner, optional
-        Who started it, if that was this process.
+        Runner that started the run, if it is in this process.
     supervisor : ProcessIdentity, optional
         Supplied by the process that started the run, before supervisor.json exists.
     """
@@ -72,10 +73,10 @@ class ExecutingProcess(HowStarted):
     ) -> None:
         if runner is not None:
             _RUNNERS[directory.name] = runner
-        #: The Runner that started the run; None once it is gone, and in another process.
+        #: The Runner that started the run; None if it is gone, or in another process.
         self.runner = runner or _RUNNERS.get(directory.name)
         self.directory = directory
-        #: For the modules of this package: the run behind the handle.
+        #: Internal: the state of the run.
         self.watched = RunState(directory, supervisor)
         self._record = self.watched.record
         self._progress = ProgressFollower(directory.log("stdout"), self._record)
@@ -86,35 +87,35 @@ class ExecutingProcess(HowStarted):
 
     @property
     def pathspec(self) -> str | None:
-        """``"<flow name>/<run id>"``; None before Metaflow has given the id."""
+        """``"<flow name>/<run id>"``; None until Metaflow has given the run an id."""
         attributes = self.attributes
         return f"{attributes['flow_name']}/{attributes['run_id']}" if attributes else None
 
     @property
     def attributes(self) -> Json:
-        """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
+        """Metaflow's flow_name, run_id and metadata; empty until the run has an id."""
         return self.watched.attributes
 
     @property
     def command(self) -> list[str]:
-        """The words of the run process's command line."""
+        """The command line of the run process."""
         return list(self._record.get("command", []))
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The keyword arguments of the run, as far as JSON can hold them; those of a resumed run
-        include its origin's parameters, once the origin is known.
+        """The keyword arguments of the run, as far as they are JSON serializable; a resumed run
+        includes the parameters of its origin run, once that is known.
         """
         return {**self._resumed.parameters, **self._record.get("arguments", {})}
 
     @property
     def origin(self) -> str:
-        """Pathspec of the run that this one resumes; empty if none or not known yet."""
+        """Pathspec of the origin run; empty if there is none or it is not known yet."""
         return self._resumed.origin
 
     @property
     def record(self) -> Json:
-        """What was written down when the run was started: flow, arguments, directory, time."""
+        """The record written at the start: flow, arguments, directory, time."""
         return dict(self._record)
 
     def __repr__(self) -> str:
@@ -137,8 +138,8 @@ class ExecutingProcess(HowStarted):
 
     @property
     def status(self) -> str:
-        """One of ``"running"``, ``"successful"``, ``"failed"``, ``"timeout"``,
-        ``"stopped"``, and ``"lost"``: it ended without anybody seeing how.
+        """One of ``"running"``, ``"successful"``, ``"failed"``, ``"timeout"``, ``"stopped"``, and
+        ``"lost"``, which means that the run ended and its exit code is unknown.
         """
         return self.watched.status
 
@@ -146,13 +147,13 @@ class ExecutingProcess(HowStarted):
     def returncode(self) -> int | None:
         """Exit code of the run process, negative for a signal.
 
-        None while it runs, and where nobody saw it end.
+        None while the run is running and if it was lost.
         """
         return self.watched.returncode
 
     @property
     def elapsed_seconds(self) -> float | None:
-        """How long the run has taken so far, or has taken; None where nobody saw it end."""
+        """Duration of the run in seconds, up to now if it is running; None if it was lost."""
         started = float(self._record["started"])
         if self.status == "running":
             return max(0.0, time.time() - started)
@@ -161,29 +162,29 @@ class ExecutingProcess(HowStarted):
 
     @property
     def stdout(self) -> str:
-        """What the run has written to stdout so far; all of it once it has ended."""
+        """The run's output on stdout up to now."""
         return read_text(self._log("stdout"))
 
     @property
     def stderr(self) -> str:
-        """What the run has written to stderr so far; all of it once it has ended."""
+        """The run's output on stderr up to now."""
         return read_text(self._log("stderr"))
 
     @property
     def progress(self) -> Progress:
-        """What became of the steps and tasks so far, by the run's own output."""
+        """Progress of steps and tasks, read from the run's output."""
         self._check_there()
         return self._progress.snapshot(ended=self.status != "running")
 
     @property
     def timeline(self) -> list[TaskSpan]:
-        """When each task was at work so far, a span for each attempt, by the same output."""
+        """Start and end of each task attempt, read from the run's output."""
         self._check_there()
         return self._progress.spans(ended=self.status != "running")
 
     @property
     def failure(self) -> Failure | None:
-        """Why the run failed; None if it did not."""
+        """The failure of the run; None if it did not fail."""
         if self.status != "failed":
             return None
         self._check_there()
@@ -196,14 +197,14 @@ class ExecutingProcess(HowStarted):
     async def wait(self: _Self, timeout: float | None = None, stream: str | None = None) -> _Self:
         """Wait until the run has ended.
 
-        Cancelling this leaves the run alone.
+        Cancelling the wait does not affect the run.
 
         Parameters
         ----------
         timeout : float, optional
             Seconds after which the run is stopped; its status is then ``"timeout"``.
         stream : "stdout" or "stderr", optional
-            Print that stream of the run, from its first line on, to stdout.
+            Log of the run to print to stdout, from its first line.
 
         Returns
         -------
@@ -216,7 +217,7 @@ class ExecutingProcess(HowStarted):
                 with self._goes_on():
                     await self._print_and_wait(stream)
         except TimeoutError:
-            if not limit.expired():  # a network's disk that does not answer
+            if not limit.expired():  # raised by the file system, for example a network disk
                 raise
             await stop.end(self.watched, StopRequest("timeout"))
         return self
@@ -238,26 +239,27 @@ class ExecutingProcess(HowStarted):
         Parameters
         ----------
         stream : "stdout" or "stderr"
+            Log to read.
         position : int, optional
-            Where to go on: the position that came with an earlier line, in this or in any
-            other process. Default: the first line.
+            Position to continue from: one that was yielded with an earlier line, also in another
+            process. Default: the start of the log.
 
         Yields
         ------
         (int, str)
-            The position behind a line, in bytes, and the line. What stands behind the last
-            line end comes when the run has ended. What is not UTF-8 is replaced. Lines are as
-            in the log, where those of a resume's clones may have run into each other.
+            Position after the line, in bytes, and the line. An unterminated last line is yielded
+            when the run has ended. Invalid UTF-8 is replaced. Lines are those of the log, where
+            lines of cloned tasks may have run together.
         """
         log = self._log(stream)
         with LineReader(log, position or 0) as reader, changes_in(log.parent, log) as changes:
             changed = False
             while True:
-                # Asked before reading: what was written before the end is then in the log.
+                # Checked before reading, so that output written before the end is in the log.
                 over = self.watched.is_over(look_for_process=not changed)
                 while (block := reader.read_block()) is not None:
                     block.reverse()
-                    while block:  # a line of many megabytes is not kept while the next is read
+                    while block:  # drops each line before the next one, which may be many megabytes
                         yield block.pop()
                     await asyncio.sleep(0)
                 if over:
@@ -269,7 +271,7 @@ class ExecutingProcess(HowStarted):
                 yield rest
 
     async def events(self) -> AsyncIterator[RunEvent]:
-        """Yield what happens in the run, from its start; at last how it ended."""
+        """Yield the events of the run from its start; the last one is its final status."""
         tracker = self._progress.new_tracker()
         async for _, line in self.stream_log("stdout"):
             for event in tracker.feed(line):
@@ -284,19 +286,21 @@ class ExecutingProcess(HowStarted):
         interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS,
         terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
     ) -> StopReport:
-        """Stop the run and every process below it: SIGINT, then SIGTERM, then SIGKILL.
+        """Stop the run and all of its descendants: SIGINT, then SIGTERM, then SIGKILL.
+
+        If a stop is already in progress, its grace periods apply.
 
         Parameters
         ----------
         interrupt_grace_seconds : float
-            How long Metaflow may take to end its tasks after SIGINT.
+            Time that Metaflow has to end its tasks after SIGINT.
         terminate_grace_seconds : float
-            How long what is left then may take; of two stops the first one's times count.
+            Time that the remaining processes have to end after SIGTERM.
 
         Returns
         -------
         StopReport
-            What it took. A run that had ended already is reported as it is.
+            Signals sent and time taken; the status of the run if it had already ended.
         """
         request = StopRequest("stopped", interrupt_grace_seconds, terminate_grace_seconds)
         return await stop.end(self.watched, request)
@@ -306,7 +310,7 @@ class ExecutingProcess(HowStarted):
         interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS,
         terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
     ) -> StopReport:
-        """Do as `async_stop`, and wait for it."""
+        """Stop the run and wait until it has ended; see `async_stop`."""
         return drive(
             lambda output: self.async_stop(interrupt_grace_seconds, terminate_grace_seconds)
         )
@@ -314,7 +318,7 @@ class ExecutingProcess(HowStarted):
     # -- inside -------------------------------------------------------------------------
 
     def _goes_on(self) -> AbstractContextManager[None]:
-        """Say, where a cell's wait in the block is interrupted, that the run goes on."""
+        """Report that the run continues if an interrupt ends the wait in this block."""
         return brief_when_interrupted(f"no longer waiting; {self.pathspec or 'the run'} continues")
 
     def _check_there(self) -> None:
@@ -332,19 +336,20 @@ class ExecutingProcess(HowStarted):
 
 
 class ExecutingRun(ExecutingProcess):
-    """A run that nbrunner started: running or ended; for all else see `ExecutingProcess`.
+    """A run started by nbrunner, running or ended; see `ExecutingProcess` for the rest.
 
     Attributes
     ----------
     run : metaflow.Run
-        The run in Metaflow's Client, whatever the caller's namespace, metadata or
-        directory.
+        The run in Metaflow's Client, independent of the current namespace, metadata provider
+        and directory.
     """
 
     _run: Run | None = None
 
     @property
     def run(self) -> Run:
+        """The run in Metaflow's Client."""
         if self._run is None:
             assert self.pathspec is not None, "a handle is created once the run has its id"
             self._run = client.run_of(self.pathspec, self.attributes.get("metadata"))
@@ -352,10 +357,10 @@ class ExecutingRun(ExecutingProcess):
 
 
 class ExecutingTask(ExecutingProcess):
-    """A task that ``spin`` started: running or ended; for all else see `ExecutingProcess`.
+    """A task started by ``spin``, running or ended; see `ExecutingProcess` for the rest.
 
     As a context manager it raises FlowFailedError at the start of the block if the task has
-    failed: Metaflow's ``spin`` raises there too.
+    failed, as Metaflow's ``spin`` does.
 
     Attributes
     ----------
@@ -372,6 +377,7 @@ class ExecutingTask(ExecutingProcess):
 
     @property
     def task(self) -> Task:
+        """The task in Metaflow's Client."""
         if self._task is None:
             facts = self.attributes
             pathspec = f"{self.pathspec}/{facts['step_name']}/{facts['task_id']}"
@@ -380,19 +386,19 @@ class ExecutingTask(ExecutingProcess):
 
 
 def attach(run: str) -> ExecutingRun | ExecutingTask:
-    """Return a handle of a run that nbrunner started, now or in another process.
+    """Return a handle of a run that nbrunner started, in this or another process.
 
     Parameters
     ----------
     run : str
-        Its pathspec (``"Flow/1234"``) or its id.
+        Pathspec of the run (``"Flow/1234"``), or its id.
 
     Raises
     ------
     RunNotFoundError
-        nbrunner did not start it for this user, or its record has expired.
+        nbrunner did not start this run for this user, or its record has expired.
     BadValueError
-        It is no text, or an empty one.
+        The value is not a str, or is empty.
     """
     directory = registry.find(run)
     record = directory.read(run_directory.RECORD) or {}

@@ -1,4 +1,4 @@
-"""Past runs, page by page: Metaflow's Client joined with the records of our own."""
+"""Past runs, page by page, from Metaflow's Client and nbrunner's records."""
 
 from __future__ import annotations
 
@@ -20,46 +20,51 @@ from nbrunner.text.printable import on_one_line
 
 PAGE_SIZE = 20
 
-#: What `cells_of` tells of a run, in its order.
+#: The columns of `cells_of`, in order.
 CELLS = ("Run", "Started", "Time", "Tags", "Parameters", "User", "Note")
 _MAX_CHARACTERS = 80
 _MAX_DAMAGES = 3
 
-# What is told of no run whose end is known.
+# Labels of runs whose end is unknown.
 _UNENDED = ("running", "lost")
 
-# How often a search tells what it has found so far.
+# Seconds between progress reports of a search.
 _TELL_SECONDS = 0.3
 
-#: What a status filter takes: the labels of runs that have started, and "unfinished".
+#: The values of a status filter: the labels of started runs, and "unfinished".
 STATUSES = (*(label for label in LABELS.values() if label != "starting"), "unfinished")
 
 
 @dataclass(frozen=True)
 class PastRun:
-    """One run, as a row of the history.
+    """A run in the history.
 
     Attributes
     ----------
     pathspec : str
+        ``"<flow name>/<run id>"``.
     status : str
         One of `STATUSES`.
     started : float or None
-        Seconds since the epoch.
+        Start time, in seconds since the epoch.
     seconds : float or None
+        Duration; None if unknown.
     tags : tuple of str
+        The user's tags.
     user : str
+        Name of the user who started the run.
     parameters : dict
+        Parameter values by name.
     recorded : str
-        Name of nbrunner's record; empty for a run that something else has started.
+        Name of nbrunner's record; empty if nbrunner did not start the run.
     is_spin : bool
-        Whether this is a step that spin has run by itself: it cannot be resumed.
+        True for a step run by ``spin``, which cannot be resumed.
     note : str
-        What else there is to know of it; mostly empty.
+        Further information; often empty.
     origin : str
-        Pathspec of the run that it resumes; empty if it resumes none.
+        Pathspec of the origin run; empty if there is none.
     left : int
-        How many processes of a lost run still live.
+        Number of remaining processes of a lost run.
     """
 
     pathspec: str
@@ -77,17 +82,17 @@ class PastRun:
 
     @property
     def said(self) -> str:
-        """The status, with what a lost run has left running."""
+        """The status, with the number of remaining processes of a lost run."""
         return f"{self.status}, {what_lives(self.left)}" if self.left else self.status
 
     @property
     def name(self) -> str:
-        """What the run is called among others."""
+        """The name of the run in a table."""
         return f"{self.pathspec} (spin)" if self.is_spin else self.pathspec
 
     @property
     def words(self) -> str:
-        """All that a search looks in."""
+        """The lower-case text that searches look in."""
         given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
         said = (self.name, self.status, *self.tags, self.user, given, self.origin)
         return " ".join(said).lower()
@@ -100,12 +105,13 @@ class Page:
     Attributes
     ----------
     runs : list of PastRun
-        The newest first.
+        Runs on this page, newest first.
     number : int
+        Page number, from 0.
     pages : int
-        -1 where that would take reading all of them.
+        Number of pages; -1 if counting them would require reading all runs.
     unreadable : tuple of str
-        Of each record that was left out because it cannot be read, its path and why.
+        Path and reason of each record that could not be read.
     """
 
     runs: list[PastRun]
@@ -115,21 +121,21 @@ class Page:
 
 
 class History:
-    """The runs of one flow, or all that nbrunner has started.
+    """The runs of one flow, or all runs started by nbrunner.
 
-    Reading may take long, a metadata service be slow: call it in a thread of its own.
+    Reading can be slow, for example from a metadata service: use a thread.
 
     Parameters
     ----------
     flow : str
-        Name of the flow; empty for the runs of all flows that nbrunner has a record of.
+        Name of the flow; empty for all runs with an nbrunner record.
     """
 
     def __init__(self, flow: str = "") -> None:
         self.flow = flow
-        self._stored: dict[str, PastRun] = {}  # those that will not change
-        self._ended: set[str] = set()  # records of runs that are known to have ended
-        self._unreadable: dict[str, None] = {}  # why, in the order in which they were met
+        self._stored: dict[str, PastRun] = {}  # runs that will not change
+        self._ended: set[str] = set()  # names of the records of ended runs
+        self._unreadable: dict[str, None] = {}  # reasons, in order of occurrence
         self._look = Look()
 
     def page(
@@ -145,17 +151,19 @@ class History:
 
         Parameters
         ----------
+        number : int
+            Page number, from 0.
         query : str
-            Words that all have to be in id, tags, user or ``parameter=value``.
+            Words that must all occur in id, tags, user or ``parameter=value``.
         status : str
             One of `STATUSES`; empty for all.
         namespace : str, optional
-            As ``"user:me"``; default all.
+            Namespace such as ``"user:me"``; default all.
         cancelled : callable
-            Asked from run to run; what was found so far is returned when it says so.
+            Called before each run; if it returns True, the runs found so far are returned.
         tell : callable
-            Called now and then, while a search goes through many runs, with those of this page
-            found so far, how many runs were looked at, and how many there are.
+            Called regularly during a long search with the runs of this page found so far, the
+            number of runs searched, and the number of all runs.
         """
         self._unreadable = {}
         self._look = Look()
@@ -166,11 +174,11 @@ class History:
         filtered = bool(query or status or namespace)
         wanted = (number + 1) * PAGE_SIZE + 1
         total = len(ids)
-        if not filtered:  # a run that cannot be read leaves its place empty
+        if not filtered:  # an unreadable run leaves a gap
             ids = ids[: (number + 1) * PAGE_SIZE]
         words = query.lower().split()
         found: list[PastRun] = []
-        # Without a filter the runs before this page need not be read.
+        # Without a filter, runs of earlier pages need not be read.
         skipped = 0 if filtered else number * PAGE_SIZE
         told = time.monotonic()
         for seen, pathspec in enumerate(ids[skipped:]):
@@ -193,12 +201,12 @@ class History:
         return Page(runs, number, max(pages, 1) if pages >= 0 else -1, tuple(self._unreadable))
 
     def run(self, pathspec: str) -> PastRun:
-        """Return one run, on whatever page it is.
+        """Return one run by its pathspec.
 
         Raises
         ------
         RunNotFoundError
-            Its record cannot be read, and Metaflow does not know the run.
+            Its record cannot be read and Metaflow does not know the run.
         """
         found = self._run(pathspec, self._records())
         if found is None:
@@ -212,14 +220,14 @@ class History:
     def _ids(self, records: dict[str, str]) -> list[str]:
         if not self.flow:
             return list(records)
-        # Also those that Metaflow does not know of here: another datastore, or profile.
+        # Includes runs unknown to the current Metaflow: in another datastore, or profile.
         started = {pathspec: registry.began(name) for pathspec, name in records.items()}
         for run_id, at in client.run_starts(self.flow).items():
             started[f"{self.flow}/{run_id}"] = at
         return sorted(started, key=started.__getitem__, reverse=True)
 
     def _records(self) -> dict[str, str]:
-        """Return pathspec -> record of the runs that nbrunner has started, newest first."""
+        """Return pathspec -> record name of the runs started by nbrunner, newest first."""
         listing = registry.listing()
         self._ended = set(listing.ended)
         recorded = dict(listing.ended)
@@ -248,15 +256,15 @@ class History:
         return namespace in (client.if_reachable(lambda: client.tags_of(pathspec)) or ())
 
     def _run(self, pathspec: str, records: dict[str, str]) -> PastRun | None:
-        """Return a run; None where its record cannot be read and Metaflow does not know it."""
+        """Return a run; None if its record cannot be read and Metaflow does not know it."""
         record = records.get(pathspec, "")
         found = self._stored.get(pathspec)
-        if found is None or found.recorded != record:  # the record may be deleted since
+        if found is None or found.recorded != record:  # its record may have been deleted
             try:
                 found = _read(pathspec, record, self._look)
             except _UnreadableError as error:
                 self._unreadable[str(error)] = None
-                # With a flow's name Metaflow's own runs are asked for as well.
+                # With a flow name, Metaflow's own runs are listed too.
                 return client.if_reachable(lambda: _stored_run(pathspec)) if self.flow else None
             if found.status not in ("running", "unfinished") and not found.left:
                 self._stored[pathspec] = found
@@ -265,13 +273,13 @@ class History:
 
 def _read(pathspec: str, record: str, look: Look) -> PastRun:
     if record:
-        with contextlib.suppress(RunNotFoundError):  # it is deleted just now
+        with contextlib.suppress(RunNotFoundError):  # deleted in the meantime
             return _recorded_run(pathspec, record, look)
     return _stored_run(pathspec)
 
 
 class _UnreadableError(Exception):
-    """The record of a run is damaged; the message names the file, and says why."""
+    """The record of a run is damaged; the message names the file and the reason."""
 
 
 def _recorded_run(pathspec: str, record: str, look: Look) -> PastRun:
@@ -312,7 +320,7 @@ def _stored_run(pathspec: str) -> PastRun:
 
 
 def cells_of(run: PastRun) -> list[str]:
-    """Return a run as the cells of a table's row, in the order of `CELLS`."""
+    """Return the table cells of a run, in the order of `CELLS`."""
     started = ""
     if run.started is not None:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
@@ -322,7 +330,7 @@ def cells_of(run: PastRun) -> list[str]:
 
 
 def said_of_unreadable(damages: Sequence[str]) -> str:
-    """Return what is said of records that cannot be read; empty where there are none."""
+    """Return the message about unreadable records; empty if there are none."""
     if not damages:
         return ""
     count = "1 record" if len(damages) == 1 else f"{len(damages):,} records"
@@ -332,10 +340,10 @@ def said_of_unreadable(damages: Sequence[str]) -> str:
 
 
 def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Return which columns of these rows tell something, as indices.
+    """Return the indices of the columns worth showing.
 
-    Empty columns are dropped, and the user where it is always the same, to leave room for the
-    others.
+    Empty columns are dropped, and the user column if all values are the same, to leave room for
+    the others.
     """
     columns = range(len(CELLS))
     if not rows:

@@ -1,4 +1,4 @@
-"""How a run was started: warm or cold, its tasks as well, and why."""
+"""How a run and its tasks were started: warm or cold, and why."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from nbrunner.record.task_starts import TaskStarts, all_cold, read_task_starts
 
 
 class HowStarted:
-    """The part of a handle that reports how its run was started."""
+    """Mixin of the handles: how the run was started."""
 
     directory: RunDirectory
 
     @property
     def timeline(self) -> list[TaskSpan]:
-        """The tasks of the run so far; see `ExecutingProcess`."""
+        """The tasks of the run up to now; see `ExecutingProcess`."""
         raise NotImplementedError
 
     @property
@@ -25,19 +25,19 @@ class HowStarted:
 
     @property
     def cold_reason(self) -> str:
-        """Why the run was started cold; empty if it was not, and where nobody has noted it."""
+        """Why the run was started cold; empty if it was warm or the reason is unknown."""
         return str((self.directory.read(run_directory.START) or {}).get("why", ""))
 
     @property
     def not_preloaded(self) -> dict[str, str]:
-        """The modules of ``preload`` that the warm interpreter has not imported, and why."""
+        """Modules of ``preload`` that the warm interpreter did not import -> reason."""
         return dict(self.directory.read(run_directory.NOT_PRELOADED) or {})
 
     @property
     def task_starts(self) -> TaskStarts:
-        """How many tasks were forked from a warm interpreter, how many were cold, and why.
+        """Number of tasks forked from a warm interpreter, and of cold ones by reason.
 
-        A warm run has cold tasks where a fork would not be exact, as with ``@conda``.
+        A warm run has cold tasks where a fork would not be exact, for example with ``@conda``.
         """
         if self.warm:
             return read_task_starts(self.directory)

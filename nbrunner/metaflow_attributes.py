@@ -1,4 +1,4 @@
-"""Attributes that code written for Metaflow's Runner sets and reads."""
+"""The attributes of Metaflow's Runner that existing code sets and reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from nbrunner.errors import did_you_mean
 
-# What they are for in Metaflow 2.19's runner/metaflow_runner.py, and what does it here.
+# Attributes of Metaflow 2.19's runner/metaflow_runner.py, and what to use instead.
 _NO_COUNTERPART = {
     "spm": "its process manager has no counterpart; use stop() and wait() of the run, or attach()",
     "api": "its command line API has no counterpart; use describe(), run(), resume() or spin()",
@@ -15,9 +15,9 @@ _NO_COUNTERPART = {
 
 
 class MetaflowAttributes:
-    """Obeys an assignment, or says why it cannot: none is silently without effect."""
+    """Accepts assignments of known attributes and rejects all others with an error."""
 
-    #: Attributes that are set as they are; those with a setter need not be here.
+    #: Attributes that are stored as they are; those with a setter are not listed.
     _settable: ClassVar[frozenset[str]] = frozenset()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -40,11 +40,11 @@ class MetaflowAttributes:
         settable = sorted({*cls._settable, *(each for each in dir(cls) if cls._has_setter(each))})
         return (
             f"{own} has no attribute {name!r} to set{did_you_mean(name, settable)}"
-            f"\nattributes that can be set: {', '.join(settable)}"
+            f"\npossible attributes: {', '.join(settable)}"
         )
 
     def __getattr__(self, name: str) -> Any:
-        # Asked only for what is not there.
+        # Called only for missing attributes.
         command = None if name.startswith("_") else _extension_command(name)
         if command is not None:
             return lambda *args, **kwargs: command(self, *args, **kwargs)
@@ -56,10 +56,10 @@ class MetaflowAttributes:
 
 
 def _extension_command(name: str) -> Any:
-    """Return the class of a Runner subcommand that an extension of Metaflow adds, or None.
+    """Return the class of a Runner subcommand added by a Metaflow extension, or None.
 
-    Extensions name them in ``RUNNER_CLIS_DESC``; Metaflow itself has none, so without an
-    extension it is not imported for this.
+    Extensions list them in ``RUNNER_CLIS_DESC``. Metaflow itself adds none, so it is imported
+    only if an extension is installed.
     """
     if importlib.util.find_spec("metaflow_extensions") is None:
         return None

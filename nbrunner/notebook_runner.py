@@ -1,4 +1,4 @@
-"""NBRunner: a Runner of flows that are defined in a notebook, with Metaflow's names for it."""
+"""NBRunner: a Runner for flows defined in a notebook, under Metaflow's names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _of_runner(name: str) -> property:
-    """Return a property that is the Runner's own of that name."""
+    """Return a property that forwards to the Runner's attribute of this name."""
 
     def get(self: NBRunner) -> Any:
         return getattr(self.runner, name)
@@ -32,11 +32,11 @@ class NBRunner(MetaflowAttributes):
     Parameters
     ----------
     flow : FlowSpec class
-        Defined in this or an earlier cell; see `Runner` for the others.
+        Class defined in this or an earlier cell.
     show_output, profile, env, file_read_timeout, **top_level_options
-        As for `Runner`.
+        See `Runner`.
     base_dir : path-like, optional
-        Directory to run in; default the current one.
+        Directory to run in; default the current directory.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class NBRunner(MetaflowAttributes):
 
     @property
     def runner(self) -> Runner:
-        """The Runner that does the work; its attributes below are set and read here too."""
+        """The underlying Runner; the attributes below are read from it and set on it."""
         return self._runner
 
     show_output = _of_runner("show_output")
@@ -77,32 +77,32 @@ class NBRunner(MetaflowAttributes):
     top_level_kwargs = _of_runner("top_level_kwargs")
 
     def nbrun(self, **arguments: Any) -> Run:
-        """Run the flow, wait for its end, and return the ``metaflow.Run``; see `Runner.run`."""
+        """Run the flow, wait until it ends, and return the ``metaflow.Run``; see `Runner.run`."""
         return self.runner.run(**arguments).run
 
     def nbresume(self, **arguments: Any) -> Run:
-        """Resume an earlier run, wait for its end, and return the new ``metaflow.Run``.
+        """Resume an earlier run, wait until it ends, and return the new ``metaflow.Run``.
 
         See `Runner.resume`.
         """
         return self.runner.resume(**arguments).run
 
     def run(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.run`."""
+        """Run the flow; see `Runner.run`."""
         return self.runner.run(**arguments)
 
     def resume(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.resume`."""
+        """Resume an earlier run; see `Runner.resume`."""
         return self.runner.resume(**arguments)
 
     async def async_run(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.async_run`."""
+        """Start a run; see `Runner.async_run`."""
         return await self.runner.async_run(**arguments)
 
     async def async_resume(self, **arguments: Any) -> ExecutingRun:
-        """Do as `Runner.async_resume`."""
+        """Start to resume an earlier run; see `Runner.async_resume`."""
         return await self.runner.async_resume(**arguments)
 
     def cleanup(self) -> None:
-        """Do as `Runner.cleanup`."""
+        """Delete logs and records; see `Runner.cleanup`."""
         self.runner.cleanup()

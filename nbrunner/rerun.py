@@ -1,4 +1,4 @@
-"""A Runner like the one that started an earlier run, or began an earlier sweep."""
+"""Runners with the settings of an earlier run or sweep."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from nbrunner.runner import Runner
 
 
 def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
-    """Return a Runner with the settings that were written down.
+    """Return a Runner with recorded settings.
 
     Parameters
     ----------
     flow : path-like or FlowSpec class
+        Flow to run.
     settings : mapping
-        ``cwd``, ``profile``, ``top_level_options``, and ``env``: the names of its variables.
+        ``cwd``, ``profile``, ``top_level_options``, and ``env``, the names of its variables.
 
     Raises
     ------
     BadValueError
-        The values of variables would be needed: they may be secrets, and are not kept.
+        ``env`` names variables, whose values are not stored because they may be secrets.
     """
     if settings.get("env"):
         was, is_ = ("was", "is") if len(settings["env"]) == 1 else ("were", "are")
@@ -42,12 +43,14 @@ def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
 
 
 def runner_of(running: ExecutingProcess, flow: Any = None) -> Runner:
-    """Return who started a run, or a Runner like it: with its flow, folder and options.
+    """Return the Runner that started a run, or one with its flow, directory and options.
 
     Parameters
     ----------
+    running : ExecutingProcess
+        The earlier run.
     flow : path-like or FlowSpec class, optional
-        Another flow to run, an edited one say, with all else the same.
+        Flow to run instead, for example an edited one.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a resumed run takes over from its origin, the run that it resumes."""
+"""The origin run of a resumed run, and the parameters taken from it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from nbrunner.errors import NbrunnerError
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 
-# Metaflow names the origin right behind its greeting, before it clones anything.
+# Metaflow prints the origin run near the top of its output, before it clones any task.
 _HEAD_BYTES = 64 * 1024
 
 
 class ResumedRun:
-    """What a run takes over, read once it is known.
+    """Origin and parameters of a resumed run, read on demand.
 
     Parameters
     ----------
     directory : RunDirectory
+        Directory of the resumed run.
     record : dict
-        What was written down when the run was started.
+        Its record.
     """
 
     def __init__(self, directory: RunDirectory, record: Json) -> None:
@@ -32,24 +33,24 @@ class ResumedRun:
 
     @property
     def origin(self) -> str:
-        """Pathspec of the origin; empty if the run resumes none, or it is not known yet."""
+        """Pathspec of the origin run; empty if there is none or it is not known yet."""
         if not self._origin:
             self._origin = origin_of(self._directory, self._record)
         return self._origin
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of the origin."""
+        """The parameters of the origin run."""
         if self._parameters is None and self.origin:
             self._parameters = parameters_of_run(self.origin)
         return self._parameters or {}
 
 
 def origin_of(directory: RunDirectory, record: Json) -> str:
-    """Return the pathspec of the run that a run resumes; empty if it resumes none.
+    """Return the pathspec of a run's origin run; empty if there is none.
 
-    Without an ``origin_run_id`` Metaflow chooses the latest run; until its log tells which, the
-    origin is not known.
+    Without ``origin_run_id`` Metaflow resumes the latest run, and the origin is unknown until
+    the log names it.
     """
     if record.get("subcommand") != "resume":
         return ""
@@ -69,9 +70,9 @@ def origin_of(directory: RunDirectory, record: Json) -> str:
 
 
 def parameters_of_run(pathspec: str) -> dict[str, Any]:
-    """Return the parameters of a run, its options left out, and those of its own origin.
+    """Return the parameters of a run, including those taken from its origin runs.
 
-    Where nbrunner has no record of the run, they are what Metaflow has stored.
+    Options are left out. If nbrunner has no record of a run, Metaflow's stored values are used.
     """
     found: dict[str, Any] = {}
     seen: set[str] = set()
@@ -83,7 +84,7 @@ def parameters_of_run(pathspec: str) -> dict[str, Any]:
             return {**_stored(pathspec), **found}
         record = directory.read(run_directory.RECORD) or {}
         names = record.get("flow", {}).get("parameters")
-        if names is None:  # written by an older version, or damaged
+        if names is None:  # record of an older version, or damaged
             return {**_stored(pathspec), **found}
         given = record.get("arguments", {})
         found = {**{name: given[name] for name in names if name in given}, **found}

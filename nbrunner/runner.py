@@ -1,4 +1,4 @@
-"""Runner: starting runs of a flow, blocking or not."""
+"""Runner: starts runs of a flow, with blocking and asynchronous methods."""
 
 from __future__ import annotations
 
@@ -38,32 +38,33 @@ class Runner(MetaflowAttributes):
     Parameters
     ----------
     flow_file : path-like or FlowSpec class
-        Path of the flow file, or the class itself: of a module, a script or a cell.
+        Path of the flow file, or the class itself, from a module, script or cell.
     show_output : bool, default True
-        Print what the run writes while a blocking method waits for it: stdout to stdout,
-        stderr to stderr.
+        Print the run's stdout and stderr while a blocking method waits for it.
     profile : str, optional
-        Metaflow profile to run with; default the one of the environment.
+        Metaflow profile to run with; default from the environment.
     env : dict of str to str, optional
         Environment variables to add to those of this process.
     cwd : path-like, optional
-        Directory to run in; default the current one of each start.
+        Directory to run in; default the current directory at each start.
     file_read_timeout : float, default 3600
-        Seconds that the run may take until Metaflow has given it an id, or that a spin may
-        take until its task has started.
+        Seconds to wait until Metaflow has given a run its id, or until the task of a spin has
+        started.
     **top_level_options
         Options that the command line takes before the subcommand: ``pylint=False`` for
         ``--no-pylint``, ``decospecs=["retry"]`` for ``--with retry``, ...
 
     Raises
     ------
-    FlowNotFoundError, BadValueError, BadTypeError
-        There is no such flow file or directory, or an argument is not what it should be.
+    FlowNotFoundError
+        The flow file or the directory does not exist.
+    BadValueError, BadTypeError
+        An argument has an invalid value or type.
 
     Notes
     -----
-    As a context manager it does nothing at the end of the block: runs go on, and their
-    records stay until they expire or `cleanup` is called.
+    As a context manager it does nothing at the end of the block: runs continue, and their
+    records are kept until they expire or `cleanup` is called.
     """
 
     _settable = frozenset({"show_output", "file_read_timeout"})
@@ -109,38 +110,41 @@ class Runner(MetaflowAttributes):
 
     @property
     def flow_name(self) -> str | None:
-        """The name of the class, if the flow was given by its class."""
+        """The name of the class; None if the flow was given by its path."""
         return self._source.flow_name
 
     @property
     def env_vars(self) -> MutableMapping[str, str]:
-        """The environment variables of the runs to come: this process's, with changes.
+        """The environment variables of later runs: those of this process, with changes.
 
-        Set a variable, delete one, or assign a whole environment; it holds for what is
-        started from then on.
+        Set or delete variables, or assign a whole environment. Changes apply to runs started
+        afterwards.
         """
         return self._env
 
     @env_vars.setter
     def env_vars(self, environment: Mapping[str, str]) -> None:
+        """Replace the environment of later runs."""
         self._env = EnvVars.whole(environment)
 
     @property
     def cwd(self) -> str:
-        """The directory that runs to come start in; assign None for the current one of each."""
+        """The directory of later runs; assign None for the current directory at each start."""
         return self._cwd or current_directory()
 
     @cwd.setter
     def cwd(self, directory: str | os.PathLike[str] | None) -> None:
+        """Set the directory of later runs."""
         self._cwd = None if directory is None else checked_directory(directory)
 
     @property
     def top_level_options(self) -> dict[str, Any]:
-        """The options that the command line takes before the subcommand; assign other ones."""
+        """The options before the subcommand; assign a dict to replace them."""
         return self._top_level_options
 
     @top_level_options.setter
     def top_level_options(self, options: dict[str, Any]) -> None:
+        """Replace the options before the subcommand."""
         if not isinstance(options, dict):
             raise BadTypeError(
                 f"top_level_options: expected a dict of options to values, got {shown(options)} "
@@ -155,12 +159,13 @@ class Runner(MetaflowAttributes):
 
     @top_level_kwargs.setter
     def top_level_kwargs(self, options: dict[str, Any]) -> None:
+        """Replace the options before the subcommand."""
         self.top_level_options = options
 
     # -- blocking -----------------------------------------------------------------------
 
     def run(self, **arguments: Any) -> ExecutingRun:
-        """Run the flow and wait for its end.
+        """Run the flow and wait until the run ends.
 
         An interrupt (Ctrl-C) stops the run and then raises KeyboardInterrupt.
 
@@ -172,7 +177,7 @@ class Runner(MetaflowAttributes):
         Returns
         -------
         ExecutingRun
-            The run, ended; look at its ``status``.
+            The ended run; check its ``status``.
 
         Raises
         ------
@@ -181,12 +186,12 @@ class Runner(MetaflowAttributes):
         FlowLoadError
             The flow file raises when it is imported.
         RunStartError
-            The run ended before Metaflow gave it an id: the flow is not valid, say.
+            The run ended before Metaflow gave it an id, for example because the flow is invalid.
         """
         return self._to_the_end(ExecutingRun, "run", arguments)
 
     def resume(self, **arguments: Any) -> ExecutingRun:
-        """Resume an earlier run and wait for the end of the new one; see `run`.
+        """Resume an earlier run and wait until the new run ends; see `run`.
 
         Parameters
         ----------
@@ -196,7 +201,7 @@ class Runner(MetaflowAttributes):
         return self._to_the_end(ExecutingRun, "resume", arguments)
 
     def spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
-        """Run one step again with the inputs of an earlier task, and wait for its end; see `run`.
+        """Run one step with the inputs of an earlier task and wait until it ends; see `run`.
 
         Parameters
         ----------
@@ -208,21 +213,22 @@ class Runner(MetaflowAttributes):
         Returns
         -------
         ExecutingTask
-            The task, ended; look at its ``status`` and, if it has failed, its ``failure``.
+            The ended task; check its ``status``, and its ``failure`` if it failed.
 
         Raises
         ------
         RunStartError
-            It ended before the task started: there is no such step or earlier task, say.
+            The process ended before the task started, for example because the step or the earlier
+            task does not exist.
         """
         return self._to_the_end(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
     # -- not blocking -------------------------------------------------------------------
 
     async def async_run(self, **arguments: Any) -> ExecutingRun:
-        """Start a run and return as soon as Metaflow has given it an id; see `run`.
+        """Start a run and return once Metaflow has given it an id; see `run`.
 
-        Cancelling this ends what it has started.
+        Cancelling this stops what it has started.
         """
         return await self.starter.start(ExecutingRun, "run", arguments)
 
@@ -231,18 +237,18 @@ class Runner(MetaflowAttributes):
         return await self.starter.start(ExecutingRun, "resume", arguments)
 
     async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
-        """Start to spin a step and return as soon as its task has started; see `spin`.
+        """Start to spin a step and return once its task has started; see `spin`.
 
-        Cancelling this ends what it has started.
+        Cancelling this stops what it has started.
         """
         return await self.starter.start(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
     async def async_describe(self) -> FlowDescription:
-        """Return what is known of the flow before it runs; see `nbrunner.describe`."""
+        """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
         return await self.starter.describe()
 
     def describe(self) -> FlowDescription:
-        """Do as `async_describe`, and wait for it."""
+        """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
         return drive(lambda output: self.async_describe())
 
     # -- what is left -------------------------------------------------------------------
@@ -250,8 +256,8 @@ class Runner(MetaflowAttributes):
     def cleanup(self) -> None:
         """Delete the logs and records of the runs that this Runner started.
 
-        Results stay where Metaflow keeps them. A run that is not over goes on; its record
-        is deleted when it ends.
+        Results in Metaflow's datastore are kept. Active runs continue; their records are deleted
+        when they end.
         """
         for handle in list(self.starter.started):
             self.starter.forget(handle)
@@ -260,22 +266,22 @@ class Runner(MetaflowAttributes):
 
     @property
     def source(self) -> FlowSource:
-        """For the modules of this package: the flow file and where its lines come from."""
+        """Internal: the flow file and the origins of its lines."""
         return self._source
 
     @property
     def starter(self) -> Starter:
-        """For the modules of this package: checks, starts and awaits the ids of runs."""
+        """Internal: checks arguments, starts runs and waits for their ids."""
         return self._starter
 
     @property
     def settings(self) -> Json:
-        """For the modules of this package: what a Runner like this one needs, but secrets."""
+        """Internal: the settings to recreate this Runner, without the values of variables."""
         return {"cwd": self.cwd, "profile": self._env.profile, "env": self._env.changed}
 
     @property
     def process_options(self) -> Json:
-        """For the modules of this package: profile, env and cwd, those that were given."""
+        """Internal: the profile, env and cwd that were given."""
         env = EnvVars(self._env) if self._env.changed else None
         given = {"profile": self._env.profile, "env": env, "cwd": self._cwd}
         return {name: value for name, value in given.items() if value is not None}
@@ -294,7 +300,7 @@ class Runner(MetaflowAttributes):
             return drive(start_and_wait)
 
     async def _shown_to_its_end(self, handle: ExecutingProcess, output: Output) -> None:
-        """Wait for the end of a run that has just been launched, and show what it writes."""
+        """Print the output of a launched run until it ends."""
         try:
             async with asyncio.TaskGroup() as group:
                 if self.show_output:
@@ -309,8 +315,8 @@ class Runner(MetaflowAttributes):
             await stop.end(handle.watched, StopRequest())
             raise
         if isinstance(wrong, RunStartError):
-            self.starter.forget(handle)  # its output is in the message, and nobody holds it
-        # Out here, or the group is its context, and IPython formats no such traceback.
+            self.starter.forget(handle)  # its output is in the message; nothing else refers to it
+        # Outside the except block: IPython cannot format a traceback whose context is a group.
         raise wrong
 
 

@@ -1,4 +1,4 @@
-"""Starting runs for a Runner: the checks, the process, and the wait for the run's id."""
+"""Starts runs for a Runner: checks the arguments, starts the process, waits for the id."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _E = TypeVar("_E", bound=ExecutingProcess)
 
 
 def handle_type(subcommand: Subcommand) -> type[ExecutingProcess]:
-    """Return the class of the handle that a subcommand gives."""
+    """Return the handle class for a subcommand."""
     return ExecutingTask if subcommand == "spin" else ExecutingRun
 
 
 class Settings(Protocol):
-    """The settings of a `Runner`, as they are when a run starts."""
+    """The settings of a `Runner` that are read when a run starts."""
 
     file_read_timeout: float
     top_level_options: dict[str, Any]
@@ -61,16 +61,17 @@ class Settings(Protocol):
 
 
 class Starter:
-    """Starts runs with the settings that a Runner has at that moment.
+    """Starts runs with the current settings of a Runner.
 
     Parameters
     ----------
     runner : Runner
+        Runner whose settings are read at each start.
 
     Attributes
     ----------
     started : list of ExecutingProcess
-        The handles of the runs whose records `Runner.cleanup` deletes.
+        Handles of the started runs; `Runner.cleanup` deletes their records.
     """
 
     def __init__(self, runner: Settings) -> None:
@@ -78,11 +79,11 @@ class Starter:
         self.started: list[ExecutingProcess] = []
 
     async def describe(self) -> FlowDescription:
-        """Return what is known of the flow before it runs."""
+        """Return the parameters, options and graph of the flow."""
         return await self._describe(run_environment(self._runner.env_vars), self._runner.cwd)
 
     def check_files(self, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
-        """Raise BadValueError unless the files that a run would include are there."""
+        """Raise BadValueError if a file that the run would include does not exist."""
         runner = self._runner
         check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
 
@@ -94,34 +95,37 @@ class Starter:
             handle = await self.launch(kind, subcommand, arguments, note)
             try:
                 await self.wait_for_id(handle)
-            except SharedIdError:  # about once in 100,000 cold starts side by side
+            except SharedIdError:  # about one in 100,000 concurrent cold starts
                 continue
             return handle
 
     async def launch(
         self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
     ) -> _E:
-        """Check the arguments and start the process; `wait_for_id` has to follow.
+        """Check the arguments and start the process; call `wait_for_id` afterwards.
 
         Parameters
         ----------
         kind : ExecutingRun or ExecutingTask
+            Class of the handle.
         subcommand : "run", "resume" or "spin"
+            Metaflow's subcommand.
         arguments : dict
+            Keyword arguments of the subcommand.
         note : dict, optional
             Entries to add to the run's record.
 
         Raises
         ------
         BadValueError, BadTypeError, FlowLoadError
-            An argument does not fit, or the flow cannot be read; nothing was started.
+            An argument is invalid or the flow cannot be imported; nothing was started.
         RunStartError
-            The system refuses the process or its record.
+            The system could not start the process or write its record.
         """
         runner = self._runner
         environment, cwd = run_environment(runner.env_vars), runner.cwd
         flow = await self._describe(environment, cwd)
-        command_words(flow, runner.top_level_options, subcommand, arguments)  # before all else
+        command_words(flow, runner.top_level_options, subcommand, arguments)  # checks them first
         check_files(flow, arguments, cwd, environment)
         for text in warnings_of(flow, environment):
             warnings.warn(text, stacklevel=2)
@@ -138,7 +142,7 @@ class Starter:
                     f"{flow.name} could not be started: {error}; {where}"
                 ) from error
             raise
-        with contextlib.suppress(OSError):  # it only says how the run was started
+        with contextlib.suppress(OSError):  # start.json only reports how the run was started
             how = {"way": started.way, "why": started.why}
             ReservedFile(directory, run_directory.START).publish(how)
         handle = kind(directory, runner, started.process)
@@ -154,7 +158,7 @@ class Starter:
         environment: dict[str, str],
         note: Json,
     ) -> None:
-        """Write the record of a run that is about to start."""
+        """Write record.json of a run that is about to start."""
         runner = self._runner
         ours = [f"{ATTRIBUTES_OPTION}{directory.path / run_directory.ATTRIBUTES}"]
         words = command_words(flow, runner.top_level_options, subcommand, arguments, ours)
@@ -176,9 +180,9 @@ class Starter:
         Raises
         ------
         RunStartError
-            The run ended before. Its record is deleted: its output is in the message.
+            The run ended first. Its output is in the message, and its record is deleted.
         SharedIdError
-            Another run has the same id; both were ended.
+            Another run has the same id; both were stopped.
         """
         try:
             with brief_when_interrupted("the run that was starting has been stopped"):
@@ -186,21 +190,21 @@ class Starter:
         except RunStartError:
             self.forget(handle)
             raise
-        except BaseException:  # cancelled, or interrupted: nobody will know of this run
+        except BaseException:  # cancelled or interrupted: the caller gets no handle
             await stop.end(handle.watched, StopRequest())
             self.forget(handle)
             raise
 
     def forget(self, handle: ExecutingProcess) -> None:
-        """Delete the record of a run: now, or at its end if it still runs."""
+        """Delete the record of a run, now or when it ends."""
         handle.watched.discard()
-        with contextlib.suppress(ValueError):  # cleanup() in another thread was faster
+        with contextlib.suppress(ValueError):  # cleanup() in another thread removed it first
             self.started.remove(handle)
 
     async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
         runner = self._runner
         stop.check_seconds("file_read_timeout", runner.file_read_timeout)
-        words = top_level_words(None, runner.top_level_options)  # checks their form
+        words = top_level_words(None, runner.top_level_options)  # raises if they are malformed
         check_configs(runner.top_level_options, cwd)
         return await describe_source(
             runner.source, environment, cwd, words, runner.file_read_timeout

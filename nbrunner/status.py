@@ -1,6 +1,6 @@
-"""The states of runs and of their steps, and how each is shown: the one table of them.
+"""The states of runs and steps, and their labels, glyphs and colours, in one table.
 
-``tools/states.py`` writes the TypeScript and the CSS from it; a test compares them.
+``tools/states.py`` generates the TypeScript and the CSS from it; a test compares them.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-#: What a colour says; each surface has its own shade for it.
+#: The meaning of a colour; each theme has its own shade for it.
 Role = Literal["active", "success", "error", "stopped", "quiet"]
 
 
 @dataclass(frozen=True)
 class State:
-    """One state and how it is shown.
+    """A state and its appearance.
 
     Attributes
     ----------
     name : str
-        The word of the API, as in ``running.status``.
+        Name in the API, as in ``running.status``.
     label : str
-        The word that people read.
+        Label shown to the user.
     glyph : str
-        One character that tells the state without colour.
+        One character that identifies the state without colour.
     role : str
-        The meaning of its colour.
+        Meaning of its colour.
     """
 
     name: str
@@ -36,7 +36,7 @@ class State:
     role: Role
 
 
-#: The states of a run that nbrunner started. The first need attention first.
+#: The states of a run started by nbrunner, in the order in which they need attention.
 RUN_STATES = (
     State("failed", "failed", "✗", "error"),
     State("timeout", "timed out", "◷", "error"),
@@ -47,7 +47,7 @@ RUN_STATES = (
     State("successful", "successful", "✓", "success"),
 )
 
-#: Rows of tables that are no run of nbrunner: started by another program, or not yet started.
+#: States of table rows without an nbrunner run: started otherwise, or not started yet.
 OTHER_STATES = (
     State("waiting", "waiting", "·", "quiet"),
     State("unfinished", "unfinished", "·", "quiet"),
@@ -64,24 +64,24 @@ STEP_STATES = (
     State("done", "done", "✓", "success"),
 )
 
-#: Each status of a handle -> the word that people read.
+#: API name -> label of each run state.
 LABELS: Mapping[str, str] = {state.name: state.label for state in RUN_STATES}
 
-#: A run that was ended from outside; its unfinished tasks were ended with it.
+#: The states of runs stopped from outside; their unfinished tasks ended with them.
 STOPPED = ("stopped", "timeout")
 
-#: A run that has ended without success.
+#: The states of runs that ended without success.
 UNSUCCESSFUL = ("failed", *STOPPED, "lost")
 
 
 def rank(label: str) -> int:
-    """Return the place of a label among all: what needs attention has the lowest."""
+    """Return the sort rank of a label; states that need attention come first."""
     labels = [state.label for state in (*RUN_STATES, *OTHER_STATES)]
     return labels.index(label) if label in labels else len(labels)
 
 
 def what_lives(processes: int) -> str:
-    """Return ``"2 processes live"`` for what a lost run has left; empty if there are none."""
+    """Return the text for the remaining processes of a lost run; empty if there are none."""
     if not processes:
         return ""
     return "1 process lives" if processes == 1 else f"{processes} processes live"
@@ -90,7 +90,7 @@ def what_lives(processes: int) -> str:
 def how_it_failed(status: str, returncode: int | None) -> str:
     """Return how the process of a failed run ended: ``exit code 1``, ``killed by SIGKILL``.
 
-    Empty for any other run: its status says it, or the end was not seen.
+    Empty for other states and if the exit code is unknown.
     """
     if status != "failed" or returncode is None:
         return ""

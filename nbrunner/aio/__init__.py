@@ -1,1 +1,1 @@
-"""What waits: coroutines driven to their end, and files that change."""
+"""asyncio support: blocking calls of coroutines, and notification of file changes."""

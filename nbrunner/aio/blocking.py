@@ -1,9 +1,9 @@
-"""The blocking face of the API: one function that drives a coroutine to its end.
+"""Blocking calls of coroutines.
 
-The coroutine runs on an event loop of its own in a worker thread; the calling thread
-prints what it hands over and waits. So it works whether or not the caller's thread runs a
-loop already (a notebook cell does), what is printed lands where the caller's prints land,
-and Ctrl-C reaches plain Python code instead of the inside of an event loop.
+The coroutine runs on its own event loop in a worker thread. The calling thread waits and
+prints the coroutine's output. This works whether or not the calling thread already runs an
+event loop (a notebook cell does), output appears where the caller's own output does, and
+Ctrl-C interrupts plain Python code instead of an event loop.
 """
 
 from __future__ import annotations
@@ -25,22 +25,23 @@ T = TypeVar("T")
 
 
 class Output:
-    """Text on its way from the coroutine to the caller's stdout and stderr."""
+    """A queue of text from the coroutine to the caller's stdout and stderr."""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
 
     def write(self, stream: str, text: str) -> None:
-        """Have the calling thread write a text to its ``"stdout"`` or ``"stderr"``."""
+        """Queue a text for the calling thread to write to ``"stdout"`` or ``"stderr"``."""
         self._queue.put((stream, text))
 
     def close(self) -> None:
+        """End `pump` once the queued text is written."""
         self._queue.put(None)
 
     def pump(self) -> None:
-        """Write, in the calling thread, all that comes, until it is closed."""
+        """Write queued text in the calling thread until the queue is closed."""
         while (item := self._queue.get()) is not None:
-            # What came meanwhile leaves together: a flood costs few writes.
+            # Write everything queued at once, so that a lot of output takes few writes.
             items = [item]
             closed = False
             while not self._queue.empty() and not closed:
@@ -59,11 +60,11 @@ class Output:
 
 @contextlib.contextmanager
 def _loop_of_its_own() -> Iterator[asyncio.Runner]:
-    """Give an event loop, and leave nothing open of it.
+    """Create an event loop and close all of its resources at the end of the block.
 
-    The traceback of an error holds the loop for as long as somebody holds the error.
+    The traceback of an exception keeps the loop referenced as long as the exception lives.
     """
-    # Not asyncio.run(), which nest-asyncio has replaced by one that leaves loops open.
+    # Not asyncio.run(): nest-asyncio replaces it with a version that leaves loops open.
     runner = asyncio.Runner()
     loop = runner.get_loop()
     try:
@@ -74,18 +75,18 @@ def _loop_of_its_own() -> Iterator[asyncio.Runner]:
 
 
 def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end and return its result.
+    """Run a coroutine on its own event loop in a thread and return its result.
 
     Parameters
     ----------
     make : callable
-        Given an `Output`, returns the coroutine.
+        Function that takes an `Output` and returns the coroutine.
 
     Raises
     ------
     KeyboardInterrupt
-        The caller was interrupted: the coroutine has been cancelled and has ended. At a
-        second interrupt it is not waited for.
+        The caller was interrupted. The coroutine has been cancelled and has ended; a second
+        interrupt does not wait for that.
     """
     output = Output()
     task: Future[asyncio.Task[T]] = Future()
@@ -97,7 +98,7 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
         current = asyncio.current_task()
         assert current is not None
         task.set_result(current)
-        if interrupted.is_set():  # before it had begun
+        if interrupted.is_set():  # before the coroutine started
             raise asyncio.CancelledError
         return await make(output)
 
@@ -105,21 +106,21 @@ def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
         try:
             with _loop_of_its_own() as runner:
                 result.set_result(runner.run(main()))
-        except BaseException as error:  # handed to the caller, whatever it is
+        except BaseException as error:  # reraised in the calling thread
             result.set_exception(error)
         finally:
             output.close()
 
     worker = threading.Thread(target=work, name="nbrunner-blocking", daemon=True)
     try:
-        worker.start()  # in here, as an interrupt may come while the thread is starting
+        worker.start()  # inside the try: an interrupt may arrive while the thread starts
         output.pump()
         worker.join()
-    except BaseException:  # an interrupt, or the caller's stdout is broken
+    except BaseException:  # an interrupt, or a broken stdout
         interrupted.set()
         if task.done():
             running = task.result()
-            with contextlib.suppress(RuntimeError):  # it has just ended, and its loop is closed
+            with contextlib.suppress(RuntimeError):  # it has just ended and its loop is closed
                 running.get_loop().call_soon_threadsafe(running.cancel)
             worker.join()
         raise

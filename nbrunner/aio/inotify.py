@@ -1,9 +1,8 @@
-"""Being told, on any event loop, that files in a directory have changed.
+"""Notification of file changes in a directory, on any event loop.
 
-On Linux one inotify descriptor an event loop serves every directory followed there; it is
-opened for the first follower and closed when the loop is gone. Where there is none (another
-system, or the user's limit of inotify instances is reached) the follower looks again every
-few milliseconds instead.
+On Linux each event loop has one inotify descriptor for all directories it follows. It is
+opened for the first follower and closed with the loop. Without inotify (on other systems, or
+when the user's limit of instances is reached) followers poll every few milliseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import ClassVar, TypeVar
 T = TypeVar("T")
 
 # ipykernel 7.4 delivers an interrupt to an awaiting cell only when its event loop wakes up
-# for another reason. Every wait of ours is therefore cut into pieces of this length.
+# for another reason. Every wait is therefore cut into pieces of this length.
 WAKE_SECONDS = 0.1
 
 _POLL_SECONDS = 0.01
@@ -34,7 +33,7 @@ _EVENT = struct.Struct("iIII")
 
 
 async def keep_waking(awaitable: Awaitable[T]) -> T:
-    """Await something with the loop waking up meanwhile; see `WAKE_SECONDS`."""
+    """Await while waking up the loop every `WAKE_SECONDS`, and return the result."""
     task = asyncio.ensure_future(awaitable)
     try:
         while not task.done():
@@ -45,25 +44,31 @@ async def keep_waking(awaitable: Awaitable[T]) -> T:
 
 
 class Changes:
-    """Tells one follower of one directory that something in it changed."""
+    """Change notifications for one follower of one directory."""
 
     def __init__(self, polls: bool) -> None:
         self._polls = polls
-        self._changed = True  # look once before the first wait
+        self._changed = True  # the first wait returns at once
         self._waiter: asyncio.Future[None] | None = None
 
     def notify(self) -> None:
+        """Mark a change and wake up the follower."""
         self._changed = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def wait(self, timeout_seconds: float = WAKE_SECONDS) -> bool:
-        """Wait for a change since the last call, for no longer than the time given.
+        """Wait for a change since the last call.
+
+        Parameters
+        ----------
+        timeout_seconds : float
+            Longest time to wait.
 
         Returns
         -------
         bool
-            Whether there was one; True as well where changes cannot be told.
+            True if there was a change, and always when polling.
         """
         if self._polls:
             await asyncio.sleep(min(_POLL_SECONDS, timeout_seconds))
@@ -90,7 +95,7 @@ class _Inotify:
         self._descriptor = self._libc.inotify_init1(_IN_NONBLOCK | _IN_CLOEXEC)
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1 failed")
-        # Kept while the loop lives: the system takes 5 to 20 ms to close one.
+        # Closed with the loop only: closing an inotify descriptor takes 5 to 20 ms.
         self.close = weakref.finalize(self, os.close, self._descriptor)
         self.close.atexit = False
         self._followers: dict[int, set[Changes]] = {}
@@ -98,12 +103,14 @@ class _Inotify:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> _Inotify:
+        """Return the descriptor of an event loop; open it if there is none."""
         if loop not in cls.of_loop:
             cls.of_loop[loop] = cls(loop)
         return cls.of_loop[loop]
 
     def add(self, path: Path, mask: int, changes: Changes) -> None:
-        # Adding a path that is watched already gives its watch once more.
+        """Notify a follower of events on a path; raise OSError if it cannot be watched."""
+        # The kernel returns the existing watch for a path that is already watched.
         watch: int = self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), mask)
         if watch < 0:
             error = OSError(ctypes.get_errno(), f"inotify_add_watch failed for {path}")
@@ -112,6 +119,7 @@ class _Inotify:
         self._followers.setdefault(watch, set()).add(changes)
 
     def remove(self, changes: Changes) -> None:
+        """Remove a follower, and the watches without followers."""
         for watch, followers in list(self._followers.items()):
             followers.discard(changes)
             if not followers:
@@ -136,9 +144,9 @@ def _watches(events: bytes) -> Iterator[int]:
 
 @contextlib.contextmanager
 def changes_in(directory: Path, *logs: Path) -> Iterator[Changes]:
-    """Follow, on the running loop, what appears in a directory and grows in logs.
+    """Follow new files in a directory and growth of log files, on the running event loop.
 
-    Without a log the follower sleeps through everything that a run prints.
+    Only the given logs are followed: a follower without logs is not woken by a run's output.
     """
     changes = Changes(polls=False)
     try:
@@ -153,7 +161,7 @@ def changes_in(directory: Path, *logs: Path) -> Iterator[Changes]:
 
 
 def let_go(loop: asyncio.AbstractEventLoop) -> None:
-    """Close what follows changes on a loop that is closed, and that somebody may still hold."""
+    """Close the inotify descriptor of a closed loop that may still be referenced."""
     if (inotify := _Inotify.of_loop.pop(loop, None)) is not None:
         inotify.close()
 

@@ -328,5 +328,5 @@ def _check_step(flow: FlowDescription, step: Any) -> None:
     if flow.steps and step not in names:
         raise BadValueError(
             f"step_to_rerun: {flow.name} has no step {step!r}{did_you_mean(str(step), names)}"
-            f"\nits steps are: {', '.join(names)}"
+            f"\npossible steps: {', '.join(names)}"
         )

@@ -202,7 +202,7 @@ def _unknown(
         )
     return BadValueError(
         f"{subcommand}: unknown option {flag}{did_you_mean(flag, [*by_flag, *others])}"
-        f"{_parameters_of(flow, by_flag)}\nits options are: {' '.join(by_flag)}"
+        f"{_parameters_of(flow, by_flag)}\npossible options: {' '.join(by_flag)}"
     )
 
 

@@ -1,1 +1,1 @@
-"""Text, code and durations as people read them."""
+"""Formatting and parsing of text, source code and durations."""

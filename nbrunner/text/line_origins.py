@@ -1,6 +1,6 @@
-"""Where the lines of a generated flow file come from: cells, or a script. Pure.
+"""The cells or scripts that the lines of a generated flow file come from. Pure functions.
 
-Metaflow executes the file; people know what they wrote, so that is what tracebacks name.
+Metaflow executes the generated file; tracebacks should name the user's own source.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Origin:
-    """A stretch of lines that was written elsewhere.
+    """A range of lines copied from another source.
 
     Attributes
     ----------
     first, last : int
-        The lines of the generated file, counted from 1.
+        Line numbers in the generated file, from 1.
     name : str
         ``"Cell In[5]"``, or the path of a script.
     line : int
-        Where the first of them stands there.
+        Number of the first line in that source.
     """
 
     first: int
@@ -32,17 +32,17 @@ class Origin:
 
 
 def is_cell(name: str) -> bool:
-    """Tell whether this is what a notebook calls one of its cells."""
+    """Return whether a name is a notebook's name for a cell."""
     return name.startswith("Cell ")
 
 
 def place(name: str, line: int) -> str:
-    """Return a place as tracebacks spell it: ``Cell In[5], line 12``, ``File "a.py", line 12``."""
+    """Return a location as in tracebacks: ``Cell In[5], line 12``, ``File "a.py", line 12``."""
     return f"{name}, line {line}" if is_cell(name) else f'File "{name}", line {line}'
 
 
 def origin_of(origins: Iterable[Origin], line: int) -> tuple[str, int] | None:
-    """Return what a line of the file was written in and its number there; None if nowhere."""
+    """Return source name and line number of a line of the file; None if it was generated."""
     for each in origins:
         if each.first <= line <= each.last:
             return each.name, each.line + line - each.first
@@ -50,10 +50,10 @@ def origin_of(origins: Iterable[Origin], line: int) -> tuple[str, int] | None:
 
 
 def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
-    """Return a text with the places in a generated file told as their origins."""
+    """Return a text with locations in a generated file replaced by their origins."""
     if not origins:
         return text
-    # Code that travels pickled, without its source, names its cell itself.
+    # Code pickled without its source already names its cell.
     text = re.sub(r'File "(Cell In\[\d+\])", (?=line \d)', r"\1, ", text)
     if file not in text:
         return text
@@ -74,13 +74,13 @@ def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
 
 
 def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:
-    """Return origins as they stand in a record."""
+    """Return origins in the format of a record."""
     return [asdict(each) for each in origins]
 
 
 def from_json(content: Iterable[dict[str, Any]] | None) -> tuple[Origin, ...]:
-    """Return the origins of a record."""
-    # A newer version may tell more of each.
+    """Return the origins stored in a record."""
+    # A newer version may store more fields.
     return tuple(
         Origin(each["first"], each["last"], each["name"], each["line"]) for each in content or ()
     )

@@ -1,13 +1,13 @@
-"""Text of a run made safe to show: nothing in it moves the cursor or turns the reading order."""
+"""Output of runs made safe to display: no cursor movement, no changed text direction."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-# Colours and the like; hyperlinks and titles with their targets.
+# Colours and other control sequences; hyperlinks and titles including their targets.
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
-# Directions and invisible marks: what one reads would not be what stands there.
+# Direction marks and invisible characters, which make text differ from its appearance.
 _MISLEADING = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
 )
@@ -15,11 +15,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def visible(text: str) -> str:
-    """Return text as a terminal would leave it, in characters that all show.
+    """Return text as a terminal would display it, with visible characters only.
 
-    Escape sequences are dropped, of a line with carriage returns the last state is kept,
-    control characters become their pictures (``U+2400`` on), and characters that turn the
-    direction or do not show become their code point.
+    Escape sequences are dropped. A line with carriage returns is reduced to its last state.
+    Control characters become their pictures (from ``U+2400``). Invisible characters and
+    direction marks become their code points.
     """
     text = _ESCAPES.sub("", text)
     text = "\n".join(_last_state(line) for line in text.split("\n"))
@@ -28,12 +28,12 @@ def visible(text: str) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Return text as `visible` does, its line ends as blanks: a cell of a table, say."""
+    """Return visible text with line ends replaced by spaces, for table cells."""
     return " ".join(visible(text).split("\n"))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows of a table as lines: each column as wide as its widest cell."""
+    """Return the rows of a table as lines, with columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,11 +1,11 @@
-"""Telling the user's own code from what is installed."""
+"""Distinguishes the user's own code from installed code."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-# Not the whole prefix: on Debian it is /usr, and /usr/src or /usr/local may hold a project;
+# Not the whole prefix: on Debian it is /usr, where /usr/src or /usr/local may hold projects.
 # pip installs into /usr/local/lib there.
 _INSTALLED = tuple(
     os.path.join(prefix, folder, "")
@@ -15,7 +15,7 @@ _INSTALLED = tuple(
 
 
 def is_users(file: str) -> bool:
-    """Tell whether a source file is the user's own: not Python's and not installed."""
+    """Return whether a source file is the user's own: not part of Python and not installed."""
     if file.startswith("<") or f"{os.sep}site-packages{os.sep}" in file:
         return False
     library = os.path.dirname(os.__file__)

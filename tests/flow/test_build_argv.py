@@ -195,7 +195,7 @@ def test_positional_words_stand_last(subcommand, arguments, words):
             "resume",
             {"step_to_rerun": "nope"},
             BadValueError,
-            "no step 'nope'\nits steps are: start, end",
+            "no step 'nope'\npossible steps: start, end",
         ),
         ("resume", {"origin_run_id": 1.5}, BadTypeError, "origin_run_id: expected a str"),
         ("spin", {}, BadValueError, "Missing argument: pathspec is required"),
