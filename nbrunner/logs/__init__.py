@@ -1,1 +1,1 @@
-"""The logs of a run: read, merged, searched and followed."""
+"""Reading, merging, searching and following the logs of a run."""

@@ -1,9 +1,9 @@
-"""Lines of a resume that ran into each other, told apart. Pure.
+"""Separates the lines of cloned tasks that have run together in the log. Pure functions.
 
-A resume clones tasks in threads. Each writes time, task and text of a line one by one
-(``logger``, ``metaflow/cli.py``), so the log may have ``<time> <time> [17/start/1]
-[17/train/2] Cloning previously run task 16/start/1`` in one line and the rest in the next.
-The text names the step that is cloned, and so tells which task in brackets belongs to it.
+A resume clones tasks in threads. Each thread writes time, task and text of a line separately
+(``logger``, ``metaflow/cli.py``), so one line of the log may be ``<time> <time> [17/start/1]
+[17/train/2] Cloning previously run task 16/start/1``, with the rest in the next line. The
+text names the cloned step, which identifies the task in brackets that it belongs to.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _WORDS = b"previously run task "
 
 
 class CloneLines:
-    """Takes the lines of a log, one after the other, and tells those of clones apart.
+    """Separates the lines of cloned tasks, one log line after the other.
 
-    A line gives the same whatever follows it.
+    The result for a line does not depend on later lines.
     """
 
     def __init__(self) -> None:
-        self._open: list[tuple[bytes, bytes, bytes]] = []  # tasks whose text has not come
+        self._open: list[tuple[bytes, bytes, bytes]] = []  # tasks still without their text
 
     def lines(self, line: bytes) -> list[bytes]:
-        """Return a line as the lines it consists of: mostly as it is."""
+        """Return the lines that a log line consists of; usually the line itself."""
         if _WORDS not in line:
             return [line]
         opened, found = list(self._open), []
@@ -40,7 +40,7 @@ class CloneLines:
         while at < len(line):
             part = _part.match(line, at)
             if part is None or part.end() == at:
-                return [line]  # something else
+                return [line]  # not about cloning
             if part["time"]:
                 time = part["time"] + b" "
             elif part["run"]:
@@ -56,9 +56,9 @@ class CloneLines:
 
 
 def _taken(opened: list[tuple[bytes, bytes, bytes]], step: bytes) -> bytes:
-    """Return what stands before the text of a clone, and take it from the tasks that wait.
+    """Remove the open task that a clone's text belongs to, and return its line prefix.
 
-    Of two tasks of one step nobody knows which the text belongs to.
+    If several tasks of the step are open, the task id in the prefix is ``?``.
     """
     waiting = [each for each in opened if each[1] == step]
     if not waiting:
@@ -72,7 +72,7 @@ def _taken(opened: list[tuple[bytes, bytes, bytes]], step: bytes) -> bytes:
 
 
 def told_apart(data: bytes) -> bytes:
-    """Return lines, each ended by ``\\n``, with those of clones told apart."""
+    """Return lines, each ending in ``\\n``, with the lines of cloned tasks separated."""
     if _WORDS not in data:
         return data
     clones = CloneLines()
@@ -82,7 +82,7 @@ def told_apart(data: bytes) -> bytes:
 
 
 async def printed_lines(lines: AsyncIterator[tuple[int, str]]) -> AsyncIterator[str]:
-    """Yield the lines of a log, given with their positions, with those of clones told apart."""
+    """Yield the lines of a log without positions, with the lines of cloned tasks separated."""
     clones = CloneLines()
     async for _, line in lines:
         if _WORDS.decode() in line:

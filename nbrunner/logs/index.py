@@ -1,10 +1,9 @@
-"""Windows of lines, filters and search over a run's logs, however long they are.
+"""Windows of lines, filters and search over the logs of a run, of any length.
 
-What is kept of the logs is where blocks of some 64 KiB begin and end
-(`nbrunner.logs.merged`), and for each view how many of its lines stand in each block.
-A window reads its blocks anew.
+In memory are only the bounds of blocks of about 64 KiB (`nbrunner.logs.merged`) and, for each
+view, the number of its lines in each block. A window reads its blocks from disk.
 
-Not thread-safe: all calls from one thread, or one event loop.
+Not thread-safe: make all calls from one thread or one event loop.
 """
 
 from __future__ import annotations
@@ -20,30 +19,31 @@ __all__ = ["LineView", "LogSearch", "MergedLog", "ShownLine"]
 
 
 class LineView:
-    """The lines of a log that a filter lets through, counted from 0.
+    """The lines of a log that pass a filter, numbered from 0.
 
     Parameters
     ----------
     log : MergedLog
+        The log.
     step : str
-        Lines of this step's tasks alone; empty for all.
+        Include only lines of this step's tasks; empty for all.
     stream : str
         ``"stdout"``, ``"stderr"``, or empty for both.
     query : str
-        Lines alone that show this text, in upper and lower case alike.
+        Include only lines that contain this text, ignoring case.
     """
 
     def __init__(self, log: MergedLog, step: str = "", stream: str = "", query: str = "") -> None:
         self._log = log
         self._filter = LineFilter(step, stream, query)
-        # Lines in the blocks up to and with each, of those that will not change.
+        # Number of lines up to and including each block; only for blocks that will not change.
         self._upto = array("q")
         self._last: list[tuple[Piece, list[bytes]]] = []
         self._last_of = (-1, -1)
         self._open = 0
 
     def advance(self, max_bytes: int | None = None) -> bool:
-        """Count on, through so many bytes at most; return whether all is counted."""
+        """Count lines in up to ``max_bytes`` more bytes; return True if all are counted."""
         left = max_bytes
         while len(self._upto) < self._log.final:
             if left is not None and left <= 0:
@@ -59,26 +59,26 @@ class LineView:
 
     @property
     def complete(self) -> bool:
-        """Whether all lines are counted."""
+        """True if all lines are counted."""
         return len(self._upto) == self._log.final
 
     @property
     def settled(self) -> int:
-        """How many lines, from the first, will not change."""
+        """The number of lines, from the first, that will not change."""
         return self._upto[-1] if self._upto else 0
 
     @property
     def lines(self) -> int:
-        """How many lines there are, as far as counted; one without an end is one more."""
+        """The number of lines counted so far, including an unterminated one."""
         return self.settled + sum(len(lines) for _, lines in self._last_lines())
 
     @property
     def ended_lines(self) -> int:
-        """How many of the lines have an end; those without stand last, and change."""
+        """The number of terminated lines; unterminated ones come last and may change."""
         return self.lines - self._open
 
     def window(self, start: int, stop: int, max_characters: int = 8000) -> list[ShownLine]:
-        """Return lines ``start`` to before ``stop``; fewer at the end."""
+        """Return the lines ``start:stop``; fewer at the end of the log."""
         found: list[ShownLine] = []
         for first, piece, lines in self._pieces(start, stop):
             chosen = lines[max(0, start - first) : stop - first]
@@ -86,15 +86,15 @@ class LineView:
         return found
 
     def whole_line(self, number: int) -> ShownLine | None:
-        """Return one line, cut only if it is longer than 8 MiB; None if there is none."""
+        """Return one line, truncated only beyond 8 MiB; None if it does not exist."""
         lines = self.window(number, number + 1, LONGEST_LINE_BYTES)
         return lines[0] if lines else None
 
     def number_of(self, match: int, found: LineView) -> int:
-        """Return which line of this view is line ``match`` of a view with a query.
+        """Return the number in this view of line ``match`` of a view with a query.
 
-        Step and stream of both are the same. ``-1``: there is none, or it has not been
-        counted so far.
+        Both views must have the same step and stream. Returns -1 if the line does not exist or
+        has not been counted yet.
         """
         query = found._filter.query
         if query is None or not 0 <= match < found.lines:
@@ -114,7 +114,7 @@ class LineView:
     # -- inside -------------------------------------------------------------------------
 
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, Piece, list[bytes]]]:
-        """Yield (number of the first line, what was read, lines) as far as they are wanted."""
+        """Yield (number of the first line, piece read, lines) for the wanted lines."""
         if stop <= start:
             return
         block = bisect.bisect_right(self._upto, start)
@@ -129,13 +129,13 @@ class LineView:
             piece = self._log.read(self._log.block(block))
             yield first, piece, self._filter.lines(piece.stream, piece.data)
             first = self._upto[block]
-            block = bisect.bisect_right(self._upto, first, block)  # past those with none
+            block = bisect.bisect_right(self._upto, first, block)  # skips blocks without lines
         for piece, lines in self._last_lines():
             yield first, piece, lines
             first += len(lines)
 
     def _last_lines(self) -> list[tuple[Piece, list[bytes]]]:
-        """Return the lines of the block that grows, and those that have no end yet."""
+        """Return the lines of the growing block and the unterminated lines."""
         if not self.complete:
             self._open = 0
             return []
@@ -151,20 +151,21 @@ class LineView:
 
 
 class LogSearch:
-    """What one looks at in a log: all of it, what a filter lets through, what is searched.
+    """The view of a log that a user is looking at: filter, search and all lines.
 
-    Everything is counted piece by piece, so that other questions are answered meanwhile.
+    Work is done in pieces, so that the event loop can do other work in between.
 
     Parameters
     ----------
     log : MergedLog
+        The log.
 
     Attributes
     ----------
     every, shown : LineView
-        All lines, and those of the step and the stream that were chosen.
+        All lines, and those of the selected step and stream.
     found : LineView or None
-        Of the shown ones those with the query.
+        The shown lines that match the query; None without a query.
     """
 
     def __init__(self, log: MergedLog) -> None:
@@ -175,7 +176,7 @@ class LogSearch:
         self._query = ""
 
     def choose(self, step: str = "", stream: str = "", query: str = "") -> tuple[bool, bool]:
-        """Look at other lines; return whether the filter, and whether the query, is new."""
+        """Select other lines; return whether the filter changed and whether the query changed."""
         new_filter, new_query = self._filter != (step, stream), self._query != query
         if new_filter:
             self._filter = (step, stream)
@@ -186,12 +187,12 @@ class LogSearch:
         return new_filter, new_query
 
     def work(self, max_bytes: int | None = None) -> bool:
-        """Take in what was written and count on; return whether there is more to do.
+        """Read what was written, count its lines, and return whether there is more to do.
 
         Parameters
         ----------
         max_bytes : int, optional
-            Through so many bytes of the log at most, for each of the views.
+            Maximum number of bytes to process for each view.
         """
         more = self.log.refresh(max_bytes)
         views = {self.every, self.shown, self.found} - {None}
@@ -199,4 +200,5 @@ class LogSearch:
 
     @property
     def searching(self) -> bool:
+        """True if a query is set and its matches are not all counted."""
         return self.found is not None and not self.found.complete

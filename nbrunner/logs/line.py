@@ -1,7 +1,7 @@
-"""What a line of a run's log shows, and which lines a filter lets through. Pure.
+"""Parsing and filtering of log lines. Pure functions.
 
-Lines are bytes without their ``\\n``. Whole blocks of them are looked at at once, by
-functions that are C inside: a log of a million lines is searched in less than a second.
+Lines are bytes without their ``\\n``. Filters process whole blocks with functions implemented
+in C: searching a log of a million lines takes less than a second.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from nbrunner.text import escapes
 STDOUT, STDERR = 0, 1
 STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
-# Possessive quantifiers and few groups: a third less time on a million lines.
+# Possessive quantifiers and few groups save a third of the time on a million lines.
 _TIME = rb"\d\d\d\d-\d\d-\d\d (?P<time>\d\d:\d\d:\d\d\.\d\d\d) ?+"
 _TASK = rb"\[[^/\]\s]++/(?P<step>[^/\]\s]++)/(?P<task>[^/\]\s]++)(?: \(pid \d++\))?+\]"
-_COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"  # Metaflow's, where its output is a terminal
+_COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"  # printed by Metaflow if its output is a terminal
 _LONGEST_PREFIX = 1024
 
 
@@ -25,8 +25,8 @@ def _unnamed(pattern: bytes) -> bytes:
     return re.sub(rb"\?P<\w+>", b"?:", pattern)
 
 
-# A resume clones tasks in threads, and each writes time, task and text one by one. So a line
-# may have times of others before its own, and of these lines there is the rest alone.
+# A resume clones tasks in threads that write time, task and text separately. A line may
+# therefore start with the times of other lines, which then lack theirs.
 _CLONING = rb"(?=%s%s ?+%s(?:C|Skipping c)loning )" % (_COLOURS, _unnamed(_TASK), _COLOURS)
 _TIMES = b"(?:(?:%s)++|%s)" % (_TIME, _CLONING)
 _COLOURED_TIMES = b"(?:(?:%s%s)++|%s)%s" % (_COLOURS, _TIME, _CLONING, _COLOURS)
@@ -36,7 +36,7 @@ _COLOURED_PREFIX = b"%s(?:%s ?+)?+%s" % (_COLOURED_TIMES, _TASK, _COLOURS)
 _prefix = re.compile(_PREFIX)
 _coloured_prefix = re.compile(_COLOURED_PREFIX)
 
-# Of many lines at once: each begins with its line end, a fast way to find the beginnings.
+# For blocks of lines: matching the preceding line end makes line starts fast to find.
 _prefixes = re.compile(rb"\n" + _unnamed(_PREFIX))
 _coloured_prefixes = re.compile(rb"\n" + _unnamed(_COLOURED_PREFIX))
 _overwritten = re.compile(rb"\n[^\n]*\r")
@@ -46,21 +46,21 @@ _escapes = re.compile(escapes.PATTERN.encode())
 
 @dataclass(frozen=True)
 class ShownLine:
-    """A line as a view shows it.
+    """A line as shown in a view.
 
     Attributes
     ----------
     text : str
-        Without Metaflow's prefix, and of a line that was written over (``\\r``) what it
-        said last; at most as long as was asked for. Colours and other escapes are in it.
+        Text without Metaflow's prefix, including escape sequences, truncated to the requested
+        length. For a line overwritten with ``\\r``, its last state.
     stream : int
         0 for stdout, 1 for stderr.
     cut : int
-        How many characters of it are not in the text.
+        Number of characters missing from the text.
     time : str
-        ``"12:00:01.123"`` by Metaflow's prefix, else empty.
+        ``"12:00:01.123"`` from Metaflow's prefix, or empty.
     label : str
-        ``"start/1"`` for a line of a task, else empty.
+        ``"start/1"`` for a line of a task, or empty.
     """
 
     text: str
@@ -71,21 +71,24 @@ class ShownLine:
 
     @property
     def plain(self) -> str:
-        """The line with time and label, without colours and other escapes."""
+        """The line with time and label, without escape sequences."""
         text = escapes.without_escapes(self.text)
         return " ".join(part for part in (self.time, self.label, text) if part)
 
 
 def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> ShownLine:
-    """Take a line apart as a view shows it.
+    """Parse a line for display.
 
     Parameters
     ----------
     line : bytes
+        The line, possibly truncated.
     stream : int
+        0 for stdout, 1 for stderr.
     left_out : int
-        Bytes at its end that have not been read.
+        Number of bytes at its end that were not read.
     max_characters : int
+        Maximum length of the text.
     """
     time, label = "", ""
     match = _prefix_of(line)
@@ -100,7 +103,7 @@ def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> Shown
 
 
 def said_last(line: bytes) -> bytes:
-    """Return what a line says that was written over, as progress bars do with ``\\r``."""
+    """Return the last state of a line overwritten with ``\\r``, as by progress bars."""
     if b"\r" not in line:
         return line
     line = line.rstrip(b"\r")
@@ -108,9 +111,9 @@ def said_last(line: bytes) -> bytes:
 
 
 def beginning_and_end(beginning: bytes, end: bytes) -> bytes | None:
-    """Make one line of both ends of a very long one whose end was written over.
+    """Join the beginning and end of a very long line that was overwritten with ``\\r``.
 
-    None if the end does not tell what the line said last.
+    Returns None if the end does not contain the last state of the line.
     """
     end = end.rstrip(b"\r")
     if b"\r" not in end:
@@ -125,7 +128,7 @@ def _prefix_of(line: bytes) -> re.Match[bytes] | None:
 
 
 def _plain_texts(lines: list[bytes]) -> list[bytes]:
-    """Return the texts that lines show, without escapes, ASCII letters in lower case."""
+    """Return the displayed texts of lines, without escapes, with ASCII letters in lower case."""
     joined = b"\n" + b"\n".join(lines)
     coloured = b"\x1b" in joined
     joined = (_coloured_prefixes if coloured else _prefixes).sub(b"\n", joined)
@@ -137,13 +140,14 @@ def _plain_texts(lines: list[bytes]) -> list[bytes]:
 
 
 class Query:
-    """A text that is looked for in what lines show, in upper and lower case alike.
+    """A case-insensitive text search in the displayed text of lines.
 
-    A letter is taken for its other case where that is one letter as well.
+    Only letters whose other case is a single letter are matched in both cases.
 
     Parameters
     ----------
     text : str
+        Text to search for.
     """
 
     def __init__(self, text: str) -> None:
@@ -152,18 +156,18 @@ class Query:
         self._pattern = re.compile(b"".join(_either_case(letter) for letter in text))
 
     def is_in(self, data: bytes) -> bool:
-        """Tell whether lines may show it, without taking them apart; in doubt they may."""
+        """Return False if no line can match, without parsing the lines; True if unsure."""
         return self._has(_lowered(data))
 
     def lines(self, lines: list[bytes]) -> list[int]:
-        """Return which of the lines show it, as indices."""
-        # A short way first: most lines that do not show it do not have it at all.
+        """Return the indices of the matching lines."""
+        # Fast path: most lines without a match do not contain the text at all.
         joined = _lowered(b"\n".join(lines))
         loose = joined.split(b"\n")
         maybe = self._which(loose)
         doubtful, literal = maybe, self._literal
         if literal is not None and b"\r" not in joined:
-            # Behind the bracket that ends a prefix, if a line has one, there is no other.
+            # The prefix, if any, ends with the line's first bracket.
             doubtful = [
                 index
                 for index in maybe
@@ -200,16 +204,16 @@ def _either_case(letter: str) -> bytes:
 
 
 class LineFilter:
-    """Which lines of a block a view shows.
+    """Selects the lines of a block that a view shows.
 
     Parameters
     ----------
     step : str
-        Lines of this step's tasks alone; empty for all.
+        Include only lines of this step's tasks; empty for all.
     stream : str
         ``"stdout"``, ``"stderr"``, or empty for both.
     query : str
-        Lines alone that show this text; empty for all.
+        Include only lines that contain this text; empty for all.
     """
 
     def __init__(self, step: str = "", stream: str = "", query: str = "") -> None:
@@ -220,13 +224,13 @@ class LineFilter:
         self._of_step = re.compile(_unnamed(_COLOURED_TIMES + task))
 
     def count(self, stream: int, data: bytes) -> int:
-        """Return how many lines of a block are let through."""
+        """Return the number of lines of a block that pass the filter."""
         if self.query is None and not self._step and self.stream in (None, stream):
             return data.count(b"\n")
         return len(self.lines(stream, data))
 
     def lines(self, stream: int, data: bytes) -> list[bytes]:
-        """Return the lines of a block, each ended by ``\\n``, that are let through."""
+        """Return the lines of a block, each ending in ``\\n``, that pass the filter."""
         if self.stream not in (None, stream) or not self._may_have(data):
             return []
         lines = data.split(b"\n")

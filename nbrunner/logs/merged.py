@@ -1,10 +1,9 @@
-"""Both logs of a run in one order, as blocks of some 64 KiB; the logs stay on disk.
+"""Both logs of a run merged into one order, in blocks of about 64 KiB; the text stays on disk.
 
-Order: the two logs have no common clock. What was there when they are first looked at
-stands by a rule that gives the same for every reader: Metaflow's words on stderr from
-before the run begins, then stdout, then what else there is of stderr. What is written
-afterwards stands as it arrives, and of what arrives in between two looks the log that was
-written to last stands last. Lines that have no end yet stand behind all others.
+The two logs have no common clock. Text that exists at the first read is ordered by a rule that is
+the same for every reader: Metaflow's messages on stderr before the run starts, then stdout, then
+the rest of stderr. Later text is ordered by arrival; of the text that arrives between two reads,
+the log written to last comes last. Unterminated lines come after all others.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from nbrunner.text import escapes
 
 BLOCK_BYTES = 64 * 1024
 
-# Of a longer line this much is read: nobody looks at more of it, and it fits into memory.
+# Longer lines are truncated to this size, which fits into memory and exceeds any display.
 LONGEST_LINE_BYTES = 8 << 20
 
 CHUNK_BYTES = 1 << 20
 
-# The last of what Metaflow says on stderr before a run begins (metaflow/cli.py).
+# The last message of Metaflow on stderr before a run starts (metaflow/cli.py).
 _BEGINNINGS = (
     *(b"The graph looks good!", b"Pylint is happy!", b"Pylint not found"),
     b"Skipping Pylint checks.",
@@ -36,9 +35,9 @@ _BEGINNINGS = (
 
 
 class Block(NamedTuple):
-    """A stretch of one log, from the first byte of a line to the end of a line.
+    """A range of one log that consists of whole lines.
 
-    It is longer than `BLOCK_BYTES` only if it is one line.
+    It is longer than `BLOCK_BYTES` only if it is a single line.
     """
 
     stream: int
@@ -47,19 +46,21 @@ class Block(NamedTuple):
 
     @property
     def size(self) -> int:
+        """The length in bytes."""
         return self.end - self.start
 
 
 class Piece(NamedTuple):
-    """Lines that were read.
+    """Lines read from a block.
 
     Attributes
     ----------
     stream : int
+        0 for stdout, 1 for stderr.
     data : bytes
-        Each line ends with ``\\n``.
+        Lines, each ending in ``\\n``.
     left_out : int
-        How many bytes of it, a very long line then, were not read.
+        Number of bytes of a very long line that were not read.
     """
 
     stream: int
@@ -68,28 +69,28 @@ class Piece(NamedTuple):
 
 
 class MergedLog:
-    """The logs of a run, which may grow, as blocks of lines in one order.
+    """The logs of a run, possibly growing, as blocks of lines in one order.
 
-    Not thread-safe: all calls from one thread, or one event loop.
+    Not thread-safe: make all calls from one thread or one event loop.
 
     Parameters
     ----------
     stdout, stderr : Path
-        They need not exist yet.
+        Log files; they need not exist yet.
 
     Attributes
     ----------
     version : int
-        Grows whenever there is something new.
+        Increases whenever the content changes.
     ended : bool
-        Whether the run has; set by whoever knows.
+        True if the run has ended; set by the owner.
     """
 
     def __init__(self, stdout: Path, stderr: Path) -> None:
         self._paths = (stdout, stderr)
         self._files: list[int | None] = [None, None]
-        self._ends = [0, 0]  # of the last whole line
-        self._seen = [0, 0]  # looked through for line ends
+        self._ends = [0, 0]  # end of the last whole line
+        self._seen = [0, 0]  # end of the part searched for line ends
         self._wanted: list[tuple[int, int]] | None = None
         self._streams = bytearray()
         self._starts = array("q")
@@ -101,26 +102,27 @@ class MergedLog:
         weakref.finalize(self, _close, self._files)
 
     def close(self) -> None:
-        """Let go of the files; they are opened again when they are needed."""
+        """Close the files; they are reopened when needed."""
         _close(self._files)
 
     @property
     def blocks(self) -> int:
-        """How many blocks there are. Those but the last will never change."""
+        """The number of blocks. Only the last one can change."""
         return len(self._streams)
 
     @property
     def final(self) -> int:
-        """How many blocks, from the first, will never change."""
+        """The number of blocks, from the first, that will not change."""
         return max(0, len(self._streams) - 1)
 
     def block(self, number: int) -> Block:
+        """Return a block by its number."""
         return Block(self._streams[number], self._starts[number], self._block_ends[number])
 
     def refresh(self, max_bytes: int | None = None) -> bool:
-        """Take in what has been written, through so many bytes at most.
+        """Read what has been written, at most ``max_bytes`` bytes of it.
 
-        Returns whether there is more of it.
+        Returns True if there is more to read.
         """
         left = self._take_in(max_bytes) if self._wanted else max_bytes
         if not self._wanted and (left is None or left > 0):
@@ -141,20 +143,20 @@ class MergedLog:
         return Piece(block.stream, line + b"\n", left_out)
 
     def open_lines(self) -> list[Piece]:
-        """Return the lines that have no end yet, those of tasks last."""
+        """Return the unterminated lines; those of tasks come last."""
         found = []
         for stream in (STDERR, STDOUT):
             start, end = self._ends[stream], self._seen[stream]
             if end > start:
                 line, left_out = self._long_line(stream, start, end)
-                if not self.ended:  # the rest of a character is still to come
+                if not self.ended:  # the rest of a character may follow
                     line = escapes.beginning(line)
                 found.append(Piece(stream, line + b"\n", left_out))
         lines = b"".join(line + b"\n" for line in self._of_tasks.lines)
         return [*found, Piece(STDOUT, lines, 0)] if lines else found
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield all there is now, byte by byte as it was written, a megabyte at a time."""
+        """Yield the current content as written, a megabyte at a time."""
         parts, size = [], 0
         blocks = [self.block(number) for number in range(self.blocks)]
         rest = [Block(each, self._ends[each], self._seen[each]) for each in (STDERR, STDOUT)]
@@ -175,14 +177,14 @@ class MergedLog:
     # -- inside -------------------------------------------------------------------------
 
     def _grown(self) -> list[tuple[int, int]]:
-        """Return up to where to look through which log, in the order of the lines."""
+        """Return (stream, end) of the ranges to read, in the order of their lines."""
         written, sizes = [0, 0], [0, 0]
         for stream in (STDOUT, STDERR):
             descriptor = self._descriptor(stream)
             if descriptor is not None:
                 status = os.fstat(descriptor)
                 written[stream], sizes[stream] = status.st_mtime_ns, status.st_size
-        if self._wanted is None:  # the first look
+        if self._wanted is None:  # the first read
             beginning = min(self._beginning(), sizes[STDERR])
             order = [(STDERR, beginning), (STDOUT, sizes[STDOUT]), (STDERR, sizes[STDERR])]
         else:
@@ -191,18 +193,18 @@ class MergedLog:
         return [(stream, size) for stream, size in order if size > self._seen[stream]]
 
     def _take_in(self, max_bytes: int | None) -> int | None:
-        """Look through what is wanted; return how many bytes more it might have been."""
+        """Read the wanted ranges; return how much of ``max_bytes`` is left, 0 or less if none."""
         while self._wanted and (max_bytes is None or max_bytes > 0):
             stream, size = self._wanted[0]
             seen = self._seen[stream]
             limit = size if max_bytes is None else min(size, seen + max_bytes)
             self._look_through(stream, limit)
-            if self._seen[stream] < limit:  # cut short by somebody
+            if self._seen[stream] < limit:  # the file was truncated
                 self._wanted.clear()
             elif limit == size:
                 self._wanted.pop(0)
             if max_bytes is not None:
-                # What is looked at counts, also a last line without an end.
+                # Counts bytes read, including an unterminated line.
                 max_bytes -= max(1, self._seen[stream] - seen)
         return max_bytes
 
@@ -217,7 +219,7 @@ class MergedLog:
             data = self._read_at(stream, seen, min(BLOCK_BYTES, limit - seen))
             if not data:
                 return
-            # A line that is longer than what is read at once becomes a block by itself.
+            # A line longer than one read becomes a block of its own.
             found = data.rfind(b"\n") if seen == start else data.find(b"\n")
             if found < 0:
                 self._seen[stream] += len(data)
@@ -240,7 +242,7 @@ class MergedLog:
         self._block_ends.append(block.end)
 
     def _long_line(self, stream: int, start: int, end: int) -> tuple[bytes, int]:
-        """Return a line without its end, and how many bytes of it are left out."""
+        """Return a line without its line end, and the number of bytes left out."""
         beginning = self._read_at(stream, start, min(end - start, LONGEST_LINE_BYTES))
         left_out = end - start - len(beginning)
         if left_out:

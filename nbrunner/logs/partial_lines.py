@@ -1,4 +1,4 @@
-"""The lines that tasks have not ended, as the run process tells them beside its log."""
+"""The unterminated output lines of tasks, which the run process writes to open.json."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 
 
 class TaskLines:
-    """Follows what the tasks of a run have begun to print; there are none once it has ended.
+    """The unterminated lines of a run's tasks; empty once the run has ended.
 
     Parameters
     ----------
     folder : Path
-        The run's directory.
+        Directory of the run.
 
     Attributes
     ----------
     lines : list of bytes
-        Each as it would stand in the log, without a line end.
+        Lines as they would appear in the log, without a line end.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -28,7 +28,7 @@ class TaskLines:
         self.lines: list[bytes] = []
 
     def refresh(self, ended: bool) -> bool:
-        """Look again; return whether the lines have changed."""
+        """Read the lines again; return True if they have changed."""
         before = self.lines
         if ended:
             self.lines = []

@@ -1,4 +1,4 @@
-"""Keeping the progress of a run up to date with the log that it writes."""
+"""Updates the progress of a run from its growing log."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from nbrunner.record.spin_attributes import is_spin
 
 
 class ProgressFollower:
-    """Keeps the progress of a run up to date with its stdout, from look to look.
+    """Reads the progress of a run from its stdout, incrementally.
 
     Parameters
     ----------
     log : Path
+        The run's stdout.
     record : dict
-        What was written down at the run's start: of the flow the names of its steps and
-        what follows each, and when it was started.
+        Record of the run: names and transitions of the flow's steps, and the start time.
     """
 
-    # What tells of progress stands behind a task's bracket; all else is not even decoded.
+    # Progress is reported in lines with a task's bracket; other lines are not decoded.
     _NAMES = re.compile(rb"\n\d{4}-\d\d-\d\d [\d:.]{12} \[([^\]\n]++)\] ")
     _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ", b" Workflow starting ")
 
     def __init__(self, log: Path, record: Json) -> None:
         self._log = log
-        # A spin runs a single task: no other step has one to come.
+        # A spin runs a single task, so no other steps are pending.
         self._flow = {} if is_spin(record) else record.get("flow", {})
         self._read_to = 0
         self._in_long_line = False
@@ -40,25 +40,26 @@ class ProgressFollower:
         self._announced: str | None = None
 
     def new_tracker(self) -> ProgressTracker:
+        """Return a tracker that has read nothing yet."""
         types = self._flow.get("types")
         foreach = types and {name for name, kind in types.items() if kind == "foreach"}
         names, following = self._flow.get("steps", ()), self._flow.get("following", {})
         return ProgressTracker(names, following, foreach)
 
     def snapshot(self, ended: bool) -> Progress:
-        """Read what is new in the log and return the counts; from any thread."""
+        """Read what is new in the log and return the progress; thread-safe."""
         with self._lock:
             self._read()
             return self._tracker.snapshot(ended)
 
     def spans(self, ended: bool) -> list[TaskSpan]:
-        """Read what is new in the log and return when tasks were at work."""
+        """Read what is new in the log and return the task spans; thread-safe."""
         with self._lock:
             self._read()
             return self._timeline.spans(ended)
 
     def failed_task(self) -> tuple[str, str] | None:
-        """Read what is new and return (step, task id) of the task that made the run fail."""
+        """Read what is new in the log and return (step, task id) of the failed task, or None."""
         with self._lock:
             self._read()
             return self._tracker.failed_task()
@@ -70,7 +71,7 @@ class ProgressFollower:
                 whole = data.rfind(b"\n") + 1
                 if whole == 0 and len(data) < 1 << 20:
                     break  # the beginning of a line, which may tell of progress when it is whole
-                # The rest of a line this long is no line by itself, whatever it looks like.
+                # The rest of a line longer than the block must not be parsed as a line.
                 begins = data.find(b"\n") + 1 if self._in_long_line else 0
                 self._in_long_line = whole == 0
                 whole = whole or len(data)
@@ -88,7 +89,7 @@ class ProgressFollower:
                 self._feed_line(line.decode("utf-8", "replace"))
 
     def _is_refuted(self, data: bytes) -> bool:
-        """Tell whether a line comes from a process that was believed to have ended."""
+        """Return True if a line comes from a process that was considered ended."""
         believed = self._tracker.believed
         if not believed:
             return False
@@ -101,14 +102,14 @@ class ProgressFollower:
         for event in self._tracker.feed(line):
             if self._announced:
                 self._tell_zone(self._announced)
-                self._announced = ""  # once is enough
+                self._announced = ""  # only the first announcement counts
             self._timeline.feed(event)
 
     def _tell_zone(self, when: str) -> None:
-        """Tell the timeline the run's time zone.
+        """Set the timeline's time zone.
 
-        Metaflow writes the attributes right behind the line that announces the run. The first
-        task may come much later: it waits in a queue, or its environment is made first.
+        Metaflow writes the run's attributes right after the line that announces the run. The first
+        task may start much later, after waiting in a queue or for its environment.
         """
         with contextlib.suppress(FileNotFoundError):
             self._timeline.announce(when, (self._log.parent / ATTRIBUTES).stat().st_mtime)

@@ -1,8 +1,8 @@
-"""Reading a log that grows: whole lines, and positions that stay true.
+"""Reads growing logs: whole lines, with positions that stay valid.
 
-A position is an offset in bytes, just behind the line it came with, so it means the same
-in any process, now or later. A line ends with ``\\n``; a ``\\r`` before it belongs to the
-line's end, any other one to the line. What is not UTF-8 is replaced, never an error.
+A position is the byte offset just after a line, and is valid in any process at any later time. A
+line ends with ``\\n``; a ``\\r`` before that belongs to the line end, any other to the line.
+Invalid UTF-8 is replaced and never an error.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from pathlib import Path
 from nbrunner.errors import BadTypeError, BadValueError
 from nbrunner.text import escapes
 
-# Enough to make a read cheap, little enough to hold the event loop for a millisecond only.
+# Large enough for cheap reads; small enough to block the event loop for only a millisecond.
 BLOCK_BYTES = 64 * 1024
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class LineReader:
-    """Reads the lines of one log from a position on, block by block.
+    """Reads the lines of a log from a position, block by block.
 
     Parameters
     ----------
     path : Path
-        The log; it need not exist yet.
+        Log file; it need not exist yet.
     position : int
-        Offset in bytes to start from, as a line read earlier came with.
+        Byte offset to start from, as returned with an earlier line.
 
     Raises
     ------
-    BadValueError, BadTypeError
-        The position is none.
+    BadTypeError, BadValueError
+        The position is not an int, or is negative.
     """
 
     def __init__(self, path: Path, position: int = 0) -> None:
@@ -60,15 +60,16 @@ class LineReader:
         self.close()
 
     def close(self) -> None:
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def read_block(self) -> list[tuple[int, str]] | None:
-        """Return the (position, line) pairs that end in the next block.
+        """Return the (position, line) pairs of the lines that end in the next block.
 
-        The list is empty where the block lies within a long line. None: the log holds
-        nothing more at present.
+        The list is empty if the block lies within a long line. Returns None at the current end
+        of the log.
         """
         data = self._read()
         if not data:
@@ -85,7 +86,7 @@ class LineReader:
         return found
 
     def rest(self) -> tuple[int, str] | None:
-        """Return the unterminated line at the end of the log, if there is one."""
+        """Return (position, line) of an unterminated line at the end of the log, or None."""
         return self._ended(self._open.size, self._open.take()) if self._open.size else None
 
     def _read(self) -> bytes:
@@ -104,10 +105,10 @@ class LineReader:
 
 
 class _OpenLine:
-    """A line that is read piece by piece.
+    """A line that is read in pieces.
 
-    It is decoded as it comes, so that a line of many megabytes takes no more than its text,
-    twice while the pieces are joined.
+    Pieces are decoded as they arrive, so that memory is limited to the text, or twice that while
+    the pieces are joined.
     """
 
     def __init__(self) -> None:
@@ -116,11 +117,12 @@ class _OpenLine:
         self._decoder = _Utf8Decoder("replace")
 
     def add(self, data: bytes) -> None:
+        """Append a piece of the line."""
         self.size += len(data)
         self._pieces.append(self._decoder.decode(data))
 
     def take(self) -> str:
-        """Return the line, without the ``\\r`` of a CRLF, and begin another one."""
+        """Return the line, without the ``\\r`` of a CRLF, and start a new one."""
         pieces = [*self._pieces, self._decoder.decode(b"", final=True)]
         self.size, self._pieces = 0, []
         while pieces and not pieces[-1]:
@@ -138,7 +140,7 @@ def decode(line: bytes) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return a whole log as text; an absent one is empty."""
+    """Return a log as text; empty if the file does not exist."""
     try:
         with open(path, encoding="utf-8", errors="replace", newline="") as file:
             text = file.read()
@@ -148,7 +150,7 @@ def read_text(path: Path) -> str:
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """Yield the lines there are in a log, one without an end too; an absent log has none."""
+    """Yield the current lines of a log, including an unterminated one; none without a file."""
     with LineReader(path) as reader:
         while (block := reader.read_block()) is not None:
             yield from (line for _, line in block)
@@ -157,15 +159,15 @@ def lines_of(path: Path) -> Iterator[str]:
 
 
 def tail(path: Path, lines: int, max_bytes: int = 64 * 1024) -> list[str]:
-    """Return the last lines of a log, reading no more than its last bytes.
+    """Return the last lines of a log, reading at most ``max_bytes`` from its end.
 
-    Blank ones at its end are left out; a line whose beginning was not read begins with "…".
+    Blank lines at the end are dropped. A line whose start was not read begins with "…".
     """
     return _tail(path, lines, max_bytes)[0]
 
 
 def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
-    """Return the last lines, and how many blank ones behind them were left out."""
+    """Return the last lines, and the number of blank lines dropped after them."""
     try:
         with open(path, "rb") as file:
             start = max(0, file.seek(0, os.SEEK_END) - max_bytes)
@@ -185,9 +187,9 @@ def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
 
 
 def last_lines(paths: Iterable[Path], lines: int) -> tuple[list[str], int]:
-    """Return the last lines of logs put one behind the other, and how many stand above.
+    """Return the last lines of the concatenated logs, and the number of lines above them.
 
-    Of each no more than its last 256 KiB are returned, and no blank lines at its end.
+    At most the last 256 KiB of each log are returned, without blank lines at the end.
     """
     shown: list[str] = []
     total = 0
