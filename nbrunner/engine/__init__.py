@@ -1,1 +1,1 @@
-"""All that knows Metaflow from outside: its output lines and its Client."""
+"""Metaflow seen from outside: its output lines and its Client."""

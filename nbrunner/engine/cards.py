@@ -1,4 +1,4 @@
-"""The cards of a task, wherever Metaflow has put them."""
+"""The cards of a task, from any place where Metaflow stores them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 @needs_metaflow("cards")
 def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> list[Card]:
-    """Return the cards of a task; of a cloned one those of the task that it is a clone of.
+    """Return the cards of a task; for a cloned task, those of its origin task.
 
     Parameters
     ----------
+    task : metaflow.Task
+        The task.
+    metadata : str or None
+        Metadata provider of the run.
     folder : str, optional
-        The directory that the run had.
+        Working directory of the run.
     """
     from metaflow.cards import get_cards
     from metaflow.plugins.cards.exception import CardNotPresentException
 
-    # Metaflow would look for the origin in the caller's own namespace and metadata.
+    # Metaflow would look up the origin in the caller's namespace and metadata provider.
     while origin := _origin_of(task):
         task = task_of(origin, metadata)
     with contextlib.suppress(CardNotPresentException):
@@ -38,10 +42,10 @@ def cards_of(task: Task, metadata: str | None, folder: str | None = None) -> lis
 
 
 def _cards_beside(task: Task, folder: str) -> list[Card]:
-    """Return the cards of a local task that lie at its directory.
+    """Return the cards of a local task stored next to its directory.
 
-    Metaflow looks for them where the datastore is and writes them, wherever that is, into
-    the nearest ``.metaflow`` above the directory (``CardDatastore.get_storage_root``).
+    Metaflow reads cards from the datastore's location, but always writes them to the nearest
+    ``.metaflow`` above the directory (``CardDatastore.get_storage_root``).
     """
     from metaflow.metaflow_config import CARD_SUFFIX, DATASTORE_LOCAL_DIR
     from metaflow.plugins.cards.card_client import CardContainer

@@ -1,8 +1,8 @@
-"""Metaflow's Client, imported when it is first asked for.
+"""Metaflow's Client, imported on first use.
 
-With `nbrunner.engine.cards` the only module that imports metaflow in the user's process: the import
-takes a fifth of a second and is not needed to start, follow or stop a run. What uses private names
-of Metaflow is marked by ``needs_metaflow``.
+Apart from `nbrunner.engine.cards` this is the only module that imports metaflow in the user's
+process: the import takes a fifth of a second and is not needed to start, follow or stop a run.
+Functions that use private names of Metaflow are decorated with ``needs_metaflow``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def __getattr__(name: str) -> Any:
 
 
 def _name_the_namespace() -> None:
-    """Look where our runs are tagged, if Metaflow would not know whose runs to look for.
+    """Set the namespace to that of our runs if Metaflow cannot determine the user.
 
-    Without it ``Flow("X")`` is an error where no USER is set, though our runs have one.
+    Otherwise ``Flow("X")`` raises if USER is not set, although our runs have a user.
     """
     from metaflow import namespace
     from metaflow.client import core
@@ -53,7 +53,7 @@ LOCAL_ROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 
 @needs_metaflow("its configuration")
 def local_root() -> str | None:
-    """Return the folder that Metaflow is told to keep local runs in; None for the directory."""
+    """Return the configured root of local runs; None for the current directory."""
     from metaflow import metaflow_config
 
     root: str | None = metaflow_config.DATASTORE_SYSROOT_LOCAL
@@ -62,7 +62,7 @@ def local_root() -> str | None:
 
 @needs_metaflow("its configuration")
 def metaflow_settings() -> dict[str, str]:
-    """Return which Metaflow configuration this process has: profile, metadata, datastore."""
+    """Return Metaflow's configuration in this process: profile, metadata, datastore."""
     from metaflow import get_metadata, get_namespace, metaflow_config
 
     _name_the_namespace()
@@ -76,15 +76,15 @@ def metaflow_settings() -> dict[str, str]:
 
 @needs_metaflow("runs of other namespaces")
 def run_of(pathspec: str, metadata: str | None) -> Run:
-    """Return the ``metaflow.Run`` of a pathspec, whatever the caller's namespace.
+    """Return the ``metaflow.Run`` of a pathspec, independent of the caller's namespace.
 
     Parameters
     ----------
     pathspec : str
         ``"<flow name>/<run id>"``.
     metadata : str or None
-        Where the run is recorded (``"local@/path"``, ``"service@url"``), as Metaflow's
-        ``--runner-attribute-file`` tells it; the caller may use another one.
+        Metadata provider of the run (``"local@/path"``, ``"service@url"``) from Metaflow's
+        ``--runner-attribute-file``; it may differ from the caller's.
     """
     from metaflow import Run
 
@@ -102,7 +102,7 @@ def task_of(pathspec: str, metadata: str | None) -> Task:
 
 
 def if_reachable(read: Callable[[], _T]) -> _T | None:
-    """Return what is read, or None where it cannot be read from here: in another folder, say."""
+    """Return the result of a read, or None if it fails, for example in another directory."""
     from metaflow.exception import MetaflowException
 
     try:
@@ -112,7 +112,7 @@ def if_reachable(read: Callable[[], _T]) -> _T | None:
 
 
 def reachable_task(pathspec: str, metadata: str | None) -> Task | None:
-    """Return a task, or None where it cannot be read from here or with this Metaflow."""
+    """Return a task, or None if it cannot be read from here or with this Metaflow."""
     try:
         return if_reachable(lambda: task_of(pathspec, metadata))
     except MetaflowVersionError:
@@ -120,7 +120,7 @@ def reachable_task(pathspec: str, metadata: str | None) -> Task | None:
 
 
 def error_headlines() -> frozenset[str]:
-    """Return what Metaflow writes above its own errors: ``"Cannot pickle artifact"``."""
+    """Return the headlines of Metaflow's own errors, such as ``"Cannot pickle artifact"``."""
     from metaflow.exception import MetaflowException
 
     kinds, found = [MetaflowException], set()
@@ -131,21 +131,22 @@ def error_headlines() -> frozenset[str]:
     return frozenset(found)
 
 
-# What pickle puts around a short text, and more.
+# Upper bound of pickle's overhead for a short str.
 _PICKLED_BYTES = 100
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """What is known of an artifact without loading it.
+    """Properties of an artifact that are known without loading it.
 
     Attributes
     ----------
     name : str
+        Name of the artifact.
     type : str
-        Of the value, as ``"pandas.core.frame.DataFrame"``; empty where it was not noted.
+        Type of the value, such as ``"pandas.core.frame.DataFrame"``; empty if not recorded.
     size : int or None
-        Bytes of the pickled value.
+        Size of the pickled value in bytes.
     """
 
     name: str
@@ -154,22 +155,22 @@ class Artifact:
 
 
 def task_ids(run: Run, step: str, at_most: int) -> list[str]:
-    """Return ids of a step's tasks, oldest first; of more than so many the newest."""
-    # Metaflow gives the newest first.
+    """Return the ids of a step's tasks, oldest first; at most ``at_most``, the newest ones."""
+    # Metaflow lists the newest first.
     return [task.id for task in islice(run[step], at_most)][::-1]
 
 
 @needs_metaflow("artifacts without loading them")
 def artifacts_of(task: Task) -> list[Artifact] | None:
-    """Return the artifacts of a task, sorted by name; Metaflow's own are left out.
+    """Return the artifacts of a task, sorted by name, without Metaflow's own.
 
-    None where nothing is stored: the task has not finished, or was ended before it could.
+    None if nothing is stored: the task has not finished, or was stopped before it could.
     """
     from metaflow.datastore.exceptions import DataException
 
     try:
         infos = _artifact_infos(task)
-    except DataException:  # its latest attempt is not completed
+    except DataException:  # the latest attempt is not complete
         return None
     found = []
     for artifact in task:
@@ -182,7 +183,7 @@ def artifacts_of(task: Task) -> list[Artifact] | None:
 
 
 def _is_metaflows_name(artifact: Any, info: dict[str, Any]) -> bool:
-    """Tell whether this is the flow's name, which Metaflow keeps with every task as ``name``."""
+    """Return whether this is the flow's name, which Metaflow stores with every task."""
     flow: str = artifact.path_components[0]
     if artifact.id != "name" or (info.get("size") or 0) > len(flow) + _PICKLED_BYTES:
         return False
@@ -190,12 +191,12 @@ def _is_metaflows_name(artifact: Any, info: dict[str, Any]) -> bool:
 
 
 def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
-    """Return what the datastore has noted of each artifact, in one read."""
+    """Return the datastore's information about each artifact, in one read."""
     from metaflow.plugins import DATASTORES
 
     facts = task.metadata_dict
     storage = next((each for each in DATASTORES if facts.get("ds-type") == each.TYPE), None)
-    if storage is None:  # written by a task of an older Metaflow
+    if storage is None:  # task of an older Metaflow
         return {}
     flow, run, step, name = task.path_components
     flows = flow_store(flow, storage, facts.get("ds-root"))
@@ -212,22 +213,25 @@ def flow_store(flow: str, storage: Any, root: str | None) -> Any:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What Metaflow has stored of a run.
+    """A run as stored by Metaflow.
 
     Attributes
     ----------
     pathspec : str
+        ``"<flow name>/<run id>"``.
     created : float
-        Seconds since the epoch.
+        Start time, in seconds since the epoch.
     seconds : float or None
-        How long it took; None where it has not finished.
+        Duration; None if it has not finished.
     status : str
-        ``"successful"``, ``"failed"``, or ``"unfinished"``: it runs, or was ended without a
-        word; Metaflow's Client does not tell which.
+        ``"successful"``, ``"failed"``, or ``"unfinished"``: running or killed, which Metaflow's
+        Client does not distinguish.
     tags : tuple of str
+        The user's tags.
     user : str
+        User who started the run.
     parameters : dict
-        Small values alone.
+        Parameters with small values.
     """
 
     pathspec: str
@@ -239,13 +243,13 @@ class StoredRun:
     parameters: dict[str, Any]
 
 
-# What Metaflow itself puts beside the parameters.
+# Artifacts that Metaflow stores next to the parameters.
 _NOT_PARAMETERS = frozenset({"name", "script_name"})
 _SMALL_BYTES = 2048
 
 
 def current_namespace() -> str | None:
-    """Return the namespace that Metaflow's Client looks in; None for all."""
+    """Return the namespace that Metaflow's Client uses; None for all."""
     from metaflow import get_namespace
 
     _name_the_namespace()
@@ -255,15 +259,15 @@ def current_namespace() -> str | None:
 
 @needs_metaflow("the runs of a flow")
 def run_starts(flow: str) -> dict[str, float]:
-    """Return the id of each run of a flow, whatever its namespace, and when it began.
+    """Return run id -> start time (seconds since the epoch) of a flow's runs, in all namespaces.
 
-    Runs of a local datastore are listed by their directories: reading each of thousands
-    takes the Client seconds.
+    Runs in a local datastore are listed by their directories, as reading thousands of runs
+    with the Client takes seconds.
     """
     from metaflow import Flow, get_metadata
     from metaflow.exception import MetaflowNotFound
 
-    if not flow.isidentifier():  # no class can be called so
+    if not flow.isidentifier():  # not a class name
         return {}
     kind, _, where = get_metadata().partition("@")
     if kind == "local":
@@ -285,7 +289,7 @@ def _local_run_starts(where: str, flow: str) -> dict[str, float]:
         if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
             return {}
         raise
-    # An id is the time of its start in microseconds, unless somebody chose another.
+    # A run id is its start time in microseconds, unless it was chosen otherwise.
     return {
         name: int(name) / 1e6 if name.isdigit() else _noted_start(os.path.join(folder, name))
         for name in names
@@ -301,13 +305,13 @@ def _noted_start(run: str) -> float:
 
 
 def tags_of(pathspec: str) -> frozenset[str]:
-    """Return all tags of a run, Metaflow's own among them; the namespaces it is in."""
+    """Return all tags of a run, including Metaflow's, which are the namespaces it is in."""
     return frozenset(run_of(pathspec, None).tags)
 
 
 @needs_metaflow("past runs")
 def stored_run(pathspec: str) -> StoredRun:
-    """Return what Metaflow has stored of a run, whatever its namespace."""
+    """Return a run as stored by Metaflow, independent of the caller's namespace."""
     run = run_of(pathspec, None)
     created = run.created_at.timestamp()
     finished = run.finished_at
@@ -326,7 +330,7 @@ def stored_run(pathspec: str) -> StoredRun:
 def _status(run: Run) -> str:
     if run.finished:
         return "successful" if run.successful else "failed"
-    task = next((step.task for step in run), None)  # of the latest step
+    task = next((step.task for step in run), None)  # task of the latest step
     ended = task is not None and task.finished_at is not None and not task.successful
     return "failed" if ended else "unfinished"
 
@@ -336,7 +340,7 @@ def _parameters(run: Run) -> dict[str, Any]:
 
     try:
         task = run["_parameters"].task
-    except (KeyError, MetaflowNotFound):  # it has just begun
+    except (KeyError, MetaflowNotFound):  # it has just started
         return {}
     if task is None:
         return {}
@@ -349,12 +353,12 @@ def _parameters(run: Run) -> dict[str, Any]:
 
 
 def step_names(pathspec: str) -> list[str]:
-    """Return the steps of a run that have begun, in the order in which they did."""
+    """Return the started steps of a run, in the order of their start."""
     return [step.id for step in run_of(pathspec, None)][::-1]
 
 
 def task_counts(run: Run) -> dict[str, tuple[int, int, int]]:
-    """Return for each step how many of its tasks are done, failed, and unfinished."""
+    """Return for each step the number of its tasks that are done, failed, and unfinished."""
     found = {}
     for step in list(run)[::-1]:
         done = failed = unfinished = 0

@@ -1,4 +1,4 @@
-"""Why a run failed: the step, the exception, the user's own lines."""
+"""The failure of a run: step, exception, and the user's own lines in the traceback."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ _NO_EXCEPTION = (
 
 @dataclass(frozen=True)
 class SourceLine:
-    """A line of the user's own code that the exception passed through.
+    """A line of the user's own code in a traceback.
 
     Attributes
     ----------
     file : str
+        Path of the file, or name of the cell.
     line : int
-        Counted from 1.
+        Line number, from 1.
     function : str
+        Name of the function.
     text : str
-        The line itself, empty if the file is gone.
+        The source line; empty if the file no longer exists.
     """
 
     file: str
@@ -45,27 +47,27 @@ class SourceLine:
 
     @property
     def place(self) -> str:
-        """Where it is: ``/flows/train.py:12``, ``Cell In[3], line 12``."""
+        """The location: ``/flows/train.py:12``, ``Cell In[3], line 12``."""
         separator = ", line " if is_cell(self.file) else ":"
         return f"{self.file}{separator}{self.line}"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run failed.
+    """The failure of a run.
 
     Attributes
     ----------
     step, task_id : str
-        The task that failed; empty if it was the run itself.
+        The task that failed; empty if the run itself failed.
     exception_type, message : str
-        The exception's class, and its text. No class where none is known: the process was
-        killed, say, or Metaflow tells it in words of its own.
+        Class and text of the exception. The class is empty if it is unknown: the process was
+        killed, or Metaflow reported the error in its own words.
     traceback : str
-        As Python prints it; without indentation where the log alone is left to tell. Without
-        an exception: what the task printed last.
+        The traceback as printed by Python, without indentation if it was read from the log.
+        Without an exception: the last output of the task.
     source : tuple of SourceLine
-        The user's own lines in it, outermost first.
+        The user's own lines in the traceback, outermost first.
     """
 
     step: str
@@ -84,26 +86,26 @@ class Failure:
 
     @property
     def short(self) -> Failure:
-        """The same with the first lines of a long message alone, as panels show it."""
+        """The failure with a long message truncated to its first lines, for panels."""
         lines = [
             line if len(line) <= _SHORT_CHARACTERS else f"{line[:_SHORT_CHARACTERS]}…"
             for line in self.message.splitlines()
         ]
         more = len(lines) - _SHORT_LINES
-        if more > 1:  # in place of one line that line itself fits
+        if more > 1:  # the note about one line would take as much room as the line
             lines[_SHORT_LINES:] = [f"… {more:,} more lines"]
         return replace(self, message="\n".join(lines))
 
     @property
     def headline(self) -> str:
-        """What failed in one line, and the innermost of the user's own lines in another."""
+        """What failed in one line, and the innermost line of the user's code in another."""
         first = str(replace(self.short, source=())).partition("\n")[0]
         own = [f"  {each.place}, in {each.function}: {each.text}" for each in self.source[-1:]]
         return "\n".join([first, *own])
 
 
 def as_written(failure: Failure, file: str, origins: Sequence[Origin]) -> Failure:
-    """Return the failure with what the user wrote named in place of the file made from it."""
+    """Return the failure with locations in a generated file replaced by their origins."""
 
     def own(each: SourceLine) -> SourceLine:
         found = origin_of(origins, each.line) if each.file == file else None
@@ -123,18 +125,20 @@ def failure_of_task(
     task: Any | None,
     headlines: Container[str] = (),
 ) -> Failure:
-    """Tell why a task failed.
+    """Return the failure of a task.
 
     Parameters
     ----------
+    step, task_id : str
+        The task.
     log : callable
-        Returns the lines of the run's stdout, which may be many: called only if the task has
-        stored nothing.
+        Returns the lines of the run's stdout, which may be many. Called only if the task has
+        stored no exception.
     task : metaflow.Task or None
-        Its stored exception is the better source: the log has lost the indentation. A task
-        that was killed, or whose artifacts could not be stored, has stored none.
+        Task whose stored exception is preferred, since the log has lost the indentation. Tasks
+        that were killed, or whose artifacts could not be stored, have none.
     headlines : container of str
-        What stands above the errors that Metaflow tells without a traceback.
+        Headlines of the errors that Metaflow reports without a traceback.
     """
     stored = _stored_exception(task)
     if stored is not None:
@@ -149,7 +153,7 @@ def failure_of_task(
 
 
 def failure_of_run(stderr: str, returncode: int | None) -> Failure:
-    """Tell why a run failed that has no failed task: by what Metaflow said of it."""
+    """Return the failure of a run without a failed task, from Metaflow's message."""
     start = stderr.rfind(_TRACEBACK)
     if start >= 0:
         text = stderr[start:].rstrip()
@@ -162,27 +166,27 @@ def failure_of_run(stderr: str, returncode: int | None) -> Failure:
 
 
 def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
-    """Return (type, message, traceback) that Metaflow has stored with the task."""
+    """Return (type, message, traceback) that Metaflow has stored with the task, or None."""
     exception = getattr(task, "exception", None)
     stacktrace = getattr(exception, "stacktrace", None)
     if not exception or not stacktrace:
         return None
-    # Metaflow keeps the text of the exception's class: "<class 'ValueError'>".
+    # Metaflow stores the str of the exception class: "<class 'ValueError'>".
     kind = re.sub(r"^<class '(?:builtins\.)?(.*)'>$", r"\1", str(exception.type))
     return kind.rsplit(".", 1)[-1], str(exception.exception), str(stacktrace).rstrip()
 
 
 def _logged_traceback(step: str, task_id: str, log: Iterable[str]) -> str:
-    """Return the last traceback that the log shows for a task, or what it printed last."""
+    """Return the last traceback of a task in the log, or else the last output of the task."""
     lines: list[str] = []
     pid, is_over = None, False
-    own = f"/{step}/{task_id} ("  # found far quicker than a line is parsed
+    own = f"/{step}/{task_id} ("  # much faster to search for than parsing each line
     for line in log:
         parsed = parse_line(line) if own in line else None
         if parsed and (parsed.step, parsed.task_id) == (step, task_id):
             state = STATES.get(parsed.text)
             if parsed.text == _TRACEBACK or parsed.pid != pid or (is_over and state == "running"):
-                lines = []  # of this attempt alone
+                lines = []  # keep the lines of this attempt only
             pid, is_over = parsed.pid, state == "failed"
             if parsed.text not in STATES:
                 lines.append(parsed.text)
@@ -192,13 +196,13 @@ def _logged_traceback(step: str, task_id: str, log: Iterable[str]) -> str:
 
 
 def _metaflows_words(text: str, headlines: Container[str]) -> str:
-    """Return an error as Metaflow tells it, a headline and a paragraph; empty if there is none."""
+    """Return an error reported by Metaflow, a headline and a paragraph; empty if there is none."""
     lines = text.splitlines()
     for number in reversed(range(len(lines))):
         match = _HEADLINE.match(lines[number].strip())
         if match and match["headline"] in headlines:
             below = itertools.takewhile(str.strip, lines[number + 1 :])
-            # Metaflow indents the paragraph, and warm runs keep what it prints as it is.
+            # Metaflow indents the paragraph, and warm runs preserve that.
             return f"{match[0]} " + textwrap.dedent("\n".join(below))
     return ""
 
@@ -207,7 +211,7 @@ def _last_exception(text: str) -> tuple[str, str]:
     """Return (type, message) from the end of a traceback."""
     lines = text.splitlines()
     frames = [index for index, line in enumerate(lines) if _FRAME.match(line)]
-    # Behind the last frame stand its source line, its carets and then the exception.
+    # The last frame is followed by its source line, carets and the exception.
     for index in range((frames[-1] + 2) if frames else 0, len(lines)):
         match = _EXCEPTION.match(lines[index])
         if match and not set(lines[index]) <= {"^", "~", " "}:
@@ -217,9 +221,9 @@ def _last_exception(text: str) -> tuple[str, str]:
 
 
 def user_lines(text: str) -> tuple[SourceLine, ...]:
-    """Return the lines of a traceback that are not Metaflow's, Python's or installed.
+    """Return the lines of a traceback in the user's code, not in Metaflow, Python or packages.
 
-    Frames of one line, of a function and a comprehension in it say, are one.
+    Consecutive frames at the same line, such as of a function and its comprehension, are merged.
     """
     found: list[SourceLine] = []
     for line in text.splitlines():

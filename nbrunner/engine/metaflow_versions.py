@@ -1,4 +1,4 @@
-"""The versions of Metaflow that nbrunner is tested with. Only the standard library is used here."""
+"""The versions of Metaflow that nbrunner is tested with. Uses the standard library only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import ParamSpec, TypeVar
 
 from nbrunner.errors import MetaflowVersionError
 
-# pip refuses older ones (pyproject.toml). Newer ones are expected to work.
+# pip rejects older versions (pyproject.toml). Newer ones are expected to work.
 OLDEST = "2.19.10"
 NEWEST = "2.19.39"
 
 RANGE = f"{OLDEST} to {NEWEST}"
 
-# What Python raises where a name is missing, or takes other arguments.
+# Raised by Python for missing names and other arguments.
 _MISSING = (AttributeError, ImportError, TypeError, LookupError)
 
 _P = ParamSpec("_P")
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 
 def installed() -> str:
-    """Return the version of Metaflow in this environment; empty where it is not installed."""
+    """Return the version of Metaflow in this environment; empty if it is not installed."""
     import importlib.metadata  # takes longer than the rest of this module
 
     try:
@@ -34,14 +34,14 @@ def installed() -> str:
 
 
 def side(version: str) -> str:
-    """Return ``"older"`` or ``"newer"`` for a version outside the tested range, else nothing."""
+    """Return ``"older"`` or ``"newer"`` for a version outside the tested range, else empty."""
     if _numbers(version) < _numbers(OLDEST):
         return "older"
     return "newer" if _numbers(version) > _numbers(NEWEST) else ""
 
 
 def what_to_do(version: str) -> str:
-    """Return what to do where nbrunner cannot use this version of Metaflow."""
+    """Return advice for a version of Metaflow that nbrunner cannot use."""
     if side(version) == "older":
         return f"nbrunner needs Metaflow {OLDEST} or newer: pip install 'metaflow>={OLDEST}'"
     return (
@@ -51,10 +51,15 @@ def what_to_do(version: str) -> str:
 
 
 def needs_metaflow(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """Mark a function that uses private names of Metaflow to read something.
+    """Decorate a function that uses private names of Metaflow.
 
-    Where one is missing or not as expected, which shows by an error that is raised in the file of
-    the function itself, it raises MetaflowVersionError.
+    If such a name is missing or has changed, which shows as an error raised in the function's own
+    file, the function raises MetaflowVersionError.
+
+    Parameters
+    ----------
+    what : str
+        What the function reads, for the message.
     """
 
     def mark(function: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -79,12 +84,12 @@ def needs_metaflow(what: str) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
 
 
 def raised_in(file: str, error: BaseException) -> bool:
-    """Tell whether code of a file has raised an error, and none that it has called."""
+    """Return whether an error was raised by code in a file, not by code that it called."""
     *_, (innermost, _line) = traceback.walk_tb(error.__traceback__)
     return innermost.f_code.co_filename == file
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    """Return the release of a version: a pre-release counts as what it will be."""
+    """Return the release numbers of a version; a pre-release counts as its release."""
     release = re.match(r"[\d.]*", version)
     return tuple(int(each) for each in (release[0] if release else "").split(".") if each)

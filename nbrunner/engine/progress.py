@@ -1,10 +1,10 @@
-"""Metaflow's output lines -> what became of every step and task. Pure.
+"""Parses Metaflow's output lines into the progress of steps and tasks. Pure functions.
 
-The runtime announces the fate of each task in lines like ::
+The runtime reports the state of each task in lines like ::
 
     2026-11-23 00:02:53.890 [<run id>/<step>/<task id> (pid 17)] Task is starting.
 
-which look the same for local, Kubernetes and Batch tasks (``metaflow/runtime.py``).
+which are the same for local, Kubernetes and Batch tasks (``metaflow/runtime.py``).
 """
 
 from __future__ import annotations
@@ -36,33 +36,34 @@ STATES: Mapping[str, TaskState] = {
 }
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
 
-# Printed once the run has its id, before it has any task; of a spin there is no such line.
+# Printed once the run has its id, before its first task. A spin prints no such line.
 _ANNOUNCED = re.compile(rf"^({_WHEN.pattern}) Workflow starting \(run-id ")
 
-# Tasks are cloned by several threads, and their lines may run into each other: what is
-# cloned is told behind these words, wherever they stand.
+# Tasks are cloned by several threads, whose lines may run together: the cloned task follows
+# these words, wherever in the line they are.
 _CLONED = re.compile(
     r"Cloning (?:results of a )?previously run task [^/\s]+/(?P<step>[^/\s]+)/"
     r"(?P<task>[^/\s]+?)(?=\s|$|\d{4}-\d\d-\d\d )"
 )
 
-# Printed by a resume before it clones anything; the run need not have been named to it.
+# Printed by a resume before it clones tasks, also if the origin run was chosen by Metaflow.
 _CLONED_FROM = re.compile(rf"^{_WHEN.pattern} Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line of a task, taken apart.
+    """A parsed line of a task.
 
     Attributes
     ----------
     when : str
         Local time of the run process, ``"2026-11-23 00:02:53.890"``.
     run_id, step, task_id : str
+        The task.
     pid : int or None
         Process id of the attempt; None for a cloned task.
     text : str
-        What the task printed, or what Metaflow says of it.
+        Output of the task, or a message of Metaflow about it.
     """
 
     when: str
@@ -74,12 +75,12 @@ class LogLine:
 
     @property
     def name(self) -> str:
-        """What stands in brackets: task and process."""
+        """The text in brackets: task and process."""
         return f"{self.run_id}/{self.step}/{self.task_id} (pid {self.pid})"
 
 
 def parse_line(line: str) -> LogLine | None:
-    """Take a line of the run's stdout apart; None if it does not come from a task."""
+    """Parse a line of the run's stdout; None if it does not come from a task."""
     if "\x1b" in line:
         line = _ANSI.sub("", line)
     match = _LINE.match(line)
@@ -97,12 +98,12 @@ def parse_line(line: str) -> LogLine | None:
 
 
 def is_metaflows(text: str) -> bool:
-    """Tell whether a text is one with which Metaflow tells what became of a task."""
+    """Return whether a text is one of Metaflow's messages about the state of a task."""
     return text in STATES or _FOREACH.match(text) is not None
 
 
 def announced(line: str) -> str | None:
-    """Return when, in local time of the run process, it says that it starts; mostly None."""
+    """Return the local time in the line that announces the run; None for other lines."""
     if "Workflow starting" not in line:
         return None
     found = _ANNOUNCED.search(_ANSI.sub("", line))
@@ -111,21 +112,21 @@ def announced(line: str) -> str | None:
 
 @dataclass(frozen=True)
 class RunEvent:
-    """One thing that happened in a run.
+    """An event of a run.
 
     Attributes
     ----------
     kind : str
-        ``"task"``: a task changed its state; ``"foreach"``: a step announced how many
-        tasks follow it; ``"status"``: the run has ended, the last event of all.
+        ``"task"``: a task changed its state; ``"foreach"``: a step announced the number of its
+        child tasks; ``"status"``: the run has ended, always the last event.
     state : str
-        For a task ``"running"``, ``"retrying"``, ``"done"``, ``"failed"`` or ``"cloned"``;
-        for a foreach the number of tasks; for a status the status. A task is ``"running"``
-        again, since the same time, if it turns out that its end was text that it printed.
+        For a task ``"running"``, ``"retrying"``, ``"done"``, ``"failed"`` or ``"cloned"``; for a
+        foreach the number of tasks; for a status the status. A task returns to ``"running"``, with
+        its original time, if its presumed end turns out to be text that it printed.
     step, task_id : str
-        Empty for a status; for a cloned task the one that it was cloned from.
+        Empty for a status; for a cloned task those of its origin task.
     when : str
-        Local time of the run process, empty for a status.
+        Local time of the run process; empty for a status.
     """
 
     kind: Literal["task", "foreach", "status"]
@@ -137,14 +138,14 @@ class RunEvent:
 
 @dataclass(frozen=True)
 class StepProgress:
-    """Counts of the tasks of one step.
+    """Number of tasks of one step by state.
 
     Attributes
     ----------
     pending : int
-        Tasks known to come that have not started.
+        Expected tasks that have not started.
     running, done, failed, cloned : int
-        Tasks in that state now. A failed task that is tried again is running.
+        Tasks in that state. A failed task that is being retried counts as running.
     """
 
     pending: int = 0
@@ -155,21 +156,21 @@ class StepProgress:
 
     @property
     def total(self) -> int:
-        """Tasks known so far, whatever became of them."""
+        """The number of tasks known so far."""
         return self.pending + self.running + self.done + self.failed + self.cloned
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What became of the steps and tasks of a run so far.
+    """Progress of the steps and tasks of a run.
 
     Attributes
     ----------
     steps : mapping of str to StepProgress
-        In the order of the flow, as far as it is known, then in order of appearance.
+        Steps in the order of the flow, as far as known, then in order of appearance.
     cloned_from : str
-        Pathspec of the origin run, whose tasks are cloned; empty until the run has told,
-        and where it resumes none.
+        Pathspec of the origin run whose tasks are cloned; empty if there is none, or it is not
+        known yet.
     """
 
     steps: Mapping[str, StepProgress] = field(default_factory=lambda: MappingProxyType({}))
@@ -197,16 +198,18 @@ class Progress:
 
 @dataclass
 class _Attempt:
-    """One process of a task, as far as the log tells.
+    """One process of a task, as far as known from the log.
 
     Attributes
     ----------
     pid : int or None
+        Process id; None for a cloned task.
     started : str
+        Local time of its start.
     over : bool
-        Whether Metaflow seems to have told its end.
+        True if Metaflow seems to have reported its end.
     foreach : int
-        How many child steps it seems to have announced.
+        Number of child tasks that it seems to have announced.
     """
 
     pid: int | None
@@ -216,31 +219,29 @@ class _Attempt:
 
 
 class ProgressTracker:
-    """Follows a run's stdout line by line.
+    """Follows the stdout of a run line by line.
 
-    What a task prints stands in the log with the same prefix as what Metaflow says of it. But
-    Metaflow says that a task is starting before the task can print, and that it has ended when
-    nothing more can come from its process; a foreach is announced right before. So a line that
-    does not fit is the task's own, and so was an end or a foreach that another line of that
-    process follows. Until that line comes an end that a task prints is believed; in warm runs
-    such text is marked in the log (`nbrunner.launch.warm.log_pipes`) and never believed.
+    Output of a task has the same prefix in the log as Metaflow's messages about it. But Metaflow
+    reports the start of a task before the task can print, and its end when its process can no
+    longer print; a foreach is announced right before the end. A line that does not fit this order
+    is therefore output of the task, and so was a reported end or foreach that another line of the
+    same process follows. Until that line comes, an end printed by a task is believed. Warm runs
+    mark such text in the log (`nbrunner.launch.warm.log_pipes`), and it is never believed.
 
     Parameters
     ----------
     step_names : iterable of str
-        The steps of the flow in their order; each counts as one pending task until more
-        is known.
+        Steps of the flow in order; each counts as one pending task until more is known.
     following : mapping of str to list of str
-        The steps that come after each step: a foreach step tells the number of tasks of
-        the one behind it.
+        Steps that follow each step; a foreach step announces the number of tasks of the next one.
     foreach_steps : set of str, optional
-        The steps that may announce a foreach; default all.
+        Steps that may announce a foreach; default all.
 
     Attributes
     ----------
     believed : set of str
-        Of the processes whose end, or foreach, one more line of theirs would refute: what
-        stands in brackets in their lines.
+        Text in brackets of the processes whose reported end or foreach would be refuted by
+        another line.
     """
 
     def __init__(
@@ -260,8 +261,8 @@ class ProgressTracker:
         self._when = ""
 
     def feed(self, line: str) -> list[RunEvent]:
-        """Take in one line; return what it tells: nothing, mostly, of clones perhaps several."""
-        if "Cloning " in line and "(pid " not in line:  # by Metaflow, not by a task
+        """Parse one line and return its events: usually none, for clones possibly several."""
+        if "Cloning " in line and "(pid " not in line:  # printed by Metaflow, not by a task
             self._cloned_from = self._cloned_from or _origin(line)
             return self._clone_events(line)
         if "] " not in line:
@@ -278,7 +279,7 @@ class ProgressTracker:
             self._attempts[parsed.step, parsed.task_id] = attempt
         else:
             events = self._refute(parsed, attempt)
-            if state == "running":  # told already, before the task could print this
+            if state == "running":  # reported already, before the task could print this
                 return events
         if state is not None:
             events.append(self._task_event(parsed, state))
@@ -291,19 +292,19 @@ class ProgressTracker:
         return events
 
     def _is_tried_again(self, line: LogLine, state: TaskState | None) -> bool:
-        """Tell whether a task that has failed is starting; it may have the same pid again."""
+        """Return whether a failed task is starting again, possibly with the same pid."""
         has_failed = self._tasks.get(line.step, {}).get(line.task_id) == "failed"
         return state == "running" and has_failed
 
     def _announces(self, line: LogLine) -> int:
-        """Return how many child steps a line announces, if its step has a foreach."""
+        """Return the number of child tasks that a line announces, if its step has a foreach."""
         if self._foreach_steps is not None and line.step not in self._foreach_steps:
             return 0
         found = _FOREACH.match(line.text)
         return int(found[1]) if found else 0
 
     def _refute(self, line: LogLine, attempt: _Attempt) -> list[RunEvent]:
-        """Take back what was believed of a process that prints one more line."""
+        """Retract the end or foreach of a process that has printed another line."""
         if attempt.foreach and (attempt.over or line.text != _DONE):
             self._count_foreach(line.step, -attempt.foreach)
             attempt.foreach = 0
@@ -321,12 +322,12 @@ class ProgressTracker:
         return RunEvent("task", "retrying" if again else state, line.step, line.task_id, line.when)
 
     def _clone_events(self, line: str) -> list[RunEvent]:
-        """Note the tasks that a line says are cloned."""
+        """Record the tasks that a line reports as cloned."""
         events = []
         for clone in _CLONED.finditer(line):
             times = _WHEN.findall(line, 0, clone.start())
-            self._when = times[-1] if times else self._when  # it may stand in the line before
-            # Not by its new number, which counts the clones; a task may have it as well.
+            self._when = times[-1] if times else self._when  # else it was in the line before
+            # Not by its new number, which counts the clones: another task may have the same.
             name = f"clone of {clone['task']}"
             self._tasks.setdefault(clone["step"], {})[name] = "cloned"
             events.append(RunEvent("task", "cloned", clone["step"], clone["task"], self._when))
@@ -338,14 +339,14 @@ class ProgressTracker:
 
     def _count_foreach(self, step: str, count: int) -> None:
         for name in self._following.get(step, []):
-            # Every task of a nested foreach announces a number of its own.
+            # Each task of a nested foreach announces its own number.
             self._foreach[name] = self._foreach.get(name, 0) + count
             self._expected[name] = self._foreach[name] or 1
 
     def snapshot(self, ended: bool = False) -> Progress:
-        """Return the counts as they stand.
+        """Return the current progress.
 
-        Once the run has ended nothing is pending but what a foreach had announced.
+        Once the run has ended, only tasks announced by a foreach can be pending.
         """
         steps = {}
         for name, tasks in self._tasks.items():
@@ -353,7 +354,7 @@ class ProgressTracker:
             expected = (self._foreach if ended else self._expected).get(name, 0 if ended else 1)
             steps[name] = StepProgress(
                 pending=max(0, expected - len(states)),
-                # Nothing runs on after the run: Metaflow ended it without a word.
+                # No task outlives the run: Metaflow ended these without reporting it.
                 running=0 if ended else states.count("running"),
                 done=states.count("done"),
                 failed=states.count("failed") + (states.count("running") if ended else 0),
@@ -362,7 +363,7 @@ class ProgressTracker:
         return Progress(MappingProxyType(steps), self._cloned_from)
 
     def failed_task(self) -> tuple[str, str] | None:
-        """Return (step, task id) of the last task that failed and was not tried again."""
+        """Return (step, task id) of the last failed task that was not retried."""
         failed = [
             (step, task)
             for step, tasks in self._tasks.items()
@@ -373,6 +374,6 @@ class ProgressTracker:
 
 
 def _origin(line: str) -> str:
-    """Return the run that a line says is cloned; empty if it says no such thing."""
+    """Return the origin run that a line names; empty for other lines."""
     found = _CLONED_FROM.search(_ANSI.sub("", line).rstrip())
     return found["pathspec"] if found else ""

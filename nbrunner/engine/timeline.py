@@ -1,4 +1,4 @@
-"""When each task of a run was at work, by what the run says. Pure."""
+"""Start and end of each task of a run, from its events. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from nbrunner.engine.progress import RunEvent
 
-# Time zones differ by whole quarters of an hour.
+# Time zones differ by multiples of a quarter of an hour.
 _ZONE_STEP_SECONDS = 900
 
 _ENDS = {"done": "done", "failed": "failed"}
@@ -17,18 +17,18 @@ _ENDS = {"done": "done", "failed": "failed"}
 
 @dataclass(frozen=True)
 class TaskSpan:
-    """One attempt of a task, and when it was made.
+    """One attempt of a task, with its start and end.
 
     Attributes
     ----------
     step, task_id : str
-        For a cloned task the id of the one that it was cloned from.
+        The task; for a cloned task its origin task.
     state : str
         ``"running"``, ``"done"``, ``"failed"`` or ``"cloned"``.
     start : float
-        Seconds since the run was started.
+        Seconds since the start of the run.
     end : float or None
-        The same; None while it runs, and where the run ended without a word of it.
+        Seconds since the start of the run; None if it is running, or its end was not reported.
     """
 
     step: str
@@ -39,17 +39,17 @@ class TaskSpan:
 
     @property
     def seconds(self) -> float | None:
-        """How long the attempt took; None while it goes on."""
+        """Duration of the attempt in seconds; None while it is running."""
         return None if self.end is None else self.end - self.start
 
 
 class Timeline:
-    """Follows the events of a run.
+    """Collects the task attempts of a run from its events.
 
     Parameters
     ----------
     started : float
-        When the run was started, in seconds since the epoch.
+        Start of the run, in seconds since the epoch.
     """
 
     def __init__(self, started: float) -> None:
@@ -59,20 +59,20 @@ class Timeline:
         self._latest: dict[tuple[str, str], int] = {}
 
     def announce(self, when: str, at: float) -> None:
-        """Take in a moment that is known in both times: this tells the time zone.
+        """Set the time zone from a time that is known in both clocks.
 
         Parameters
         ----------
         when : str
             Local time of the run process.
         at : float
-            The same moment, within minutes, in seconds since the epoch.
+            The same time, within minutes, in seconds since the epoch.
         """
         seconds = datetime.fromisoformat(when).timestamp() - at
         self._zone = round(seconds / _ZONE_STEP_SECONDS) * _ZONE_STEP_SECONDS
 
     def feed(self, event: RunEvent) -> None:
-        """Take in one event."""
+        """Process one event."""
         if event.kind != "task" or not event.when:
             return
         at = self._seconds(event.when)
@@ -85,7 +85,7 @@ class Timeline:
                 begun = self._spans[number]
                 end = max(at, begun.start)
                 self._spans[number] = replace(begun, state=event.state, end=end)
-        elif event.state == "running" and key in self._latest:  # it has not ended after all
+        elif event.state == "running" and key in self._latest:  # its reported end was wrong
             number = self._latest[key]
             self._spans[number] = replace(self._spans[number], state="running", end=None)
         else:
@@ -93,12 +93,12 @@ class Timeline:
             self._spans.append(TaskSpan(*key, "running", at))
 
     def spans(self, ended: bool = False) -> list[TaskSpan]:
-        """Return every attempt, in the order in which they began.
+        """Return all attempts, in the order of their start.
 
         Parameters
         ----------
         ended : bool
-            Whether the run has ended: what has no end then has failed with it.
+            True if the run has ended; attempts without an end have then failed.
         """
         if not ended:
             return list(self._spans)
@@ -110,18 +110,18 @@ class Timeline:
     def _seconds(self, when: str) -> float:
         """Return the seconds from the start of the run to a local time of its process.
 
-        Its time zone need not be ours. Where nothing else has told it the first task does:
-        it begins after the run has, but within the quarter of an hour that zones differ by.
+        Its time zone may differ from ours. If it is not known, it is derived from the first task,
+        which starts after the run but within the quarter of an hour between time zones.
         """
         seconds = datetime.fromisoformat(when).timestamp() - self._started
         if self._zone is None:
-            # The words have milliseconds, cut off: they may be a little early.
+            # Times in the log are truncated to milliseconds, so they may be slightly early.
             self._zone = math.floor((seconds + 1) / _ZONE_STEP_SECONDS) * _ZONE_STEP_SECONDS
-        return round(max(0.0, seconds - self._zone), 3)  # the precision of the words
+        return round(max(0.0, seconds - self._zone), 3)  # the log's precision
 
 
 def step_spans(spans: Iterable[TaskSpan]) -> dict[str, tuple[float, float]]:
-    """Return from when to when each step was at work; steps that were are all there."""
+    """Return (start, end) of each step in seconds since the start, from its ended attempts."""
     found: dict[str, tuple[float, float]] = {}
     for span in spans:
         if span.state == "cloned" or span.end is None:
