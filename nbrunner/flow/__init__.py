@@ -1,1 +1,1 @@
-"""All that is known of a flow before it runs."""
+"""Flows before they run: files, descriptions and command lines."""

@@ -1,4 +1,4 @@
-"""Keyword arguments -> checked words of Metaflow's command line. Pure.
+"""Converts keyword arguments to checked words of Metaflow's command line. Pure functions.
 
 Names map as Metaflow's Runner maps them: ``pylint=False`` is ``--no-pylint``,
 ``decospecs=["retry"]`` is ``--with retry``, ``tags=["a"]`` is ``--tag a``.
@@ -16,7 +16,7 @@ from nbrunner.environment import MAX_WORD_BYTES, unfit_for_system
 from nbrunner.errors import BadTypeError, BadValueError, did_you_mean, shown
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 
-# nbrunner hands these to Metaflow itself.
+# Options that nbrunner sets itself.
 RESERVED = frozenset({"runner_attribute_file"})
 
 _EXPECTED: Mapping[str, str] = {
@@ -29,13 +29,13 @@ _EXPECTED: Mapping[str, str] = {
     "other": "a str",
 }
 
-# Metaflow's own: a parameter of the flow may be named alike, and takes one value.
+# Options of Metaflow; a parameter of the flow may have the same name, but takes one value.
 _NEVER_EMPTY = frozenset({"--tag", "--with"})
 
-# Metaflow starts no task with less, and waits for ever.
+# With fewer workers Metaflow starts no task and waits forever.
 _LEAST: Mapping[str, int] = {"--max-workers": 1}
 
-# list() would take the text that stands on the command line apart into its characters.
+# list() would split the str from the command line into characters.
 _OWN_TYPE = (
     "; Metaflow calls the type of this parameter with a str; "
     "Parameter(..., type=JSONType) takes lists and dicts"
@@ -49,25 +49,28 @@ def command_words(
     arguments: Mapping[str, Any],
     ours: Iterable[str] = (),
 ) -> list[str]:
-    """Return the words behind ``python flow.py`` for a run.
+    """Return the words after ``python flow.py`` for a run.
 
     Parameters
     ----------
     flow : FlowDescription
+        The flow.
     top_level : mapping
         Keyword arguments of ``Runner``: options before the subcommand.
     subcommand : "run", "resume" or "spin"
+        Metaflow's subcommand.
     arguments : mapping
         Keyword arguments of the method: parameters of the flow and options.
     ours : iterable of str
-        Further words, to stand right behind the subcommand.
+        Words to insert right after the subcommand.
 
     Raises
     ------
     BadValueError
-        A name that is neither parameter nor option, a missing one, a value out of range.
+        A name is neither a parameter nor an option, a required argument is missing, or a value is
+        out of range.
     BadTypeError
-        A value whose type does not fit.
+        A value has the wrong type.
     """
     before = _words(flow.top_level, top_level, "Runner()")
     options = flow.options(subcommand)
@@ -86,7 +89,7 @@ def check_values(
     subcommand: Subcommand,
     arguments: Mapping[str, Any],
 ) -> None:
-    """Raise as `command_words` does, but for what is missing: more may be given later."""
+    """Check arguments like `command_words`, except for missing ones, which may be added later."""
     _words(flow.top_level, top_level, "Runner()")
     if subcommand == "resume":
         _check_kept(flow, arguments)
@@ -94,7 +97,7 @@ def check_values(
 
 
 def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
-    """Raise if a run is to be resumed with a parameter of the flow."""
+    """Raise BadValueError if a parameter of the flow is passed to a resume."""
     options = _by_name(flow.options("resume"))
     for name in _by_name(flow.parameters):
         if name in arguments and name not in options:
@@ -105,10 +108,10 @@ def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
 
 
 def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) -> list[str]:
-    """Return the words of the options that change how the flow itself reads.
+    """Return the words of the top-level options.
 
-    They are needed before the flow is described, so without a description the configs
-    alone are spelt out; all others are checked once it is there.
+    They are needed before the flow is described. Without a description only the configs are
+    included; all others are checked once it is available.
     """
     if flow is not None:
         return _words(flow.top_level, top_level, "Runner()")
@@ -128,7 +131,7 @@ def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> l
         option = by_name.get(name)
         if option is None or option.name in RESERVED:
             raise _unknown(name, by_name, where)
-        if value is None:  # as if it were not given
+        if value is None:  # treated as not given
             continue
         spelt = [_text(option, value)] if option.positional else _spelt(option, value)
         _check_words(option, spelt)
@@ -137,7 +140,7 @@ def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> l
 
 
 def _by_name(options: Iterable[Option]) -> dict[str, Option]:
-    """Map each keyword to its option; the first one of a name wins, as on the command line."""
+    """Map each keyword to its option; the first one with a name wins, as on the command line."""
     found: dict[str, Option] = {}
     for option in options:
         found.setdefault(option.name, option)
@@ -151,7 +154,7 @@ def _unknown(name: str, by_name: Mapping[str, Option], where: str) -> BadValueEr
     )
     if name in RESERVED:
         return BadValueError(f"{where}: {name!r} is set by nbrunner itself")
-    return BadValueError(  # with the words of Metaflow's Runner, which programs look for
+    return BadValueError(  # the wording of Metaflow's Runner, which programs may match
         f"{where}: Unknown argument: {name!r}{did_you_mean(name, possible)}"
         f"\npossible args are: {', '.join(possible)}"
     )
@@ -172,7 +175,7 @@ def _spelt(option: Option, value: Any) -> list[str]:
 
 
 def _check_words(option: Option, words: Iterable[str]) -> None:
-    """Refuse what no process can be given, though a warm run needs no command line."""
+    """Raise BadValueError for words that cannot be passed to a process, also for warm runs."""
     for word in words:
         why = unfit_for_system(word)
         if why:
@@ -191,7 +194,7 @@ def _check_words(option: Option, words: Iterable[str]) -> None:
 
 
 def _occurrence(option: Option, value: Any) -> list[str]:
-    """Spell one occurrence of an option: ``--flag=value``, or ``--flag value value``."""
+    """Return one occurrence of an option: ``--flag=value``, or ``--flag value value``."""
     if option.values == 1:
         return [f"{option.flag}={_text(option, value)}"]
     items = _items(option, value)
@@ -207,7 +210,7 @@ def _items(option: Option, value: Any) -> Sequence[Any]:
 
 
 def _config_words(option: Option, value: Any) -> list[str]:
-    """Spell ``config`` (name, path) or ``config_value`` (name, value) pairs."""
+    """Return the words for ``config`` (name, path) or ``config_value`` (name, value) pairs."""
     pairs = list(value.items()) if isinstance(value, Mapping) else value
     if not isinstance(pairs, (list, tuple)) or not all(
         isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs
@@ -220,7 +223,7 @@ def _config_words(option: Option, value: Any) -> list[str]:
         elif isinstance(content, str):
             text = content
         else:
-            # Metaflow's own ConfigValue tells its content by to_dict().
+            # Metaflow's ConfigValue is converted with to_dict().
             text = _json(option, content.to_dict() if hasattr(content, "to_dict") else content)
         if text is None:
             raise _wrong_type(option, content, f"the path of a file for {name!r}")
@@ -229,7 +232,7 @@ def _config_words(option: Option, value: Any) -> list[str]:
 
 
 def _text(option: Option, value: Any) -> str:
-    """Return one value as the command line spells it, or raise if it does not fit."""
+    """Return one value as text for the command line, or raise if it does not fit."""
     kind = option.kind
     if kind == "bool":
         if not _is_bool(value):
@@ -241,7 +244,7 @@ def _text(option: Option, value: Any) -> str:
         return _number(option, value)
     if kind == "choice":
         return _choice(option, value)
-    if kind in ("str", "file", "other") and isinstance(value, os.PathLike):  # many a str is a path
+    if kind in ("str", "file", "other") and isinstance(value, os.PathLike):  # used as a str
         value = os.fspath(value)
     if value == "" and option.multiple and option.flag in _NEVER_EMPTY:
         raise BadValueError(f"{option.name}: {option.flag} does not take an empty str")
@@ -253,7 +256,7 @@ def _text(option: Option, value: Any) -> str:
 
 
 def _number(option: Option, value: Any) -> str:
-    # The abstract types, so that numpy's numbers are taken as well.
+    # Abstract types, which include numpy's numbers.
     if isinstance(value, numbers.Integral) and not _is_bool(value):
         least = _LEAST.get(option.flag)
         if least is not None and int(value) < least:
@@ -265,7 +268,7 @@ def _number(option: Option, value: Any) -> str:
 
 
 def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
-    """Return a value as text; Python refuses to spell out an int of thousands of digits."""
+    """Return a value as text; raise BadValueError for an int with too many digits for Python."""
     try:
         return spell(value)
     except (ValueError, OverflowError) as error:
@@ -276,12 +279,12 @@ def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
 
 
 def _is_id(option: Option, value: Any) -> bool:
-    """Tell whether this is a run id given as a number, as ids of a metadata service are."""
+    """Return whether this is a run id given as an int, as ids of a metadata service are."""
     return option.name.endswith("run_id") and isinstance(value, int) and not _is_bool(value)
 
 
 def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")  # numpy's too
+    return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")  # numpy's bool
 
 
 def _json(option: Option, value: Any) -> str:

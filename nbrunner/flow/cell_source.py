@@ -1,4 +1,4 @@
-"""A cell that is a flow file -> the flow file. It is never executed in the kernel."""
+"""Writes the flow file of a cell that is a flow file. The cell is not executed in the kernel."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nbrunner.text.python_lines import python_lines
 
 @dataclass(frozen=True, repr=False)
 class CellFlow(FlowSource):
-    """A flow that is the text of a cell, standing in for its class in the notebook.
+    """A flow given by the text of a cell; used in the notebook in place of the class.
 
-    ``Runner``, ``NBRunner``, ``describe`` and the magics take it as they take the class.
+    ``Runner``, ``NBRunner``, ``describe`` and the magics accept it like the class.
 
     Attributes
     ----------
     text : str
-        The cell, without the line of the magic.
+        The cell without the line of the magic.
     """
 
     text: str = ""
@@ -32,25 +32,25 @@ class CellFlow(FlowSource):
 
 
 def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
-    """Return the flow that a cell holds, its file written.
+    """Return the flow in a cell, after writing its flow file.
 
-    The file's lines are the cell's: the magic's own line holds the import path.
+    Line numbers in the file are those of the cell: the import path takes the magic's line.
 
     Parameters
     ----------
     text : str
-        What stands below the magic's line.
+        The cell below the magic's line.
     cell : str
-        What tracebacks call the cell, ``"Cell In[5]"``.
+        Name of the cell in tracebacks, ``"Cell In[5]"``.
     folders : sequence of str
-        Where the flow finds the modules that stand beside the notebook.
+        Folders of modules that the flow may import, such as the notebook's.
 
     Raises
     ------
     FlowSyntaxError
-        The cell is not Python; magics and shell lines are named as such.
+        The cell is not valid Python. Magics and shell commands are pointed out.
     BadValueError
-        It holds no flow, or more than one.
+        It defines no flow, or more than one.
     """
     tree = _parsed(text, cell)
     name = _flow_name(tree, cell)
@@ -61,9 +61,9 @@ def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
 
 
 def _with_path(tree: ast.Module, text: str, path_line: str) -> str:
-    """Return the file's text: the import path in the magic's place, or behind what comes first.
+    """Return the file's text, with the import path in the magic's line, or further down.
 
-    The docstring of a module and its imports from ``__future__`` have to come first.
+    The module docstring and imports from ``__future__`` must come first.
     """
     first = [node for node in tree.body[:1] if _is_text(node)]
     first += [
@@ -94,7 +94,7 @@ def _parsed(text: str, cell: str) -> ast.Module:
         return ast.parse(text)
     except SyntaxError as error:
         line = python_lines(text)[error.lineno - 1] if error.lineno else ""
-        number = (error.lineno or 0) + 1  # the magic's line is the first
+        number = (error.lineno or 0) + 1  # the magic is line 1
         if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?"):
             message = (
                 f"{cell}, line {number}: {line.strip()!r} is not Python; the cell is the flow "
@@ -115,7 +115,7 @@ def _has_main(tree: ast.Module) -> bool:
 
 
 def _flow_name(tree: ast.Module, cell: str) -> str:
-    """Return the name of the one class that is a flow, by its bases and its steps."""
+    """Return the name of the only flow class, recognized by its bases or its steps."""
     classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
     aliases = _flowspec_aliases(tree)
 
@@ -127,7 +127,7 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
         return any(is_flow(classes[name], seen | {node.name}) for name in within)
 
     flows = {name for name, node in classes.items() if is_flow(node)}
-    # A base from a module of the user's own shows by its steps alone.
+    # A class whose base is imported from the user's own module is recognized by its steps.
     flows = flows or {name for name, node in classes.items() if node.bases and _has_steps(node)}
     flows -= {_dotted(base) for name in flows for base in classes[name].bases}
     if len(flows) == 1:
@@ -141,7 +141,7 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
 
 
 def _flowspec_aliases(tree: ast.Module) -> set[str]:
-    """Return the names that FlowSpec goes by in the cell."""
+    """Return the names that FlowSpec is imported under in the cell."""
     found = {"FlowSpec"}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""What is known of a flow before it runs, as plain data."""
+"""The description of a flow as plain data: parameters, options and graph."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ class Option:
     Attributes
     ----------
     name : str
-        The keyword argument that sets it.
+        Keyword argument that sets it.
     flag : str
-        How the command line spells it; the bare name for a positional argument.
+        Name on the command line; the bare name for a positional argument.
     kind : str
-        What it takes: ``"int"``, ``"float"``, ``"bool"``, ``"str"``, ``"choice"``,
-        ``"json"``, ``"file"`` (a path whose content is included), ``"config"`` or
-        ``"tuple"`` (several values), ``"other"``.
+        Type of its value: ``"int"``, ``"float"``, ``"bool"``, ``"str"``, ``"choice"``,
+        ``"json"``, ``"file"`` (a path whose content is included), ``"config"``, ``"tuple"``
+        (several values), or ``"other"``.
     default : any
-        A value that JSON can hold; None where there is none or it is computed.
+        JSON value; None if there is no default or it is computed.
     default_is_computed : bool
-        The default is a function that Metaflow calls when the run starts.
+        True if the default is a function that Metaflow calls when the run starts.
     required, multiple, is_flag, positional : bool
-        ``multiple`` options take a list; a flag is spelt without a value.
+        ``multiple`` options take a list; a flag has no value on the command line.
     off_flag : str or None
-        The spelling of a flag that is turned off.
+        Name of the flag that turns a boolean flag off.
     values : int
-        How many values one occurrence takes.
+        Number of values of one occurrence.
     choices : tuple of str
-        What a ``"choice"`` may be.
+        Possible values of a ``"choice"``.
     help : str
+        Help text; may be empty.
     """
 
     name: str
@@ -54,11 +55,12 @@ class Option:
 
     @property
     def name_as_written(self) -> str:
-        """The flag as a keyword, in the flow's case: that of ``name`` Metaflow has lowered."""
+        """The flag as a keyword, in the flow's case: Metaflow converts ``name`` to lower case."""
         return self.flag.lstrip("-").replace("-", "_")
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Option:
+        """Return the option from its JSON form."""
         return cls(**{**content, "choices": tuple(content["choices"])})
 
 
@@ -69,14 +71,16 @@ class Step:
     Attributes
     ----------
     name : str
+        Name of the step.
     type : str
         ``"start"``, ``"linear"``, ``"foreach"``, ``"parallel"``, ``"split"``, ``"switch"``,
         ``"join"`` or ``"end"``.
     next : tuple of str
-        The steps behind it.
+        Names of the following steps.
     doc : str
+        Docstring; may be empty.
     decorators : tuple of str
-        Names, in the order in which they stand.
+        Names of the decorators, in source order.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Step:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Step:
+        """Return the step from its JSON form."""
         both = {key: tuple(content[key]) for key in ("next", "decorators")}
         return cls(**{**content, **both})
 
@@ -102,22 +107,23 @@ class FlowDescription:
     file : str
         Absolute path of the flow file.
     doc : str
+        Docstring of the class; may be empty.
     decorators : tuple of str
         Names of the flow's own decorators.
     parameters : tuple of Option
-        In the order in which the flow defines them.
+        Parameters in the order of their definition.
     top_level : tuple of Option
-        What stands before the subcommand.
+        Options before the subcommand.
     run, resume, spin : tuple of Option
-        The options of each subcommand, without the parameters.
+        Options of each subcommand, without the parameters.
     configs : tuple of Option
-        The flow's Configs: the flag of one whose default is a file is ``"--config"``.
+        The flow's Configs; the flag is ``"--config"`` if the default is a file.
     steps : tuple of Step
-        Sorted along the graph, ``start`` first.
+        Steps in topological order, ``start`` first.
     spin_root : str or None
-        The folder that Metaflow is configured to keep spun tasks in; None if there is none.
+        Folder in which Metaflow is configured to keep spun tasks; None if there is none.
     unknown : tuple of str
-        What could not be read with the installed version of Metaflow, and is empty above.
+        Parts that could not be read with the installed version of Metaflow and are empty.
     """
 
     name: str
@@ -135,25 +141,27 @@ class FlowDescription:
     unknown: tuple[str, ...] = ()
 
     def options(self, subcommand: Subcommand) -> tuple[Option, ...]:
-        """Return the options that a subcommand takes, parameters first for ``"run"``."""
+        """Return the options of a subcommand; for ``"run"`` the parameters come first."""
         own: tuple[Option, ...] = getattr(self, subcommand)
         return (*self.parameters, *own) if subcommand == "run" else own
 
     def step(self, name: str) -> Step | None:
-        """Return the step of a name, or None."""
+        """Return the step with a name, or None."""
         return next((step for step in self.steps if step.name == name), None)
 
     @property
     def following(self) -> dict[str, list[str]]:
-        """The names of the steps behind each step."""
+        """The names of the following steps by step."""
         return {step.name: list(step.next) for step in self.steps}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the same as what JSON can hold."""
+        """Return the description in JSON form."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> FlowDescription:
+        """Return the description from its JSON form."""
+
         def options(key: str) -> tuple[Option, ...]:
             return tuple(Option.from_json(each) for each in content[key])
 

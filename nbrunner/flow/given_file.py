@@ -1,4 +1,4 @@
-"""What stands at a path that the user has given, and reading it without ever waiting for it."""
+"""Identifies and reads files given by the user without ever blocking on them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _KINDS = {
 
 
 def kind_of_file(given: str | os.PathLike[str] | int) -> str:
-    """Return `FILE`, `NOTHING`, or what else is there: ``"a named pipe"``, ``"a directory"``.
+    """Return `FILE`, `NOTHING`, or another kind: ``"a named pipe"``, ``"a directory"``.
 
-    A name that no file can have, too long a one say, stands for nothing.
+    Invalid file names, such as too long ones, count as `NOTHING`.
 
     Parameters
     ----------
     given : path-like or int
-        A path, or the descriptor of an open file.
+        Path, or descriptor of an open file.
     """
     try:
         mode = os.stat(given).st_mode
@@ -38,14 +38,14 @@ def kind_of_file(given: str | os.PathLike[str] | int) -> str:
 
 
 def read_given(path: Path) -> bytes:
-    """Return the content of a file; a named pipe, which might never end, is refused.
+    """Return the content of a file.
 
     Raises
     ------
     OSError
-        It cannot be read, or is no regular file.
+        It cannot be read, or is not a regular file: reading a named pipe might never end.
     """
-    # Not blocking: opening a named pipe waits for whoever writes to it.
+    # Without O_NONBLOCK, opening a named pipe waits for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         kind = kind_of_file(descriptor)

@@ -1,4 +1,4 @@
-"""Files that IncludeFile parameters name: looked at before anything starts."""
+"""Checks of the files named by IncludeFile parameters and configs, before a run starts."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 def check_files(
     flow: FlowDescription, arguments: Mapping[str, Any], cwd: str, environment: Mapping[str, str]
 ) -> None:
-    """Raise unless there is a file for each IncludeFile that is given one.
+    """Check that the file of each IncludeFile parameter exists and is readable.
 
     Parameters
     ----------
     flow : FlowDescription
+        The flow.
     arguments : mapping
-        Keyword arguments of the run, of which the other parameters are passed over.
+        Keyword arguments of the run; other parameters are ignored.
     cwd : str
-        Where the run starts: relative paths begin here.
+        Working directory of the run, for relative paths.
     environment : mapping
-        Of the run: its HOME is what ``~`` stands for.
+        Environment of the run, whose HOME replaces ``~``.
 
     Raises
     ------
     BadValueError
-        There is no such file, or it cannot be read.
+        A file does not exist or cannot be read.
     """
     for option in flow.parameters:
         given = arguments.get(option.name, arguments.get(option.name_as_written))
         if option.kind != "file" or not isinstance(given, (str, os.PathLike)):
             continue
         text = os.fspath(given)
-        if text.startswith(("{", '"{')) or "://" in text:  # uploaded already; Metaflow knows
+        if text.startswith(("{", '"{')) or "://" in text:  # uploaded already; checked by Metaflow
             continue
         if text.startswith("~/") and "HOME" in environment:
             text = environment["HOME"] + text[1:]
@@ -51,21 +52,21 @@ def check_files(
 
 
 def check_configs(top_level: Mapping[str, Any], cwd: str) -> None:
-    """Raise where a config is to be read from what is no file: a named pipe has no end.
+    """Check that config files are regular files: reading a named pipe might never end.
 
-    Whether there is a file at all is told by Metaflow, which knows further places to look.
+    Missing files are left to Metaflow, which searches more places.
 
     Parameters
     ----------
     top_level : mapping
-        Keyword arguments of `Runner`, whose types are checked already.
+        Keyword arguments of `Runner`, with checked types.
     cwd : str
-        Relative paths begin here.
+        Working directory, for relative paths.
 
     Raises
     ------
     BadValueError
-        It is a directory, a named pipe, a socket or a device.
+        A path is a directory, named pipe, socket or device.
     """
     given = top_level.get("config") or ()
     for name, path in given.items() if isinstance(given, Mapping) else given:

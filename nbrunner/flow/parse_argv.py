@@ -1,8 +1,7 @@
-"""Words of Metaflow's command line -> keyword arguments of Runner. Pure.
+"""Converts words of Metaflow's command line to keyword arguments of Runner. Pure functions.
 
-The other way round from `nbrunner.flow.build_argv`: what one types behind ``python flow.py``
-becomes what Runner and its methods take, so that it is checked in one place and can be
-shown as Python.
+The inverse of `nbrunner.flow.build_argv`: the words after ``python flow.py`` become arguments of
+Runner and its methods, so that they are checked in one place and can be shown as Python.
 """
 
 from __future__ import annotations
@@ -30,12 +29,13 @@ class Word:
     Attributes
     ----------
     text : str
+        The word as text.
     value : any
-        The Python object that stands behind a word, or behind its ``=``; only if
-        ``has_value``.
+        Python object of the word, or of the part after its ``=``; only if ``has_value``.
     has_value : bool
+        True if the word has a Python value.
     is_expanded : bool
-        Whether a value of the notebook stands somewhere in it.
+        True if the word contains a value from the notebook.
     """
 
     text: str
@@ -46,13 +46,14 @@ class Word:
 
 @dataclass(frozen=True)
 class Call:
-    """What a command line asks for.
+    """A parsed command line.
 
     Attributes
     ----------
     top_level : dict
         Keyword arguments of Runner.
     subcommand : "run", "resume" or "spin"
+        Metaflow's subcommand.
     arguments : dict
         Keyword arguments of the method.
     """
@@ -63,9 +64,9 @@ class Call:
 
 
 def config_words(words: Sequence[Word]) -> dict[str, Any]:
-    """Return the options that change how the flow reads; needed before it is described.
+    """Return the config options, which are needed before the flow is described.
 
-    They stand before the subcommand; behind it a parameter of the flow may have their name.
+    They come before the subcommand; after it, a parameter of the flow may have the same name.
     """
     found: dict[str, list[list[str]]] = {}
     number = 0
@@ -75,7 +76,7 @@ def config_words(words: Sequence[Word]) -> dict[str, Any]:
         if flag not in ("--config", "--config-value"):
             number += 1
             continue
-        # Where run is left out, this may be a parameter with its value, and an option.
+        # Without `run`, this may be a parameter with its value followed by an option.
         if len(pair) == 2 and not any(each.startswith("--") for each in pair):
             found.setdefault(flag[2:].replace("-", "_"), []).append(pair)
         number += 3
@@ -83,20 +84,24 @@ def config_words(words: Sequence[Word]) -> dict[str, Any]:
 
 
 def call_of(flow: FlowDescription, words: Sequence[Word], others: Iterable[str] = ()) -> Call:
-    """Return the call that the words behind ``python flow.py`` stand for.
+    """Return the call for the words after ``python flow.py``.
 
-    ``run`` may be left out. An option that the subcommand does not know may stand behind
-    it all the same if it is one of the top level.
+    ``run`` may be omitted. Top-level options are also accepted after the subcommand, if that has
+    no option of the same name.
 
     Parameters
     ----------
+    flow : FlowDescription
+        The flow.
+    words : sequence of Word
+        The words.
     others : iterable of str
-        Options that are not Metaflow's, but may have been meant.
+        Options that are not Metaflow's, for suggestions in messages.
 
     Raises
     ------
     BadValueError
-        An option that is not known, or without its value; a word too many.
+        An option is unknown or lacks its value, or a word is not an option's value.
     """
     subcommand, before, after = _split(flow, words, others)
     reader = _Reader(flow, subcommand, others)
@@ -108,7 +113,7 @@ def call_of(flow: FlowDescription, words: Sequence[Word], others: Iterable[str] 
 def _split(
     flow: FlowDescription, words: Sequence[Word], others: Iterable[str]
 ) -> tuple[Subcommand, Sequence[Word], Sequence[Word]]:
-    """Find the subcommand: the first word that is neither an option nor an option's value."""
+    """Find the subcommand: the first word that is neither an option nor the value of one."""
     named = next((word.text for word in words if word.text in SUBCOMMANDS), "")
     own, top = _by_flag(flow.options(cast(Subcommand, named or "run"))), _by_flag(flow.top_level)
     by_flag = own | top if named else top | own
@@ -142,7 +147,7 @@ def _by_flag(options: Iterable[Option]) -> dict[str, Option]:
 
 
 class _Reader:
-    """Reads words, one option after the other."""
+    """Reads options and their values from words."""
 
     def __init__(
         self, flow: FlowDescription, subcommand: Subcommand, others: Iterable[str]
@@ -157,6 +162,7 @@ class _Reader:
         self._positional = [each for each in flow.options(subcommand) if each.positional]
 
     def read(self, words: Sequence[Word], top_level_first: bool) -> None:
+        """Read all words into `top_level` and `arguments`."""
         rest = iter(words)
         for word in rest:
             if not word.text.startswith("-"):
@@ -207,7 +213,7 @@ def _unknown(
 
 
 def _parameters_of(flow: FlowDescription, by_flag: Mapping[str, Option]) -> str:
-    """Return ``"; parameters of F are --a, --b"``, or nothing where none can be given."""
+    """Return ``"; parameters of F are --a, --b"``, or empty if there are none."""
     flags = [each.flag for each in flow.parameters if by_flag.get(each.flag) is each]
     return f"; parameters of {flow.name} are {some_of(flags)}" if flags else ""
 
@@ -219,7 +225,7 @@ def _take(
     attached: Word | None,
     rest: Iterator[Word],
 ) -> None:
-    """Read the values of one option from the words behind it."""
+    """Read the values of one option from the following words."""
     if option.is_flag:
         if attached is not None:
             raise BadValueError(f"{flag} takes no value")
@@ -245,9 +251,9 @@ def _how_many(option: Option) -> str:
 
 
 def _value(option: Option, word: Word) -> Any:
-    """Return a word as the value that it spells; what does not fit is left to the check.
+    """Return the value that a word denotes; type errors are left to the later check.
 
-    On a line a number or a path is as good as its text, where a text is wanted.
+    Where a str is expected, a number or path may be given as text or as a value.
     """
     if option.kind == "json":
         return _json_value(option, word)

@@ -1,4 +1,4 @@
-"""What is written down of a run when it is started, beside its command: plain data."""
+"""The part of a run's record that describes its flow and arguments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recorded(
     arguments: Mapping[str, Any],
     top_level: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what a panel, or a kernel started tomorrow, needs to know of the flow."""
+    """Return the flow and arguments of a run as JSON, for panels and later kernels."""
     return {
         "flow": {
             "name": flow.name,
@@ -40,7 +40,7 @@ def recorded(
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: for people to read, not to run again."""
+    """Return a value in JSON form, for display only."""
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

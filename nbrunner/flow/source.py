@@ -1,4 +1,4 @@
-"""From what a user names a flow by to a flow file."""
+"""Converts a path or class given by the user to a flow file."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class FlowSource:
-    """A flow file, and how to read it.
+    """A flow file and the class in it.
 
     Attributes
     ----------
     file : Path
         Absolute path of the file that Metaflow executes.
     flow_name : str or None
-        The class that is meant; None: the only one in the file.
+        Name of the class; None for the only one in the file.
     origins : tuple of Origin
-        Where the lines of a generated file come from; none for a file of the user's own.
+        Origins of the lines of a generated file; empty for the user's own files.
     """
 
     file: Path
@@ -46,12 +46,12 @@ class FlowSource:
 
     @property
     def cell(self) -> str:
-        """What a notebook calls the cell that defines the flow; empty for any other flow."""
+        """The name of the cell that defines the flow, as in tracebacks; empty for other flows."""
         name = self.origins[-1].name if self.origins else ""
         return name if is_cell(name) else ""
 
     def named(self, text: str) -> str:
-        """Return a text with the generated file's lines told as the user's own."""
+        """Return a text with locations in the generated file replaced by their origins."""
         return in_origins(text, str(self.file), self.origins)
 
 
@@ -61,18 +61,18 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     Parameters
     ----------
     flow : path-like, FlowSpec class or FlowSource
-        A class may come from a module, from a script or from a notebook cell.
+        The flow; a class may come from a module, script or notebook cell.
     cwd : str, optional
-        The folder whose modules a class from a cell may import; default the current one.
+        Folder of modules that a class from a cell may import; default the current directory.
 
     Raises
     ------
     FlowNotFoundError
-        There is no such file, or it is a directory.
+        The file does not exist or is not a regular file.
     BadValueError
-        It is not a Python file, or the source of the class cannot be had.
+        It is not a Python file, or the source of the class is not available.
     BadTypeError
-        It is neither a path nor a FlowSpec class.
+        The value is neither a path nor a FlowSpec class.
     """
     if isinstance(flow, FlowSource):
         return flow
@@ -92,7 +92,7 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
 
 
 def _script_folder(module: Any) -> tuple[str, ...]:
-    """Return where a script's own modules are; a notebook has no such folder."""
+    """Return the folder of a script's modules; empty for a notebook."""
     script = getattr(module, "__file__", None)
     return (os.path.dirname(os.path.abspath(script)),) if script else ()
 
@@ -114,7 +114,7 @@ def _flow_file(given: str | bytes) -> Path:
 
 
 def _module_source(flow: Any) -> FlowSource:
-    """Return the class's own file if it runs the class, else a file that imports it."""
+    """Return the file of the class if it runs the class, else a file that imports it."""
     file = Path(inspect.getfile(flow)).resolve()
     if _runs(file, flow.__name__):
         return FlowSource(file, flow.__name__)
@@ -132,9 +132,9 @@ def _module_source(flow: Any) -> FlowSource:
 
 
 def _runs(file: Path, name: str) -> bool:
-    """Tell whether a file, when executed, runs the flow of that name.
+    """Return whether a file runs the flow with this name when executed.
 
-    One that imports from beside itself by dots is a part of its package, and no program.
+    A file with relative imports is part of a package and cannot be executed.
     """
     nodes = list(ast.walk(ast.parse(file.read_bytes())))
     if any(isinstance(node, ast.ImportFrom) and node.level for node in nodes):
@@ -148,10 +148,10 @@ def _runs(file: Path, name: str) -> bool:
 
 
 def write_flow_file(name: str, text: str) -> Path:
-    """Keep a generated flow file in the state directory; same text, same file.
+    """Write a generated flow file to the state directory; the same text gives the same file.
 
-    A task may be started long after the run, so the file is not a temporary one; the
-    oldest are dropped when there are many.
+    The file is not temporary, since tasks may start long after the run. The oldest files are
+    deleted when there are too many.
     """
     folder = _written_files()
     data = text.encode()
@@ -174,13 +174,13 @@ def write_flow_file(name: str, text: str) -> Path:
 
 
 def _check_beside(file: Path) -> None:
-    """Raise unless all that a generated flow could import from its folder is this user's."""
+    """Raise if a file that a generated flow could import from its folder is another user's."""
     for each in file.parent.iterdir():
         private.check_owner(each)
 
 
 def is_generated(file: Path) -> bool:
-    """Tell whether a flow file was written by `write_flow_file`."""
+    """Return whether a flow file was written by `write_flow_file`."""
     return file.parent.parent == registry.state_directory() / "flows"
 
 
@@ -189,7 +189,7 @@ def _written_files() -> Path:
 
 
 def _drop_oldest(folder: Path) -> None:
-    # Somebody else may keep flows of his own in a folder of that name.
+    # Consider our own folders only; the user may keep others here.
     kept = sorted(folder.glob("[0-9a-f]" * _DIGITS), key=_modified)
     superfluous = kept[:-_MAX_WRITTEN]
     needed = _folders_of_living_runs() if superfluous else set()
@@ -209,7 +209,7 @@ def _modified(folder: Path) -> float:
 
 
 def _folders_of_living_runs() -> set[str]:
-    """Return the names of the folders whose flow file a task may yet be started from."""
+    """Return the names of the folders with flow files of active runs."""
     records = (
         each.read(run_directory.RECORD) or {}
         for each in registry.unended()

@@ -1,10 +1,10 @@
 """Finds foreach steps that iterate over a set, from the source of a flow.
 
-Unless PYTHONHASHSEED is set, Python hashes strings differently in each process, so each
-process iterates over a set of strings in an order of its own. Each task of a foreach is a
-process and takes the item at its index: an item may be processed twice and another never
-(https://github.com/Netflix/metaflow/issues/1367). Forks of one warm interpreter hash alike,
-so a flow that works warm may fail when it runs cold.
+Unless PYTHONHASHSEED is set, Python hashes strings differently in each process, so each process
+iterates over a set of strings in a different order. Each task of a foreach is a process and takes
+the item at its index: an item may be processed twice and another never
+(https://github.com/Netflix/metaflow/issues/1367). Forks of one warm interpreter have the same
+hashes, so a flow that works warm may fail when it is started cold.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ _SET_METHODS = frozenset({"union", "intersection", "difference", "symmetric_diff
 
 
 def warnings_of(flow: FlowDescription, environment: Mapping[str, str]) -> list[str]:
-    """Return a warning for each foreach over a set that can be seen in the source.
+    """Return a warning for each foreach over a set found in the source.
 
     Parameters
     ----------
     flow : FlowDescription
+        The flow.
     environment : mapping of str to str
-        The run's. If it sets PYTHONHASHSEED, all processes have the same order.
+        Environment of the run. If it sets PYTHONHASHSEED, all processes have the same order.
     """
     seed = environment.get("PYTHONHASHSEED", "random")
     if seed.isdecimal() or not any(step.type == "foreach" for step in flow.steps):
@@ -54,7 +55,7 @@ def foreach_over_sets(tree: ast.AST, flow: str) -> Iterator[tuple[str, str]]:
 
 
 def _names(step: ast.AST) -> Iterator[str]:
-    """Yield the names that ``self.next(..., foreach=name)`` goes over in a step."""
+    """Yield the attribute names in ``self.next(..., foreach=name)`` of a step."""
     for node in ast.walk(step):
         if isinstance(node, ast.Call) and _spelt(node.func) == "self.next":
             for keyword in node.keywords:
@@ -117,10 +118,10 @@ def _is_set(value: ast.expr, known: dict[str, bool]) -> bool:
 
 
 def _spelt(node: ast.expr) -> str:
-    """Return an expression as source; empty where it holds an integer too long for that."""
+    """Return an expression as source; empty if it contains an integer too long for Python."""
     try:
         return ast.unparse(node)
-    except ValueError:  # of more digits than Python spells out
+    except ValueError:  # an integer with more digits than Python converts
         return ""
 
 

@@ -1,1 +1,1 @@
-"""Descriptions of flows: a child process imports the flow, a cache remembers."""
+"""Descriptions of flows, made by a child process that imports the flow, and cached."""

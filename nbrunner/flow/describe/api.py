@@ -1,4 +1,4 @@
-"""Describing a flow: a child process imports it, a cache by content remembers the answer."""
+"""Describes flows: a child process imports the flow; results are cached by content."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ from nbrunner.record.retention import DAY_SECONDS
 
 Json = dict[str, Any]
 
-# Raised whenever the answer's form changes: an older answer is then asked for anew.
+# Increased whenever the format of the result changes, which invalidates the cache.
 _FORM = 6
 
 _CHILD = str(Path(__file__).with_name("child.py"))
-# What lies in the folder of a question while it is being answered.
+# Prefix of the temporary folder of a request.
 _PREFIX = "describe-"
 _IN_FOLDER = ("asked", "answered", "output")
 _UNFINISHED = "answered.part"
@@ -61,14 +61,14 @@ _DIGITS = 32
 
 
 def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
-    """Return what is known of a flow before it runs.
+    """Return the description of a flow: parameters, options and step graph.
 
     Parameters
     ----------
     flow : path-like or FlowSpec class
-        As for `Runner`.
+        See `Runner`.
     **top_level_options
-        Options before the subcommand that change the flow, as ``config`` does.
+        Options before the subcommand that affect the flow, such as ``config``.
 
     Returns
     -------
@@ -77,20 +77,24 @@ def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
 
     Raises
     ------
-    FlowNotFoundError, FlowLoadError, BadValueError
-        There is no file; it raises when it is read; it does not define one flow.
+    FlowNotFoundError
+        The file does not exist.
+    FlowLoadError
+        The flow file raises when it is imported.
+    BadValueError
+        The file does not define exactly one flow, or an option is invalid.
     BadTypeError
-        It is neither a path nor a FlowSpec class, or an option is of the wrong type.
+        The flow is neither a path nor a FlowSpec class, or an option has the wrong type.
     MetaflowVersionError
-        The installed version of Metaflow has not what nbrunner needs for this.
+        The installed version of Metaflow lacks something that nbrunner needs for this.
     RunStartError
-        It is still being read after an hour.
+        The import has not finished after an hour.
     """
     return drive(lambda output: async_describe(flow, **top_level_options))
 
 
 async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription:
-    """Do as `describe`, without holding the event loop."""
+    """Return the description of a flow without blocking the event loop; see `describe`."""
     from nbrunner.flow.build_argv import top_level_words
 
     source = flow_source(flow)
@@ -107,7 +111,7 @@ async def describe_source(
     top_level: Sequence[str] = (),
     timeout_seconds: float = 3600,
 ) -> FlowDescription:
-    """Describe a flow as a run in this environment and directory would see it."""
+    """Return the description of a flow for a run in this environment and directory."""
     check_size([str(source.file), *top_level], environment)
     request = {"file": str(source.file), "flow": source.flow_name, "top_level": list(top_level)}
     cached = _cache_file(request, _text(source), environment, cwd)
@@ -115,7 +119,7 @@ async def describe_source(
     if answer is None:
         answer = await _ask_child(request, environment, cwd, timeout_seconds)
         if "description" in answer:
-            # The flow file itself is told by its skeleton.
+            # The flow file itself is covered by the cache key.
             answer["read"] = [each for each in answer["read"] if each[0] != request["file"]]
             answer["values"] = _values(answer["variables"], environment)
             _write_cached(cached, answer)
@@ -126,7 +130,7 @@ async def describe_source(
         version = answer["metaflow"]
         warnings.warn(
             f"nbrunner cannot read {', '.join(description['unknown'])} from flows with Metaflow "
-            f"{version}; runs go on without. {metaflow_versions.what_to_do(version)}",
+            f"{version}; runs continue without it. {metaflow_versions.what_to_do(version)}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -134,7 +138,13 @@ async def describe_source(
 
 
 def _text(source: FlowSource) -> bytes:
-    """Return what stands in the flow file, which was there when the flow was given."""
+    """Return the content of the flow file, which existed when the flow was given.
+
+    Raises
+    ------
+    FlowNotFoundError
+        The file was deleted, or cannot be read.
+    """
     named = f"{source.file}, of {source.cell}," if source.cell else str(source.file)
     try:
         return read_given(source.file)
@@ -148,7 +158,7 @@ def _text(source: FlowSource) -> bytes:
 
 
 def _cache_file(request: Json, text: bytes, environment: Mapping[str, str], cwd: str) -> Path:
-    """Return where the answer is kept; the name holds all that it depends on."""
+    """Return the cache file of a request; its name depends on all inputs."""
     own = {
         name: value
         for name, value in environment.items()
@@ -163,13 +173,13 @@ def _cache_file(request: Json, text: bytes, environment: Mapping[str, str], cwd:
 
 
 def _installation(environment: Mapping[str, str]) -> list[Any]:
-    """Return what tells one state of Python's packages and metaflow's settings from another."""
-    # What lies on PYTHONPATH may be the user's own: the child tells which files it read.
+    """Return a value that identifies the installed packages and Metaflow's settings."""
+    # PYTHONPATH may contain the user's own code; the child reports which files it read.
     return [installed({**environment, "PYTHONPATH": ""}), distributions()]
 
 
 def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
-    """Return a remembered answer if every file and variable that it came from is as it was."""
+    """Return a cached result if all files and variables that it depends on are unchanged."""
     try:
         answer: Json = json.loads(private.read_bytes(path))
         FlowDescription.from_json({**answer["description"], "file": ""})
@@ -179,22 +189,22 @@ def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
             if stamp(name) != (modified_ns, size):
                 return None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None  # none, damaged, or not this user's: the flow is described anew
+        return None  # missing, damaged, or owned by another user: describe the flow again
     return answer
 
 
 def _values(names: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return what tells whether variables are as they were, and none of a secret's letters."""
+    """Return a digest of variables that detects changes without revealing their values."""
     values = json.dumps([environment.get(name) for name in names])
     return hashlib.sha256(values.encode()).hexdigest()
 
 
 def _write_cached(path: Path, answer: Json) -> None:
-    # A cache that cannot be written costs time, nothing else.
+    # Without a cache entry the next description is slower, nothing else.
     with contextlib.suppress(OSError):
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         private.replace(path, temporary, json.dumps(answer).encode())
-        # Somebody else may keep his own in a folder of that name.
+        # Delete only our own files; the user may keep others in this folder.
         ours = path.parent.glob(f"{'[0-9a-f]' * _DIGITS}.json")
         kept = sorted(ours, key=lambda each: each.stat().st_mtime)
         for old in kept[:-_MAX_CACHED]:
@@ -202,17 +212,17 @@ def _write_cached(path: Path, answer: Json) -> None:
 
 
 def _drop_left_behind(state: Path) -> None:
-    """Delete the folders of processes that were killed while they described a flow."""
+    """Delete the temporary folders of processes that were killed."""
     for question in state.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # another process was faster
             entries = list(question.iterdir())
-            # Somebody else may keep a folder of such a name.
+            # Delete only folders with our own files.
             if {each.name for each in entries} <= {
                 *_IN_FOLDER,
                 _UNFINISHED,
             } and not question.is_symlink():
                 written = max(each.stat().st_mtime for each in (question, *entries))
-                # From the future: the clock was set back since.
+                # Times in the future count as old: the clock was set back.
                 if abs(time.time() - written) > DAY_SECONDS:
                     shutil.rmtree(question)
 
@@ -239,7 +249,7 @@ async def _ask_child(
             ) from error
         finally:
             if child.alive():
-                doomed = {child, *session_of(child)}  # what it has started, too
+                doomed = {child, *session_of(child)}  # includes processes that it started
                 for process in doomed:
                     process.send(signal.SIGKILL)
                 for process in doomed:

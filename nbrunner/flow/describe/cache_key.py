@@ -1,8 +1,8 @@
-"""What a flow's description can depend on: its file without what only its steps use. Pure.
+"""The cache key of a flow's description: the flow file without code used only by steps. Pure.
 
-A flow that imports pandas pays for it when it is described. Somebody who edits a step, or a
-function that steps call, and runs again has not changed the description; telling that by the
-syntax tree spares the import.
+Describing a flow imports its file, which may import pandas. Editing a step, or a function
+called by steps, does not change the description. Comparing syntax trees detects that and
+saves the import.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def skeleton(source: bytes) -> bytes:
 
 
 def literals(source: bytes) -> dict[str, Json]:
-    """Return the literal defaults and helps of a flow file's parameters, by their names."""
+    """Return the literal defaults and help texts of a flow file's parameters by name."""
     return _reduced(source)[1]
 
 
@@ -51,13 +51,13 @@ def _reduced(source: bytes) -> tuple[bytes, dict[str, Json]]:
     return ast.dump(tree).encode(), found
 
 
-# Python spells out fewer than 4,300 decimal digits, or as few as 640 where somebody has set that
+# Python converts at most 4,300 digits by default, and as few as 640 if so configured
 # (sys.set_int_max_str_digits): ast.dump() and ast.unparse() raise for a longer integer.
 _MAX_DECIMAL_BITS = 2000
 
 
 class _LongIntegers(ast.NodeTransformer):
-    """Replaces an integer by a name that no source can have: its hexadecimal digits."""
+    """Replaces integers by a name made of their hexadecimal digits, invalid in source code."""
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if isinstance(node.value, int) and node.value.bit_length() > _MAX_DECIMAL_BITS:
@@ -66,16 +66,16 @@ class _LongIntegers(ast.NodeTransformer):
 
 
 def _spell_long_integers_in_hex(tree: ast.Module) -> None:
-    """Make a tree with integers of any length one that can be written out."""
+    """Change a tree so that integers of any length can be printed."""
     _LongIntegers().visit(tree)
 
 
-# With one of these something may be called that is not mentioned by its name.
+# Code that uses one of these may call functions without naming them.
 _BY_ANY_NAME = frozenset({"globals", "locals", "vars", "eval", "exec", "dir", "__dict__"})
 
 
 def _drop_unmentioned(tree: ast.Module, known: set[str]) -> None:
-    """Drop the bodies of functions that nothing can call while the file is imported."""
+    """Remove the bodies of functions that cannot be called while the file is imported."""
     dropped = [(function, function.body) for function in _plain_functions(tree, known)]
     for function, _body in dropped:
         function.body = []
@@ -85,16 +85,16 @@ def _drop_unmentioned(tree: ast.Module, known: set[str]) -> None:
         for function, body in dropped
         if function.name in mentioned or not mentioned.isdisjoint(_BY_ANY_NAME)
     ]:
-        for function, body in back:  # what it mentions may be called too
+        for function, body in back:  # functions named in these bodies may be called too
             function.body = body
             dropped.remove((function, body))
             mentioned.update(*map(_mentioned, body))
 
 
 def _plain_functions(tree: ast.Module, known: set[str]) -> Iterator[ast.FunctionDef]:
-    """Yield functions of the module and methods of flows: undecorated, none that Python calls.
+    """Yield undecorated module functions and methods of flows that Python does not call itself.
 
-    A class with other bases may have methods that its bases call.
+    Classes with other bases are skipped: their bases may call their methods.
     """
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -112,7 +112,7 @@ def _is_undecorated(function: ast.FunctionDef) -> bool:
 
 
 def _mentioned(tree: ast.AST) -> set[str]:
-    """Return what stands in some code as a name, as an attribute or as a text."""
+    """Return all names, attributes and strings in some code."""
     texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return _read(tree) | {text for text in texts if isinstance(text, str)}
 
@@ -129,7 +129,7 @@ def _read(tree: ast.AST) -> set[str]:
 
 
 def _names_from_metaflow(tree: ast.Module) -> set[str]:
-    """Return the names that stand for something of Metaflow's own, and for nothing else."""
+    """Return the names that are bound to something of Metaflow's own, and to nothing else."""
     names: set[str] = set()
     rebound: set[str] = set()
     for node in ast.walk(tree):
@@ -152,7 +152,7 @@ def _is_plain_step(function: ast.FunctionDef, known: set[str]) -> bool:
 
 
 def _root(decorator: ast.expr) -> list[str]:
-    """Return the dotted name of a decorator; empty for anything else."""
+    """Return the dotted name of a decorator; empty if it is not one."""
     if isinstance(decorator, ast.Call):
         decorator = decorator.func
     parts: list[str] = []
@@ -163,7 +163,7 @@ def _root(decorator: ast.expr) -> list[str]:
 
 
 def _declared(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Return docstring and transition of a step: ``self.next(...)``, if that stands last."""
+    """Return the docstring and the final ``self.next(...)`` of a step, if it has them."""
     first, last = body[0], body[-1]
     has_doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
     moves_on = (

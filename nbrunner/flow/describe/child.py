@@ -1,7 +1,7 @@
-"""Describes one flow, in a process of its own: the only code that imports a user's flow.
+"""Child process that describes a flow; the only code that imports a user's flow.
 
-Run as ``python -m``-like child: reads a request (JSON) from the file named on its command
-line and writes the answer next to it.
+It reads a request (JSON) from the file given first on its command line and writes the result
+to the file given second.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    """Answer the request in the file named first, in the file named second."""
+    """Read the request from the first file and write the result to the second."""
     request_file, answer_file = sys.argv[1:3]
     if sys.path[:1] == [os.path.dirname(os.path.abspath(__file__))]:
-        del sys.path[0]  # no place to import a flow's modules from
-    # This very package, wherever the interpreter would look for one of its name.
+        del sys.path[0]  # the package's own directory, which the flow must not import from
+    # Import this very package, even if the interpreter would find another one.
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     from nbrunner.engine import metaflow_versions
     from nbrunner.flow.describe import metaflow_description
@@ -42,7 +42,7 @@ def main() -> None:
     answer["variables"] = sorted(variables)
     answer["metaflow"] = metaflow_versions.installed()
     temporary = f"{answer_file}.part"
-    # For this user alone, whatever the umask that the flow is imported with.
+    # Readable by this user only, whatever umask the flow sets.
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(json.dumps(answer))
@@ -62,7 +62,7 @@ def answer_to(request: Json, description: Any) -> Json:
     """
     try:
         module = _import_file(request["file"])
-    except BaseException as error:  # SystemExit and KeyboardInterrupt of the flow file too
+    except BaseException as error:  # includes SystemExit and KeyboardInterrupt of the flow file
         return {"error": _load_error(error, request["file"])}
     try:
         return {"description": description.describe(module, request)}
@@ -75,18 +75,19 @@ def answer_to(request: Json, description: Any) -> Json:
 
 
 class _FromSource(importlib.machinery.SourceFileLoader):
-    """Reads a flow file as ``python flow.py`` does: never from cached bytecode.
+    """Loads a flow file as ``python flow.py`` does: never from cached bytecode.
 
-    That is told apart by size and whole seconds, and notebooks write faster.
+    Bytecode is matched by size and whole seconds, and notebooks write files more often.
     """
 
     def get_code(self, fullname: str) -> types.CodeType:
+        """Compile and return the code of the file."""
         code: types.CodeType = self.source_to_code(self.get_data(self.path), self.path)
         return code
 
 
 def _import_file(path: str) -> types.ModuleType:
-    # As the interpreter does: modules are beside the file, not beside a link to it.
+    # As the interpreter does: modules are next to the file, not next to a link to it.
     sys.path.insert(0, os.path.dirname(os.path.realpath(path)))
     name = Path(path).stem
     loader = _FromSource(name, path)
@@ -99,7 +100,7 @@ def _import_file(path: str) -> types.ModuleType:
 
 
 def _load_error(error: BaseException, path: str) -> Json:
-    """Tell what the flow file raised, with the frames from its own code on."""
+    """Return the error that the flow file raised, with the frames from its own code on."""
     frames = traceback.extract_tb(error.__traceback__)
     own = next((i for i, frame in enumerate(frames) if frame.filename == path), len(frames))
     lines = ["Traceback (most recent call last):\n"] if frames[own:] else []
@@ -126,7 +127,7 @@ def _family(error: BaseException) -> str:
 
 
 def _option_error(error: BaseException, path: str) -> Json:
-    """Tell what Metaflow has against the flow, its configs or its top-level options."""
+    """Return Metaflow's error about the flow, its configs or its top-level options."""
     told: Any = error
     metaflows = [kind for kind in type(error).__mro__ if kind.__module__.startswith("metaflow.")]
     kinds = {kind.__name__ for kind in metaflows}

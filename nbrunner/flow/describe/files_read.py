@@ -1,4 +1,4 @@
-"""Which files a process reads, as the description of a flow depends on them."""
+"""The files that a process reads, on which the description of a flow depends."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 
 class FilesRead:
-    """Notes every file that this process reads from now on: modules, configs, data.
+    """Records every file that this process reads from now on: modules, configs, data.
 
-    A file that is not there counts too: the answer may be another one once it is. What is
-    installed is left out: it changes with the environment, not with the flow.
+    Missing files are recorded too, as the result may differ once they exist. Installed files are
+    left out: they depend on the environment, not on the flow.
     """
 
     def __init__(self) -> None:
         self._opened: set[str] = set()
         self._written: set[str] = set()
-        places = ("lib", "lib64", "share", "local/lib")  # Debian's /usr may hold a project too
+        places = ("lib", "lib64", "share", "local/lib")  # Debian's /usr may contain a project too
         installed = [f"{each}/{name}" for each in (sys.prefix, sys.base_prefix) for name in places]
         installed += [os.path.dirname(os.__file__), "/proc", "/sys", "/dev"]
         self._prefixes = tuple(os.path.join(each, "") for each in installed)
@@ -32,8 +32,8 @@ class FilesRead:
             (self._written if writes else self._opened).add(path)
 
     def facts(self) -> list[list[Any]]:
-        """Return [path, mtime in ns, size] of each; None for both where there is no file."""
-        # A module read from its cached bytecode was not opened itself.
+        """Return [path, mtime in ns, size] of each file; None for both if it does not exist."""
+        # A module loaded from cached bytecode was not opened itself.
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
         found: list[list[Any]] = []
         for path in sorted(filter(None, modules | self._opened - self._written)):
@@ -43,7 +43,7 @@ class FilesRead:
 
 
 def stamp(path: str) -> tuple[int, int] | tuple[None, None]:
-    """Return mtime in ns and size of a file; None for both where there is none."""
+    """Return mtime in ns and size of a file; None for both if it does not exist."""
     try:
         facts = os.stat(path)
     except OSError:

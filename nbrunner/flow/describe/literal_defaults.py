@@ -1,7 +1,7 @@
-"""Defaults and helps of parameters that stand in a flow file as literals. Pure.
+"""Literal defaults and help texts of parameters in a flow file. Pure functions.
 
-Somebody who edits a default and runs again has changed nothing else of the description: the
-new value can be read in the file.
+Editing a literal default changes nothing else in the description: the new value can be read
+from the file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# What stands for a literal where it does not count which one it is.
+# Replaces a literal whose value does not matter.
 _BLANK = "literal"
 
 
@@ -25,15 +25,16 @@ def take_literals(
     Parameters
     ----------
     flows : iterable of ClassDef
+        Flow classes, which are changed.
     parameters : collection of str
-        What Metaflow's Parameter is called in the file.
+        Names of Metaflow's Parameter in the file.
     mentioned : collection of str
-        Attributes that something may read while the file is imported: these count whole.
+        Attributes that may be read while the file is imported; these are left unchanged.
 
     Returns
     -------
     dict of str to dict
-        ``default`` and ``help``, as far as they are there, of each parameter.
+        The literal ``default`` and ``help`` of each parameter, if present.
     """
     calls = [
         (name, call)
@@ -49,7 +50,7 @@ def take_literals(
 
 
 def with_literals(description: Json, literals: Mapping[str, Json]) -> Json:
-    """Return a description with the defaults and helps that stand in the file now."""
+    """Return a description with the literal defaults and help texts of the current file."""
     return {
         **description,
         "parameters": [
@@ -64,7 +65,7 @@ def _names(node: ast.Assign) -> set[str]:
 
 
 def _name_of(call: ast.Call) -> str:
-    """Return the name that a parameter has on the command line; empty if that is computed."""
+    """Return the command line name of a parameter; empty if it is not a literal."""
     first = call.args[0] if call.args else None
     named = first is not None and isinstance(first, ast.Constant) and isinstance(first.value, str)
     return str(first.value) if named else ""  # type: ignore[union-attr]

@@ -1,11 +1,10 @@
-"""What Metaflow tells of a flow that has been imported, as JSON can hold it.
+"""The description of an imported flow, from Metaflow's own objects, as JSON.
 
-The options come from Metaflow's own command line, built as it builds itself when the flow file
-is executed, so that whatever decorators, configs and extensions add is there.
+The options come from Metaflow's command line, built the way Metaflow builds it when the flow file
+is executed, so they include those of decorators, configs and extensions.
 
-The description's private names of Metaflow are all in this file. An error that is raised in this
-very file means that one of them is not as expected, which is no fault of the flow: see
-`is_metaflows`.
+All private names of Metaflow used for the description are in this file. An error raised in this
+file means that one of them has changed, and is not the flow's fault: see `is_metaflows`.
 """
 
 from __future__ import annotations
@@ -22,29 +21,30 @@ from nbrunner.errors import shown
 
 Json = dict[str, Any]
 
-# What FlowSpec itself has under these names is no parameter of a flow.
+# Attributes of FlowSpec itself, which are not parameters of a flow.
 _NO_PARAMETERS = {"cmd", "foreach_stack", "index", "input", "script_name", "name"}
 
 
 class Wrong(Exception):
-    """The flow file holds no flow that can be run, or more than one that could be meant."""
+    """The flow file does not define exactly one flow that can be run."""
 
 
 def describe(module: types.ModuleType, request: Json) -> Json:
-    """Describe a flow of a module that has been imported from its file.
+    """Return the description of a flow in an imported module.
 
     Raises
     ------
     Wrong
+        The module does not define exactly one flow that can be run.
     Exception
-        What the flow raises, or Metaflow because of it; or what `is_metaflows` tells.
+        Raised by the flow, by Metaflow about the flow, or by this file: see `is_metaflows`.
     """
     return _by_command_line(_only_flow(module, request["flow"]), request)
 
 
 def is_metaflows(error: BaseException) -> bool:
-    """Tell whether an error means that Metaflow is not as this file expects it."""
-    own_kind = type(error).__module__ != "builtins"  # Metaflow's, which is about the flow
+    """Return whether an error means that Metaflow differs from what this file expects."""
+    own_kind = type(error).__module__ != "builtins"  # Metaflow's exceptions are about the flow
     return raised_in(__file__, error) and not own_kind
 
 
@@ -54,7 +54,7 @@ def said(error: BaseException) -> str:
 
 
 def _only_flow(module: types.ModuleType, name: str | None) -> Any:
-    """Return the FlowSpec class that is meant."""
+    """Return the requested FlowSpec class, or the only one of the module."""
     from metaflow import FlowMutator, FlowSpec
 
     found = {}
@@ -67,7 +67,7 @@ def _only_flow(module: types.ModuleType, name: str | None) -> Any:
             raise Wrong(f"no FlowSpec named {name} in {module.__file__}; found {_listed(found)}")
         return found[name]
     own = [flow for flow in found.values() if flow.__module__ == module.__name__]
-    # A class that others build on is not meant to be run itself.
+    # Base classes of other flows are not meant to be run.
     leaves = [flow for flow in own if not any(flow in other.__mro__[1:] for other in own)]
     if len(leaves) == 1:
         return leaves[0]
@@ -87,10 +87,10 @@ def _listed(flows: Any) -> str:
 
 
 def _by_command_line(flow: Any, request: Json) -> Json:
-    """Return what Metaflow's command line tells of the flow.
+    """Return the description taken from Metaflow's command line.
 
-    It builds itself as it does for ``if __name__ == "__main__": Flow()``. Where it would begin to
-    work, in the flow's context and with a state of its own making, it is looked at instead.
+    The command line is built as for ``if __name__ == "__main__": Flow()``. It is intercepted where
+    it would start to work, with the flow's context and the state that it has created.
     """
     from metaflow import FlowSpec
     from metaflow._vendor import click
@@ -106,9 +106,9 @@ def _by_command_line(flow: Any, request: Json) -> Json:
     def look(command_line: Any, *_arguments: Any, **extra: Any) -> None:
         try:
             told.append(_describe(flow, command_line, extra, request))
-        except Exception as error:  # Metaflow would print it
+        except Exception as error:  # else Metaflow would print it
             told.append(error)
-        sys.exit()  # as click does when a command is done
+        sys.exit()  # as click does at the end of a command
 
     run, click.BaseCommand.main = click.BaseCommand.main, look
     try:
@@ -128,7 +128,7 @@ def _by_command_line(flow: Any, request: Json) -> Json:
 
 
 def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
-    """Describe a flow by its command line and what that is called with."""
+    """Return the description of a flow from its command line and the arguments of its call."""
     configs = [each for each in _parameters(flow) if _is_config(each)]
     arguments = [*request["top_level"], "run"]
     names = ("obj", "auto_envvar_prefix")
@@ -164,7 +164,7 @@ def _spin_root() -> str | None:
 
 
 def _part(what: str, read: Callable[[], list[Any]], unknown: list[str]) -> list[Any]:
-    """Return a part that runs can do without; empty, and told, if Metaflow does not have it."""
+    """Return a part that runs do not need; empty, and reported, if Metaflow lacks it."""
     try:
         return read()
     except Exception as error:
@@ -177,18 +177,18 @@ def _part(what: str, read: Callable[[], list[Any]], unknown: list[str]) -> list[
 def _mutated(instance: Any, parameters: Json) -> Any:
     """Apply the flow's mutators and configs, as ``metaflow.cli.start`` does.
 
-    Returns the class if it is another one now.
+    Returns the class, which mutators may have replaced.
     """
-    flow = type(instance)  # an instance answers for missing names in words of its own
+    flow = type(instance)  # an instance raises its own error for missing attributes
     process = flow._process_config_decorators
-    if "external_init" not in process.__code__.co_names:  # newer ones do it there
+    if "external_init" not in process.__code__.co_names:  # newer versions call it there
         for mutator in flow._flow_mutators.__get__(instance):
             mutator.external_init()
     return process(parameters.get("config") or parameters.get("config_value"))
 
 
 def _flow_decorators(flow: Any) -> list[str]:
-    # A property of instances; one whose __init__ has not run is enough for it.
+    # A property of instances, which works without __init__.
     return list(flow._flow_decorators.__get__(flow.__new__(flow)))
 
 
@@ -220,9 +220,9 @@ def _subcommands(commands: Json, parameters: list[Any]) -> Json:
     flags = [f"--{each.name}" for each in parameters]
     files = {f"--{each.name}" for each in parameters if isinstance(each, IncludeFile)}
     of_run = commands["run"].params
-    # The parameters stand first; one may be named like an option of Metaflow's own.
+    # Parameters come first; one may have the name of a Metaflow option.
     found = [each for each in of_run if each.opts[0] in flags][: len(flags)]
-    if len(found) < len(flags):  # run_cmds was imported before the mutators added some
+    if len(found) < len(flags):  # run_cmds was imported before mutators added parameters
         missing = set(flags) - {each.opts[0] for each in found}
         raise RuntimeError(f"parameters {sorted(missing)} are missing from Metaflow's command line")
     found.sort(key=lambda each: flags.index(each.opts[0]))
@@ -261,8 +261,8 @@ def _option(each: Any) -> Json:
 
 
 def _config(each: Any) -> Json:
-    """Describe a Config: its default is a value, or the path of a file."""
-    facts = vars(each)  # asked for as an attribute, a Config gives something for any name
+    """Return the option of a Config, whose default is a value or the path of a file."""
+    facts = vars(each)  # getattr() on a Config returns something for any name
     given = facts["kwargs"]
     default = given.get("default")
     computed = callable(default)
@@ -280,7 +280,7 @@ def _config(each: Any) -> Json:
 
 
 def _provider_option(each: Any) -> Json:
-    """Describe a top-level option: Metaflow lists providers from a set, in no order."""
+    """Return a top-level option with sorted choices: Metaflow lists providers from a set."""
     option = _option(each)
     return {**option, "choices": sorted(option["choices"])}
 
@@ -289,7 +289,7 @@ def _kind(each: Any) -> str:
     from metaflow import JSONTypeClass
     from metaflow._vendor.click import types as click_types
 
-    # A parameter of the flow may have the name, and takes one value.
+    # A parameter of the flow may have this name, but takes one value.
     if each.name in ("config", "config_value") and each.nargs == 2:
         return "config"
     if getattr(each, "is_flag", False):
@@ -308,14 +308,14 @@ def _kind(each: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON can hold it."""
+    """Return a value in JSON form."""
     try:
         return json.loads(json.dumps(value))
     except (TypeError, ValueError):
         pass
     try:
         return str(value)
-    except ValueError:  # an integer of more digits than Python spells out
+    except ValueError:  # an integer with more digits than Python converts
         return shown(value)
 
 
@@ -329,7 +329,7 @@ def _step(node: Any) -> Json:
     kind = {"split-switch": "switch", "split-and": "split"}.get(node.type, node.type)
     if kind == "foreach" and node.parallel_foreach:
         kind = "parallel"
-    # Metaflow calls the first step "start" only if nothing branches off there.
+    # Metaflow names the type of the first step "start" only if it does not branch.
     decorators = [deco.name for deco in node.decorators if not deco.name.startswith("_")]
     decorators += [deco.decorator_name for deco in [*node.wrappers, *node.config_decorators]]
     return {

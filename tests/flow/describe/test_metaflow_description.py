@@ -103,7 +103,7 @@ def test_what_runs_can_do_without_is_left_out_and_told(name, package, whole, wri
     part, told = PARTS[name]
     warning = (
         rf"nbrunner cannot read {told} \((Attribute|Key)Error: .*{name}.*with Metaflow "
-        rf"{metaflow_versions.installed()}; runs go on without.*tested with Metaflow 2"
+        rf"{metaflow_versions.installed()}; runs continue without it.*tested with Metaflow 2"
     )
     with pytest.warns(RuntimeWarning, match=warning):
         running = runner.run(number=2)
