@@ -12,7 +12,7 @@
         │   │   ├── FlowSyntaxError     also a SyntaxError
         │   │   └── FlowImportError     also an ImportError
         │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
-        │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: its files were deleted
+        │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: files were deleted
         ├── RunStartError           also a RuntimeError: the run ended or hung before it had an id
         │   └── SharedIdError       Metaflow gave two runs the same id; both were stopped
         ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used

@@ -1,1 +1,1 @@
-"""All that starts, supervises and ends processes."""
+"""Starting, supervising and stopping processes."""

@@ -1,4 +1,4 @@
-"""The child processes of this process, each waited for."""
+"""The child processes of this process, which are all reaped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbrunner.launch.processes import LINUX, ProcessIdentity, identify
 
 
 class Children:
-    """The child processes of this process: each is waited for, whoever forgets it."""
+    """The child processes of this process; each is reaped, even if nothing refers to it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class Children:
         cwd: str | None = None,
         pass_fds: tuple[int, ...] = (),
     ) -> ProcessIdentity:
-        """Start a command in a session of its own: no interrupt of ours reaches it."""
+        """Start a command in its own session, out of reach of our interrupts."""
         self.reap()
         process = subprocess.Popen(
             command,
@@ -40,14 +40,14 @@ class Children:
             start_new_session=True,
             pass_fds=pass_fds,
         )
-        # Identified before it can be reaped: its pid is its own until then.
+        # Identified before it is reaped: until then its pid cannot be reused.
         identity = identify(process.pid) or ProcessIdentity(process.pid, "ended")
         with self._lock:
             self._living[process.pid] = process
         return identity
 
     def reap(self) -> None:
-        """Collect every child that has ended."""
+        """Reap all children that have ended."""
         with self._lock:
             for pid, process in list(self._living.items()):
                 if process.poll() is not None:
@@ -58,7 +58,7 @@ CHILDREN = Children()
 
 
 async def ended(process: ProcessIdentity) -> None:
-    """Wait, on the running loop, until a process has ended, and reap it if it is ours."""
+    """Wait on the running loop until a process has ended, and reap it if it is our child."""
     loop = asyncio.get_running_loop()
     while process.alive():
         if not LINUX:

@@ -1,11 +1,10 @@
-"""The first rung: Ctrl-C for one run, and once more if Python has dropped it.
+"""The first rung of the stop ladder: SIGINT for a run, sent again if Python has dropped it.
 
-An interrupt that reaches a Python process in a destructor, or in any other callback that
-cannot raise, is printed as "Exception ignored in ..." and gone. Metaflow's scheduler
-starts processes and drops them all the time, so this happens. A second interrupt would
-break off the cleaning up of a run that has heard the first, so it is sent only where that
-was printed, and Metaflow has not said since that it cleans up. Only the standard library
-is used here.
+An interrupt that reaches a Python process in a destructor, or in another callback that cannot
+raise, is printed as "Exception ignored in ..." and lost. Metaflow's scheduler starts and drops
+processes all the time, so this happens. A second interrupt would break off the cleanup of a run
+that has handled the first, so it is sent only if that text was printed and Metaflow has not
+reported since that it cleans up. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -19,28 +18,28 @@ from pathlib import Path
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record.run_directory import RunDirectory
 
-# How often the logs are looked at: it takes a moment until they tell.
+# Interval between looks at the logs.
 _LOOK_SECONDS = 0.5
 
-# As Python 3.11 to 3.14 print it; the second line on is what it prints of any exception.
+# As printed by Python 3.11 to 3.14, starting at the second line as for any exception.
 _DROPPED = re.compile(
     rb"^Exception ignored [^\n]*\nTraceback [^\n]*\n(?: [^\n]*\n)*KeyboardInterrupt", re.M
 )
 
-# What Metaflow's scheduler prints before it ends its tasks (metaflow/runtime.py).
+# Printed by Metaflow's scheduler before it ends its tasks (metaflow/runtime.py).
 _CLEANING_UP = re.compile(rb"Workflow (?:interrupted|failed)\.")
 
-# What is looked for may have been written by halves at the last look.
+# The text may have been incomplete at the last look.
 _OVERLAP_BYTES = 10_000
 
 
 class Interrupt:
-    """Interrupts one run.
+    """Sends interrupts to one run.
 
     Parameters
     ----------
     directory : RunDirectory
-        The run's.
+        Directory of the run, whose logs are watched.
     """
 
     def __init__(self, directory: RunDirectory) -> None:
@@ -49,17 +48,17 @@ class Interrupt:
         self._look_at: float | None = None
 
     def send(self, run: ProcessIdentity) -> bool:
-        """Interrupt the run; called anew, do so once more if it is called for.
+        """Interrupt the run; on later calls, do so again if the interrupt was dropped.
 
         Parameters
         ----------
         run : ProcessIdentity
-            The run process, leader of its group.
+            Run process, the leader of its group.
 
         Returns
         -------
         bool
-            Whether the group was signalled: as at a terminal, tasks are interrupted too.
+            True if the group was signalled: tasks are interrupted too, as in a terminal.
         """
         now = time.monotonic()
         if self._look_at is None:
@@ -73,13 +72,13 @@ class Interrupt:
             self._look_at = now + _LOOK_SECONDS
             if self._stderr.has_found() and not self._stdout.has_found():
                 self._stderr.begin()
-                # Tasks have heard it: they may be saving what they have.
+                # Tasks have already been interrupted, and may be saving their state.
                 run.send(signal.SIGINT)
         return False
 
 
 class _Watch:
-    """Looks for a pattern in what a log gets from a moment on."""
+    """Searches for a pattern in what is appended to a log."""
 
     def __init__(self, log: Path, pattern: re.Pattern[bytes]) -> None:
         self._log = log
@@ -88,12 +87,13 @@ class _Watch:
         self._position = 0
 
     def begin(self) -> None:
+        """Start at the current end of the log."""
         self._found = False
-        with contextlib.suppress(OSError):  # the record was deleted; a disk fails
+        with contextlib.suppress(OSError):  # the record was deleted, or the disk fails
             self._position = self._log.stat().st_size
 
     def has_found(self) -> bool:
-        """Read what is new; tell whether the pattern stands there, or stood there before."""
+        """Read what was appended; return whether the pattern has occurred so far."""
         if not self._found:
             with contextlib.suppress(OSError), open(self._log, "rb") as file:
                 file.seek(self._position)

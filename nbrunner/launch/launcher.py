@@ -1,4 +1,4 @@
-"""Starting a run: the one interface, and the cold start behind it."""
+"""The interface of launchers, and the cold launcher."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nbrunner.record.run_directory import RunDirectory
 
 PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
-# Started by path and not as -m: the caller's sys.path, PYTHON* variables and site
-# packages then have no part in how the supervisor starts.
+# Started by path instead of -m, so that the caller's sys.path, PYTHON* variables and site
+# packages do not affect the supervisor.
 _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from nbrunner.launch.supervisor import main; main()"
@@ -26,27 +26,28 @@ _BOOTSTRAP = (
 SUPERVISOR_LOG = "supervisor.log"
 
 
-# What nbrunner itself puts behind the subcommand: Metaflow then tells who the run is.
+# Added by nbrunner after the subcommand: Metaflow writes the run's id to this file.
 ATTRIBUTES_OPTION = "--runner-attribute-file="
 
 
 def without_ours(command: Sequence[str]) -> list[str]:
-    """Return the words of a run's command that somebody has asked for."""
+    """Return the words of a run's command without those that nbrunner added."""
     return [word for word in command if not word.startswith(ATTRIBUTES_OPTION)]
 
 
 @dataclass(frozen=True)
 class Started:
-    """How a process was started.
+    """A started process.
 
     Attributes
     ----------
     process : ProcessIdentity
+        The process.
     way : str
-        ``"warm"``: forked from an interpreter that has imported metaflow already; or
-        ``"cold"``: as ``python flow.py`` is.
+        ``"warm"``: forked from an interpreter that had imported metaflow; or ``"cold"``: started as
+        a fresh interpreter.
     why : str
-        Why it was not warm; empty if it was.
+        Reason for a cold start; empty for a warm one.
     """
 
     process: ProcessIdentity
@@ -55,7 +56,7 @@ class Started:
 
 
 class Launcher(Protocol):
-    """What starts the processes of this package."""
+    """Starts the processes of this package."""
 
     async def start_run(
         self, directory: RunDirectory, environment: Mapping[str, str], flow_file: str
@@ -65,7 +66,7 @@ class Launcher(Protocol):
         Raises
         ------
         OSError
-            The system refuses another process.
+            The system cannot start another process.
         """
         ...
 
@@ -77,12 +78,12 @@ class Launcher(Protocol):
         output: Path,
         flow_file: str,
     ) -> Started:
-        """Start a script of ours that imports a flow file, with its output in a file."""
+        """Start one of our scripts that imports a flow file, with its output in a file."""
         ...
 
 
 class ColdLauncher:
-    """Starts everything in a fresh interpreter, as ``python flow.py run`` does."""
+    """Starts everything in a fresh interpreter, like ``python flow.py run``."""
 
     def __init__(self, why: str = "") -> None:
         self._why = why

@@ -1,8 +1,8 @@
-"""Metaflow's private names, as far as warm starts use or replace them: all of them are here.
+"""All private names of Metaflow that warm starts use or replace.
 
-`verify` looks at each once Metaflow has been imported. Where one is missing, or is not what
-this module takes it for, a fork might not do what a fresh interpreter does: then every run is
-started cold and says why.
+`verify` checks each of them once Metaflow is imported. If one is missing or differs from what this
+module expects, a fork might not behave like a fresh interpreter: every run is then started cold,
+with the reason.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 from nbrunner.engine import metaflow_versions
 
-# All that a run and its tasks import, but for the modules that Metaflow changes, while
-# they are imported, to fit the flow at hand: metaflow.cli and what imports it.
+# Modules that every run and task imports, except those that Metaflow adapts to the flow while
+# they are imported: metaflow.cli and the modules that import it.
 PRELOADED = (
     "metaflow",
     "metaflow.runtime",
@@ -37,24 +37,24 @@ PRELOADED = (
     "metaflow.plugins.cards.card_cli",
 )
 
-# Those modules: each process executes them itself. Reading and compiling them is the same for all.
+# Those modules: each process executes them, but reading and compiling them can be shared.
 COMPILED = (
     "metaflow.cli",
     "metaflow.cli_components.run_cmds",
     "metaflow.cli_components.step_cmd",
 )
 
-# What these modules take from their process while they are imported, as (what, module,
-# function; "<module>" outside of one). `set_directory` renews the first in a fork.
+# What these modules read from their process while they are imported, as (what, module, function;
+# "<module>" outside of functions). `set_directory` updates the first in a fork.
 RENEWED_DRAWS = (("calls os.getcwd()", "metaflow.metaflow_config", "<module>"),)
 HARMLESS_DRAWS = (
-    # nbrunner.launch.warm.eligibility.local_config looks for the same file for each run.
+    # nbrunner.launch.warm.eligibility.local_config searches for the same file before each run.
     ("calls os.getcwd()", "metaflow.metaflow_config_funcs", "init_local_config"),
-    # Puts a class there, as a cold start does.
+    # Adds a class to it, as in a cold start.
     ("looks at __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
 )
 
-# Packages the flow's code in a thread of its own, by generators of the second.
+# Packages the flow's code in a thread, using generators of the second module.
 PACKAGING = "metaflow.package"
 PACKAGING_GENERATORS = "metaflow.packaging_sys"
 
@@ -63,24 +63,24 @@ _CONFIG = "metaflow.metaflow_config_funcs"
 _GIT = "metaflow.metaflow_git"
 _LOCAL_METADATA = "metaflow.plugins.metadata_providers.local"
 
-# The values of Metaflow's configuration that default to the directory of the process.
+# Settings of Metaflow that default to the directory of the process.
 _DIRECTORIES = ("ARTIFACT_LOCALROOT",)
 
-# What the stand-ins (warm/task_popen.py, warm/log_pipes.py) have of what Metaflow's runtime
-# could ask for: a process, the pipe of its output, the poll.
+# Attributes of the stand-ins (warm/task_popen.py, warm/log_pipes.py) that Metaflow's runtime may
+# use: of a process, of its output pipe, of the poll.
 _PROCESS_HAS = {"args", "pid", "stdin", "stdout", "stderr", "returncode", "poll", "wait"} | {
     *("send_signal", "terminate", "kill"),
 }
-_PIPE_HAS = {"fileno", "readline", "close", "write"}  # the runtime writes to buffers of its own
+_PIPE_HAS = {"fileno", "readline", "close", "write"}  # the runtime writes to its own buffers
 _POLL_HAS = {"add", "remove", "poll"}
 
 
 class _Unlike(Exception):
-    """Metaflow is not what this module takes it for; says in what, as a predicate of Metaflow."""
+    """Metaflow differs from what this module expects; the message completes "Metaflow 2.x ..."."""
 
 
 def preload() -> str:
-    """Import what every run needs; return why warm starts cannot be, or an empty string."""
+    """Import the modules that every run needs; return a reason against warm starts, or empty."""
     for name in PRELOADED:
         try:
             importlib.import_module(name)
@@ -92,13 +92,13 @@ def preload() -> str:
 
 
 def verify() -> str:
-    """Return why this Metaflow, which has been imported, allows no warm starts; or nothing."""
+    """Return why this imported Metaflow does not allow warm starts; empty if it does."""
     for check in _CHECKS:
         try:
             check()
         except _Unlike as unlike:
             return _reason(str(unlike))
-        except Exception as error:  # whatever has become of it, it is not as expected
+        except Exception as error:  # any failure means that it differs
             return _reason(f"is not as expected: {type(error).__name__}: {error}")
     return ""
 
@@ -109,7 +109,7 @@ def _reason(what: str) -> str:
 
 
 def _look_up(module: str, path: str = "") -> Any:
-    """Return what a name stands for."""
+    """Return the object with a name in a module."""
     found: Any = sys.modules.get(module)
     if found is None:
         raise _Unlike(f"has no {module}")
@@ -121,7 +121,7 @@ def _look_up(module: str, path: str = "") -> Any:
 
 
 def _takes(module: str, path: str, *names: str) -> None:
-    """Check that a function takes these arguments, and needs no other."""
+    """Check that a function takes these arguments and requires no others."""
     signature = inspect.signature(_look_up(module, path))
     found = list(signature.parameters.values())
     more = found[len(names) :]
@@ -132,7 +132,7 @@ def _takes(module: str, path: str, *names: str) -> None:
 
 
 def _codes(space: Any) -> Iterator[types.CodeType]:
-    """Yield the code of the functions and classes in a module, or of the functions in a class."""
+    """Yield the code of the functions and classes in a module, or of the methods of a class."""
     for value in list(vars(space).values()):
         if isinstance(value, (staticmethod, classmethod)):
             value = value.__func__
@@ -152,7 +152,7 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _uses(space: Any, *names: str) -> bool:
-    """Tell whether one function of a module or class uses all these names."""
+    """Return whether a single function of a module or class uses all these names."""
     return any(set(names) <= set(code.co_names) for code in _codes(space))
 
 
@@ -171,14 +171,14 @@ def _check_modules() -> None:
 
 
 def look_up_version() -> None:
-    """Have Metaflow look up its version, for which it asks git about its own folder."""
+    """Make Metaflow look up its version, for which it runs git in its own folder."""
     _look_up("metaflow.metaflow_version", "get_version")()
 
 
 def ask_git_only_where(may_be_repository: Callable[[Any], bool]) -> None:
-    """Have Metaflow call git only for folders that a function lets pass.
+    """Make Metaflow run git only in folders accepted by a function.
 
-    It notes the state of the repository with every task (``metaflow_git.py``).
+    Metaflow records the state of the repository with every task (``metaflow_git.py``).
     """
     ask = _look_up(_GIT, "_is_in_git_repo")
 
@@ -197,12 +197,12 @@ def _check_git() -> None:
 
 # --- configuration that holds the directory --------------------------------------------
 
-# The modules that have imported the name of a directory; looked up once, before any fork.
+# The modules that have imported a directory setting; collected once, before any fork.
 _directory_modules: list[types.ModuleType] = []
 
 
 def remember_directories() -> None:
-    """Note, in the interpreter that forks are made of, which modules know its directory."""
+    """Collect, in the zygote, the modules that have imported a directory setting."""
     _directory_modules[:] = [
         module
         for name, module in sys.modules.items()
@@ -211,7 +211,7 @@ def remember_directories() -> None:
 
 
 def set_directory(cwd: str) -> None:
-    """Give Metaflow's configuration the directory of this process where it is the default."""
+    """Update Metaflow's settings that default to the directory of the process."""
     values = vars(sys.modules[_CONFIG])["_all_configs"]
     for name in _DIRECTORIES:
         known = values[f"METAFLOW_{name}"]
@@ -242,17 +242,17 @@ def _check_directories() -> None:
 
 
 def claim_ids() -> None:
-    """Have Metaflow's local metadata, in this process, give no id that is taken.
+    """Make Metaflow's local metadata provider, in this process, use only run ids that are free.
 
-    It takes the time in microseconds for an id and does not look whether another run has taken
-    the same one. Runs that are forked side by side do that in step: one of a hundred pairs got
-    one id, and then both ran with the parameters of whichever had written them last.
+    It uses the time in microseconds as the id and does not check whether another run has the same.
+    Runs forked at the same time run in step: one of a hundred pairs got the same id, and both then
+    used the parameters of the run that wrote them last.
     """
     _look_up(_LOCAL_METADATA, "LocalMetadataProvider").new_run_id = _claimed_id
 
 
 def _claimed_id(provider: Any, tags: Any = None, sys_tags: Any = None) -> str:
-    """Do as ``LocalMetadataProvider.new_run_id``, with a folder that was not there before."""
+    """Replacement for ``LocalMetadataProvider.new_run_id`` that creates a new directory."""
     number = int(time.time() * 1e6)
     while True:
         run_id = str(number)
@@ -281,17 +281,17 @@ def _check_ids() -> None:
 
 
 def start_tasks_by(stand_in: Any) -> None:
-    """Have the runtime, in this process, use something else for the module subprocess."""
+    """Make Metaflow's runtime, in this process, use a stand-in for the subprocess module."""
     vars(_look_up(_RUNTIME))["subprocess"] = stand_in
 
 
 def read_output_by(make_poll: Callable[[type[Any]], Any]) -> None:
-    """Have the runtime, in this process, wait for output by a poll of ours.
+    """Make Metaflow's runtime, in this process, wait for output with our poll.
 
     Parameters
     ----------
     make_poll : callable
-        Returns one, given the class of the events that it is to yield.
+        Returns the poll, given the class of the events that it yields.
     """
     procpoll = _look_up(_RUNTIME, "procpoll")
     stand_in = types.SimpleNamespace(**vars(procpoll))

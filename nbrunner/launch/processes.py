@@ -1,7 +1,7 @@
-"""Facts about processes: who is alive, who descends from whom.
+"""Identity, liveness and descendants of processes.
 
-A pid alone names nobody, as the kernel gives it out again. A process is identified by its
-pid together with the moment it started. Linux is read from /proc; elsewhere ``ps`` tells.
+A pid does not identify a process, because the kernel reuses pids. A process is identified by its
+pid and start time, read from /proc on Linux and from ``ps`` elsewhere.
 """
 
 from __future__ import annotations
@@ -22,31 +22,32 @@ LINUX = sys.platform.startswith("linux")
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
-# Every process of a run inherits this variable, so it is found even if the supervisor,
-# and with it the knowledge of who descends from whom, is gone.
+# Every process of a run inherits this variable, so it can be found after the supervisor, which
+# knew the descendants, is gone.
 MARKER = "NBRUNNER_RUN_DIRECTORY"
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """A process that existed once; its pid may belong to another one by now.
+    """A process, running or ended; its pid may have been reused.
 
     Attributes
     ----------
     pid : int
+        Process id.
     started : str
-        When it started, as the system tells it; on Linux with the id of the boot.
+        Start time in the system's format; on Linux with the boot id.
     """
 
     pid: int
     started: str
 
     def alive(self) -> bool:
-        """Tell whether this very process runs; a zombie does not."""
+        """Return whether this process is running; zombies are not."""
         return _started(self.pid) == self.started
 
     def send(self, signum: int) -> bool:
-        """Send a signal to this very process; return False where it is gone, or not ours."""
+        """Send a signal to this process; return False if it has ended or is another user's."""
         if not LINUX:
             return self.alive() and _kill(self.pid, signum)
         try:
@@ -54,7 +55,7 @@ class ProcessIdentity:
         except ProcessLookupError:
             return False
         try:
-            # Checked after the descriptor is held: now the pid cannot change hands.
+            # Checked after opening the descriptor, from when on the pid cannot be reused.
             if not self.alive():
                 return False
             signal.pidfd_send_signal(descriptor, signum)
@@ -65,7 +66,7 @@ class ProcessIdentity:
         return True
 
     def send_group(self, signum: int) -> bool:
-        """Send a signal to the process group that this process leads."""
+        """Send a signal to the process group led by this process; see `send`."""
         if not self.alive():
             return False
         try:
@@ -76,9 +77,9 @@ class ProcessIdentity:
 
 
 def state_letter(process: ProcessIdentity) -> str | None:
-    """Return the state of a living process as Linux names it (proc(5)), None if it has ended.
+    """Return the state letter of a process (proc(5), Linux only); None if it has ended.
 
-    ``"T"`` is a process that a signal has stopped.
+    ``"T"`` is a process stopped by a signal.
     """
     fields = _stat_fields(process.pid)
     if fields is None or fields[0] in "ZX" or _started_by(fields) != process.started:
@@ -87,25 +88,25 @@ def state_letter(process: ProcessIdentity) -> str | None:
 
 
 def waited_for_cpu_seconds(pid: int) -> float:
-    """Return how long a process could have run but others had the CPU; 0 where nobody counts.
+    """Return the time that a process was runnable but waiting for a CPU; 0 if unknown.
 
     Linux only: the second number of /proc/<pid>/schedstat.
     """
     try:
         with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
             return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError):  # it is gone; a kernel without these statistics
+    except (OSError, IndexError):  # it has ended, or the kernel has no such statistics
         return 0.0
 
 
 def identify(pid: int) -> ProcessIdentity | None:
-    """Return the identity of a living process, None where there is none."""
+    """Return the identity of a running process; None if there is none with this pid."""
     started = _started(pid)
     return None if started is None else ProcessIdentity(pid, started)
 
 
 def descendants(pid: int) -> list[ProcessIdentity]:
-    """Return every living process below `pid`, children before grandchildren."""
+    """Return all running descendants of ``pid``, children before grandchildren."""
     children: dict[int, list[int]] = {}
     for child, parent in _parents():
         children.setdefault(parent, []).append(child)
@@ -118,30 +119,30 @@ def descendants(pid: int) -> list[ProcessIdentity]:
 
 
 def session_of(leader: ProcessIdentity) -> list[ProcessIdentity]:
-    """Return every living process of the session that a process leads, or led.
+    """Return all running processes of the session that a process leads or led.
 
-    Linux only. The system gives a pid to nobody while a session goes by it; a process that
-    has it all the same shows that the session is over, and another one begun.
+    Linux only. The kernel does not reuse the pid while it is the id of a session: a new process
+    with that pid means that the session has ended and another one begun.
     """
     return Look().session_of(leader)
 
 
 class Look:
-    """All processes at one moment, for who asks about several runs; read when first asked.
+    """A snapshot of all processes for queries about several runs, taken on first use.
 
-    Linux only; elsewhere it shows nobody.
+    Linux only; empty elsewhere.
     """
 
     @cached_property
     def _fields(self) -> dict[str, list[str]]:
-        """Pid of every living process -> what /proc/<pid>/stat says behind its name."""
+        """Pid of every running process -> fields of /proc/<pid>/stat after the name."""
         names = os.listdir("/proc") if LINUX else []
         found = {name: _stat_fields(name) for name in names if name.isdigit()}
         return {name: fields for name, fields in found.items() if fields and fields[0] not in "ZX"}
 
     @cached_property
     def _environments(self) -> dict[str, list[str]]:
-        """Value of `MARKER` -> pids of those that were started with it, but this process."""
+        """Value of `MARKER` -> pids of the processes started with it, except this process."""
         found: dict[str, list[str]] = {}
         wanted = f"{MARKER}=".encode()
         for name in self._fields:
@@ -154,7 +155,7 @@ class Look:
         return found
 
     def session_of(self, leader: ProcessIdentity) -> list[ProcessIdentity]:
-        """Return the processes of the session that a process leads, or led; see `session_of`."""
+        """Return the processes of the session that a process leads or led; see `session_of`."""
         if not LINUX or _is_before_restart(leader):
             return []
         of_pid = self._fields.get(str(leader.pid))
@@ -164,7 +165,7 @@ class Look:
         return self._identities(name for name, fields in self._fields.items() if fields[3] == pid)
 
     def marked(self, value: str) -> list[ProcessIdentity]:
-        """Return the processes of ours that were started with `MARKER` set to a value."""
+        """Return this user's processes that were started with `MARKER` set to a value."""
         return self._identities(self._environments.get(value, ()))
 
     def _identities(self, names: Iterable[str]) -> list[ProcessIdentity]:
@@ -172,7 +173,7 @@ class Look:
 
 
 def _is_before_restart(process: ProcessIdentity) -> bool:
-    """Tell whether the machine, or the container, was started after a process was."""
+    """Return whether the machine or container was restarted after a process had started."""
     first = _started(1)
     if first is None:
         return False
@@ -181,10 +182,10 @@ def _is_before_restart(process: ProcessIdentity) -> bool:
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of all descendants whose own parent ends.
+    """Make this process the parent of all orphaned descendants.
 
-    Linux only (PR_SET_CHILD_SUBREAPER, prctl(2)); elsewhere a child that forks twice
-    escapes to process 1.
+    Linux only (PR_SET_CHILD_SUBREAPER, prctl(2)); elsewhere a child that forks twice becomes a
+    child of process 1.
     """
     if LINUX:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -201,9 +202,10 @@ def _kill(pid: int, signum: int) -> bool:
 
 
 def moment_of_boot_clock() -> dict[str, Any]:
-    """Return now by a clock that nobody sets, as a record notes it; empty where there is none.
+    """Return the current time of the boot clock, for records; empty if there is none.
 
-    ``boot`` says which start of the machine it counts the ``boot_seconds`` from.
+    ``boot`` identifies the boot from which ``boot_seconds`` are counted. Setting the time of day
+    does not affect this clock.
     """
     if not LINUX:
         return {}
@@ -222,9 +224,9 @@ def _stat_fields(pid: int | str) -> list[str] | None:
             text = file.read()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    except PermissionError:  # another user's, where /proc hides these (hidepid, proc(5))
+    except PermissionError:  # another user's process, hidden by /proc (hidepid, proc(5))
         return None
-    # The command's name stands in brackets and may itself hold blanks and brackets.
+    # The name is in parentheses and may contain spaces and parentheses.
     return text[text.rindex(")") + 2 :].split()
 
 
@@ -242,7 +244,7 @@ def _started_by(fields: list[str]) -> str:
 
 
 def _parents() -> list[tuple[int, int]]:
-    """Return (pid, parent's pid) of every process."""
+    """Return (pid, parent pid) of every process."""
     if not LINUX:
         return _ps_parents()
     pairs = []

@@ -1,8 +1,8 @@
-"""Cold runs that Metaflow has given one id: found out by whoever starts them, and ended.
+"""Detects cold runs with the same run id, and stops them.
 
-A warm run claims its id (`nbrunner.launch.metaflow_seam`). A cold one is Metaflow as it is, so
-one looks, once it has its id, whether another run has the same; then both are ended and started
-again.
+A warm run reserves its id (`nbrunner.launch.metaflow_seam`). A cold run uses Metaflow unchanged.
+Once it has its id, its starter checks whether another run has the same; both are then stopped and
+started again.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from nbrunner.launch.stop_request import StopRequest
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
 
-# Runs get their id within seconds of their start; a loaded machine may take longer.
+# Runs get their id within seconds; a loaded machine may take longer.
 _WINDOW_SECONDS = 60.0
 
-# How long the other one may take to write down an id that it has drawn at the same moment.
+# Time for the other run to write an id that it got at the same moment.
 _SETTLING_SECONDS = 0.2
 
 
 async def check_id(run: RunState) -> None:
-    """Make sure that a run is the only one with the id that it was given.
+    """Check that no other run has the same id.
 
     Raises
     ------
     SharedIdError
-        It is not.
+        Another run has the same id; both were stopped.
     """
     directory = run.directory
     started = directory.read(run_directory.START) or {}
@@ -69,7 +69,7 @@ def _neighbours(run: RunState) -> Iterator[RunDirectory]:
 
 
 async def _end_twin(directory: RunDirectory) -> None:
-    """End the other run; whoever waits for its id finds out by the mark, all others by its log."""
+    """Stop the other run; its starter sees the mark, and its log has a message."""
     directory.mark(run_directory.SHARED_ID)
     with open(directory.log("stderr"), "a", encoding="utf-8") as log:
         log.write(

@@ -1,6 +1,6 @@
-"""Who supervises a run and who runs it, as its record tells, and whether they live.
+"""The supervisor and run process of a run, from its record, and whether they are running.
 
-A supervisor asks this of other runs, so only the standard library is used here.
+Supervisors use this for other runs, so it uses the standard library only.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from nbrunner.record.run_directory import RunDirectory
 
 
 def supervisor_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return who supervises a run by its record, whether or not it is still alive."""
+    """Return the recorded supervisor of a run, running or ended; None if there is none."""
     return _recorded(directory, "supervisor")
 
 
 def run_process_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return the run process by the record, whether or not it is still alive."""
+    """Return the recorded run process, running or ended; None if there is none."""
     return _recorded(directory, "run")
 
 
 def goes_on(directory: RunDirectory) -> bool:
-    """Tell whether a process that the record names lives: the run may go on unsupervised."""
+    """Return whether a recorded process is running; the run may continue unsupervised."""
     known = (supervisor_of(directory), run_process_of(directory))
     return any(each is not None and each.alive() for each in known)
 

@@ -1,4 +1,4 @@
-"""A run as its directory and its processes show it: who it is, how it stands, its end."""
+"""The state of a run, from its directory and processes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.record.spin_attributes import is_spin, spun_attributes
 
-# A run whose supervisor has not said who it is may just be starting.
+# A run without supervisor.json may be starting for this long.
 _STARTING_SECONDS = 30.0
 
 
 class RunState:
-    """Looks after one run, from any thread and event loop.
+    """State of one run; usable from any thread and event loop.
 
     Parameters
     ----------
     directory : RunDirectory
+        Directory of the run.
     supervisor : ProcessIdentity, optional
-        Known, to whoever has just started it, before it has written down who it is.
+        Supplied by the process that started the run, before supervisor.json exists.
     """
 
     def __init__(self, directory: RunDirectory, supervisor: ProcessIdentity | None = None) -> None:
@@ -34,7 +35,7 @@ class RunState:
             "started": directory.touched(),
             **(directory.read(run_directory.RECORD) or {}),
         }
-        # Kept: the record may be deleted while the run goes on.
+        # Kept because the record may be deleted while the run continues.
         self._supervisor = supervisor or supervisor_of(directory)
         self._run_process = run_process_of(directory)
         self._exit: Json | None = None
@@ -43,29 +44,29 @@ class RunState:
 
     @property
     def supervisor(self) -> ProcessIdentity | None:
-        """Who supervises the run, alive or not; None while nobody has said so."""
+        """The supervisor, running or ended; None while it is not recorded."""
         if self._supervisor is None:
             self._supervisor = supervisor_of(self.directory)
         return self._supervisor
 
     @property
     def run_process(self) -> ProcessIdentity | None:
-        """The run process, alive or not; None while nobody has said which it is."""
+        """The run process, running or ended; None while it is not recorded."""
         if self._run_process is None:
             self._run_process = run_process_of(self.directory)
         return self._run_process
 
     def processes(self, look: Look | None = None) -> set[ProcessIdentity]:
-        """Return every living process of the run, its supervisor included.
+        """Return all running processes of the run, including its supervisor.
 
         Parameters
         ----------
         look : Look, optional
-            The processes of a moment ago; default those of now.
+            Snapshot of the processes to use; default a new one.
         """
         look = look or Look()
         found = set(look.marked(str(self.directory.path)))
-        if self.supervisor is not None:  # forks of the warm interpreter do not show our mark
+        if self.supervisor is not None:  # forks of the zygote do not have the marker variable
             found |= set(look.session_of(self.supervisor))
         for known in (self.supervisor, self.run_process):
             if known is not None and known.alive():
@@ -73,18 +74,18 @@ class RunState:
         return found
 
     def lives_on(self, look: Look | None = None) -> bool:
-        """Tell whether there is something to stop: the run, or what is left of a lost one."""
+        """Return whether there is something to stop: a running run, or the rest of a lost one."""
         if self.status == "running":
             return True
         return self.exit_record is None and bool(self.processes(look))
 
     def keep_exit(self, record: Json) -> None:
-        """Keep how the run has ended where its directory cannot take it."""
+        """Keep the exit record in memory if the directory cannot be written."""
         self._exit = record
 
     @property
     def attributes(self) -> Json:
-        """What Metaflow tells of the run: flow_name, run_id, metadata; empty before."""
+        """Metaflow's flow_name, run_id and metadata; empty until the run has an id."""
         if self._attributes is None:
             self._attributes = self.directory.read(run_directory.ATTRIBUTES) or spun_attributes(
                 self.directory, self.record
@@ -93,7 +94,7 @@ class RunState:
 
     @property
     def exit_record(self) -> Json | None:
-        """What the supervisor wrote at the end; None before."""
+        """The exit record written by the supervisor; None before."""
         if self._exit is None:
             self._exit = self.directory.read(run_directory.EXIT)
         if self._exit is None and self._held_exit is not None:
@@ -107,7 +108,7 @@ class RunState:
         if exit_record is None:
             if self._alive():
                 return "running"
-            exit_record = self.exit_record  # it may have ended between the two looks
+            exit_record = self.exit_record  # it may have ended between the two reads
         if exit_record is None:
             return "lost"
         if exit_record["returncode"] == 0:
@@ -116,13 +117,16 @@ class RunState:
 
     @property
     def returncode(self) -> int | None:
-        """Exit code of the run process, negative for a signal; None if nobody saw it end."""
+        """Exit code of the run process, negative for a signal; None if running or lost."""
         return self.exit_record["returncode"] if self.exit_record else None
 
     def is_over(self, look_for_process: bool = True) -> bool:
-        """Tell whether the run has ended or is lost.
+        """Return whether the run has ended or is lost.
 
-        Looking for its process costs more than looking for its exit record.
+        Parameters
+        ----------
+        look_for_process : bool
+            Whether to check its process, which costs more than reading the exit record.
         """
         if self.exit_record is not None:
             return True
@@ -131,7 +135,7 @@ class RunState:
         return self.exit_record is not None or not self._alive()
 
     def _alive(self) -> bool:
-        """Tell whether the run goes on, supervised or not."""
+        """Return whether the run continues, supervised or not."""
         supervisor = self.supervisor
         if supervisor is None:
             return _may_be_starting(self.record) and self.directory.path.exists()
@@ -140,9 +144,9 @@ class RunState:
         return self.run_process is not None and self.run_process.alive()
 
     def discard(self) -> None:
-        """Delete the directory: now, or at the end of the run if it goes on."""
+        """Delete the directory, now or when the run ends."""
         with contextlib.suppress(OSError):
-            # Deleted by the supervisor, perhaps before anybody has seen how the run ended.
+            # The supervisor deletes it, possibly before the exit record was read here.
             self._held_exit = run_directory.HeldFile(self.directory, run_directory.EXIT)
         with contextlib.suppress(FileNotFoundError):
             self.directory.mark(run_directory.DISCARD)
@@ -150,20 +154,20 @@ class RunState:
             self.directory.delete()
 
     async def until_over(self) -> None:
-        """Wait until the run has ended, or is lost, and its supervisor is reaped."""
+        """Wait until the run has ended or is lost, and its supervisor is reaped."""
         if not self.is_over():
             with changes_in(self.directory.path) as changes:
                 while not self.is_over():
                     await changes.wait()
         supervisor = self.supervisor
         if supervisor is not None and self.exit_record is not None:
-            # It may still be clearing away old records; nothing of this run depends on it.
+            # It may still be deleting old records, which does not matter for this run.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await ended(supervisor)
 
     async def until_unsupervised(self) -> None:
-        """Wait until the run is over, or goes on though its supervisor is dead."""
+        """Wait until the run is over, or continues although its supervisor is dead."""
         with changes_in(self.directory.path) as changes:
             while not self.is_over() and (self.supervisor is None or self.supervisor.alive()):
                 await changes.wait()
@@ -182,10 +186,10 @@ class RunState:
 
 
 def _may_be_starting(record: Json) -> bool:
-    """Tell whether a run was started so lately that its supervisor may yet say who it is.
+    """Return whether a run started so recently that its supervisor may not be recorded yet.
 
-    The time of day may have been set since. A record of an older nbrunner has nothing else:
-    then a start in the future counts for as long as one in the past.
+    The time of day may have been changed since. Records of older versions have no other clock: a
+    start in the future then counts like one equally far in the past.
     """
     now = moment_of_boot_clock()
     if now and "boot" in record and "boot_seconds" in record:

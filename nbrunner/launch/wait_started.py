@@ -1,4 +1,4 @@
-"""Waiting until a run has started, and telling why one did not."""
+"""Waits until a run has started, and reports why one did not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,19 @@ _SHOWN_CHARACTERS = 2000
 async def until_started(run: RunState, timeout_seconds: float) -> None:
     """Wait until Metaflow has given the run its id, or has started the task of a spin.
 
+    Parameters
+    ----------
+    run : RunState
+        The run.
+    timeout_seconds : float
+        Time after which the run is stopped.
+
     Raises
     ------
     RunStartError
-        It ended before, or it takes longer than the time given; it is then ended.
+        The run ended first, or was stopped after the timeout.
     SharedIdError
-        Another run has the same id; both are ended.
+        Another run has the same id; both were stopped.
     """
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -65,7 +72,7 @@ def _how_it_ended(run: RunState) -> str:
 def _message(run: RunState, what: str) -> str:
     flow = run.record.get("flow", {})
     lines = [f"{flow.get('name', 'the flow')} {what}"]
-    for stream in reversed(run_directory.STREAMS):  # first where Metaflow says what is wrong
+    for stream in reversed(run_directory.STREAMS):  # stderr, with Metaflow's errors, comes first
         last = tail(run.directory.log(stream), _SHOWN_LINES)
         if last:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
@@ -76,10 +83,10 @@ def _message(run: RunState, what: str) -> str:
 
 
 def _typed(command: list[str], flow: Json) -> str:
-    """Return a run's command without what nbrunner itself has put there."""
+    """Return the command of a run as the user would type it."""
     file = flow.get("file", "")
     words = [word for word in without_ours(command[1:]) if word != "-u"]
-    if flow.get("origins"):  # nobody knows the file that was made
+    if flow.get("origins"):  # the user does not know the generated file
         words = [os.path.basename(file) if word == file else word for word in words]
     return shlex.join(["python", *words])
 
