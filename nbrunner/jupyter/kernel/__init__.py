@@ -1,1 +1,1 @@
-"""What the panels and magics have of the kernel: its traits, its front end, one feeding thread."""
+"""The kernel's side of panels and magics: traits, front end detection and the feed thread."""

@@ -1,7 +1,6 @@
-"""Panels by the cell that shows them: a cell that runs again closes its old ones.
+"""The panels shown by each cell; a cell that is executed again closes its earlier ones.
 
-Without that every execution would leave a panel behind, with its widgets, its comms and
-what the feed does for it.
+Otherwise each execution would leave a panel behind, with its widgets, comms and updates.
 """
 
 from __future__ import annotations
@@ -10,31 +9,33 @@ from typing import Any, Protocol
 
 
 class Closes(Protocol):
-    """A panel."""
+    """A panel that can be closed."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the panel and its widgets."""
+        ...
 
 
 class CellPanels:
-    """The panels that nbrunner itself has shown, by the cell that shows them."""
+    """The panels displayed by nbrunner, by cell."""
 
     def __init__(self) -> None:
         self._by_cell: dict[str, list[Closes]] = {}
 
     def add(self, shell: Any, panel: Closes) -> None:
-        """Note a panel that the cell that runs now shows."""
+        """Register a panel displayed by the current cell."""
         self._by_cell.setdefault(cell_id(shell), []).append(panel)
 
     def close_old(self, shell: Any) -> None:
-        """Close what the cell that begins now showed when it ran before."""
+        """Close the panels that the current cell displayed when it was last executed."""
         cell = cell_id(shell)
-        if cell:  # not every front end names its cells
+        if cell:  # some front ends send no cell id
             for panel in self._by_cell.pop(cell, []):
                 panel.close()
 
 
 def cell_id(shell: Any) -> str:
-    """Return what the front end calls the cell that runs now; empty if it does not say."""
+    """Return the front end's id of the current cell; empty if there is none."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
         return ""

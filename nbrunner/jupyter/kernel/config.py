@@ -1,4 +1,4 @@
-"""``%config FlowRun``: what the magics do unless told otherwise."""
+"""``%config FlowRun``: defaults of the magics and settings of this kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbrunner.record.retention import DAY_SECONDS, KEEP
 
 
 class FlowRun(SingletonConfigurable):
-    """Defaults of the magics, and how runs are started from this kernel."""
+    """Defaults of the magics, and settings for starting runs from this kernel."""
 
     block = Bool(True, help="Wait for the run; False is --bg.").tag(config=True)
     panel = Bool(True, help="Show a panel where the front end can; False is --no-panel.").tag(
@@ -77,9 +77,9 @@ class FlowRun(SingletonConfigurable):
 
 
 def configured(shell: Any) -> FlowRun:
-    """Return what the shell's configuration says; what it cannot say is left out, and told.
+    """Return the shell's configuration; invalid values are removed and reported.
 
-    ``%config FlowRun.out = '1a'`` is refused, but stays in the shell's configuration.
+    ``%config FlowRun.out = '1a'`` raises, but the value stays in the shell's configuration.
     """
     FlowRun.clear_instance()
     try:

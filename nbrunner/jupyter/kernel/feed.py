@@ -1,7 +1,7 @@
-"""One thread with a loop of its own: follows runs, and feeds widgets in paced batches.
+"""A thread with its own event loop that follows runs and updates widgets at a limited rate.
 
-Tasks on the kernel's own loop stand still while a cell computes; this one does not. All
-that widgets read from disk is read here, and all that they show is set from here.
+Tasks on the kernel's event loop do not run while a cell computes; this thread does. All reads from
+disk for widgets, and all updates of widgets, happen here.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from nbrunner.aio.inotify import changes_in
 from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.kernel.front_end import no_cells_context
 
-# Panels change at most this often, however much a run prints.
+# Minimum interval between updates of a panel, however much a run prints.
 PACE_SECONDS = 0.1
 
-# And at least so often while a run lives: the elapsed time.
+# Maximum interval between updates while a run is active, for the elapsed time.
 _TICK_SECONDS = 1.0
 
 
 class Shows(Protocol):
-    """What can be fed: a panel, or a widget by itself."""
+    """A panel, or a single widget, that the feed updates."""
 
     def show(self, over: bool) -> bool:
-        """Show the run as it stands; return whether there is more to do at once."""
+        """Show the current state of the run; return True if there is more to do at once."""
         ...
 
 
 class Feed:
-    """The thread, started when first needed; there is one a kernel."""
+    """The feed thread; started on first use, one per kernel."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,28 +40,28 @@ class Feed:
         self._following: dict[int, Future[None]] = {}
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have a function called in the feed's thread, after those submitted before."""
+        """Call a function in the feed's thread, after those submitted before."""
         self._started().call_soon_threadsafe(work)
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
-        """Run a coroutine on the feed's loop."""
+        """Run a coroutine on the feed's loop; return its future."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def follow(self, running: ExecutingProcess, panel: Shows) -> Future[None]:
-        """Feed a panel until the run has ended; the future is done when that is shown."""
+        """Update a panel until the run has ended; the future is done after the last update."""
         future: Future[None] = self.start(_follow(running, panel))
         self._following[id(panel)] = future
         future.add_done_callback(lambda _: self._following.pop(id(panel), None))
         return future
 
     def leave(self, panel: Shows) -> None:
-        """Feed a panel no longer."""
+        """Stop updating a panel."""
         future = self._following.pop(id(panel), None)
         if future is not None:
             future.cancel()
 
     def close(self) -> None:
-        """End the thread; runs go on, panels stand still."""
+        """End the thread; runs continue, panels are no longer updated."""
         with self._lock:
             loop, self._loop = self._loop, None
         if loop is not None:
@@ -97,7 +97,7 @@ async def _follow(running: ExecutingProcess, panel: Shows) -> None:
     logs = [running.directory.log(stream) for stream in ("stdout", "stderr")]
     with changes_in(running.directory.path, *logs) as changes:
         while True:
-            # Asked before looking: what was written before the end is then shown.
+            # Checked before reading, so that output written before the end is shown.
             over = running.status != "running"
             more = panel.show(over)
             if over and not more:

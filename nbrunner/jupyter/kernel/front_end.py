@@ -1,4 +1,4 @@
-"""What shows the output of a cell: a notebook, one that runs by itself, a console, a terminal."""
+"""Detects what displays the output of a cell: notebook, headless notebook, console, terminal."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ FrontEnd = Literal["notebook", "headless", "console", "terminal"]
 
 
 class WidgetSessions:
-    """The sessions of front ends that have sent something to one of our widgets."""
+    """The sessions of front ends that have sent a message to one of our widgets."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
     def note(self, message: Mapping[str, Any]) -> None:
-        """Note who sent a message: it shows widgets."""
+        """Record the sender of a message as a front end with widgets."""
         session = message.get("header", {}).get("session")
         if session:
             self._seen.add(session)
 
     def has_sent(self, message: Mapping[str, Any]) -> bool:
-        """Tell whether the sender of a message has sent something to a widget before."""
+        """Return whether the sender of a message has sent a message to a widget before."""
         return message.get("header", {}).get("session") in self._seen
 
 
@@ -33,13 +33,13 @@ WIDGET_SESSIONS = WidgetSessions()
 
 
 def front_end(shell: Any) -> FrontEnd:
-    """Return what shows the output of the cell that runs now.
+    """Return what displays the output of the current cell.
 
-    ``"headless"`` takes no input: nbclient, and so nbconvert and papermill, execute with
-    ``allow_stdin`` off. ``"notebook"`` shows widgets: it names the cell that it executes, as
-    JupyterLab, Notebook and VS Code do (``cellId`` in the request's metadata), or has sent
-    something to a widget. All else is a ``"console"``: jupyter console, qtconsole, Spyder, Emacs
-    and ``jupyter run`` execute text, and show of a display its text as it is first sent.
+    ``"headless"`` takes no input: nbclient, and therefore nbconvert and papermill, execute with
+    ``allow_stdin`` off. ``"notebook"`` displays widgets: it sends an id with the cell, as
+    JupyterLab, Notebook and VS Code do (``cellId`` in the request's metadata), or has sent a
+    message to a widget. Everything else is a ``"console"``: jupyter console, qtconsole, Spyder,
+    Emacs and ``jupyter run`` execute text, and display only the first text of an output.
     """
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
@@ -52,17 +52,17 @@ def front_end(shell: Any) -> FrontEnd:
 
 
 def no_cells_context() -> contextvars.Context:
-    """Return a context in which nothing is sent on behalf of a cell.
+    """Return a context in which no message is sent on behalf of a cell.
 
-    ipykernel 7 has a front end's messages to a widget handled where the widget last sent
-    something from: for one that a cell has built or changed, behind that cell. A widget that
-    is built and changed in this context gets them in the front end's subshell, at once.
+    ipykernel 7 handles a front end's messages to a widget in the context that the widget last sent
+    from. If that was a cell, messages wait for the cell. Messages to a widget created and changed
+    in this context are handled at once, in the front end's subshell.
     """
     context = contextvars.copy_context()
     kernels = sys.modules.get("ipykernel.kernelbase")
     if kernels is not None and kernels.Kernel.initialized():
         kernel = kernels.Kernel.instance()
-        # Set here alone: set_parent() would also change what other threads fall back to.
+        # Set in this context only: set_parent() would also change the default of other threads.
         for name, empty in (("_shell_parent", {}), ("_shell_parent_ident", b"")):
             variable = getattr(kernel, name, None)
             if isinstance(variable, contextvars.ContextVar):

@@ -1,4 +1,4 @@
-"""Who does the work that a message of the front end asks for, and in which turn."""
+"""Executors that run callbacks for messages of the front end one after the other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Submit = Callable[[Work], None]
 
 
 class InTurn:
-    """Call what is submitted at once, in the order of submission and never two at a time.
+    """Runs callbacks at once in the submitting thread, in order and never two at a time.
 
     Re-entrant and concurrent submissions are queued and run by the thread that is already
     draining the queue.
@@ -28,7 +28,7 @@ class InTurn:
         self._serve()
 
     def _serve(self) -> None:
-        # Asked again after letting go: work may have come in between.
+        # Checked again after releasing the lock: a callback may have been queued in between.
         while self._works and self._at_it.acquire(blocking=False):
             try:
                 while self._works:
@@ -41,15 +41,15 @@ class InTurn:
 
 
 class Aside:
-    """Call what is submitted one after the other in a thread, there only while it is needed.
+    """Runs callbacks one after the other in a thread that exists only while it is needed.
 
-    For what may take long, as Metaflow's Client does: neither the kernel's main thread nor
-    the feed waits for it. The thread is a daemon, so nothing waits for it at exit either.
+    For slow callbacks, such as calls of Metaflow's Client, that must block neither the kernel's
+    main thread nor the feed. The thread is a daemon, so it does not delay the exit either.
 
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     """
 
     def __init__(self, name: str = "nbrunner-aside") -> None:

@@ -1,4 +1,4 @@
-"""Names on the wire; ``js/src/core/wire.ts`` has the same, and a test holds them together."""
+"""Names of messages to the front end, as in ``js/src/core/wire.ts``; a test compares them."""
 
 from __future__ import annotations
 
