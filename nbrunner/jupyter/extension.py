@@ -1,4 +1,4 @@
-"""Loading and unloading; the only place that registers anything on the shell."""
+"""Loads and unloads the extension; only this module registers anything with the shell."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 from nbrunner.environment import run_environment
 from nbrunner.launch.warm.launcher import LAUNCHER
 
-# What listens to the shell's events, to be taken away again.
+# Callbacks registered for the shell's events, to unregister them on unload.
 _LISTENERS: list[Any] = []
 
 
 def load(shell: Any) -> None:
-    """Register the magics, ``%config FlowRun`` and Tab completion; start warm starts.
+    """Register the magics, ``%config FlowRun`` and Tab completion; prepare warm starts.
 
-    ``asyncio.run(main())``, as scripts have it, works in a cell too: a cell runs inside the
-    kernel's event loop, where asyncio refuses to run another; nest-asyncio2 lets it. Loading
-    twice is harmless.
+    A cell runs inside the kernel's event loop, where asyncio refuses to run another one.
+    nest-asyncio2 allows it, so that ``asyncio.run(main())`` works as in scripts. Loading the
+    extension twice has no further effect.
     """
     from nbrunner.jupyter.kernel.config import configured
     from nbrunner.jupyter.magic.completion import matcher
     from nbrunner.jupyter.magics import FlowMagics
 
-    config = configured(shell)  # first: should it fail, what is loaded stays
+    config = configured(shell)  # first, so that an error leaves a loaded extension as it is
     unload(shell)
     shell.configurables.append(config)
     shell.register_magics(FlowMagics(shell, config))
@@ -38,7 +38,7 @@ def load(shell: Any) -> None:
 
 
 def _show_handles_as_panels(shell: Any, config: Any) -> None:
-    """Have a handle as a cell's last expression shown as the run's panel."""
+    """Display a handle as the run's panel if it is the last expression of a cell."""
     from nbrunner.handles import ExecutingProcess
     from nbrunner.jupyter.kernel.front_end import front_end
     from nbrunner.jupyter.output import show_run
@@ -47,13 +47,13 @@ def _show_handles_as_panels(shell: Any, config: Any) -> None:
         if config.panel and front_end(shell) == "notebook":
             show_run(shell, config, running)
         else:
-            raise NotImplementedError  # IPython then shows its repr
+            raise NotImplementedError  # makes IPython display the repr
 
     shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
 
 
 def _close_old_panels(shell: Any) -> None:
-    """Have a cell that runs again close the panels that it showed before."""
+    """Make a cell that is executed again close its earlier panels."""
     from nbrunner.jupyter.kernel.cell_panels import PANELS
 
     def close_old(_info: Any) -> None:
@@ -64,7 +64,7 @@ def _close_old_panels(shell: Any) -> None:
 
 
 def _show_sweeps(shell: Any, config: Any) -> None:
-    """Have sweeps shown as boards, and their runs started also while a cell computes."""
+    """Display sweeps as boards, and let them start runs also while a cell is running."""
     from nbrunner.jupyter.kernel.feed import FEED
     from nbrunner.jupyter.kernel.front_end import front_end
     from nbrunner.jupyter.output import show_sweep
@@ -85,14 +85,14 @@ def _show_sweeps(shell: Any, config: Any) -> None:
 
 
 def unload(shell: Any) -> None:
-    """Undo what `load` has registered on the shell; runs go on.
+    """Undo what `load` has registered with the shell; runs continue.
 
-    nest-asyncio2 cannot be taken back; it changes nothing for code that does not nest.
+    nest-asyncio2 cannot be undone; it does not affect code that does not nest event loops.
     """
     from nbrunner.jupyter.kernel.config import FlowRun
     from nbrunner.jupyter.magics import FlowMagics
 
-    # IPython notes the object of the magics, and with it the latest run, among these.
+    # The shell's lists of configurables refer to the magics, and through them to the latest run.
     ours = (FlowRun, FlowMagics)
     shell.configurables[:] = [each for each in shell.configurables if type(each) not in ours]
     shell.magics_manager.registry.pop(FlowMagics.__name__, None)
@@ -113,7 +113,7 @@ def unload(shell: Any) -> None:
     while _LISTENERS:
         shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers
-    # Those that others have set may be plain functions.
+    # Matchers of others may be plain functions.
     matchers[:] = [
         each for each in matchers if getattr(each, "matcher_identifier", "") != "nbrunner"
     ]

@@ -1,4 +1,4 @@
-"""The magics: parse the line, call the runner, show the result; no other work."""
+"""The magics: parse the line, call the runner, display the result, and nothing else."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class FlowMagics(Magics):
     def flowrun(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> None:
-        # Its docstring, which `%flowrun?` shows, is the table of `--help`.
+        # `%flowrun?` shows the docstring, which is set to the text of `--help`.
         with usage_errors():
             if cell is not None:
                 line, cell = continued(line, cell)
@@ -89,7 +89,7 @@ class FlowMagics(Magics):
     @no_var_expand
     @line_magic
     def flowstop(self, line: str) -> None:
-        """Stop runs: ``%flowstop`` the latest of this notebook, ``%flowstop RUN``, or ``all``."""
+        """Stop runs: ``%flowstop`` (the latest here), ``%flowstop RUN``, ``%flowstop all``."""
         with usage_errors():
             words = self._words(line, None)
             refuse_option(words, ["all"])
@@ -104,7 +104,7 @@ class FlowMagics(Magics):
     @no_var_expand
     @line_magic
     def flowruns(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
-        """Past runs: ``%flowruns [FLOW]``; ``%flowruns --clean`` deletes old records now."""
+        """List past runs: ``%flowruns [FLOW]``; ``%flowruns --clean`` deletes old records."""
         with usage_errors():
             words = self._words(line, local_ns)
             if [word.text for word in words] == ["--clean"]:
@@ -127,7 +127,7 @@ class FlowMagics(Magics):
     @no_var_expand
     @line_magic
     def flowform(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
-        """A form of a flow's parameters: ``%flowform [our options] FLOW``."""
+        """Show a form of a flow's parameters: ``%flowform [options] FLOW``."""
         with usage_errors():
             words = self._words(line, local_ns)
             options, rest = take_options(words, Options.configured(self._config))
@@ -176,11 +176,11 @@ class FlowMagics(Magics):
                 raise launching.failed(running, show.tells_why)
 
     def _started(self, launch: launching.Launch, show: outputs.Shown) -> ExecutingProcess:
-        """Start a run, shown from the moment that it is starting; return once it has its id."""
+        """Start a run and display it at once; return its handle once it has an id."""
         running: ExecutingProcess | None = None
 
         async def begin() -> ExecutingProcess:
-            nonlocal running  # an interrupt may come when it has begun, before it is returned
+            nonlocal running  # set before the return, in case an interrupt arrives in between
             running = await launch.begin()
             return running
 
@@ -191,7 +191,7 @@ class FlowMagics(Magics):
                 drive(lambda output: launch.wait_for_id(begun))
         except BaseException as error:
             show.withdraw()
-            if running is not None:  # interrupted before anybody waited for its id
+            if running is not None:  # interrupted after the start, before the id was known
                 running.stop()
                 if isinstance(error, KeyboardInterrupt):
                     raise launching.interrupted(running) from None
@@ -223,9 +223,9 @@ FlowMagics.flowrun.__doc__ = help_text()
 
 
 def _nothing_to_stop() -> str:
-    """Return what ``%flowstop`` says where the latest ``%flowrun`` of this kernel has ended.
+    """Return the message of ``%flowstop`` if the latest ``%flowrun`` of this kernel has ended.
 
-    Other runs are this kernel's as well, where a sweep or a Runner has started them.
+    Sweeps and Runners of this kernel may have started other active runs.
     """
     others = [cli.name_of(each) for each in all_running()]
     if not others:
@@ -237,14 +237,14 @@ def _nothing_to_stop() -> str:
 
 
 def _expected(what: str, example: str, line: str) -> BadValueError:
-    """Return the error for a line that has too many words, or none."""
+    """Return the error for a line with too many words, or too few."""
     magic = example.partition(" ")[0]
     got = f"; got {line.strip()!r}" if line.strip() else ""
     return BadValueError(f"{magic}: expected {what}, as in {example}{got}")
 
 
 def cleaned(config: FlowRun) -> str:
-    """Delete what is older, or more, than the configuration keeps; tell what that was."""
+    """Delete records that exceed the configured age or size; return a message about it."""
     runs = registry.runs_directory()
     deleted = retention.expire(runs, goes_on, **retention.KEEP.note())
     records = "1 record" if len(deleted) == 1 else f"{len(deleted):,} records"
@@ -255,20 +255,20 @@ def cleaned(config: FlowRun) -> str:
 
 
 def cell_name(shell: Any) -> str:
-    """Return what tracebacks call the cell that is being executed.
+    """Return the name of the current cell in tracebacks.
 
-    By the inputs noted so far: the shell's own count is raised before or after, depending
-    on the version of IPython.
+    It is derived from the recorded inputs, since the shell's execution count is increased before
+    or after the cell, depending on the version of IPython.
     """
     return f"Cell In[{len(shell.history_manager.input_hist_parsed) - 1}]"
 
 
 @contextlib.contextmanager
 def usage_errors() -> Iterator[None]:
-    """Show what was asked wrongly in one line, without a traceback of ours."""
+    """Display errors in the request in one line, without a traceback of nbrunner's code."""
     try:
         yield
-    except FlowLoadError as error:  # with the traceback of the user's own file
+    except FlowLoadError as error:  # its message includes the traceback of the user's file
         raise UsageError(str(error)) from None
     except BadRequest as error:
         raise UsageError(without_choices(str(error))) from None

@@ -1,4 +1,4 @@
-"""What a cell shows of its run: a panel, or plain lines where nothing else can be shown."""
+"""The output of a cell that starts or shows runs: a panel, or plain lines without widgets."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ from nbrunner.sweeps.handle import Sweep
 
 
 class Shown(Protocol):
-    """What the output of a cell tells of a run, from its start on.
+    """The display of a run in the output of its cell.
 
     Attributes
     ----------
     tells_why : bool
-        Whether it stays beside the cell's error and says why a run failed.
+        True if it remains visible next to the cell's error and shows why a run failed.
     """
 
     tells_why: bool
 
     def follow(self, running: ExecutingProcess) -> None:
-        """Show a run that has just been started."""
+        """Display a run that has just been started."""
         ...
 
     def wait(self, running: ExecutingProcess) -> bool:
-        """Wait for its end; return whether it has ended."""
+        """Wait for the end of the run; return True if it has ended."""
         ...
 
     def left_running(self, running: ExecutingProcess) -> None:
-        """Tell that it runs on while the cell ends."""
+        """Show that the run continues although the cell ends."""
         ...
 
     def ended(self, running: ExecutingProcess) -> None:
-        """Show how it has ended."""
+        """Show how the run ended."""
         ...
 
     def withdraw(self) -> None:
-        """Show nothing: nothing was started."""
+        """Remove the display because nothing was started."""
         ...
 
 
 def shown(shell: Any, config: FlowRun, launch: Launch) -> Shown:
-    """Return what shows the run of this cell, in this front end."""
+    """Return the display for the run of this cell, depending on the front end."""
     where = front_end(shell)
     if launch.options.panel and where == "notebook":
         from nbrunner.jupyter.panels.run_panel import PanelShown
@@ -66,7 +66,7 @@ def shown(shell: Any, config: FlowRun, launch: Launch) -> Shown:
 
 
 def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
-    """Show a run that was started before: its panel, or its picture."""
+    """Display an earlier run as a panel, or as static HTML and text."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.run_panel import RunPanel
 
@@ -79,7 +79,7 @@ def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
 def show_history(
     shell: Any, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, Any]]
 ) -> None:
-    """Show the past runs of a flow, or of all: a table to browse, or its first page."""
+    """Display the past runs of one or all flows: a table to browse, or its first page."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.history_panel import HistoryPanel
 
@@ -94,7 +94,7 @@ def show_history(
 def show_form(
     shell: Any, config: FlowRun, current: Callable[[], Any], options: Options, name: str
 ) -> None:
-    """Show a form of a flow's parameters, or the table of them; asked anew, as cells change it."""
+    """Display a form of a flow's parameters, or a table; ``current`` returns the flow."""
     flow = current()
     from nbrunner.jupyter.panels.launch_panel import LaunchPanel, parameter_picture
 
@@ -111,7 +111,7 @@ def show_form(
 
 
 def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:
-    """Show the board of a sweep, or a table of it as it stands."""
+    """Display the board of a sweep, or a static table."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.board_panel import BoardPanel
 
@@ -133,7 +133,7 @@ def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
 
 
 class PlainShown:
-    """Prints the run's lines as they come, and at its end how it ended."""
+    """Prints the output of the run as it is written, and its final status."""
 
     tells_why = False
 
@@ -146,13 +146,15 @@ class PlainShown:
         self._picture: DisplayHandle | None = None
 
     def follow(self, running: ExecutingProcess) -> None:
+        """Do nothing: lines are printed by `wait`."""
         pass
 
     def wait(self, running: ExecutingProcess) -> bool:
+        """Wait and print lines; return True if the run has ended."""
         return wait_for(running, Detach(), self._on_interrupt, self._line_of(running))
 
     def _line_of(self, running: ExecutingProcess) -> Callable[[str, str], str | None]:
-        """Return what tells how a line is printed; a saved notebook has no room for millions."""
+        """Return the function that formats a line; it drops lines beyond the configured number."""
         rename = as_written(running)
 
         def shown(_stream: str, line: str) -> str | None:
@@ -165,9 +167,11 @@ class PlainShown:
         return shown
 
     def left_running(self, running: ExecutingProcess) -> None:
+        """Print that the run continues in the background."""
         print(f"{name_of(running)} runs in the background; its handle is `running`")  # noqa: T201
 
     def ended(self, running: ExecutingProcess) -> None:
+        """Print how the run ended."""
         if self._unshown:
             print(f"... {self._unshown:,} more lines: running.stdout")  # noqa: T201
         if self._headless:
@@ -176,4 +180,5 @@ class PlainShown:
             print(picture(running, log_lines=0)["text/plain"])  # noqa: T201
 
     def withdraw(self) -> None:
+        """Do nothing: nothing was printed."""
         pass

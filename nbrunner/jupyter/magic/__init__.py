@@ -1,1 +1,1 @@
-"""The magics: their lines, options, completion and runs."""
+"""The magics: parsing, options, completion and starting of runs."""

@@ -1,4 +1,4 @@
-"""What can be typed next behind a magic of ours."""
+"""Tab completion of the magics' lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from nbrunner.launch.processes import Look
 from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS
 
-# A flow that takes longer to import is described when it runs; nobody waits for a Tab.
+# Flows that take longer to import are not completed, so that Tab does not block for long.
 _PATIENCE_SECONDS = 1.5
 
 _MOST_RUNS = 20
@@ -41,7 +41,7 @@ Candidates = Iterable[tuple[str, str]]
 
 
 def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
-    """Return a matcher for IPython's completer; it speaks for the magics' lines alone."""
+    """Return a matcher for IPython's completer, limited to the lines of our magics."""
 
     @context_matcher(identifier="nbrunner")
     def flowrun_matcher(context: CompletionContext) -> SimpleMatcherResult:
@@ -52,7 +52,7 @@ def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
             return {"completions": []}
         words = [Word(text) for text in texts]
         found: Candidates = ()
-        with contextlib.suppress(NbrunnerError):  # what stands there is not right yet
+        with contextlib.suppress(NbrunnerError):  # the line is incomplete or wrong
             found = list(_MAGICS[magic](words, cell, symbol, namespace))
         matching = [(text, kind) for text, kind in found if text.startswith(symbol)]
         return {
@@ -66,16 +66,16 @@ def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], Simpl
 
 
 def line_at(text: str, number: int, column: int) -> tuple[str, str | None]:
-    """Return the line of a magic until the cursor, and the text below that of a cell.
+    """Return a magic's line up to the cursor, and the text below it for a cell magic.
 
-    Both forms of a magic begin with one ``%``; below a cell's first line there is no magic.
+    Both forms of a magic begin with ``%``; only the first line of a cell can be a cell magic.
 
     Parameters
     ----------
     text : str
         The whole cell.
     number, column : int
-        Where the cursor is, from 0.
+        Line and column of the cursor, from 0.
     """
     lines = text.split("\n")
     line = lines[number][:column].lstrip()
@@ -86,7 +86,7 @@ def line_at(text: str, number: int, column: int) -> tuple[str, str | None]:
 
 
 def _cut(text: str) -> tuple[str, str]:
-    """Split into what stands before the word at the cursor, and that word."""
+    """Split a line into the part before the word at the cursor, and that word."""
     at = max(text.rfind(" "), text.rfind("=")) + 1
     return text[:at].replace("=", " "), text[at:]
 
@@ -94,17 +94,18 @@ def _cut(text: str) -> tuple[str, str]:
 def candidates(
     words: Sequence[Word], cell: str | None, symbol: str, namespace: Mapping[str, Any]
 ) -> Candidates:
-    """Return what can stand behind these words of ``%flowrun``, and what each is.
+    """Return the completions of a word of ``%flowrun`` with their descriptions.
 
     Parameters
     ----------
     words : sequence of Word
-        Those before the one at the cursor.
+        Words before the one at the cursor.
     cell : str or None
-        The text below the line, for the cell form.
+        Text below the line, for the cell magic.
     symbol : str
-        What has been typed of the word.
+        The part of the word before the cursor.
     namespace : mapping
+        Variables of the notebook.
     """
     if words and words[-1].text == "--on-interrupt":
         return [("stop", "value"), ("detach", "value")]
@@ -114,7 +115,7 @@ def candidates(
     if cell is not None:
         try:
             flow = cell_flow(cell, "Cell", [current_directory()])
-        except NbrunnerError:  # still being written
+        except NbrunnerError:  # the cell is incomplete
             return [*ours, *((name, "subcommand") for name in SUBCOMMANDS)]
     elif rest:
         flow, rest = flow_named(rest[0], namespace), rest[1:]
@@ -152,7 +153,7 @@ def _behind_flowstop(
     for running in _living():
         flow, _, run_id = str(running.pathspec).rpartition("/")
         found.append((run_id, f"{flow}, running"))
-        if symbol:  # whoever begins with the flow's name is offered that, too
+        if symbol:  # the word may also be the start of a flow's name
             found.append((f"{flow}/{run_id}", "running"))
     return found
 
@@ -180,7 +181,7 @@ def _described(flow: Any) -> FlowDescription | None:
 
 
 def _of_flow(flow: FlowDescription, words: Sequence[Word]) -> Candidates:
-    """Return options, or values of the option that stands before the cursor."""
+    """Return the options, or the values of the option before the cursor."""
     texts = [word.text for word in words]
     subcommand: Subcommand = next((each for each in SUBCOMMANDS if each in texts), "run")
     own, top = flow.options(subcommand), flow.top_level
@@ -204,7 +205,7 @@ def _of_flow(flow: FlowDescription, words: Sequence[Word]) -> Candidates:
 
 
 def _said(parameter: Option) -> str:
-    """Return a parameter's type and default, as a list of completions shows them."""
+    """Return a parameter's type and default for the list of completions."""
     if parameter.required:
         return f"{parameter.kind}, required"
     if parameter.default_is_computed:
@@ -226,17 +227,17 @@ def _values(flow: FlowDescription, option: Option) -> list[str]:
 
 
 def _run_ids(flow_name: str) -> Iterator[tuple[str, str]]:
-    """Yield the ids of a flow's runs, the newest first, and what became of each."""
+    """Yield the ids of a flow's runs, newest first, with their status."""
     for directory in registry.of_flow(flow_name):
         attributes = directory.read(run_directory.ATTRIBUTES)
         record = directory.read(run_directory.RECORD) or {}
-        is_run = record.get("subcommand") != "spin"  # its task cannot be resumed
+        is_run = record.get("subcommand") != "spin"  # spun tasks cannot be resumed
         if attributes and attributes["flow_name"] == flow_name and is_run:
             yield str(attributes["run_id"]), LABELS[attach(directory.name).status]
 
 
 def _living() -> Iterator[ExecutingProcess]:
-    """Yield the runs that have their id and can be stopped."""
+    """Yield the runs that have an id and can be stopped."""
     look = Look()
     for directory in registry.unended():
         if directory.read(run_directory.EXIT) is None and directory.read(run_directory.ATTRIBUTES):

@@ -1,4 +1,4 @@
-"""What ``%flowrun --doctor`` looks at in a kernel, beside what `nbrunner.doctor` does anywhere."""
+"""The checks of ``%flowrun --doctor`` that need a kernel, in addition to `nbrunner.doctor`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUBSHELLS = "kernel subshells"
 
 
 def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
-    """Yield what is particular to this kernel and to who looks at it."""
+    """Yield the findings about this kernel and its front end."""
     seen = front_end(shell)
     yield Finding("front end", _SHOWS[seen])
     if seen != "terminal":

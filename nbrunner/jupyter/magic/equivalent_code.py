@@ -1,4 +1,4 @@
-"""The magic line and the Python that start a run again, by what was written down of it."""
+"""The magic line and the Python code that start a run again, from its record."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from nbrunner.launch.launcher import without_ours
 
 
 def code_of(running: ExecutingProcess) -> dict[str, str]:
-    """Return ``magic`` and ``python`` that start the same run; empty for a damaged record.
+    """Return the code to start the same run as ``magic`` and ``python``; empty if damaged.
 
-    Values of variables are not written down: their names stand there, to be filled in.
+    Values of environment variables are not recorded; their names are included, to be filled in.
     """
     record = running.record
     flow, command = record.get("flow", {}), running.command
     if not flow or not command:
         return {"magic": "", "python": ""}
     settings = {name: record[name] for name in ("profile", "cwd") if record.get(name)}
-    with contextlib.suppress(FlowNotFoundError):  # the current one was deleted
+    with contextlib.suppress(FlowNotFoundError):  # the current directory was deleted
         if settings.get("cwd") == current_directory():
             del settings["cwd"]
     options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
@@ -44,11 +44,11 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
 
 
 def typed(words: Iterable[Any]) -> str:
-    """Return words as one types them behind a magic: on one line, ``$`` and braces as text."""
+    """Return words as typed after a magic: on one line, with ``$`` and braces escaped."""
     return " ".join(map(_quoted, map(str, words)))
 
 
 def _quoted(text: str) -> str:
     if text.splitlines() not in ([], [text]):
-        return f"{{{text!r}}}"  # the rest of the line would not belong to the magic
+        return f"{{{text!r}}}"  # a line end would end the magic
     return f"'{text}'" if {"$", "{"} & set(text) and "'" not in text else shlex.quote(text)

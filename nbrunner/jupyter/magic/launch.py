@@ -1,4 +1,4 @@
-"""From the words of a magic to a run: which flow, which call, and waiting for it."""
+"""From the words of a magic to a run: finds the flow, checks the call, waits for the run."""
 
 from __future__ import annotations
 
@@ -28,17 +28,20 @@ from nbrunner.text.printable import visible
 
 @dataclass(frozen=True)
 class Launch:
-    """A run that a line asks for, checked and ready to start.
+    """A checked request for a run, ready to start.
 
     Attributes
     ----------
     runner : Runner
+        Runner of the flow.
     call : Call
+        Subcommand and arguments.
     options : Options
+        nbrunner's options.
     line : str
-        The equal ``%flowrun`` line.
+        The equivalent ``%flowrun`` line.
     words : list of str
-        What stands behind ``python flow.py``.
+        The words after ``python flow.py``.
     """
 
     runner: Runner
@@ -49,7 +52,7 @@ class Launch:
 
     @property
     def shell_line(self) -> str:
-        """The command line that does the same in a terminal."""
+        """The equivalent shell command."""
         options = self.runner.process_options
         variables = self.options.shown_env
         if "profile" in options:
@@ -60,7 +63,7 @@ class Launch:
 
     @property
     def python(self) -> str:
-        """The Python that does the same."""
+        """The equivalent Python code."""
         flow = self.runner.flow_name or repr(self.runner.flow_file)
         given = {**self.runner.process_options, **self.call.top_level}
         if self.options.env:
@@ -68,28 +71,28 @@ class Launch:
         return python_code(flow, given, self.call.subcommand, self.call.arguments)
 
     async def begin(self) -> ExecutingProcess:
-        """Start the run without waiting for its id; `wait_for_id` has to follow."""
+        """Start the run without waiting for its id; call `wait_for_id` afterwards."""
         kind = handle_type(self.call.subcommand)
         return await self.runner.starter.launch(kind, self.call.subcommand, self.call.arguments)
 
     async def wait_for_id(self, running: ExecutingProcess) -> None:
-        """Wait until the run that was begun has its id.
+        """Wait until the started run has its id.
 
         Raises
         ------
         RunStartError
-            It ended before.
+            The run ended before it had an id.
         """
         await self.runner.starter.wait_for_id(running)
 
 
 def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launch:
-    """Check a flow and the words behind it; nothing is started yet.
+    """Check a flow and the words after it without starting anything.
 
     Raises
     ------
     NbrunnerError
-        Whatever is wrong with the flow, the options or the parameters.
+        The flow, an option or a parameter is invalid.
     """
     runner = runner_of(flow, words, options)
     description = runner.describe()
@@ -109,7 +112,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
 
 
 def runner_of(flow: Any, words: list[Word], options: Options) -> Runner:
-    """Return who runs a flow with our options; the words tell its configs."""
+    """Return a Runner with our options; the words contain its configs."""
     return Runner(
         flow,
         show_output=False,
@@ -126,7 +129,7 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
     Raises
     ------
     BadValueError
-        It is neither a file nor a flow of the notebook.
+        The word is neither a flow file nor a flow of the notebook.
     """
     if word.has_value and not isinstance(word.value, str):
         return word.value
@@ -136,14 +139,14 @@ def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
     found = namespace.get(text)
     if is_flow_class(found) or isinstance(found, FlowSource):
         return found
-    names = list(namespace.items())  # a cell may be adding to it meanwhile
+    names = list(namespace.items())  # a cell may change it in the meantime
     flows = [name for name, value in names if is_flow(value) and name[0] != "_"]
     hint = _where_a_flow_is(text, flows)
     raise BadValueError(f"{text!r} is neither a .py file nor a flow of this notebook{hint}")
 
 
 def _where_a_flow_is(text: str, flows: list[str]) -> str:
-    """Return what helps who has named a flow that is not there."""
+    """Return the hint for a name that is not a flow."""
     if text in SUBCOMMANDS:
         return f": the flow comes first, as in %flowrun FLOW {text}"
     if meant := did_you_mean(text, flows):
@@ -153,23 +156,23 @@ def _where_a_flow_is(text: str, flows: list[str]) -> str:
 
 
 def flows_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the flows of a notebook by the names of their classes."""
+    """Return the flows of a notebook by class name."""
     found = [value for value in list(namespace.values()) if is_flow(value)]
     return {name_of_flow(flow): flow for flow in found}
 
 
 def name_of_flow(flow: Any) -> str:
-    """Return the name of a flow's class."""
+    """Return the class name of a flow."""
     return str(flow.flow_name if isinstance(flow, FlowSource) else flow.__name__)
 
 
 def flow_name_of(word: Word, namespace: Mapping[str, Any]) -> str:
-    """Return the name of the flow that a word stands for; it need not be there any more.
+    """Return the class name of the flow in a word; the flow need not exist any more.
 
     Raises
     ------
     BadValueError
-        It cannot be the name of a flow.
+        The word cannot be the name of a flow.
     """
     text = word.text
     if text.endswith(".py") or "/" in text:
@@ -183,21 +186,23 @@ def flow_name_of(word: Word, namespace: Mapping[str, Any]) -> str:
 
 
 def is_flow(value: Any) -> bool:
-    """Tell whether a name of the notebook stands for a flow."""
+    """Return whether a value is a flow."""
     return is_flow_class(value) or isinstance(value, FlowSource)
 
 
 def python_code(
     flow: str, settings: Mapping[str, Any], subcommand: str, arguments: Mapping[str, Any]
 ) -> str:
-    """Return the Python that starts a run.
+    """Return the Python code that starts a run.
 
     Parameters
     ----------
     flow : str
-        The class's name, or the file's path as Python spells it.
+        Name of the class, or repr of the file's path.
     settings, arguments : mapping
-        The keyword arguments of Runner and of its method.
+        Keyword arguments of Runner and of its method.
+    subcommand : str
+        Name of the method.
     """
     first = ", ".join([flow, *(f"{name}={value!r}" for name, value in settings.items())])
     rest = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
@@ -205,20 +210,22 @@ def python_code(
 
 
 class Detach:
-    """Lets a waiting cell go on without its run, from any thread."""
+    """A request, from any thread, to end a cell's wait without stopping its run."""
 
     def __init__(self) -> None:
         self._asked: Future[None] = Future()
 
     def ask(self) -> None:
-        """Have the cell end; the run goes on."""
-        with contextlib.suppress(InvalidStateError):  # asked already
+        """Make the cell end; the run continues."""
+        with contextlib.suppress(InvalidStateError):  # requested before
             self._asked.set_result(None)
 
     def is_asked(self) -> bool:
+        """Return whether the end of the wait was requested."""
         return self._asked.done()
 
     async def asked(self) -> None:
+        """Wait until the end of the wait is requested."""
         await asyncio.wrap_future(self._asked)
 
 
@@ -228,21 +235,23 @@ def wait_for(
     on_interrupt: str,
     show: Callable[[str, str], str | None] | None = None,
 ) -> bool:
-    """Wait for a run, from a cell; return whether it has ended.
+    """Wait for a run in a cell; return True if it has ended.
 
     Parameters
     ----------
+    running : ExecutingProcess
+        The run.
     detach : Detach
-        Ends the waiting when asked.
+        Ends the wait on request.
     on_interrupt : "stop" or "detach"
-        What an interrupt does to the run.
+        Effect of an interrupt on the run.
     show : callable, optional
-        Given stream and line, returns what to print of it.
+        Takes stream and line, and returns the text to print.
 
     Raises
     ------
     Interrupted
-        A KeyboardInterrupt that tells what has become of the run.
+        The cell was interrupted; the message says what happened to the run.
     """
 
     async def wait(output: Output) -> bool:
@@ -268,7 +277,7 @@ def wait_for(
 
 
 def interrupted(running: ExecutingProcess) -> Interrupted:
-    """Return what an interrupted cell ends with: it tells what has become of its run."""
+    """Return the exception of an interrupted cell; it says what happened to the run."""
     status = running.status
     if status == "running":
         return Interrupted(f"{name_of(running)} continues; its handle is `running`")
@@ -292,19 +301,21 @@ async def _print(
 
 
 def result_of(running: ExecutingProcess) -> Any:
-    """Return what a run gives to the notebook: the ``metaflow.Run``, or the task of a spin."""
+    """Return the result of a run for the notebook: the ``metaflow.Run``, or the task of a spin."""
     if isinstance(running, ExecutingRun):
         return running.run
     return getattr(running, "task", None) if running.status != "running" else None
 
 
 def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
-    """Return the error that a cell ends with when its run did not succeed.
+    """Return the exception of a cell whose run did not succeed.
 
     Parameters
     ----------
+    running : ExecutingProcess
+        The ended run.
     is_told : bool
-        Whether a panel above says why, so that a headline is enough.
+        True if a panel already shows the reason, so that the message is short.
     """
     failure = running.failure
     name = name_of(running)
@@ -319,7 +330,7 @@ def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
 
 def _how_to_go_on(running: ExecutingProcess) -> str:
     if not isinstance(running, ExecutingRun):
-        return ""  # what spin has run once is run again
+        return ""  # spinning the step again needs no hint
     flow = running.record.get("flow", {})
     if flow.get("cell"):
         return "Fix the cell, then resume from the failed step with %%flowrun resume"

@@ -1,6 +1,6 @@
-"""Our own options of ``%flowrun`` and ``%%flowrun``: one table for both, and for their help.
+"""The options of ``%flowrun`` and ``%%flowrun`` that are nbrunner's own, with their help.
 
-They stand before the flow and before Metaflow's words; ``--`` ends them.
+They come before the flow and Metaflow's words; ``--`` ends them.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ from nbrunner.errors import BadValueError, did_you_mean
 from nbrunner.flow.parse_argv import Word
 from nbrunner.jupyter.kernel.config import FlowRun
 
-# Stands for the value of a variable that is not to be shown.
+# Replaces the value of a variable that must not be shown.
 HIDDEN = "..."
 
 
 @dataclass(frozen=True)
 class OurOption:
-    """One option.
+    """One of nbrunner's own options.
 
     Attributes
     ----------
     spellings : tuple of str
+        Its long and short names.
     target : str
-        The attribute of `Options` that it sets.
+        Attribute of `Options` that it sets.
     value : any
-        What a flag sets it to; None for an option that takes a value.
+        Value that a flag sets; None for an option with a value.
     metavar : str
-        What the value is called; empty for a flag.
+        Placeholder of the value in the help; empty for a flag.
     help : str
+        Help text.
     """
 
     spellings: tuple[str, ...]
@@ -80,7 +82,7 @@ _BY_SPELLING = {spelling: option for option in OPTIONS for spelling in option.sp
 
 @dataclass(frozen=True)
 class Options:
-    """What our options ask for; each default is a trait of ``%config FlowRun``."""
+    """Values of our options; each default is a trait of ``%config FlowRun``."""
 
     out: str = "run"
     block: bool = True
@@ -90,19 +92,19 @@ class Options:
     execute: bool = True
     profile: str | None = None
     env: dict[str, str] = field(default_factory=dict)
-    from_notebook: frozenset[str] = frozenset()  # names of variables set by $name or {expression}
+    from_notebook: frozenset[str] = frozenset()  # variables set with $name or {expression}
     cwd: str | None = None
     doctor: bool = False
     help: bool = False
 
     @property
     def shown_env(self) -> dict[str, str]:
-        """The variables, but for what came from the notebook: it may be a secret."""
+        """The variables; values from the notebook are hidden, because they may be secrets."""
         return {n: HIDDEN if n in self.from_notebook else value for n, value in self.env.items()}
 
     @property
     def words(self) -> list[str]:
-        """What a line says to have a run start so: profile, variables, directory."""
+        """The options that affect how the run is started: variables, profile, directory."""
         found = [
             word for name, value in self.shown_env.items() for word in ("--env", f"{name}={value}")
         ]
@@ -113,7 +115,7 @@ class Options:
 
     @classmethod
     def configured(cls, config: FlowRun) -> Options:
-        """Return what applies where the line says nothing."""
+        """Return the defaults from the configuration."""
         return cls(
             out=config.out,
             block=config.block,
@@ -124,17 +126,17 @@ class Options:
 
 
 def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, list[Word]]:
-    """Take our options off the front of a line.
+    """Parse our options at the start of a line.
 
     Returns
     -------
     (Options, list of Word)
-        What they ask for, and all that follows them.
+        The options, and the words after them.
 
     Raises
     ------
     BadValueError
-        An option without its value, or a value that it cannot have.
+        An option lacks its value, or has an invalid one.
     """
     options = defaults
     rest = list(words)
@@ -164,21 +166,21 @@ def take_options(words: Sequence[Word], defaults: Options) -> tuple[Options, lis
 
 
 def spellings() -> list[str]:
-    """Return our options as they are spelt."""
+    """Return all names of our options."""
     return list(_BY_SPELLING)
 
 
 def refuse_option(words: Sequence[Word], possible: Iterable[str], hint: str = "") -> None:
-    """Refuse an option where there is none any more.
+    """Raise an error if the next word is an option.
 
     Parameters
     ----------
     words : sequence of Word
-        What is left of a line behind the options that are known.
+        Words after the known options.
     possible : iterable of str
-        Those that there are.
+        Known options, for suggestions.
     hint : str
-        Said where nothing of them may have been meant.
+        Added to the message if no known option is similar.
 
     Raises
     ------
@@ -207,7 +209,7 @@ def _checked(ours: OurOption, spelling: str, text: str, options: Options) -> Any
 
 
 def help_text() -> str:
-    """Return the usage and the table of our options, as ``--help`` and ``?`` show them."""
+    """Return the usage and the table of options for ``--help`` and ``?``."""
     rows = [
         (", ".join(each.spellings) + (f" {each.metavar}" if each.metavar else ""), each.help)
         for each in OPTIONS

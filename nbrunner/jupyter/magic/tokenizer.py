@@ -1,4 +1,4 @@
-"""The line behind a magic -> words, with what ``$name`` and ``{expression}`` stand for."""
+"""Splits the line of a magic into words and expands ``$name`` and ``{expression}``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nbrunner.text.python_lines import python_lines
 
 @dataclass
 class _Piece:
-    """Part of a word: text, or a Python object that stands in it."""
+    """Part of a word: text, or a Python object."""
 
     text: str
     value: Any = None
@@ -27,16 +27,17 @@ class _Piece:
 def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
     """Split a line as a shell does, and expand Python expressions in it.
 
-    Single quotes keep everything as it stands; double quotes and backslashes keep blanks.
-    ``$name`` and ``{expression}`` are replaced by their value; ``$$`` is a ``$``. Where such
-    a value is all of a word, or all behind its ``=``, it stays the object that it is. Text
-    in braces that is no Python expression is left alone.
+    Text in single quotes is left unchanged; double quotes and backslashes preserve spaces.
+    ``$name`` and ``{expression}`` are replaced by their value; ``$$`` is a ``$``. If an
+    expression is the whole word, or all of it after ``=``, the value stays a Python object.
+    Text in braces that is not a Python expression is left unchanged.
 
     Parameters
     ----------
     line : str
+        Text after the magic's name.
     evaluate : callable
-        Returns the value of an expression in the notebook; raises what evaluating raises.
+        Returns the value of an expression in the notebook, or raises its exception.
 
     Raises
     ------
@@ -47,10 +48,9 @@ def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
 
 
 def continued(line: str, cell: str) -> tuple[str, str]:
-    """Return a magic's line with the lines that a backslash continues it by, and the cell's rest.
+    """Join a magic's line with its continuation lines; return it and the rest of the cell.
 
-    The lines that are taken stay in the cell as blank ones, so that all others keep their
-    numbers.
+    Continuation lines are replaced by blank lines in the cell, so that line numbers are unchanged.
     """
     rows = python_lines(cell, keepends=True)
     taken = 0
@@ -62,7 +62,7 @@ def continued(line: str, cell: str) -> tuple[str, str]:
 
 
 def refuse_semicolon(line: str) -> None:
-    """Raise BadValueError where a line ends with a ``;``, as a line of Python may."""
+    """Raise BadValueError if a line ends with a ``;``."""
     if line.rstrip().endswith(";") and not line.rstrip().endswith("\\;"):
         raise BadValueError(
             "the line ends with ';', which has no meaning here; remove it, or quote the value "
@@ -83,7 +83,7 @@ def _word(pieces: list[_Piece]) -> Word:
 
 
 class _Splitter:
-    """Walks over a line, character by character."""
+    """Splits a line, character by character."""
 
     def __init__(self, line: str, evaluate: Callable[[str], Any]) -> None:
         self._line = line
@@ -92,6 +92,7 @@ class _Splitter:
         self._closing = _closing_braces(line) if "{" in line else {}
 
     def words(self) -> list[list[_Piece]]:
+        """Return the pieces of each word."""
         found: list[list[_Piece]] = []
         while self._at < len(self._line):
             if self._line[self._at].isspace():
@@ -131,7 +132,7 @@ class _Splitter:
             character = self._line[self._at]
             if character == '"':
                 self._at += 1
-                # "{x}" asks for text.
+                # "{x}" in quotes becomes text.
                 return [_Piece(each.text, is_expanded=each.is_expanded) for each in pieces]
             if character == "\\" and self._line[self._at + 1 : self._at + 2] in ('"', "\\", "$"):
                 pieces.append(_Piece(self._line[self._at + 1]))
@@ -141,7 +142,7 @@ class _Splitter:
         raise BadValueError(f'no closing " for: {self._line[opened:]}')
 
     def _expanded(self) -> _Piece:
-        """Take one character, or one expression."""
+        """Read one character or one expression."""
         character = self._line[self._at]
         if character == "$":
             return self._dollar()
@@ -175,7 +176,7 @@ class _Splitter:
             return self._value(expression, literal)
         with contextlib.suppress(ValueError, RecursionError):
             return _Piece(literal, json.loads(literal), is_value=True)
-        if _is_expression(literal):  # a dict as Python spells it
+        if _is_expression(literal):  # a dict display
             return self._value(literal, literal)
         return _Piece(literal)
 
@@ -197,19 +198,19 @@ class _Splitter:
 def _is_expression(text: str) -> bool:
     try:
         ast.parse(text, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deep
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: deep nesting
         return False
     return True
 
 
 def _closing_braces(line: str) -> dict[int, int]:
-    """Return where each brace closes, by where it opens; braces in Python strings do not count.
+    """Return opening -> closing position of each brace; Python strings are skipped.
 
-    One pass from the end: a scan from each opening brace would take quadratic time.
+    Uses one pass from the end: a scan from each opening brace would take quadratic time.
     """
     end = len(line)
-    # For each place: where a scan from there meets the first "}" that it has not seen opened,
-    # if the place is outside of a Python string, and if it is within one.
+    # For each position: where a scan from there finds the first unmatched "}", if the position
+    # is outside a Python string, and if it is inside one.
     outside: list[int | None] = [None] * (end + 2)
     within: dict[str, list[int | None]] = {quote: [None] * (end + 2) for quote in "'\""}
     found = {}
