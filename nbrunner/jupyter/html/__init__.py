@@ -1,1 +1,1 @@
-"""HTML kept in the notebook for when no widget can draw."""
+"""Static HTML kept in the notebook for front ends that cannot draw the widgets."""

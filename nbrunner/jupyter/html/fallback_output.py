@@ -1,16 +1,16 @@
-"""The picture for a notebook whose panel is gone, where JupyterLab would show none.
+"""Fallback output for notebooks whose widgets no longer exist.
 
-Of an output that holds a widget JupyterLab takes the widget, also where there is none any
-more: a notebook opened the day after says "Error displaying widget: model not found" in
-place of the picture beside it, or "Loading widget..." without a kernel (jupyterlab-manager
-5, `WidgetRenderer.renderModel`). So each panel has a second output. It is hidden wherever
-the first one shows something, by the style in it, which JupyterLab applies in notebooks that
-are trusted; elsewhere the first one's own picture shows, and this stays hidden.
+If an output has a widget, JupyterLab displays the widget and nothing else. In a notebook reopened
+later it displays "Error displaying widget: model not found" or, without a kernel, "Loading
+widget..." instead of the HTML next to it (jupyterlab-manager 5, `WidgetRenderer.renderModel`).
+Each panel therefore has a second output. A style in it hides the output while the first one
+displays something. JupyterLab applies that style in trusted notebooks; in others the HTML of the
+first output is displayed and the second stays hidden.
 """
 
 from __future__ import annotations
 
-# A panel that lives takes a moment to appear.
+# A panel takes a moment to appear.
 _PATIENCE = "1.5s"
 
 _STYLE = """\
@@ -22,7 +22,7 @@ _STYLE = """\
 
 
 def live_class(model_id: str) -> str:
-    """Return the class that a panel's view has, and so has its picture in the same output."""
+    """Return the CSS class of a panel's view and of its HTML in the same output."""
     return f"nbrunner-live-{model_id}"
 
 
@@ -32,8 +32,9 @@ def kept(page: str, model_id: str) -> dict[str, str]:
     Parameters
     ----------
     page : str
-        The HTML of the panel's picture.
+        HTML of the panel.
     model_id : str
+        Id of the panel's widget model.
     """
     name = f"nbrunner-kept-{model_id}"
     style = _STYLE.format(live=live_class(model_id), kept=name, wait=_PATIENCE)

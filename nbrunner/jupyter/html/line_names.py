@@ -1,4 +1,4 @@
-"""Lines of a log with the user's own cells named in place of the files made from them."""
+"""Log lines with the user's own cells in place of generated files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nbrunner.text import line_origins
 
 
 def as_written(running: ExecutingProcess) -> Callable[[str], str]:
-    """Return what gives the lines of a run's log as they are shown."""
+    """Return a function that replaces generated files by their origins in log lines."""
     flow = running.record.get("flow", {})
     file, known = flow.get("file", ""), line_origins.from_json(flow.get("origins"))
     return lambda text: line_origins.in_origins(text, file, known)

@@ -1,7 +1,7 @@
-"""A run as text and as HTML: what stays in a saved notebook, and what a terminal shows.
+"""A run as text and HTML, for saved notebooks and terminals.
 
-The HTML has no script, no link and no style sheet, and every text in it is escaped; its
-colours are legible on light and on dark ground.
+The HTML has no script, link or style sheet; all text is escaped. Colours are legible on light and
+dark backgrounds.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible
 
 _STATES = {state.name: state for state in RUN_STATES}
-_LOG_LINES, _LINE_HEIGHT = 20, 18  # lines in sight, pixels
+_LOG_LINES, _LINE_HEIGHT = 20, 18  # visible lines, pixels
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
 
 def picture(running: ExecutingProcess, log_lines: int) -> dict[str, str]:
-    """Return the MIME bundle of a run as it stands.
+    """Return the MIME bundle of the current state of a run.
 
     Parameters
     ----------
+    running : ExecutingProcess
+        The run.
     log_lines : int
-        How many of the log's last lines to show.
+        Number of lines to include from the end of the log.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def picture(running: ExecutingProcess, log_lines: int) -> dict[str, str]:
 
 
 class Facts:
-    """What a picture tells, read once."""
+    """The data of a MIME bundle, read once."""
 
     def __init__(self, running: ExecutingProcess, log_lines: int) -> None:
         record = running.record
@@ -71,9 +73,9 @@ class Facts:
 
 
 def parameters_of(running: ExecutingProcess, progress: Progress) -> list[tuple[str, str]]:
-    """Return what a run was given but its tags: names and values, and which run it resumes."""
+    """Return names and values of a run's arguments except its tags, and its origin run."""
     given = {name: str(value) for name, value in running.parameters.items() if name != "tags"}
-    if progress.cloned_from:  # Metaflow has chosen it, where nobody else has
+    if progress.cloned_from:  # the origin run may have been chosen by Metaflow
         given.setdefault("origin_run_id", progress.cloned_from.rpartition("/")[2])
     return list(given.items())
 
@@ -83,11 +85,11 @@ def _logs(running: ExecutingProcess) -> list[Path]:
 
 
 def load_code(running: ExecutingProcess) -> str:
-    """Return the Python that gives the run again: where it runs, that which takes it up."""
-    if running.status == "running":  # whoever reads this later learns so how it went on
+    """Return the Python code to load the run: with `attach` while it is running."""
+    if running.status == "running":  # a later reader can then see how it ended
         return f"nbrunner.attach({running.pathspec or running.directory.name!r})"
     if running.pathspec is None or not isinstance(running, ExecutingRun):
-        return ""  # what spin leaves behind is not among Metaflow's runs
+        return ""  # spun tasks are not among Metaflow's runs
     return f"metaflow.Run({running.pathspec!r})"
 
 
@@ -110,7 +112,7 @@ def as_text(facts: Facts) -> str:
 
 
 def as_html(facts: Facts) -> str:
-    """Return one element that stands by itself."""
+    """Return a self-contained HTML element."""
     state = _STATES[facts.status]
     colour = COLOURS[state.role]
     badge = (
@@ -149,13 +151,13 @@ def _how_to_load(facts: Facts) -> str:
 
 
 def _log_line(line: str, rename: Callable[[str], str]) -> tuple[str, str, str]:
-    """Return time, task and text of a line, as the panel shows them."""
+    """Return time, task and text of a line, as in the panel."""
     taken = shown(line.encode("utf-8", "replace"), STDOUT, 0, len(line))
     return taken.time[:8], taken.label, rename(taken.text)
 
 
 def _aligned(log: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Return lines with their texts below each other; without a task's, all that there is."""
+    """Return lines with aligned texts; without any task label, the texts only."""
     width = max((len(label) for _, label, _ in log), default=0)
     return [
         f"{time}  {label:<{width}}  {text}" if label else "  ".join(filter(None, (time, text)))
@@ -171,8 +173,8 @@ def _log_html(facts: Facts) -> str:
         told = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
         above = f'<span style="opacity:0.75">{told}</span>\n'
     text = "\n".join(map(_text, _aligned(facts.log)))
-    # Turned round, it opens at its end, where one reads how it went; as high as so many
-    # lines, or the first would be cut through.
+    # Column-reverse opens the box scrolled to its end. The height fits whole lines, so that the
+    # first one is not cut off.
     return (
         '<div style="display:flex;flex-direction:column-reverse;'
         f"max-height:{_LOG_LINES * _LINE_HEIGHT}px;overflow-x:hidden;overflow-y:auto;"
@@ -185,7 +187,7 @@ def _log_html(facts: Facts) -> str:
 def table_picture(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], remark: str = ""
 ) -> dict[str, str]:
-    """Return a table as a MIME bundle of ``text/plain`` and ``text/html``."""
+    """Return the MIME bundle of a table: ``text/plain`` and ``text/html``."""
     table = [[on_one_line(cell) for cell in row] for row in (columns, *rows)]
     lines = aligned(table) if rows else []
     text = "\n".join(line.rstrip() for line in (title, *lines, remark) if line)
@@ -200,7 +202,7 @@ def table_picture(
 
 
 def _cells(tag: str, row: Sequence[str]) -> str:
-    # JupyterLab would put them to the right.
+    # JupyterLab's default is right-aligned.
     return "".join(f'<{tag} style="text-align:left">{_text(cell)}</{tag}>' for cell in row)
 
 

@@ -1,7 +1,7 @@
-"""The steps of a run as boxes and lines in HTML, for where no widget can draw.
+"""The steps of a run as boxes and lines in HTML, for front ends that cannot draw the widget.
 
-All of it is inline style that JupyterLab leaves to untrusted notebooks too, of which it
-strips SVG. Where styles are gone as well, each step is a line of text.
+Uses only inline styles that JupyterLab keeps in untrusted notebooks, where it removes SVG. Without
+styles, each step is a line of text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _MAX_STEPS = 120
 _NAME_CHARACTERS = 16
 _LINE = "#8a8a8a"
 
-# Of signs and borders, as legible on white as on JupyterLab's and VS Code's dark grounds: 4.5
-# to 1 on the one, at least 3.6 on the others, more than what the guidelines ask of signs.
-# Of text they ask 4.5 on each, which no colour has; words are of the colour of the text around.
+# Colours of glyphs and borders. Contrast is 4.5:1 on white and at least 3.6:1 on the dark
+# backgrounds of JupyterLab and VS Code (WCAG requires 3:1 for graphics). Text would need 4.5:1 on
+# both, which no colour has, so it inherits its colour.
 COLOURS: dict[Role, str] = {
     "success": "#318738",
     "error": "#d93a3a",
@@ -44,17 +44,23 @@ def steps_html(
     seconds: Mapping[str, float],
     stopped: bool = False,
 ) -> str:
-    """Return the drawing of the graph, each step with its counts and how long it was at work.
+    """Return the drawing of the graph: each step with its counts and duration.
 
-    Empty without steps.
-
-    Steps stand in columns by their distance from ``start``; a line that passes a column has a
-    place of its own there, and one that leads back, as a switch may have, goes below its row.
+    Empty without steps. Steps are placed in columns by their distance from ``start``. A line that
+    passes a column has its own row there; one that leads back, as from a switch, runs below.
 
     Parameters
     ----------
+    following : mapping of str to sequence of str
+        Step name -> names of the following steps.
+    types : mapping of str to str
+        Step name -> type.
+    progress : Progress
+        Task counts of each step.
+    seconds : mapping of str to float
+        Step name -> duration in seconds.
     stopped : bool
-        Whether the run was stopped: what is told as failed then was ended with it.
+        True if the run was stopped: failed tasks are then shown as stopped.
     """
     steps = list(following) or list(progress.steps)
     if not steps or len(steps) > _MAX_STEPS:
@@ -92,7 +98,7 @@ def steps_html(
 def _placed(
     steps: Sequence[str], edges: Sequence[Edge]
 ) -> tuple[dict[str, Place], dict[Edge, list[Place]]]:
-    """Return (column, row) of each step, and where each line passes the columns between."""
+    """Return (column, row) of each step, and of each line in the columns that it passes."""
     order = {name: number for number, name in enumerate(steps)}
     depth = {name: 0 for name in steps}
     forward = [edge for edge in edges if order[edge[0]] < order[edge[1]]]
@@ -111,7 +117,7 @@ def _placed(
             for edge in forward
             if depth[edge[0]] < column < depth[edge[1]]
         }
-        # Each as high as what leads to it, and steps above the lines that pass them.
+        # Placed at the height of their predecessors, steps above lines that pass them.
         rows: list[tuple[str | Edge, int]] = [*here.items(), *passing.items()]
         row = -1
         for each, wanted in sorted(rows, key=lambda item: item[1]):
@@ -128,7 +134,7 @@ def _row(
     places: Mapping[str, Place],
     ways: Mapping[Edge, Sequence[Place]],
 ) -> int:
-    """Return the row in which a line comes to the next column."""
+    """Return the row in which a line reaches the next column."""
     return (ways[edge] or [places[edge[0]]])[-1][1]
 
 
@@ -140,7 +146,7 @@ def _corner(place: Place) -> Point:
 
 
 def _way(places: Sequence[Place]) -> Iterator[str]:
-    """Yield the pieces of a line from its first place to its last."""
+    """Yield the HTML of the segments of a line, from its first place to its last."""
     start, end = places[0], places[-1]
     is_back = end[0] <= start[0]
     points = _back(start, end) if is_back else _forward(places)
@@ -160,7 +166,7 @@ def _forward(places: Sequence[Place]) -> list[Point]:
     points = [(x + _WIDTH, y)]
     for x, next_y in middles[1:]:
         if next_y != y:
-            # Lines from different rows go up and down beside each other.
+            # Vertical segments of lines from different rows are placed side by side.
             turn = x - _GAP_X + 8 + places[0][1] % 3 * 5
             points += [(turn, y), (turn, next_y)]
             y = next_y
@@ -168,7 +174,7 @@ def _forward(places: Sequence[Place]) -> list[Point]:
 
 
 def _back(start: Place, end: Place) -> list[Point]:
-    """Return the points of a line below the lower row, where it meets no box."""
+    """Return the points of a line that runs below the lower row, clear of all boxes."""
     x, y = _corner(start)
     to_x, to_y = _corner(end)
     low = max(y, to_y) + _HEIGHT + _GAP_Y // 2
@@ -232,7 +238,7 @@ def _said(name: str, counts: StepProgress, stopped: bool) -> str:
 
 
 def _state(counts: StepProgress, stopped: bool) -> Edge:
-    """Return the colour and the sign of a step."""
+    """Return the colour and the glyph of a step."""
     state = _STATES[_state_name(counts, stopped)]
     return COLOURS[state.role], state.glyph
 
