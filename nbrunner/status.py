@@ -84,7 +84,7 @@ def what_lives(processes: int) -> str:
     """Return the text for the remaining processes of a lost run; empty if there are none."""
     if not processes:
         return ""
-    return "1 process lives" if processes == 1 else f"{processes} processes live"
+    return "1 process still running" if processes == 1 else f"{processes} processes still running"
 
 
 def how_it_failed(status: str, returncode: int | None) -> str:

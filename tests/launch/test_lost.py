@@ -172,7 +172,7 @@ def test_stop_all_reaches_the_task_of_a_lost_run_and_the_list_tells_of_it(gated)
     until(lambda: len(processes_of(running.directory.path)) == 1, "the end of all others")
     assert [each.pathspec for each in all_running()] == [running.pathspec]
     listed = subprocess.run([COMMAND, "list"], capture_output=True, text=True, check=True)
-    assert "lost, 1 process lives  " in listed.stdout
+    assert "lost, 1 process still running  " in listed.stdout
     (row,) = History().page(status="lost").runs
     assert (row.left, row.status) == (1, "lost")
     stopped = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True, check=True)

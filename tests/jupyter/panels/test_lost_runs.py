@@ -39,7 +39,7 @@ def test_the_panel_of_a_lost_run_offers_to_stop_what_it_has_left(lost):
     """B4: Stop ends the task; the run stays lost."""
     running, task = lost
     panel = RunPanel(running)
-    until(lambda: panel.header.detail == "1 process lives", "what is told of it")
+    until(lambda: panel.header.detail == "1 process still running", "what is told of it")
     assert panel.header.status == "lost"
     assert names(panel.header.actions) == ["stop", "resume"]
     panel._act("stop")
@@ -56,7 +56,7 @@ def test_the_history_offers_to_stop_what_a_lost_run_has_left(lost):
     panel = HistoryPanel()
     (row,) = until(lambda: panel.table.rows, "the row")
     assert names(row["actions"]) == ["open", "stop", "resume"]
-    assert "lost, 1 process lives" in panel.own_picture()["text/plain"]
+    assert "lost, 1 process still running" in panel.own_picture()["text/plain"]
     panel._act("stop", running.pathspec)
     until(lambda: not lives(task), "the end of the task")
     until(lambda: [names(row["actions"]) for row in panel.table.rows] == [["open", "resume"]])
