@@ -1,4 +1,4 @@
-# Each target sets up what it needs, once: the environment is made anew only when
+# Each target sets up what it needs, once. The environment is created again only if
 # pyproject.toml has changed.
 
 PYTHON ?= python3
@@ -12,21 +12,20 @@ PYTEST := $(BIN)/python -m pytest
 TWO_AT_A_TIME := $(PYTEST) -n 2 --dist worksteal
 CHROMIUM := $(or $(shell command -v chromium),/usr/bin/chromium)
 
-# Nobody is there to answer pip.
+# pip must not prompt.
 export PIP_NO_INPUT := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help demo lab test test-fast bench soak pictures reference check clean
 
 help:
-	@echo "make demo       run flows on real data: follow one live, see one fail, resume it;"
+	@echo "make demo       run flows on real data: follow one live, resume one that failed;"
 	@echo "                execute the quickstart notebook into build/quickstart.html"
-	@echo "make lab        JupyterLab with the quickstart notebook, the others beside it:"
-	@echo "                copies in build/lab, to run and to change"
+	@echo "make lab        JupyterLab with copies of the example notebooks in build/lab"
 	@echo "make test       everything: check, then every test"
-	@echo "make test-fast  the tests that need less than a minute together"
-	@echo "make bench      figures beside those of metaflow's own Runner, as a table"
-	@echo "make soak       an hour's use of one notebook, and what has grown"
+	@echo "make test-fast  the tests that take less than a minute in total"
+	@echo "make bench      benchmarks against metaflow's own Runner, as a table"
+	@echo "make soak       an hour's use of one notebook, and its growth"
 	@echo "make pictures   the README's pictures of the panels, taken in JupyterLab in Chromium"
 	@echo "make reference  docs/reference.md, from the docstrings"
 	@echo "make check      ruff, mypy, tsc, vitest"
@@ -39,8 +38,8 @@ demo: $(READY)
 		notebooks/quickstart.ipynb
 	@echo "the quickstart notebook, executed: build/quickstart.html"
 
-# Once with every run started cold, once with every run started warm; two tests at a time,
-# but one after another those that measure.
+# Once with every run started cold, once with every run started warm. Tests that measure run
+# one after another, all others two at a time.
 test: check $(CHROMIUM)
 	NBRUNNER_TEST_WARM=0 $(TWO_AT_A_TIME) -m "not alone" --ignore=tests/browser
 	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not alone and not once"
@@ -50,8 +49,8 @@ test: check $(CHROMIUM)
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not slow"
 
-# On copies: what one runs and changes is no change of the clone.
-# Jupyter refuses to run as root unless told, and in a container one is root.
+# Copies, so that changes do not show up in the clone.
+# Jupyter refuses to run as root by default; in a container the user often is root.
 lab: $(READY) $(BUNDLES)
 	mkdir -p build/lab && cp -R -n notebooks/. build/lab
 	$(BIN)/jupyter-lab build/lab/quickstart.ipynb $(LAB_OPTIONS)
