@@ -76,8 +76,8 @@ def stop_sweeps() -> bool:
     for name in stopped:
         print(f"sweep {name}: no more runs will be started")  # noqa: T201
     for name, error in refused.items():
-        said = f"sweep {name} cannot be stopped and may start more runs: {error}"
-        print(said, file=sys.stderr)  # noqa: T201
+        message = f"sweep {name} cannot be stopped and may start more runs: {error}"
+        print(message, file=sys.stderr)  # noqa: T201
     return bool(stopped or refused)
 
 
@@ -89,10 +89,10 @@ def stop_named(names: Sequence[str]) -> None:
     RunNotFoundError
         A name has no record. No run is stopped in that case.
     """
-    has_told = False
+    has_printed = False
     if list(names) == ["all"]:
         tell_unreadable(registry.unreadable())
-        has_told = stop_sweeps()
+        has_printed = stop_sweeps()
         runs = all_running()
     else:
         runs = [attach(name) for name in names]
@@ -100,7 +100,7 @@ def stop_named(names: Sequence[str]) -> None:
         # Stopping can take as long as both grace periods.
         print(f"stopping {some_of([name_of(each) for each in runs])} ...", file=sys.stderr)  # noqa: T201
         stop(runs)
-    elif not has_told:
+    elif not has_printed:
         print(NO_RUN)  # noqa: T201
 
 

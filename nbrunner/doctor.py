@@ -28,7 +28,7 @@ _FRONT_ENDS = ("jupyterlab", "notebook")
 _PACKAGE = Path(__file__).parent
 _BUNDLE = _PACKAGE / "static" / "run_header.js"
 _LITTLE_BYTES = 500e6
-_SAID_CHARACTERS = 2000
+_OUTPUT_CHARACTERS = 2000
 
 _SETTINGS = (
     "$METAFLOW_PROFILE and other $METAFLOW_... variables, and the files in ~/.metaflowconfig, "
@@ -157,8 +157,8 @@ def _front_end(name: str) -> Finding:
 
 def _user() -> Finding:
     user = user_of(run_environment())
-    told = " (from the password database; no variable is set)" if unnamed_user(os.environ) else ""
-    return Finding("user", f"{user}{told}")
+    source = " (from the password database; no variable is set)" if unnamed_user(os.environ) else ""
+    return Finding("user", f"{user}{source}")
 
 
 def _state() -> Finding:
@@ -212,17 +212,17 @@ def _judged(running: ExecutingRun) -> Finding:
     what = f"{running.status} in {running.elapsed_seconds or 0:.2f} s, {way}"
     if running.status == "successful":
         return Finding("trial run", what, _not_preloaded(running))
-    said = (running.stderr or running.stdout).strip()
-    return Finding("trial run", what, f"Metaflow printed:\n{said[-_SAID_CHARACTERS:]}")
+    output = (running.stderr or running.stdout).strip()
+    return Finding("trial run", what, f"Metaflow printed:\n{output[-_OUTPUT_CHARACTERS:]}")
 
 
 def _not_preloaded(running: ExecutingRun) -> str:
     """Return how to handle modules that could not be preloaded; empty if all were."""
     if not running.not_preloaded:
         return ""
-    told = "; ".join(f"{name}: {reason}" for name, reason in running.not_preloaded.items())
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in running.not_preloaded.items())
     return (
-        f"not preloaded, so each task imports it: {told}. "
+        f"not preloaded, so each task imports it: {reasons}. "
         f"Remove it from ${PRELOAD_VARIABLE} or FlowRun.preload"
     )
 

@@ -46,7 +46,7 @@ def _on_full_disk(failure: Failure, is_known: bool, folder: str) -> Failure:
 
     Truncated output, such as half a traceback, is not shown as the reason.
     """
-    said = f"the disk of its logs, {folder}, was full; its last output is missing"
+    message = f"the disk of its logs, {folder}, was full; its last output is missing"
     if is_known:
-        return replace(failure, message=f"{failure.message}\n({said})")
-    return replace(failure, exception_type="", message=said, source=())
+        return replace(failure, message=f"{failure.message}\n({message})")
+    return replace(failure, exception_type="", message=message, source=())

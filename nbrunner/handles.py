@@ -83,7 +83,7 @@ class ExecutingProcess(HowStarted):
         self._failure: Failure | None = None
         self._resumed = ResumedRun(directory, self._record)
 
-    # -- what it is ---------------------------------------------------------------------
+    # -- identity ---------------------------------------------------------------------
 
     @property
     def pathspec(self) -> str | None:
@@ -134,7 +134,7 @@ class ExecutingProcess(HowStarted):
     async def __aexit__(self, *exception: object) -> None:
         pass
 
-    # -- how it is ----------------------------------------------------------------------
+    # -- state ------------------------------------------------------------------------
 
     @property
     def status(self) -> str:
@@ -315,7 +315,7 @@ class ExecutingProcess(HowStarted):
             lambda output: self.async_stop(interrupt_grace_seconds, terminate_grace_seconds)
         )
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     def _goes_on(self) -> AbstractContextManager[None]:
         """Report that the run continues if an interrupt ends the wait in this block."""

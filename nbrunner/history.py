@@ -29,7 +29,7 @@ _MAX_DAMAGES = 3
 _UNENDED = ("running", "lost")
 
 # Seconds between progress reports of a search.
-_TELL_SECONDS = 0.3
+_REPORT_SECONDS = 0.3
 
 #: The values of a status filter: the labels of started runs, and "unfinished".
 STATUSES = (*(label for label in LABELS.values() if label != "starting"), "unfinished")
@@ -94,8 +94,8 @@ class PastRun:
     def words(self) -> str:
         """The lower-case text that searches look in."""
         given = " ".join(f"{name}={value}" for name, value in self.parameters.items())
-        said = (self.name, self.status, *self.tags, self.user, given, self.origin)
-        return " ".join(said).lower()
+        parts = (self.name, self.status, *self.tags, self.user, given, self.origin)
+        return " ".join(parts).lower()
 
 
 @dataclass(frozen=True)
@@ -180,12 +180,12 @@ class History:
         found: list[PastRun] = []
         # Without a filter, runs of earlier pages need not be read.
         skipped = 0 if filtered else number * PAGE_SIZE
-        told = time.monotonic()
+        reported = time.monotonic()
         for seen, pathspec in enumerate(ids[skipped:]):
             if len(found) >= wanted - skipped or cancelled():
                 break
-            if time.monotonic() - told >= _TELL_SECONDS:
-                told = time.monotonic()
+            if time.monotonic() - reported >= _REPORT_SECONDS:
+                reported = time.monotonic()
                 tell(found[number * PAGE_SIZE - skipped :], skipped + seen, total)
             if namespace and not self._is_in(pathspec, namespace, records):
                 continue
@@ -215,7 +215,7 @@ class History:
             )
         return found
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     def _ids(self, records: dict[str, str]) -> list[str]:
         if not self.flow:
@@ -348,9 +348,11 @@ def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     columns = range(len(CELLS))
     if not rows:
         return [index for index in columns if CELLS[index] != "Note"]
-    said = [{row[index] for row in rows} for index in columns]
+    values = [{row[index] for row in rows} for index in columns]
     least = [2 if name == "User" else 1 for name in CELLS]
-    return [index for index in columns if len(said[index]) >= least[index] and said[index] != {""}]
+    return [
+        index for index in columns if len(values[index]) >= least[index] and values[index] != {""}
+    ]
 
 
 def _short(value: Any) -> str:

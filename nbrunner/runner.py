@@ -101,7 +101,7 @@ class Runner(MetaflowAttributes):
 
     async def __aexit__(self, *exception: object) -> None: ...
 
-    # -- what it starts runs with -------------------------------------------------------
+    # -- settings ---------------------------------------------------------------------
 
     @property
     def flow_file(self) -> str:
@@ -251,7 +251,7 @@ class Runner(MetaflowAttributes):
         """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
         return drive(lambda output: self.async_describe())
 
-    # -- what is left -------------------------------------------------------------------
+    # -- cleanup ----------------------------------------------------------------------
 
     def cleanup(self) -> None:
         """Delete the logs and records of the runs that this Runner started.
@@ -262,7 +262,7 @@ class Runner(MetaflowAttributes):
         for handle in list(self.starter.started):
             self.starter.forget(handle)
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     @property
     def source(self) -> FlowSource:

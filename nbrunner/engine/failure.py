@@ -159,10 +159,10 @@ def failure_of_run(stderr: str, returncode: int | None) -> Failure:
         text = stderr[start:].rstrip()
         kind, message = _last_exception(text)
         return Failure("", "", kind, message, text, user_lines(text))
-    said = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     if returncode is not None and returncode < 0:
         return Failure("", "", "Killed", f"the run process was killed by signal {-returncode}", "")
-    return Failure("", "", "MetaflowException", "\n".join(said[-3:]), "")
+    return Failure("", "", "MetaflowException", "\n".join(lines[-3:]), "")
 
 
 def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:

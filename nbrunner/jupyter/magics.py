@@ -94,10 +94,10 @@ class FlowMagics(Magics):
             words = self._words(line, None)
             refuse_option(words, ["all"])
             names = [word.text for word in words]
-            has_told = names == ["all"] and cli.stop_sweeps()
+            has_printed = names == ["all"] and cli.stop_sweeps()
             chosen = self._to_stop(names)
         cli.stop(chosen)
-        if not chosen and not has_told:
+        if not chosen and not has_printed:
             print(_nothing_to_stop())  # noqa: T201
 
     @needs_local_scope
@@ -137,7 +137,7 @@ class FlowMagics(Magics):
             current = functools.partial(launching.flow_named, rest[0], self.shell.user_ns)
             outputs.show_form(self.shell, self._config, current, options, rest[0].text)
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     def _words(self, line: str, local_ns: dict[str, Any] | None) -> list[Word]:
         refuse_semicolon(line)

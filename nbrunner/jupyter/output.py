@@ -104,8 +104,8 @@ def show_form(
             shell.user_ns["running"] = running
 
         make = no_cells_context().run
-        made = make(LaunchPanel, flow, options, name, on_start=started, current=current)
-        _show_panel(shell, made)
+        panel = make(LaunchPanel, flow, options, name, on_start=started, current=current)
+        _show_panel(shell, panel)
     else:
         _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
 

@@ -78,7 +78,7 @@ class Interrupt:
 
 
 class _Watch:
-    """Searches for a pattern in what is appended to a log."""
+    """Searches for a pattern in text appended to a log."""
 
     def __init__(self, log: Path, pattern: re.Pattern[bytes]) -> None:
         self._log = log
@@ -93,7 +93,7 @@ class _Watch:
             self._position = self._log.stat().st_size
 
     def has_found(self) -> bool:
-        """Read what was appended; return whether the pattern has occurred so far."""
+        """Read the appended text; return whether the pattern has occurred so far."""
         if not self._found:
             with contextlib.suppress(OSError), open(self._log, "rb") as file:
                 file.seek(self._position)

@@ -46,7 +46,7 @@ class CloneLines:
             elif part["run"]:
                 opened.append((part["run"], part["step"], part["task"]))
             else:
-                found.append(time + _taken(opened, part["cloned"]) + part["text"])
+                found.append(time + _take_prefix(opened, part["cloned"]) + part["text"])
                 time = b""
             at = part.end()
         if not found:
@@ -55,7 +55,7 @@ class CloneLines:
         return found
 
 
-def _taken(opened: list[tuple[bytes, bytes, bytes]], step: bytes) -> bytes:
+def _take_prefix(opened: list[tuple[bytes, bytes, bytes]], step: bytes) -> bytes:
     """Remove the open task that a clone's text belongs to, and return its line prefix.
 
     If several tasks of the step are open, the task id in the prefix is ``?``.

@@ -111,7 +111,7 @@ class LineView:
             before += len(matching)
         return -1
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, Piece, list[bytes]]]:
         """Yield (number of the first line, piece read, lines) for the wanted lines."""

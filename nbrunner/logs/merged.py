@@ -174,7 +174,7 @@ class MergedLog:
         if parts:
             yield b"".join(parts)
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal ---------------------------------------------------------------------
 
     def _grown(self) -> list[tuple[int, int]]:
         """Return (stream, end) of the ranges to read, in the order of their lines."""

@@ -34,8 +34,8 @@ class TaskLines:
             self.lines = []
         elif (now := self._stamp()) != self._seen:
             self._seen = now
-            told = (self._directory.read(OPEN_LINES) or {}).get("lines", ())
-            self.lines = [str(line).encode() for line in told]
+            lines = (self._directory.read(OPEN_LINES) or {}).get("lines", ())
+            self.lines = [str(line).encode() for line in lines]
         return self.lines != before
 
     def _stamp(self) -> tuple[int, int] | None:

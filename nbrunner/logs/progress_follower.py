@@ -70,7 +70,7 @@ class ProgressFollower:
             while data := file.read(1 << 20):
                 whole = data.rfind(b"\n") + 1
                 if whole == 0 and len(data) < 1 << 20:
-                    break  # the beginning of a line, which may tell of progress when it is whole
+                    break  # an incomplete line
                 # The rest of a line longer than the block must not be parsed as a line.
                 begins = data.find(b"\n") + 1 if self._in_long_line else 0
                 self._in_long_line = whole == 0

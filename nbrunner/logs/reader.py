@@ -176,11 +176,11 @@ def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
             data = escapes.end(file.read(), before)
     except FileNotFoundError:
         return [], 0
-    told = data.rstrip()
-    blank = data[len(told) :].count(b"\n") - 1 if told else data.count(b"\n")
-    if not told or not lines:
+    text = data.rstrip()
+    blank = data[len(text) :].count(b"\n") - 1 if text else data.count(b"\n")
+    if not text or not lines:
         return [], max(0, blank)
-    found = [decode(line) for line in told.split(b"\n")]
+    found = [decode(line) for line in text.split(b"\n")]
     if start:
         found[0] = f"…{found[0]}"
     return found[-lines:], max(0, blank)

@@ -58,19 +58,19 @@ def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
     if file not in text:
         return text
 
-    def told(match: re.Match[str]) -> str:
+    def with_origin(match: re.Match[str]) -> str:
         found = origin_of(origins, int(match["line"]))
         return place(*found) if found else match[0]
 
-    def told_by_metaflow(match: re.Match[str]) -> str:
+    def with_origin_as_metaflow(match: re.Match[str]) -> str:
         found = origin_of(origins, int(match["line"]))
         if found is None or is_cell(found[0]):
             return place(*found) if found else match[0]
         return f"file {found[0]} on line {found[1]}"
 
     path = re.escape(file)
-    text = re.sub(rf'File "{path}", line (?P<line>\d+)', told, text)
-    return re.sub(rf"file {path} on line (?P<line>\d+)", told_by_metaflow, text)
+    text = re.sub(rf'File "{path}", line (?P<line>\d+)', with_origin, text)
+    return re.sub(rf"file {path} on line (?P<line>\d+)", with_origin_as_metaflow, text)
 
 
 def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:

@@ -128,13 +128,13 @@ def _family(error: BaseException) -> str:
 
 def _option_error(error: BaseException, path: str) -> Json:
     """Return Metaflow's error about the flow, its configs or its top-level options."""
-    told: Any = error
+    raised: Any = error
     metaflows = [kind for kind in type(error).__mro__ if kind.__module__.startswith("metaflow.")]
     kinds = {kind.__name__ for kind in metaflows}
     if "ClickException" in kinds:
-        return {"kind": "value", "message": told.format_message()}
+        return {"kind": "value", "message": raised.format_message()}
     if "MetaflowException" in kinds:
-        return {"kind": "flow", "message": f"{told.headline}: {told}"}
+        return {"kind": "flow", "message": f"{raised.headline}: {raised}"}
     return _load_error(error, path)
 
 

@@ -46,7 +46,7 @@ def take_literals(
     ]
     # Names defined twice (flow and base class) are skipped: which one wins is unknown here.
     count = Counter(name for name, _ in calls)
-    return {name: _taken(call) for name, call in calls if count[name] == 1}
+    return {name: _replaced_literals(call) for name, call in calls if count[name] == 1}
 
 
 def with_literals(description: Json, literals: Mapping[str, Json]) -> Json:
@@ -71,7 +71,7 @@ def _name_of(call: ast.Call) -> str:
     return str(first.value) if named else ""  # type: ignore[union-attr]
 
 
-def _taken(call: ast.Call) -> Json:
+def _replaced_literals(call: ast.Call) -> Json:
     found = {}
     for keyword in call.keywords:
         if keyword.arg not in ("default", "help"):

@@ -101,30 +101,30 @@ def _by_command_line(flow: Any, request: Json) -> Json:
             inspect.signature(flow).bind()
         except TypeError as error:
             raise Wrong(f"{flow.__name__}() cannot be called without arguments: {error}") from error
-    told: list[Json | Exception] = []
+    results: list[Json | Exception] = []
 
     def look(command_line: Any, *_arguments: Any, **extra: Any) -> None:
         try:
-            told.append(_describe(flow, command_line, extra, request))
+            results.append(_describe(flow, command_line, extra, request))
         except Exception as error:  # else Metaflow would print it
-            told.append(error)
+            results.append(error)
         sys.exit()  # as click does at the end of a command
 
     run, click.BaseCommand.main = click.BaseCommand.main, look
     try:
         flow()
     except SystemExit:
-        if not told:
+        if not results:
             raise
     finally:
         click.BaseCommand.main = run
-    if not told and own_init:
+    if not results and own_init:
         raise Wrong(f"{flow.__name__}() does not call FlowSpec.__init__, which runs the flow")
-    if not told:
+    if not results:
         raise AttributeError("FlowSpec() does not call metaflow._vendor.click.BaseCommand.main")
-    if isinstance(told[0], Exception):
-        raise told[0]
-    return told[0]
+    if isinstance(results[0], Exception):
+        raise results[0]
+    return results[0]
 
 
 def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:

@@ -58,9 +58,9 @@ class Facts:
         self.elapsed = elapsed(running.elapsed_seconds, self.status)
         self.progress = running.progress
         given = parameters_of(running, self.progress)
-        self.said = [f"{name}={on_one_line(value)}" for name, value in given]
+        self.details = [f"{name}={on_one_line(value)}" for name, value in given]
         if tags := running.parameters.get("tags"):
-            self.said.append(f"tags: {', '.join(on_one_line(str(tag)) for tag in tags)}")
+            self.details.append(f"tags: {', '.join(on_one_line(str(tag)) for tag in tags)}")
         spans = step_spans(running.timeline)
         self.seconds = {step: end - start for step, (start, end) in spans.items()}
         self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
@@ -96,8 +96,8 @@ def load_code(running: ExecutingProcess) -> str:
 def as_text(facts: Facts) -> str:
     """Return a few lines of text."""
     lines = [f"{facts.name}  {facts.label}  {facts.elapsed}".rstrip()]
-    if facts.said:
-        lines.append("  ".join(facts.said))
+    if facts.details:
+        lines.append("  ".join(facts.details))
     if facts.progress.steps:
         lines.append(str(facts.progress))
     if facts.failure is not None:
@@ -123,8 +123,8 @@ def as_html(facts: Facts) -> str:
         f"<div>{badge}&ensp;<b>{_text(facts.name)}</b>&ensp;"
         f'<span style="opacity:0.75">{_text(facts.elapsed)}</span></div>'
     ]
-    if facts.said:
-        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text("  ".join(facts.said))}</div>')
+    if facts.details:
+        parts.append(f'<div style="opacity:0.75;{_MONO}">{_text("  ".join(facts.details))}</div>')
     stopped = facts.status in STOPPED
     parts.append(steps_html(facts.graph, facts.types, facts.progress, facts.seconds, stopped))
     if facts.failure is not None:
@@ -152,8 +152,8 @@ def _how_to_load(facts: Facts) -> str:
 
 def _log_line(line: str, rename: Callable[[str], str]) -> tuple[str, str, str]:
     """Return time, task and text of a line, as in the panel."""
-    taken = shown(line.encode("utf-8", "replace"), STDOUT, 0, len(line))
-    return taken.time[:8], taken.label, rename(taken.text)
+    parsed = shown(line.encode("utf-8", "replace"), STDOUT, 0, len(line))
+    return parsed.time[:8], parsed.label, rename(parsed.text)
 
 
 def _aligned(log: Sequence[tuple[str, str, str]]) -> list[str]:
@@ -170,8 +170,8 @@ def _log_html(facts: Facts) -> str:
         return ""
     above = ""
     if facts.lines_above:
-        told = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
-        above = f'<span style="opacity:0.75">{told}</span>\n'
+        note = f"the last {len(facts.log):,} lines; {facts.lines_above:,} more above"
+        above = f'<span style="opacity:0.75">{note}</span>\n'
     text = "\n".join(map(_text, _aligned(facts.log)))
     # Column-reverse opens the box scrolled to its end. The height fits whole lines, so that the
     # first one is not cut off.

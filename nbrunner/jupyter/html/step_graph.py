@@ -92,7 +92,7 @@ def steps_html(
     )
 
 
-# -- where everything stands -----------------------------------------------------------------
+# -- positions -------------------------------------------------------------------------------
 
 
 def _placed(
@@ -219,7 +219,7 @@ def _box(
         style = "display:block;margin-left:16px;font-size:10px;opacity:0.75"
         time = f' <span style="{style}">{took(seconds)}</span>'
     return (
-        f'<div title="{_text(_said(name, counts, stopped))}" style="position:absolute;'
+        f'<div title="{_text(_counts_text(name, counts, stopped))}" style="position:absolute;'
         f"left:{x}px;top:{y}px;width:{_WIDTH}px;height:{_HEIGHT}px;box-sizing:border-box;"
         f"border:1px solid {colour};border-radius:3px;padding:2px 6px;overflow:hidden;"
         f'white-space:nowrap;line-height:{14 if time else 28}px">'
@@ -228,7 +228,7 @@ def _box(
     )
 
 
-def _said(name: str, counts: StepProgress, stopped: bool) -> str:
+def _counts_text(name: str, counts: StepProgress, stopped: bool) -> str:
     ended = "stopped" if stopped else "failed"
     cloned = f", {counts.cloned} cloned" if counts.cloned else ""
     return (

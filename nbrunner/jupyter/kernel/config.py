@@ -33,9 +33,7 @@ class FlowRun(SingletonConfigurable):
     plain_lines = Int(
         1000, min=0, help="Log lines that a headless notebook prints for a run; 0 is all."
     ).tag(config=True)
-    warm_starts = Bool(True, help="Start runs from a warm interpreter where that is exact.").tag(
-        config=True
-    )
+    warm_starts = Bool(True, help="Start runs warm if they behave like cold ones.").tag(config=True)
     preload = List(
         Unicode(), help="Modules that the warm interpreter imports besides metaflow."
     ).tag(config=True)

@@ -33,7 +33,7 @@ WIDGET_SESSIONS = WidgetSessions()
 
 
 def front_end(shell: Any) -> FrontEnd:
-    """Return what displays the output of the current cell.
+    """Return the kind of front end that displays the output of the current cell.
 
     ``"headless"`` takes no input: nbclient, and therefore nbconvert and papermill, execute with
     ``allow_stdin`` off. ``"notebook"`` displays widgets: it sends an id with the cell, as

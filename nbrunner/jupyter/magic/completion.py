@@ -195,7 +195,7 @@ def _of_flow(flow: FlowDescription, words: Sequence[Word]) -> Candidates:
     if any(each.positional for each in own) and set(texts) & set(SUBCOMMANDS):
         found += [(step.name, "step") for step in flow.steps]
     parameters = flow.parameters if subcommand == "run" else ()
-    found += [(each.flag, _said(each)) for each in parameters]
+    found += [(each.flag, _type_and_default(each)) for each in parameters]
     if not set(texts) & set(SUBCOMMANDS):
         found += [(name, "subcommand") for name in SUBCOMMANDS]
     for each in (*own[len(parameters) :], *top):
@@ -204,7 +204,7 @@ def _of_flow(flow: FlowDescription, words: Sequence[Word]) -> Candidates:
     return list(dict(found).items())
 
 
-def _said(parameter: Option) -> str:
+def _type_and_default(parameter: Option) -> str:
     """Return a parameter's type and default for the list of completions."""
     if parameter.required:
         return f"{parameter.kind}, required"

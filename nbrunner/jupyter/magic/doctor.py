@@ -29,8 +29,8 @@ def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
 
 def _subshells(kernel: Any) -> Finding:
     if _SUBSHELLS in kernel.kernel_info.get("supported_features", ()):
-        told = "yes: buttons work while a cell runs, in JupyterLab 4.4 and Notebook 7.4 or newer"
-        return Finding("subshells", told)
+        answer = "yes: buttons work while a cell runs, in JupyterLab 4.4 and Notebook 7.4 or newer"
+        return Finding("subshells", answer)
     return Finding(
         "subshells",
         "no: a button waits for the running cell",

@@ -322,13 +322,13 @@ def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
     if failure is None:
         return FlowFailedError(f"{name}: {running.status}")
     if is_told:
-        said = f"{name} failed: {visible(failure.headline)}"
+        message = f"{name} failed: {visible(failure.headline)}"
     else:
-        said = f"{name} failed\n{visible(str(failure))}\n(in full: running.failure.traceback)"
-    return FlowFailedError(f"{said}\n{_how_to_go_on(running)}".rstrip())
+        message = f"{name} failed\n{visible(str(failure))}\n(in full: running.failure.traceback)"
+    return FlowFailedError(f"{message}\n{_how_to_resume(running)}".rstrip())
 
 
-def _how_to_go_on(running: ExecutingProcess) -> str:
+def _how_to_resume(running: ExecutingProcess) -> str:
     if not isinstance(running, ExecutingRun):
         return ""  # spinning the step again needs no hint
     flow = running.record.get("flow", {})

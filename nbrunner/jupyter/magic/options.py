@@ -230,7 +230,7 @@ _USAGE = textwrap.dedent(
 
     The words after nbrunner's options are what you would type after `python flow.py`; `run`
     may be omitted. $name and {expression} are evaluated in the notebook; single quotes keep
-    text as it is. The notebook gets the metaflow.Run as `run` and the handle as `running`.
+    text unchanged. The notebook gets the metaflow.Run as `run` and the handle as `running`.
 
         %flowrun slowflow.py --no-pylint run --seconds 5 --with retry --tag nightly
     """

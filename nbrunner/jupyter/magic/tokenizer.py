@@ -53,11 +53,11 @@ def continued(line: str, cell: str) -> tuple[str, str]:
     Continuation lines are replaced by blank lines in the cell, so that line numbers are unchanged.
     """
     rows = python_lines(cell, keepends=True)
-    taken = 0
-    while (len(line) - len(line.rstrip("\\"))) % 2 and taken < len(rows):
-        line = f"{line[:-1]} {rows[taken].rstrip()}"
-        rows[taken] = "\n"
-        taken += 1
+    joined = 0
+    while (len(line) - len(line.rstrip("\\"))) % 2 and joined < len(rows):
+        line = f"{line[:-1]} {rows[joined].rstrip()}"
+        rows[joined] = "\n"
+        joined += 1
     return line, "".join(rows)
 
 
