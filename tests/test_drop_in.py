@@ -85,13 +85,13 @@ def test_options_by_metaflows_name(runner):
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("flow_file", "make another Runner"),
-        ("flow_name", "make another Runner"),
+        ("flow_file", "create another Runner"),
+        ("flow_name", "create another Runner"),
         ("spm", "stop() and wait() of the run"),
         ("api", "use describe()"),
         ("enviroment", "has no attribute 'enviroment' to set"),
         ("env_var", "did you mean 'env_vars'"),
-        ("run", "make another Runner"),
+        ("run", "create another Runner"),
     ],
 )
 def test_what_cannot_be_set_says_what_to_do(runner, name, advice):
@@ -125,7 +125,7 @@ def test_nbrunner_has_metaflows_attributes(tmp_path, monkeypatch):
     ours.env_vars["COLOUR"] = "red"
     assert ours.runner.show_output is True
     assert ours.runner.env_vars["COLOUR"] == "red"
-    with pytest.raises(AttributeError, match="make another NBRunner"):
+    with pytest.raises(AttributeError, match="create another NBRunner"):
         ours.flow = None
     with pytest.raises(AttributeError, match="did you mean 'base_dir'"):
         ours.basedir = "."

@@ -203,9 +203,9 @@ def test_a_missing_config_file_is_named(given, tmp_path):
 
 
 def test_a_missing_included_file_is_named(given):
-    with pytest.raises(ValueError, match=r"text: .* there is no /.*nowhere\.txt"):
+    with pytest.raises(ValueError, match=r"text: .* /.*nowhere\.txt does not exist"):
         quiet(given).run(text="nowhere.txt")
-    with pytest.raises(ValueError, match=r"text: .* there is no /root/nowhere\.txt"):
+    with pytest.raises(ValueError, match=r"text: .* /root/nowhere\.txt does not exist"):
         quiet(given).run(text="~root/nowhere.txt")
 
 

@@ -94,7 +94,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
         ("number", "many", "7", "expected an int"),
         ("table", "{'k'}", '{"k": null}', "JSON"),
         ("computed", "1.5", "18", "expected an int"),
-        ("data", "no.txt", "data.txt", "there is no /"),
+        ("data", "no.txt", "data.txt", "does not exist"),
     ):
         control(name).fill(wrong)
         lab.until(lambda name=name, what=what: what in told(name), f"what is wrong with {name}")

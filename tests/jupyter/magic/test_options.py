@@ -61,7 +61,7 @@ def test_mistakes(line, message):
 
 
 def test_the_help_has_every_option_once():
-    table = help_text().partition("Our options:")[2]
+    table = help_text().partition("Options of nbrunner:")[2]
     for option in OPTIONS:
         for spelling in option.spellings:
             assert len(re.findall(rf"(?<![\w-]){re.escape(spelling)}(?![\w-])", table)) == 1
