@@ -118,7 +118,7 @@ BENCHMARKS = (
         beside,
         (
             Row(
-                f"a user's own `asyncio.to_thread` beside {_RUNS} starts, slowest",
+                f"a user's own `asyncio.to_thread` during {_RUNS} starts, slowest",
                 "to_thread",
                 "ms",
                 "50 ms or less",

@@ -86,7 +86,7 @@ BENCHMARKS = (
         "memory",
         waiting_tasks,
         (
-            Row("memory of a step task beside three others, its own", "private", "MB"),
+            Row("memory of a step task next to three others, its own", "private", "MB"),
             Row(
                 "the same, shared with other processes",
                 "shared",

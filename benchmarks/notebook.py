@@ -19,7 +19,7 @@ ROWS = {
     "open seconds": ("1,000,000 lines: until the last one shows", "s", 1.0, 1.0),
     "position seconds": ("the same: any position", "s", 1.0, 0.2),
     "search seconds": ("the same: a search answered", "s", 1.0, 1.0),
-    "heap bytes": ("the same: the browser's heap beside an empty panel's", "MB", 1e-6, 50.0),
+    "heap bytes": ("the same: the browser's heap compared with an empty panel", "MB", 1e-6, 50.0),
     "wire bytes a second": ("100,000 lines a second: on the wire", "MB/s", 1e-6, 1.0),
     "caught up seconds": ("the same: the last line shows after the flood", "s", 1.0, 1.0),
     "successful": ("100 runs at once under one board: successful", "runs", 1.0, 100.0),

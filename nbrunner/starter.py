@@ -45,19 +45,29 @@ class Settings(Protocol):
     top_level_options: dict[str, Any]
 
     @property
-    def source(self) -> FlowSource: ...
+    def source(self) -> FlowSource:
+        """The flow file and the origins of its lines."""
+        ...
 
     @property
-    def flow_file(self) -> str: ...
+    def flow_file(self) -> str:
+        """The absolute path of the flow file."""
+        ...
 
     @property
-    def env_vars(self) -> MutableMapping[str, str]: ...
+    def env_vars(self) -> MutableMapping[str, str]:
+        """The environment variables."""
+        ...
 
     @property
-    def cwd(self) -> str: ...
+    def cwd(self) -> str:
+        """The working directory."""
+        ...
 
     @property
-    def settings(self) -> Json: ...
+    def settings(self) -> Json:
+        """The settings to record, without the values of variables."""
+        ...
 
 
 class Starter:

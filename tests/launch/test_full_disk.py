@@ -115,7 +115,7 @@ def test_the_lists_of_runs_say_which_ran_out_of_disk(flood, small_disk, capsys):
     cli.list_runs("", [], "", 1)
     lines = {line.split()[1]: line for line in capsys.readouterr().out.splitlines()}
     assert lines[full.pathspec].endswith("log disk full")
-    assert "logs full" not in lines[well.pathspec]
+    assert "log disk full" not in lines[well.pathspec]
 
 
 def test_an_exception_that_is_known_stays_the_reason(flood):
