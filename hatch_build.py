@@ -15,22 +15,22 @@ JS = ROOT / "js"
 
 
 class BundleHook(BuildHookInterface):
-    """Runs npm unless the bundles are there and newer than what they are made from."""
+    """Runs npm unless the bundles exist and are newer than their sources."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the bundles; without Node, say what is missing and go on only if they exist."""
+        """Build the bundles; without npm, fail unless bundles exist."""
         if not (JS / "src").is_dir() or _is_fresh():
             return
         npm = shutil.which("npm")
         if npm is None:
             if any(STATIC.glob("*.js")):
-                self.app.display_warning("npm is not there: nbrunner/static is used as it is")
+                self.app.display_warning("npm was not found; using the existing nbrunner/static")
                 return
             raise RuntimeError(
                 "nbrunner's widgets are built with Node 18 or newer, and npm was not found: "
-                "install Node, or install nbrunner's wheel, which holds them"
+                "install Node, or install nbrunner's wheel, which contains them"
             )
-        _npm(npm, "ci", "--omit=dev")  # what tests and checks need is not asked for
+        _npm(npm, "ci", "--omit=dev")  # without the packages for tests and checks
         _npm(npm, "run", "build")
 
 

@@ -1,4 +1,4 @@
-"""Run a flow on real data and follow it live; see a run fail; mend the flow and resume it.
+"""Run a flow on real data and follow it live; see a run fail; fix the flow and resume the run.
 
 ``python notebooks/demo.py``, or ``make demo``. Needs no network and leaves nothing behind.
 """
@@ -15,18 +15,18 @@ from pathlib import Path
 
 FLOW = Path(__file__).parent / "flows" / "movies.py"
 
-# The standard deviation of a single film's takings is not defined.
+# The standard deviation is not defined for a single film.
 BROKEN = "self.spread = statistics.stdev(gross)"
-MENDED = "self.spread = statistics.stdev(gross) if len(gross) > 1 else 0.0"
+FIXED = "self.spread = statistics.stdev(gross) if len(gross) > 1 else 0.0"
 
-# How the lines begin that Metaflow itself says of a task.
+# Beginnings of Metaflow's own messages about a task.
 OF_METAFLOW = ("Task ", "Foreach yields ", "Cloning ")
 
 COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 def main() -> None:
-    """Work in a folder that is gone afterwards: Metaflow's datastore, records, flow file."""
+    """Run the demo with its datastore, records and flow file in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="nbrunner-demo-") as folder:
         os.environ["NBRUNNER_STATE_DIR"] = f"{folder}/state"
         os.environ["METAFLOW_DATASTORE_SYSROOT_LOCAL"] = f"{folder}/metaflow"
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 async def show(flow: Path) -> None:
-    """Go through the three runs."""
+    """Start the three runs and follow them."""
     from nbrunner import Runner
 
     runner = Runner(flow)
@@ -54,21 +54,21 @@ async def show(flow: Path) -> None:
     conclude(failed)
     explain(failed)
 
-    title("The flow mended, the run resumed")
+    title("The flow is fixed, the run resumed")
     print(paint("red", f"  - {BROKEN}"))
-    print(paint("green", f"  + {MENDED}"))
-    flow.write_text(flow.read_text().replace(BROKEN, MENDED))
+    print(paint("green", f"  + {FIXED}"))
+    flow.write_text(flow.read_text().replace(BROKEN, FIXED))
     call(f"Runner('movies.py').async_resume(origin_run_id='{failed.run.id}')")
     resumed = await runner.async_resume(origin_run_id=failed.run.id)
     await follow(resumed)
     conclude(resumed)
     table(resumed)
     if (running.status, failed.status, resumed.status) != ("successful", "failed", "successful"):
-        sys.exit("the demo did not go as it should have")
+        sys.exit("the demo did not end as expected")
 
 
 async def follow(running) -> None:
-    """Print the lines of a run as they come, without what only a machine reads."""
+    """Print the lines of a run as they are written, without machine-readable parts."""
     from nbrunner.engine.progress import parse_line
     from nbrunner.logs.clone_lines import printed_lines
 
@@ -82,7 +82,7 @@ async def follow(running) -> None:
         of_metaflow = said.text.startswith(OF_METAFLOW)
         if of_metaflow:
             in_traceback.discard(task)
-        elif said.text.endswith("> failed:"):  # `explain` tells it better than the log
+        elif said.text.endswith("> failed:"):  # `explain` shows it better than the log
             in_traceback.add(task)
         if task not in in_traceback:
             seconds = paint("dim", f"{time.monotonic() - began:5.1f} s")
@@ -90,7 +90,7 @@ async def follow(running) -> None:
 
 
 def conclude(running) -> None:
-    """Print how a run ended and what became of its tasks."""
+    """Print how a run ended, and the number of its tasks by state."""
     tasks = running.progress.tasks
     counts = {"done": tasks.done, "cloned": tasks.cloned, "failed": tasks.failed}
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
@@ -99,7 +99,7 @@ def conclude(running) -> None:
 
 
 def table(running) -> None:
-    """Print what the run has computed, read back from Metaflow's Run."""
+    """Print the results of a run, read from Metaflow's Run."""
     data = running.run.data
     print(f"  {'genre':<10} {'films':>5} {'median, M$':>11} {'spread, M$':>11}")
     for genre, films, median, spread in data.table:
@@ -107,7 +107,7 @@ def table(running) -> None:
 
 
 def explain(running) -> None:
-    """Print why a run failed: the user's own lines, then the exception."""
+    """Print the failure of a run: the user's own lines, then the exception."""
     failure = running.failure
     print(f"  in step {failure.step}, task {failure.task_id}:")
     for line in failure.source:
@@ -121,12 +121,12 @@ def title(text: str) -> None:
 
 
 def call(text: str) -> None:
-    """Print the call that the lines below come from."""
+    """Print the call whose output follows."""
     print(f"{paint('yellow', '>>>')} {text}")
 
 
 def paint(colour: str, text: str) -> str:
-    """Return the text coloured, if somebody looks at a terminal."""
+    """Return coloured text if the output is a terminal."""
     if not colour or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"

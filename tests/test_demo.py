@@ -50,7 +50,7 @@ def test_the_first_run_is_followed_and_its_results_are_shown(lines):
 
 def test_the_failure_is_explained_by_the_users_own_line(lines):
     start = lines.index("A run that fails")
-    text = "\n".join(lines[start : lines.index("The flow mended, the run resumed")])
+    text = "\n".join(lines[start : lines.index("The flow is fixed, the run resumed")])
     assert "failed; tasks: " in text
     assert re.search(r"movies\.py:\d+ +self\.spread = statistics\.stdev\(gross\)", text)
     assert "StatisticsError: " in text
@@ -58,7 +58,7 @@ def test_the_failure_is_explained_by_the_users_own_line(lines):
 
 
 def test_the_resumed_run_clones_what_was_done_and_succeeds(lines):
-    text = "\n".join(lines[lines.index("The flow mended, the run resumed") :])
+    text = "\n".join(lines[lines.index("The flow is fixed, the run resumed") :])
     assert re.search(r"successful; tasks: \d+ done, [5-9] cloned", text)
     assert text.count(".0\n") >= 1 or text.endswith(".0"), "the spread of a single film is 0"
 

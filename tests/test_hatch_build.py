@@ -74,7 +74,7 @@ def test_older_bundles_are_taken_with_a_warning(project, without_node, capfd):
     project.write("nbrunner/static/badge.js", age_seconds=2 * HOUR_SECONDS)
     project.build()
     out, err = capfd.readouterr()
-    assert "npm is not there: nbrunner/static is used as it is" in out + err
+    assert "npm was not found; using the existing nbrunner/static" in out + err
 
 
 def test_a_package_without_the_sources_of_its_bundles_needs_no_node(project, without_node):
