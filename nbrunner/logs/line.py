@@ -111,7 +111,7 @@ def said_last(line: bytes) -> bytes:
 
 
 def beginning_and_end(beginning: bytes, end: bytes) -> bytes | None:
-    """Join the beginning and end of a very long line that was overwritten with ``\\r``.
+    """Join the prefix and the last state of a very long line overwritten with ``\\r``.
 
     Returns None if the end does not contain the last state of the line.
     """

@@ -242,7 +242,7 @@ class MergedLog:
         self._block_ends.append(block.end)
 
     def _long_line(self, stream: int, start: int, end: int) -> tuple[bytes, int]:
-        """Return a line without its line end, and the number of bytes left out."""
+        """Return a very long line, possibly truncated, and the number of bytes left out."""
         beginning = self._read_at(stream, start, min(end - start, LONGEST_LINE_BYTES))
         left_out = end - start - len(beginning)
         if left_out:

@@ -29,7 +29,7 @@ def take_literals(
     parameters : collection of str
         Names of Metaflow's Parameter in the file.
     mentioned : collection of str
-        Attributes that may be read while the file is imported; these are left unchanged.
+        Names that may be read while the file is imported; such parameters are skipped.
 
     Returns
     -------

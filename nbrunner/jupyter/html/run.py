@@ -157,7 +157,7 @@ def _log_line(line: str, rename: Callable[[str], str]) -> tuple[str, str, str]:
 
 
 def _aligned(log: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Return lines with aligned texts; without any task label, the texts only."""
+    """Return lines with aligned texts; those without a label start with time or text."""
     width = max((len(label) for _, label, _ in log), default=0)
     return [
         f"{time}  {label:<{width}}  {text}" if label else "  ".join(filter(None, (time, text)))
