@@ -234,7 +234,7 @@ function controlOf(field: Field, id: string): Control {
     const lines = String(field.value).split("\n").length;
     const area = html("textarea", { ...text, rows: Math.min(8, Math.max(field.multiple ? 1 : 2, lines)) });
     area.value = String(field.value);
-    if (field.multiple) area.placeholder = "one a line";
+    if (field.multiple) area.placeholder = "one per line";
     return area;
   }
   const numeric = field.kind === "int" ? "numeric" : field.kind === "float" ? "decimal" : null;
