@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,7 +12,8 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
-from nbrunner.flow.capture.notebook import Cell, Notebook, importable, is_imported_by
+from nbrunner.flow.capture.made_again import MadeAgain
+from nbrunner.flow.capture.notebook import Cell, Notebook, is_imported_by
 from nbrunner.flow.capture.packing import NotPackedError, Packed, pack
 from nbrunner.flow.capture.same_object import is_made_by
 from nbrunner.flow.capture.scope import (
@@ -25,12 +25,10 @@ from nbrunner.flow.capture.scope import (
     is_definition,
     is_import,
     is_written_out,
-    mentions,
-    only_in_notebook,
     used_names,
 )
 from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
-from nbrunner.flow.capture.touched import reachable, touching
+from nbrunner.flow.capture.touched import touching
 
 # The flow file has these of its own; a class body reads __name__. What a script says of its
 # __file__ travels, so that data is found beside the script.
@@ -77,6 +75,7 @@ class Collector:
         self._imported: set[str] = set()
         self._makers: dict[str, list[ast.stmt]] = {}
         self._touched: dict[str, tuple[Cell, ast.stmt]] = {}
+        self._again = MadeAgain(notebook, home, pickled, refused)
         self.found = FlowText(self._flow_name, notebook, home)
 
     def collect(self, home: ast.stmt) -> Packed | None:
@@ -172,7 +171,7 @@ class Collector:
         if name == self._flow_name:
             return
         if at is not None:
-            before = [each for each in self._made_here(name) if each.lineno <= at.lineno]
+            before = [each for each in self._again.binding(name) if each.lineno <= at.lineno]
             if before and self._is_made_in_place(name, before):
                 self._add_made(name, before)
                 return
@@ -188,22 +187,12 @@ class Collector:
                 "not have: it was deleted, or is not executed yet"
             )
 
-    def _made_here(self, name: str) -> list[ast.stmt]:
-        return [each for each in self._home.binding.get(name, []) if not only_in_notebook(each)]
-
     def _is_made_in_place(self, name: str, statements: list[ast.stmt]) -> bool:
         """Tell whether a name that statements of the cell use is made again before them."""
         value = self._namespace.get(name)
         if len(statements) == 1 and is_definition(statements[0]) and name in self._namespace:
             return False
-        return not is_plain(value) or self._can_be_made(name)
-
-    def _can_be_made(self, name: str) -> bool:
-        """Tell whether all that binds a name in the flow's cell can be executed again."""
-        made = self._made_here(name)
-        return len(made) == len(self._home.binding.get(name, [])) and not any(
-            mentions(each, self._flow_name) for each in made
-        )
+        return not is_plain(value) or self._again.can_be_made(name)
 
     def _add_made(self, name: str, statements: list[ast.stmt]) -> None:
         for statement in (*statements, *self._changed_by(name)):
@@ -221,7 +210,7 @@ class Collector:
         for statement in self._home.changing(name):
             if self.found.has(self._home, statement):
                 continue
-            if self._can_execute(statement):
+            if self._again.can_execute(statement):
                 yield statement
             elif changed_names(statement)[name] and not is_plain(self._namespace.get(name)):
                 raise BadValueError(
@@ -231,30 +220,6 @@ class Collector:
                     f"{self._flow_name} itself, or a notebook. Change {name!r} in a statement of "
                     "its own, or pass the changed value as a Parameter"
                 )
-
-    def _needs_flow(self, cell: Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
-        """Tell whether a statement may start the flow, which would then start itself for ever."""
-        seen.append(statement)
-        names = used_names(statement, cell.filename)
-        if self._flow_name in names:
-            return True
-        makers = [(self._home, each) for name in names for each in self._made_here(name)]
-        makers += filter(None, map(self._defined_elsewhere, sorted(names)))
-        return any(each not in seen and self._needs_flow(at, each, seen) for at, each in makers)
-
-    def _defined_elsewhere(self, name: str) -> tuple[Cell, ast.stmt] | None:
-        """Return the statement of a cell that defines the function or class of a name."""
-        value = self._namespace.get(name)
-        if importable(value):
-            return None
-        if isinstance(value, types.FunctionType):
-            cell = self._notebook.cell(value.__code__.co_filename)
-        elif inspect.isclass(value) and value.__module__ == self._namespace.get("__name__"):
-            cell = self._notebook.cell_defining(value)
-        else:
-            return None
-        statement = cell.definition(name) if cell else None
-        return (cell, statement) if cell and statement else None
 
     # -- values -------------------------------------------------------------------------
 
@@ -283,27 +248,22 @@ class Collector:
         return True
 
     def _add_plain(self, name: str, value: Any) -> None:
-        made = self._made_here(name)
+        made = self._again.binding(name)
         is_computed = (
             made
-            and self._can_be_made(name)
+            and self._again.can_be_made(name)
             and not all(map(is_written_out, made))
-            and (is_scalar(value) or not self._is_changed(name))
-            and self._is_fresh(name, made)
+            and (is_scalar(value) or not self._again.may_have_changed(name))
+            and self._again.is_fresh(name, made)
         )
         if is_computed:
             self._add_made(name, made)
         else:
             self.found.values[name] = f"{name} = {plain_source(value)}"
 
-    def _is_changed(self, name: str) -> bool:
-        """Tell whether a list, or the like, of the flow's cell may have been changed in place."""
-        home = self._home
-        return home.may_change(name) or any(self._touching(name))
-
     def _add_definition(self, name: str, value: Any) -> bool:
         """Take in the source of a function or class, where it makes this very object."""
-        defined = self._defined_elsewhere(name)
+        defined = self._again.definition_of(name)
         if defined is None:
             return False
         cell, statement = defined
@@ -326,102 +286,25 @@ class Collector:
         """Tell whether what a name stands for may come from the flow's own cell."""
         if self.found.can_import(self._namespace.get(name)):
             return False
-        defined = self._defined_elsewhere(name)
+        defined = self._again.definition_of(name)
         return defined is None or defined[0] is self._home
 
     def _add_as_made(self, name: str, value: Any) -> bool:
         """Take in the statements of the flow's cell that made an object."""
-        made = self._made_here(name)
+        made = self._again.binding(name)
         is_code = isinstance(value, (type, types.FunctionType)) or any(map(is_definition, made))
         if not made or (is_code and name not in self._refused):
             return False
-        if not self._is_fresh(name, made) or not self._can_be_made(name):
+        if not self._again.is_fresh(name, made) or not self._again.can_be_made(name):
             return False
         changes = self._notebook.changes_since(name, self._home)
         if any(changes) or (changes and name not in self._refused):
             return False
-        if touched := next(self._touching(name), None):
+        if touched := next(self._again.touching(name), None):
             self._touched[name] = touched
             return False
         self._add_made(name, made)
         return True
-
-    def _touching(
-        self, name: str, reader: ast.stmt | None = None
-    ) -> Iterator[tuple[Cell, ast.stmt]]:
-        """Yield what may have changed an object, and is not executed again as it is made again.
-
-        Parameters
-        ----------
-        reader : ast.stmt or None
-            A statement that reads the object, and is executed again itself.
-        """
-        changing = self._home.changing(name)
-        for cell, each in touching(name, self._home, self._notebook, self._flow_name):
-            if each is reader:
-                continue
-            is_certain = changed_names(each).get(name)
-            if cell is self._home and each in changing:
-                if name in self._refused or is_certain or self._can_execute(each):
-                    continue
-            elif name in self._refused and is_certain is False:
-                continue
-            yield cell, each
-
-    def _can_execute(self, statement: ast.stmt) -> bool:
-        """Tell whether a statement of the flow's cell can be executed again by the flow."""
-        return not only_in_notebook(statement) and not self._needs_flow(self._home, statement, [])
-
-    def _is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
-        """Tell whether statements of the flow's cell, executed again, read what they read."""
-        if self._notebook.is_bound_since(name, self._home):
-            return False
-        changing = filter(self._can_execute, self._home.changing(name))
-        return all(
-            self._reads_the_same(name, each, [])
-            for each in dict.fromkeys([*statements, *changing])
-            if name not in self._refused or each in statements
-        )
-
-    def _reads_the_same(self, name: str, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
-        """Tell whether a statement that makes an object, executed again, makes the same one.
-
-        The objects that it reads, and those they are made of, are followed.
-        """
-        if statement in seen:
-            return True
-        seen.append(statement)
-        is_doubtful = name not in self._refused
-        reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
-        names = executed_names(statement, self._home.filename) - {self._flow_name}
-        made_itself = set() if statement in self._made_here(name) else {name}
-        if names & self._pickled or any(map(reading.is_stale, names - made_itself)):
-            return False
-        for each in reachable(names, self._notebook, self._flow_name) - {name}:
-            if self._is_touched(each, statement):
-                return False
-            made = [x for x in self._made_here(each) if x.lineno <= statement.lineno]
-            if not all(self._reads_the_same(name, x, seen) for x in made if not is_definition(x)):
-                return False
-        return True
-
-    def _is_touched(self, name: str, reader: ast.stmt) -> bool:
-        """Tell whether a statement may read an object as it was before, or after, a change."""
-        value = self._namespace.get(name)
-        if name in self._home.globals_of_functions:
-            return True
-        if is_scalar(value) or isinstance(value, (type, types.FunctionType)):
-            return False
-        if self._imports(value):
-            return False
-        if name not in self._home.binding and name not in self._refused:
-            reader_ = None if _calls_with(reader, name) else reader
-        else:
-            reader_ = reader
-        return any(self._touching(name, reader_))
-
-    def _imports(self, value: Any) -> bool:
-        return isinstance(value, types.ModuleType) or self.found.can_import(value)
 
     def _add_defined_again(self, name: str) -> bool:
         """Take in the definition that bound a name last, in another cell, to what cannot travel."""
@@ -462,12 +345,3 @@ class Collector:
                 f"with a flow: {why}. Load it in a step, pass it as a Parameter, or create it in "
                 "a statement of the flow's own cell"
             )
-
-
-def _calls_with(statement: ast.stmt, name: str) -> bool:
-    """Tell whether a statement calls a method of an object, or hands it to a call."""
-    return any(
-        isinstance(node, ast.Call)
-        and any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
-        for node in ast.walk(statement)
-    )

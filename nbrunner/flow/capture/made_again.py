@@ -1,0 +1,173 @@
+"""Whether statements of the flow's own cell, executed again by the flow, make the same objects."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from nbrunner.flow.capture.flow_text import FlowText
+from nbrunner.flow.capture.literals import is_scalar
+from nbrunner.flow.capture.notebook import Cell, Notebook, importable
+from nbrunner.flow.capture.scope import (
+    changed_names,
+    executed_names,
+    is_definition,
+    mentions,
+    only_in_notebook,
+    used_names,
+)
+from nbrunner.flow.capture.staleness import Reading
+from nbrunner.flow.capture.touched import reachable, touching
+
+
+class MadeAgain:
+    """What the flow can execute again of its own cell, and when that gives the same.
+
+    Parameters
+    ----------
+    home : Cell
+        The flow's own cell.
+    pickled : set of str
+        The names that travel as the objects themselves; it may grow.
+    refused : dict
+        The names whose objects cannot be pickled, and why; it may grow.
+    """
+
+    def __init__(
+        self, notebook: Notebook, home: Cell, pickled: set[str], refused: dict[str, str]
+    ) -> None:
+        self._notebook = notebook
+        self._namespace = notebook.namespace
+        self._flow_name = notebook.flow_name
+        self._home = home
+        self._pickled = pickled
+        self._refused = refused
+
+    def binding(self, name: str) -> list[ast.stmt]:
+        """Return the statements that bind a name in the flow's cell and work outside a notebook."""
+        return [each for each in self._home.binding.get(name, []) if not only_in_notebook(each)]
+
+    def can_be_made(self, name: str) -> bool:
+        """Tell whether all that binds a name in the flow's cell can be executed again."""
+        made = self.binding(name)
+        return len(made) == len(self._home.binding.get(name, [])) and not any(
+            mentions(each, self._flow_name) for each in made
+        )
+
+    def _needs_flow(self, cell: Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
+        """Tell whether a statement may start the flow, which would then start itself for ever."""
+        seen.append(statement)
+        names = used_names(statement, cell.filename)
+        if self._flow_name in names:
+            return True
+        makers = [(self._home, each) for name in names for each in self.binding(name)]
+        makers += filter(None, map(self.definition_of, sorted(names)))
+        return any(each not in seen and self._needs_flow(at, each, seen) for at, each in makers)
+
+    def definition_of(self, name: str) -> tuple[Cell, ast.stmt] | None:
+        """Return the statement of a cell that defines the function or class of a name."""
+        value = self._namespace.get(name)
+        if importable(value):
+            return None
+        if isinstance(value, types.FunctionType):
+            cell = self._notebook.cell(value.__code__.co_filename)
+        elif inspect.isclass(value) and value.__module__ == self._namespace.get("__name__"):
+            cell = self._notebook.cell_defining(value)
+        else:
+            return None
+        statement = cell.definition(name) if cell else None
+        return (cell, statement) if cell and statement else None
+
+    def may_have_changed(self, name: str) -> bool:
+        """Tell whether a list, or the like, of the flow's cell may have been changed in place."""
+        home = self._home
+        return home.may_change(name) or any(self.touching(name))
+
+    def touching(
+        self, name: str, reader: ast.stmt | None = None
+    ) -> Iterator[tuple[Cell, ast.stmt]]:
+        """Yield what may have changed an object, and is not executed again as it is made again.
+
+        Parameters
+        ----------
+        reader : ast.stmt or None
+            A statement that reads the object, and is executed again itself.
+        """
+        changing = self._home.changing(name)
+        for cell, each in touching(name, self._home, self._notebook, self._flow_name):
+            if each is reader:
+                continue
+            is_certain = changed_names(each).get(name)
+            if cell is self._home and each in changing:
+                if name in self._refused or is_certain or self.can_execute(each):
+                    continue
+            elif name in self._refused and is_certain is False:
+                continue
+            yield cell, each
+
+    def can_execute(self, statement: ast.stmt) -> bool:
+        """Tell whether a statement of the flow's cell can be executed again by the flow."""
+        return not only_in_notebook(statement) and not self._needs_flow(self._home, statement, [])
+
+    def is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
+        """Tell whether statements of the flow's cell, executed again, read what they read."""
+        if self._notebook.is_bound_since(name, self._home):
+            return False
+        changing = filter(self.can_execute, self._home.changing(name))
+        return all(
+            self._reads_the_same(name, each, [])
+            for each in dict.fromkeys([*statements, *changing])
+            if name not in self._refused or each in statements
+        )
+
+    def _reads_the_same(self, name: str, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
+        """Tell whether a statement that makes an object, executed again, makes the same one.
+
+        The objects that it reads, and those they are made of, are followed.
+        """
+        if statement in seen:
+            return True
+        seen.append(statement)
+        is_doubtful = name not in self._refused
+        reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
+        names = executed_names(statement, self._home.filename) - {self._flow_name}
+        made_itself = set() if statement in self.binding(name) else {name}
+        if names & self._pickled or any(map(reading.is_stale, names - made_itself)):
+            return False
+        for each in reachable(names, self._notebook, self._flow_name) - {name}:
+            if self._is_touched(each, statement):
+                return False
+            made = [x for x in self.binding(each) if x.lineno <= statement.lineno]
+            if not all(self._reads_the_same(name, x, seen) for x in made if not is_definition(x)):
+                return False
+        return True
+
+    def _is_touched(self, name: str, reader: ast.stmt) -> bool:
+        """Tell whether a statement may read an object as it was before, or after, a change."""
+        value = self._namespace.get(name)
+        if name in self._home.globals_of_functions:
+            return True
+        if is_scalar(value) or isinstance(value, (type, types.FunctionType)):
+            return False
+        if self._imports(value):
+            return False
+        if name not in self._home.binding and name not in self._refused:
+            reader_ = None if _calls_with(reader, name) else reader
+        else:
+            reader_ = reader
+        return any(self.touching(name, reader_))
+
+    def _imports(self, value: Any) -> bool:
+        return isinstance(value, types.ModuleType) or FlowText.can_import(value)
+
+
+def _calls_with(statement: ast.stmt, name: str) -> bool:
+    """Tell whether a statement calls a method of an object, or hands it to a call."""
+    return any(
+        isinstance(node, ast.Call)
+        and any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+        for node in ast.walk(statement)
+    )
