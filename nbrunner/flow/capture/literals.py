@@ -8,6 +8,9 @@ from typing import Any
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _SERIES = frozenset({list, tuple, set, frozenset})
 
+# CPython reads 200 brackets within each other (MAXLEVEL in its tokenizer); a list takes two.
+_MAX_DEPTH = 50
+
 # What numpy gives for them may be a bare number, of whatever unit.
 _NO_NUMBERS = frozenset({"datetime64", "timedelta64", "void"})
 
@@ -19,20 +22,22 @@ def is_plain(value: Any) -> bool:
     """Tell whether a value is a number, a text, nothing, or a collection of such.
 
     The exact types alone: what is derived from them, as an enum, a named tuple or a
-    defaultdict is, would come back as something else.
+    defaultdict is, would come back as something else. What is nested deeply is none, nor what holds
+    itself or the same list twice: an expression would give two lists.
     """
-    try:
-        return _is_plain(value)
-    except RecursionError:  # it holds itself
+    return _is_plain(value, _MAX_DEPTH, set())
+
+
+def _is_plain(value: Any, depth: int, seen: set[int]) -> bool:
+    if type(value) not in _SERIES and type(value) is not dict:
+        return is_scalar(value)
+    held = [*value, *value.values()] if type(value) is dict else value
+    if type(value) in (tuple, frozenset) and all(map(is_scalar, held)):
+        return depth > 0
+    if depth <= 0 or id(value) in seen:
         return False
-
-
-def _is_plain(value: Any) -> bool:
-    if type(value) is dict:
-        return all(map(_is_plain, value)) and all(map(_is_plain, value.values()))
-    if type(value) in _SERIES:
-        return all(map(_is_plain, value))
-    return is_scalar(value)
+    seen.add(id(value))
+    return all(_is_plain(each, depth - 1, seen) for each in held)
 
 
 def is_scalar(value: Any) -> bool:

@@ -76,7 +76,47 @@ def test_numbers_of_numpy_stay_those_of_numpy():
     assert "numpy').bool_(True)" in plain_source(numpy.bool_(True))
 
 
-def test_a_list_that_holds_itself_is_not_plain():
-    names = ["a"]
-    names.append(names)
-    assert not is_plain(names)
+def nested(depth, wrap):
+    value = 1
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+WRAPS = [lambda x: [x], lambda x: {"a": x}, lambda x: (x,), lambda x: frozenset([x])]
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_value_that_is_nested_deeply_is_not_plain(wrap):
+    """CPython does not read more than 200 brackets within each other."""
+    assert again(nested(50, wrap)) == nested(50, wrap)
+    assert is_plain(nested(50, wrap))
+    assert not is_plain(nested(51, wrap))
+
+
+HOLDS_ITSELF: list = []
+HOLDS_ITSELF.append(HOLDS_ITSELF)
+ROW: list = [0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        HOLDS_ITSELF,
+        [ROW] * 2,
+        {"a": ROW, "b": [ROW]},
+        (ROW, {"a": ROW}),
+        nested(60, lambda x: [x, x]),
+        nested(60, lambda x: (x, x)),
+    ],
+    ids=range(6),
+)
+def test_a_value_that_holds_a_list_twice_is_not_plain(value):
+    """D: what is one list in the notebook is one list in the flow."""
+    assert not is_plain(value)
+
+
+@pytest.mark.parametrize("value", [[(1, 2)] * 2, [(), ()], [ROW, [0]], [frozenset([1])] * 2])
+def test_what_cannot_be_changed_may_be_held_twice(value):
+    assert is_plain(value)
+    assert again(value) == value
