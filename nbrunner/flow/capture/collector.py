@@ -12,9 +12,9 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
-from nbrunner.flow.capture.made_again import MadeAgain
+from nbrunner.flow.capture.made_again import MadeAgain, Refusal
 from nbrunner.flow.capture.notebook import Cell, Notebook, is_imported_by
-from nbrunner.flow.capture.packing import NotPackedError, Packed, pack
+from nbrunner.flow.capture.packing import NotPackedError, Packed, TooLargeError, pack
 from nbrunner.flow.capture.same_object import is_made_by
 from nbrunner.flow.capture.scope import (
     bound_names,
@@ -62,7 +62,7 @@ class Collector:
         notebook: Notebook,
         home: Cell,
         pickled: set[str],
-        refused: dict[str, str],
+        refused: dict[str, Refusal],
     ) -> None:
         self._flow = flow
         self._flow_name = flow.__name__
@@ -116,7 +116,7 @@ class Collector:
             try:
                 pack({name: value}, self._namespace, self._flow, self._notebook.told)
             except NotPackedError as error:
-                found[name] = str(error)
+                found[name] = Refusal(str(error), isinstance(error, TooLargeError))
         if not found:
             raise BadValueError(
                 f"{self._flow_name} uses {', '.join(map(repr, objects))}, which cannot travel "
@@ -295,14 +295,22 @@ class Collector:
         is_code = isinstance(value, (type, types.FunctionType)) or any(map(is_definition, made))
         if not made or (is_code and name not in self._refused):
             return False
-        if not self._again.is_fresh(name, made) or not self._again.can_be_made(name):
+        if not self._again.can_be_made(name) or self._notebook.is_bound_since(name, self._home):
             return False
         changes = self._notebook.changes_since(name, self._home)
-        if any(changes) or (changes and name not in self._refused):
+        if any(changes):
             return False
-        if touched := next(self._again.touching(name), None):
-            self._touched[name] = touched
-            return False
+        is_sure = self._again.is_fresh(name, made) and (not changes or self._again.is_lenient(name))
+        touched = next(self._again.touching(name), None)
+        if not is_sure or touched:
+            refusal = self._refused.get(name)
+            if digest := refusal.digest_of(value, self._namespace) if refusal else "":
+                self.found.digests[name] = (digest, self._place(*touched) if touched else "")
+            elif touched:
+                self._touched[name] = touched
+                return False
+            else:
+                return False
         self._add_made(name, made)
         return True
 
@@ -331,15 +339,18 @@ class Collector:
         self.found.pickled.add(name)
         self._pickled.add(name)
 
+    def _place(self, cell: Cell, statement: ast.stmt) -> str:
+        at = f"line {statement.lineno} of {self._notebook.cell_name(cell.filename)}"
+        return at.removesuffix(" of ")
+
     def _check_not_refused(self, name: str, value: Any) -> None:
-        why = self._refused.get(name)
+        refusal = self._refused.get(name)
+        why = refusal.why if refusal else None
         if why is None and is_flow_class(value):
             why = "it is a flow that differs from the one its cell defines"
         if why is not None:
             if name in self._touched:
-                cell, statement = self._touched[name]
-                at = f"line {statement.lineno} of {self._notebook.cell_name(cell.filename)}"
-                why = f"{why}; and {at.removesuffix(' of ')} may have changed it"
+                why = f"{why}; and {self._place(*self._touched[name])} may have changed it"
             raise BadValueError(
                 f"{self._flow_name} uses {name!r}, a {type(value).__name__}, which cannot travel "
                 f"with a flow: {why}. Load it in a step, pass it as a Parameter, or create it in "

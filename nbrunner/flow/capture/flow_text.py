@@ -10,23 +10,32 @@ import types
 from collections.abc import Sequence
 from typing import Any
 
+from nbrunner.flow.capture.digest import _check_made_again, _digest_of_object
 from nbrunner.flow.capture.notebook import Cell, Notebook, importable
 from nbrunner.flow.capture.packing import Packed
 from nbrunner.flow.capture.scope import bound_names, is_future, with_decorators
+from nbrunner.flow.capture.unpack import _objects_of_notebook
 from nbrunner.text.line_origins import Origin
 from nbrunner.text.python_lines import python_lines
 
-_LOADER = "_objects_of_notebook"
+_LOADER = _objects_of_notebook.__name__
 _LOADED = "_loaded_objects"
 
 
-def import_path_line(folders: Sequence[str]) -> str:
+def import_path_line(folders: Sequence[str], last: Sequence[str] = ()) -> str:
     """Return a line that makes a flow file import from folders besides its own.
 
-    Told by the file itself and not by PYTHONPATH, which would also reach whatever the
-    flow starts, and bind no name.
+    It is not PYTHONPATH, which would also reach whatever the flow starts; and it binds no name.
+
+    Parameters
+    ----------
+    folders : sequence of str
+        Behind the flow file's own folder, in front of all others.
+    last : sequence of str
+        Behind all others.
     """
-    return f"__import__('sys').path[1:1] = {list(folders)!r}"
+    line = f"__import__('sys').path[1:1] = {list(folders)!r}"
+    return f"{line}; __import__('sys').path += {list(last)!r}" if last else line
 
 
 class FlowText:
@@ -40,12 +49,16 @@ class FlowText:
         The lines that give names their plain values.
     pickled : set of str
         The names whose objects travel pickled.
+    digests : dict
+        The digests of objects that the flow makes again and then compares, and which statement
+        may have changed them.
     """
 
     def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:
         self.imports: dict[str, str] = {}
         self.values: dict[str, str] = {}
         self.pickled: set[str] = set()
+        self.digests: dict[str, tuple[str, str]] = {}
         self._flow_name = flow_name
         self._notebook = notebook
         self._home = home
@@ -121,6 +134,10 @@ class FlowText:
         lines += [*rows, *(given[name] for name in sorted(given.keys() & again))]
         if loaded:
             lines.append(f"del {_LOADER}, {_LOADED}")
+        if self.digests:
+            lines += _source_of(_digest_of_object, _check_made_again)
+            lines.append(f"{_check_made_again.__name__}(globals(), {self.digests!r})")
+            lines.append(f"del {_digest_of_object.__name__}, {_check_made_again.__name__}")
         name = self._flow_name
         text = "\n".join(lines) + f"\n\nif __name__ == '__main__':\n    {name}()\n"
         return text, tuple(origins)
@@ -134,7 +151,7 @@ class FlowText:
 
     def _add_objects(self, lines: list[str], origins: list[Origin], packed: Packed) -> None:
         """Add the pickled objects, and for tracebacks the source of their functions."""
-        lines += _loader_source().splitlines()
+        lines += _source_of(_objects_of_notebook)
         places = []
         for cell, statement in self._sources(packed):
             source = cell.source_of(statement)
@@ -187,7 +204,5 @@ def _key(cell: Cell, statement: ast.stmt) -> tuple[str, int, int]:
 
 
 @functools.cache
-def _loader_source() -> str:
-    from nbrunner.flow.capture import unpack
-
-    return inspect.getsource(unpack._objects_of_notebook)
+def _source_of(*functions: Any) -> list[str]:
+    return [line for each in functions for line in inspect.getsource(each).splitlines()]

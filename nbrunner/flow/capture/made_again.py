@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from nbrunner.flow.capture.digest import _digest_of_object
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_scalar
 from nbrunner.flow.capture.notebook import Cell, Notebook, importable
@@ -21,6 +24,34 @@ from nbrunner.flow.capture.scope import (
 )
 from nbrunner.flow.capture.staleness import Reading
 from nbrunner.flow.capture.touched import reachable, touching
+
+
+@dataclass
+class Refusal:
+    """Why an object cannot travel pickled.
+
+    Attributes
+    ----------
+    why : str
+        As ``it is larger than 1 MB``.
+    is_large : bool
+        It can be pickled, so that what makes it again can be compared with it.
+    digest : str
+        The digest of the object, as soon as it was needed; empty if there is none.
+    """
+
+    why: str
+    is_large: bool = False
+    digest: str | None = None
+
+    def digest_of(self, value: Any, namespace: Mapping[str, Any]) -> str:
+        """Return the digest of the object, for the flow to compare; empty if there is none."""
+        if self.digest is None:
+            self.digest = ""
+            if self.is_large:
+                with contextlib.suppress(Exception):  # a reducer of the user's may raise anything
+                    self.digest = _digest_of_object(value, namespace)
+        return self.digest
 
 
 class MadeAgain:
@@ -37,7 +68,7 @@ class MadeAgain:
     """
 
     def __init__(
-        self, notebook: Notebook, home: Cell, pickled: set[str], refused: dict[str, str]
+        self, notebook: Notebook, home: Cell, pickled: set[str], refused: dict[str, Refusal]
     ) -> None:
         self._notebook = notebook
         self._namespace = notebook.namespace
@@ -102,11 +133,18 @@ class MadeAgain:
                 continue
             is_certain = changed_names(each).get(name)
             if cell is self._home and each in changing:
-                if name in self._refused or is_certain or self.can_execute(each):
+                if self.is_lenient(name) or is_certain or self.can_execute(each):
                     continue
-            elif name in self._refused and is_certain is False:
+            elif self.is_lenient(name) and is_certain is False:
                 continue
             yield cell, each
+
+    def is_lenient(self, name: str) -> bool:
+        """Tell whether calls of an object's methods do not count as changes of it.
+
+        That holds for connections, locks and the like, which nothing can be compared with.
+        """
+        return name in self._refused and not self._refused[name].is_large
 
     def can_execute(self, statement: ast.stmt) -> bool:
         """Tell whether a statement of the flow's cell can be executed again by the flow."""
@@ -120,7 +158,7 @@ class MadeAgain:
         return all(
             self._reads_the_same(name, each, [])
             for each in dict.fromkeys([*statements, *changing])
-            if name not in self._refused or each in statements
+            if not self.is_lenient(name) or each in statements
         )
 
     def _reads_the_same(self, name: str, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
@@ -131,7 +169,7 @@ class MadeAgain:
         if statement in seen:
             return True
         seen.append(statement)
-        is_doubtful = name not in self._refused
+        is_doubtful = not self.is_lenient(name)
         reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
         names = executed_names(statement, self._home.filename) - {self._flow_name}
         made_itself = set() if statement in self.binding(name) else {name}
@@ -154,7 +192,7 @@ class MadeAgain:
             return False
         if self._imports(value):
             return False
-        if name not in self._home.binding and name not in self._refused:
+        if name not in self._home.binding and not self.is_lenient(name):
             reader_ = None if _calls_with(reader, name) else reader
         else:
             reader_ = reader

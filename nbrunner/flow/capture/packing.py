@@ -13,6 +13,7 @@ import functools
 import inspect
 import io
 import marshal
+import pickle
 import sys
 import types
 import typing
@@ -52,6 +53,10 @@ _LRU_CACHE = type(functools.lru_cache(lambda: None))
 
 class NotPackedError(Exception):
     """An object cannot travel; the message says why, as ``it is larger than 1 MB``."""
+
+
+class TooLargeError(NotPackedError):
+    """An object can be pickled, but is larger than what travels with a flow."""
 
 
 @dataclass
@@ -101,6 +106,10 @@ def pack(
         _Pickler(file, packed, namespace, flow, told).dump(dict(objects))
     except NotPackedError:
         raise
+    except (RecursionError, pickle.PicklingError) as error:
+        if not isinstance(error.__context__ or error, RecursionError):
+            raise NotPackedError(f"{type(error).__name__}: {error}") from error
+        raise NotPackedError("it is nested too deeply") from error
     except Exception as error:  # a reducer of the user's own may raise anything
         raise NotPackedError(f"{type(error).__name__}: {error}") from error
     packed.text = base64.b64encode(zlib.compress(file.getvalue())).decode()
@@ -112,7 +121,7 @@ class _Limited(io.BytesIO):
 
     def write(self, data: Any) -> int:
         if self.tell() + memoryview(data).nbytes > MAX_BYTES:
-            raise NotPackedError(f"it is larger than {MAX_BYTES // 1024**2} MB")
+            raise TooLargeError(f"it is larger than {MAX_BYTES // 1024**2} MB")
         return super().write(data)
 
 
