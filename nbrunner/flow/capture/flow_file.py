@@ -26,9 +26,9 @@ from typing import Any
 from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.collector import Collector
 from nbrunner.flow.capture.flow_text import import_path_line
+from nbrunner.flow.capture.made_again import Refusal
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of
-from nbrunner.flow.capture.same_body import changed_attributes
-from nbrunner.flow.capture.scope import changed_names
+from nbrunner.flow.capture.same_flow import check_flow
 from nbrunner.text.line_origins import Origin
 
 # Binds no name.
@@ -36,7 +36,10 @@ _IMPORT = "__import__('metaflow')"
 
 
 def flow_file_text(
-    flow: type, namespace: Mapping[str, Any], folders: Sequence[str] = ()
+    flow: type,
+    namespace: Mapping[str, Any],
+    folders: Sequence[str] = (),
+    last: Sequence[str] = (),
 ) -> tuple[str, tuple[Origin, ...]]:
     """Return the text of a flow file for a class, and where its lines come from.
 
@@ -45,8 +48,8 @@ def flow_file_text(
     flow : FlowSpec class
     namespace : mapping
         The globals where the class was defined: a notebook's, or a script's.
-    folders : sequence of str
-        Where the flow file finds the modules that the class may import there.
+    folders, last : sequence of str
+        Where the flow file finds modules, before and after Python's own folders.
 
     Raises
     ------
@@ -56,10 +59,9 @@ def flow_file_text(
     """
     notebook = Notebook(namespace, flow.__name__)
     cell, home = _flow_statement(flow, notebook)
-    _check_bases(flow, home, notebook)
-    _check_unchanged(flow, home, cell, notebook)
+    check_flow(flow, home, cell, notebook)
     pickled: set[str] = set()
-    refused: dict[str, str] = {}
+    refused: dict[str, Refusal] = {}
     while True:
         collector = Collector(flow, notebook, cell, pickled, refused)
         packed = collector.collect(home)
@@ -67,7 +69,7 @@ def flow_file_text(
             break
     # Metaflow first, as in the notebook: then what follows cannot change how it is imported,
     # and the file can be forked from an interpreter that has imported it.
-    return collector.found.written(packed, f"{import_path_line(folders)}; {_IMPORT}")
+    return collector.found.written(packed, f"{import_path_line(folders, last)}; {_IMPORT}")
 
 
 def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:
@@ -89,36 +91,3 @@ def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:
             f"{flow.__qualname__} is not defined at the top level of its cell; a flow must be"
         )
     return cell, home[-1]
-
-
-def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:
-    """Refuse a flow whose base has been defined anew since, with other code."""
-    nodes = home.bases if isinstance(home, ast.ClassDef) else []
-    for node, base in zip(nodes, flow.__bases__, strict=False):
-        name = node.id if isinstance(node, ast.Name) else ""
-        now = notebook.namespace.get(name, base)
-        if now is not base and not (isinstance(now, type) and _is_same_code(now, base)):
-            raise BadValueError(
-                f"{flow.__name__} derives from an older {name!r} than the notebook has now; "
-                f"execute the cell of {flow.__name__} again"
-            )
-
-
-def _check_unchanged(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
-    """Refuse a flow that was changed after its class statement was executed."""
-    name = flow.__name__
-    if not isinstance(home, ast.ClassDef):  # a block is executed again as a whole
-        return
-    own = [changed_names(each).get(name) for each in cell.changing(name)]
-    changed = list(changed_attributes(flow, home, cell.filename))
-    if changed or any(own) or any(notebook.changes_since(name, cell)):
-        told = f" ({', '.join(changed)})" if changed else ""
-        raise BadValueError(
-            f"{name} was changed after it was defined{told}, and changes outside its class "
-            f"statement cannot travel. Move them into it, and execute the cell of {name} again"
-        )
-
-
-def _is_same_code(one: type, other: type) -> bool:
-    codes = codes_of(one)
-    return codes == codes_of(other) and vars(one).keys() == vars(other).keys()

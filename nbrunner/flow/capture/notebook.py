@@ -322,6 +322,8 @@ def is_imported_by(statement: ast.stmt, name: str, value: Any) -> bool:
         return sys.modules.get(found[-1]) is value
     assert isinstance(statement, ast.ImportFrom)
     found = [each.name for each in statement.names if (each.asname or each.name) == name]
+    if [each.name for each in statement.names] == ["*"]:
+        found = [name]
     module = sys.modules.get(statement.module or "")
     if not found or module is None:
         return False

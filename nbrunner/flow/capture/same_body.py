@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nbrunner.flow.capture.literals import is_scalar
-from nbrunner.flow.capture.notebook import code_constants, codes_in
-from nbrunner.flow.capture.scope import bound_names, compiled, with_decorators
+from nbrunner.flow.capture.notebook import code_constants
+from nbrunner.flow.capture.scope import bound_names, compiled
 
-_MISSING = object()
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+MISSING = object()
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Constant)
 _OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
-_OF_EVERY_CLASS = frozenset(
+OF_EVERY_CLASS = frozenset(
     [
         *("__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__"),
         *("__orig_bases__", "__parameters__", "__static_attributes__", "__firstlineno__"),
@@ -37,12 +37,12 @@ def named(node: ast.expr, space: Mapping[str, Any]) -> Any:
     """Return what a name, or a name of a module, stands for now."""
     if isinstance(node, ast.Name):
         builtins = vars(__import__("builtins"))
-        return space.get(node.id, builtins.get(node.id, _MISSING))
+        return space.get(node.id, builtins.get(node.id, MISSING))
     if isinstance(node, ast.Attribute):
         owner = named(node.value, space)
         if isinstance(owner, types.ModuleType):
-            return vars(owner).get(node.attr, _MISSING)
-    return _MISSING
+            return vars(owner).get(node.attr, MISSING)
+    return MISSING
 
 
 def gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
@@ -59,7 +59,7 @@ def _is_alike(one: Any, other: Any) -> bool:
     return repr(one) == repr(other) if type(one) is type(other) else False
 
 
-def _given(node: ast.expr | None, value: Any, space: Mapping[str, Any]) -> bool | None:
+def is_given(node: ast.expr | None, value: Any, space: Mapping[str, Any]) -> bool | None:
     """Tell whether an expression in a class body gives a value; None: that is not known."""
     if node is None:
         return None
@@ -68,7 +68,7 @@ def _given(node: ast.expr | None, value: Any, space: Mapping[str, Any]) -> bool 
     except ValueError:
         pass
     names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
-    if any(named(each, space) is _MISSING for each in names):
+    if any(named(each, space) is MISSING for each in names):
         return None
     if isinstance(node, (ast.Name, ast.Attribute)):
         return named(node, space) is value
@@ -97,12 +97,12 @@ def is_body_of(
     is_touched : callable
         Returns whether anything may have changed the class since it was made.
     """
-    space = {key: each for key, each in space.items() if key not in _assigned(statement)}
+    space = {key: each for key, each in space.items() if key not in assigned(statement)}
     functions = _functions(value, statement, body, space)
     answers = {*functions, *_attributes(value, statement, space)}
     if isinstance(value, abc.ABCMeta) and _registered(value):
         return False
-    if False in answers and not (_is_made_by_code(value) and functions.count(False) == 0):
+    if False in answers and not (is_made_by_code(value) and functions.count(False) == 0):
         return False
     if not answers <= {True} and is_touched():
         return False
@@ -119,7 +119,7 @@ def _registered(value: Any) -> bool:
     return bool(dump(value)[0])
 
 
-def _is_made_by_code(value: type) -> bool:
+def is_made_by_code(value: type) -> bool:
     """Tell whether code of the notebook has a part in making a class."""
     own = value.__module__
     return type(value).__module__ == own or any(
@@ -147,7 +147,7 @@ def class_code_of(statement: ast.ClassDef, filename: str, flags: int = 0) -> typ
 def _functions(
     value: type, statement: ast.ClassDef, body: types.CodeType, space: Mapping[str, Any]
 ) -> list[bool | None]:
-    last = {each.name: each for each in statement.body if isinstance(each, _FUNCTIONS)}
+    last = {each.name: each for each in statement.body if isinstance(each, FUNCTIONS)}
     return [_is_method(vars(value).get(name), node, body, space) for name, node in last.items()]
 
 
@@ -175,14 +175,14 @@ def _is_method(
     values = [*(found.__defaults__ or ()), *(found.__kwdefaults__ or {}).values()]
     if len(nodes) != len(values):
         return False
-    answers = {_given(each, default, space) for each, default in zip(nodes, values, strict=True)}
+    answers = {is_given(each, default, space) for each, default in zip(nodes, values, strict=True)}
     return False if False in answers else None if None in answers else True
 
 
 # -- attributes -----------------------------------------------------------------------------
 
 
-def _assigned(statement: ast.ClassDef) -> dict[str, ast.expr | None]:
+def assigned(statement: ast.ClassDef) -> dict[str, ast.expr | None]:
     """Return the expressions that a class body binds to names, the last of each.
 
     None: the name is bound in another way, or annotated only.
@@ -204,10 +204,8 @@ def _assigned(statement: ast.ClassDef) -> dict[str, ast.expr | None]:
 def _attributes(
     value: type, statement: ast.ClassDef, space: Mapping[str, Any]
 ) -> Iterator[bool | None]:
-    defined = {
-        each.name for each in statement.body if isinstance(each, (*_FUNCTIONS, ast.ClassDef))
-    }
-    nodes = {key: node for key, node in _assigned(statement).items() if key not in defined}
+    defined = {each.name for each in statement.body if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
+    nodes = {key: node for key, node in assigned(statement).items() if key not in defined}
     if isinstance(value, enum.EnumMeta):
         yield from _members(value, nodes, space)
         return
@@ -216,9 +214,9 @@ def _attributes(
     is_made_plainly = (
         type(value) in (type, abc.ABCMeta) and not statement.decorator_list and not fields
     )
-    own = nodes.keys() | defined | _OF_EVERY_CLASS | _slots(value)
+    own = nodes.keys() | defined | OF_EVERY_CLASS | _slots(value)
     if extra := attributes.keys() - own:
-        yield False if is_made_plainly and not _is_made_by_code(value) else None
+        yield False if is_made_plainly and not is_made_by_code(value) else None
         if any(not each.startswith("_") for each in extra - {*fields, "register"}):
             yield None
     for name, node in nodes.items():
@@ -226,7 +224,7 @@ def _attributes(
         if name.startswith("__") or name in fields or (is_descriptor and name in _slots(value)):
             continue
         if name in attributes:
-            yield _given(node, attributes[name], space)
+            yield is_given(node, attributes[name], space)
         elif node is not None:
             yield None if dataclasses.is_dataclass(value) else False
 
@@ -237,7 +235,7 @@ def _members(
     members: Mapping[str, enum.Enum] = value.__members__
     yield members.keys() <= nodes.keys()
     for name, each in members.items():
-        is_known = _given(nodes.get(name), each.value, space)
+        is_known = is_given(nodes.get(name), each.value, space)
         yield True if is_known is None and is_scalar(each.value) else is_known
         if vars(each).keys() - _OF_EVERY_MEMBER:
             yield None
@@ -246,27 +244,3 @@ def _members(
 def _slots(value: type) -> set[str]:
     found = vars(value).get("__slots__", ())
     return {found} if isinstance(found, str) else set(found)
-
-
-# -- flows ----------------------------------------------------------------------------------
-
-
-def changed_attributes(flow: type, statement: ast.ClassDef, filename: str) -> Iterator[str]:
-    """Yield the attributes of a flow class that are not what its body has made."""
-    attributes = vars(flow)
-    nodes = _assigned(statement)
-    for each in statement.body:
-        if isinstance(each, _FUNCTIONS):
-            nodes.pop(each.name, None)
-            kinds = [x.id if isinstance(x, ast.Name) else "" for x in each.decorator_list]
-            if kinds in ([], ["step"]):
-                lines = range(with_decorators(each).lineno, (each.end_lineno or 0) + 1)
-                codes = codes_in([attributes.get(each.name)])
-                if not any(x.co_filename == filename and x.co_firstlineno in lines for x in codes):
-                    yield each.name
-    for name, node in nodes.items():
-        if node and _given(node, attributes.get(name, _MISSING), {}) is False:
-            yield name
-    if not statement.decorator_list:
-        own = {name for each in statement.body for name in bound_names(each)} | set(_OF_EVERY_CLASS)
-        yield from sorted(each for each in attributes.keys() - own if not each.startswith("_"))

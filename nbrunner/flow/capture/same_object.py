@@ -21,12 +21,12 @@ from nbrunner.flow.capture.notebook import (
     importable,
 )
 from nbrunner.flow.capture.same_body import (
-    changed_attributes,
     class_code_of,
     gives,
     is_body_of,
     named,
 )
+from nbrunner.flow.capture.same_flow import is_as_stated
 from nbrunner.flow.capture.scope import (
     changed_names,
     compiled,
@@ -153,6 +153,10 @@ def _is_generic(kind: Any) -> bool:
 def _is_class(
     value: type, statement: ast.ClassDef, cell: Cell, notebook: Notebook, flags: int
 ) -> bool:
+    if is_flow_class(value):
+        return notebook.cell_defining(value) is cell and is_as_stated(
+            value, statement, cell, notebook
+        )
     body = class_code(statement, cell.filename, statement.name)
     return (
         body is not None
@@ -170,8 +174,6 @@ def _is_class(
 def _has_body(
     value: type, statement: ast.ClassDef, cell: Cell, notebook: Notebook, flags: int
 ) -> bool:
-    if is_flow_class(value):  # Metaflow's decorators set more than the body does
-        return not any(changed_attributes(value, statement, cell.filename))
     body = class_code_of(statement, cell.filename, flags)
     return is_body_of(
         value,
