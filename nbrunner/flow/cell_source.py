@@ -31,7 +31,7 @@ class CellFlow(FlowSource):
         return f"<flow {self.flow_name} of {self.cell or 'a cell'}>"
 
 
-def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
+def cell_flow(text: str, cell: str, folders: Sequence[str], last: Sequence[str] = ()) -> CellFlow:
     """Return the flow in a cell, after writing its flow file.
 
     Line numbers in the file are those of the cell: the import path takes the magic's line.
@@ -42,8 +42,8 @@ def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
         The cell below the magic's line.
     cell : str
         Name of the cell in tracebacks, ``"Cell In[5]"``.
-    folders : sequence of str
-        Folders of modules that the flow may import, such as the notebook's.
+    folders, last : sequence of str
+        Folders of modules that the flow may import, before and after Python's own folders.
 
     Raises
     ------
@@ -55,9 +55,9 @@ def cell_flow(text: str, cell: str, folders: Sequence[str]) -> CellFlow:
     tree = _parsed(text, cell)
     name = _flow_name(tree, cell)
     main = "" if _has_main(tree) else f"\n\nif __name__ == '__main__':\n    {name}()\n"
-    file = write_flow_file(name, _with_path(tree, text, import_path_line(folders)) + main)
+    file = write_flow_file(name, _with_path(tree, text, import_path_line(folders, last)) + main)
     origin = Origin(1, len(python_lines(text)) + 1, cell, 1)
-    return CellFlow(file, name, (origin,), text)
+    return CellFlow(file, name, (origin,), (*folders, *last), text)
 
 
 def _with_path(tree: ast.Module, text: str, path_line: str) -> str:

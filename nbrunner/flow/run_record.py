@@ -26,6 +26,7 @@ def recorded(
             "file": flow.file,
             "cell": source.cell,
             "origins": to_json(source.origins),
+            "import_path": list(source.folders),
             "steps": [step.name for step in flow.steps],
             "parameters": [each.name for each in flow.parameters],
             "following": flow.following,

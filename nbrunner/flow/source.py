@@ -19,6 +19,7 @@ from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_file import flow_file_text
 from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
+from nbrunner.flow.import_path import import_path
 from nbrunner.record import private, registry, run_directory
 from nbrunner.text.line_origins import Origin, in_origins, is_cell
 
@@ -38,11 +39,14 @@ class FlowSource:
         Name of the class; None for the only one in the file.
     origins : tuple of Origin
         Origins of the lines of a generated file; empty for the user's own files.
+    folders : tuple of str
+        Folders that a generated file adds to ``sys.path``.
     """
 
     file: Path
     flow_name: str | None = None
     origins: tuple[Origin, ...] = ()
+    folders: tuple[str, ...] = ()
 
     @property
     def cell(self) -> str:
@@ -85,9 +89,11 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     module = sys.modules.get(flow.__module__)
     if flow.__module__ == "__main__" or module is None:
         folders = list(dict.fromkeys((*_script_folder(module), cwd or current_directory())))
-        text, origins = flow_file_text(flow, vars(module) if module else {}, folders)
+        path = import_path(folders)
+        namespace = vars(module) if module else {}
+        text, origins = flow_file_text(flow, namespace, path.first, path.last)
         file = write_flow_file(flow.__name__, text)
-        return FlowSource(file, flow.__name__, origins)
+        return FlowSource(file, flow.__name__, origins, (*path.first, *path.last))
     return _module_source(flow)
 
 

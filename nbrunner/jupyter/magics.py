@@ -32,6 +32,7 @@ from nbrunner.errors import (
     without_choices,
 )
 from nbrunner.flow.cell_source import cell_flow
+from nbrunner.flow.import_path import import_path
 from nbrunner.flow.parse_argv import Word
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import output as outputs
@@ -151,8 +152,8 @@ class FlowMagics(Magics):
             refuse_option(rest, spellings(), "; put the flow before Metaflow's options")
             flow = launching.flow_named(rest[0], self.shell.user_ns)
             return launching.prepared(flow, rest[1:], options, f"%flowrun {line}")
-        folder = options.cwd or current_directory()
-        flow = cell_flow(cell, cell_name(self.shell), [folder])
+        path = import_path([options.cwd or current_directory()])
+        flow = cell_flow(cell, cell_name(self.shell), path.first, path.last)
         self.shell.user_ns[flow.flow_name] = flow
         return launching.prepared(flow, rest, options, f"%%flowrun {line}")
 

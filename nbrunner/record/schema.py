@@ -60,6 +60,7 @@ class Flow(TypedDict, total=False):
     file: str
     cell: str
     origins: list[OriginNote] | None
+    import_path: list[str]
     steps: list[str]
     following: dict[str, list[str]]
     types: dict[str, str]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 _METAFLOW = "metaflow"
+_PATH = "__import__('sys').path"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Preamble:
         The line of the first statement that may change what the import reads; None if there
         is none.
     folders : tuple of str
-        The folders that a generated flow file puts on ``sys.path``.
+        The folders that a generated flow file puts on ``sys.path``, in front or behind.
     """
 
     line: int | None = None
@@ -86,9 +87,14 @@ def _modules(node: ast.Import | ast.ImportFrom) -> Iterable[str]:
 
 def _generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
     """Return the folders of the line that nbrunner writes; see ``import_path_line``."""
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.List):
-        return None
-    if ast.unparse(statement.targets[0]) != "__import__('sys').path[1:1]":
+    match statement:
+        case ast.Assign(targets=[target]) if ast.unparse(target) == f"{_PATH}[1:1]":
+            pass
+        case ast.AugAssign(target=target, op=ast.Add()) if ast.unparse(target) == _PATH:
+            pass
+        case _:
+            return None
+    if not isinstance(statement.value, ast.List):
         return None
     return tuple(str(ast.literal_eval(each)) for each in statement.value.elts)
 

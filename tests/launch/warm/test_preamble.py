@@ -62,8 +62,10 @@ def test_what_may_change_the_import_of_metaflow(text, line):
 
 
 def test_the_folders_of_a_generated_file():
-    text = "__import__('sys').path[1:1] = ['/a', '/b']\n" + IMPORT
-    assert preamble(text.encode(), bool).folders == ("/a", "/b")
+    path = "__import__('sys').path"
+    text = f"{path}[1:1] = ['/a', '/b']; {path} += ['/c']\n" + IMPORT
+    found = preamble(text.encode(), bool)
+    assert (found.folders, found.reason) == (("/a", "/b", "/c"), None)
 
 
 FLOW = """\
