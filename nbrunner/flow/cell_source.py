@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from nbrunner.errors import BadValueError, FlowSyntaxError
 from nbrunner.flow.capture.flow_text import import_path_line
+from nbrunner.flow.capture.scope import bound_names, executed_nodes
 from nbrunner.flow.source import FlowSource, write_flow_file
 from nbrunner.text.line_origins import Origin
 from nbrunner.text.python_lines import python_lines
@@ -50,11 +51,20 @@ def cell_flow(text: str, cell: str, folders: Sequence[str], last: Sequence[str] 
     FlowSyntaxError
         The cell is not valid Python. Magics and shell commands are pointed out.
     BadValueError
-        It defines no flow, or more than one.
+        It defines no flow, or more than one; the flow is not at the top level, or is started
+        whenever the file is imported.
     """
     tree = _parsed(text, cell)
     name = _flow_name(tree, cell)
-    main = "" if _has_main(tree) else f"\n\nif __name__ == '__main__':\n    {name}()\n"
+    guarded, open_calls = _calls_that_start(tree, name)
+    if open_calls:
+        called, line = ast.unparse(open_calls[0]), open_calls[0].lineno + 1
+        raise BadValueError(
+            f"{cell}, line {line}: {called} starts the flow whenever the file of the cell is read, "
+            "by each of its tasks too; put it below if __name__ == '__main__':, or leave it out"
+        )
+    # A flow ends its process, so that nothing is started twice.
+    main = "" if guarded else f"\n\nif __name__ == '__main__':\n    {name}()\n"
     file = write_flow_file(name, _with_path(tree, text, import_path_line(folders, last)) + main)
     origin = Origin(1, len(python_lines(text)) + 1, cell, 1)
     return CellFlow(file, name, (origin,), (*folders, *last), text)
@@ -108,9 +118,36 @@ def _parsed(text: str, cell: str) -> ast.Module:
         raise raised from None
 
 
-def _has_main(tree: ast.Module) -> bool:
-    return any(
-        isinstance(node, ast.If) and "'__name__'" in ast.dump(node.test) for node in tree.body
+def _calls_that_start(tree: ast.Module, name: str) -> tuple[list[ast.Call], list[ast.Call]]:
+    """Return the calls that start a flow: below ``if __name__ == '__main__'``, and elsewhere.
+
+    Functions at the top of the cell that call it are followed.
+    """
+    functions = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
+    starters = {name}
+    while (
+        found := {
+            each.name for each in functions if any(_starts(x, starters) for x in ast.walk(each))
+        }
+        - starters
+    ):
+        starters |= found
+    guarded: list[ast.Call] = []
+    others: list[ast.Call] = []
+    for each in tree.body:
+        is_guard = isinstance(each, ast.If) and "'__name__'" in ast.dump(each.test)
+        calls = guarded if is_guard else others
+        nodes = (x for x in executed_nodes(each) if isinstance(x, ast.Call))
+        calls += [x for x in nodes if _starts(x, starters)]
+    return guarded, others
+
+
+def _starts(node: ast.AST, starters: set[str]) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in starters
+        and not any(each.arg == "use_cli" for each in node.keywords)
     )
 
 
@@ -130,6 +167,14 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
     # A class whose base is imported from the user's own module is recognized by its steps.
     flows = flows or {name for name, node in classes.items() if node.bases and _has_steps(node)}
     flows -= {_dotted(base) for name in flows for base in classes[name].bases}
+    at_top = flows & {name for each in tree.body for name in bound_names(each)}
+    if flows and not at_top:
+        hidden = min(flows)
+        raise BadValueError(
+            f"{cell}, line {classes[hidden].lineno + 1}: {hidden} is defined inside a function or "
+            "another class; a flow has to be at the top of its cell"
+        )
+    flows = at_top
     if len(flows) == 1:
         return flows.pop()
     if not flows:

@@ -99,6 +99,72 @@ def test_a_cell_without_one_flow_is_refused(text, message):
     assert message in str(raised.value)
 
 
+def indented(text):
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+FLOW = "class A(FlowSpec):" + BODY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"def make():\n{indented(FLOW)}    return A\n",
+        f"class Outer:\n{indented(FLOW)}",
+        f"async def main():\n    if True:\n{indented(indented(FLOW))}",
+    ],
+)
+def test_a_flow_that_is_not_at_the_top_of_its_cell_is_refused(text):
+    with pytest.raises(BadValueError, match=r"^Cell In\[7\], line \d: A is defined inside a func"):
+        made(IMPORT + text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"if True:\n{indented(FLOW)}",
+        f"def make():\n    class B(FlowSpec):\n        pass\n    return B\n{FLOW}",
+        f"def inner():\n{indented(FLOW)}    return A\nA = inner()\n",
+    ],
+)
+def test_a_flow_at_the_top_is_found_beside_others(text):
+    assert made(IMPORT + text).flow_name == "A"
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("A()", r"A\(\)"),
+        ("running = A()", r"A\(\)"),
+        ("def main():\n    A()\nmain()", r"main\(\)"),
+        ("def one():\n    A()\ndef two():\n    one()\nfor _ in range(1):\n    two()", r"two\(\)"),
+        ("A()\nif __name__ == '__main__':\n    A()", r"A\(\)"),
+    ],
+)
+def test_a_flow_that_is_started_whenever_its_file_is_read_is_refused(text, called):
+    """The tasks of a flow read its file as well."""
+    told = rf"^Cell In\[7\], line \d+: {called} starts the flow .* if __name__ == '__main__':"
+    with pytest.raises(BadValueError, match=told):
+        made(IMPORT + FLOW + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_added"),
+    [
+        ("if __name__ == '__main__':\n    A()", False),
+        ("if '__main__' == __name__:\n    A()", False),
+        ("def main():\n    A()\nif __name__ == '__main__':\n    main()", False),
+        ("if __name__ == '__main__':\n    print('here')", True),
+        ("A(use_cli=False)", True),
+        ("def main():\n    A()", True),
+    ],
+)
+def test_the_start_of_a_flow_is_added_where_the_cell_has_none(text, is_added):
+    flow = made(IMPORT + FLOW + text)
+    end = "if __name__ == '__main__':\n    A()\n"
+    assert flow.file.read_text().endswith(f"{text}\n\n{end}") is is_added
+
+
 @pytest.mark.parametrize("line", ["%matplotlib inline", "!pip list", "x = !ls", "A?", "%%time"])
 def test_a_line_for_the_notebook_is_named_with_its_number(line):
     text = IMPORT + line + "\nclass A(FlowSpec):" + BODY

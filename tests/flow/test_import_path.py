@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from support.scripts import run_script
 
@@ -26,16 +28,13 @@ def test_added_folders_keep_their_place(entries, expected):
     assert arranged(entries, ["/own"], PYTHON) == expected
 
 
-def test_this_interpreter_adds_nothing_by_itself(tmp_path, monkeypatch):
-    """What Python and its installation put on the path is not added again."""
-    monkeypatch.chdir(tmp_path)
+def test_what_python_and_its_packages_put_on_the_path_is_not_added(tmp_path, monkeypatch):
     before = import_path([str(tmp_path)])
     (tmp_path / "src").mkdir()
-    monkeypatch.syspath_prepend("src")
-    monkeypatch.syspath_prepend("not there")
-    monkeypatch.syspath_prepend(tmp_path / "a Path is no entry")
-    expected = dict.fromkeys([str(tmp_path / "src"), *before.first])
-    assert import_path([str(tmp_path)]) == ImportPath(tuple(expected), before.last)
+    entries = [str(tmp_path / "src"), str(tmp_path / "not there"), tmp_path, *sys.path]
+    monkeypatch.setattr(sys, "path", entries)
+    assert import_path([str(tmp_path)]).first == (str(tmp_path / "src"), *before.first)
+    assert import_path([str(tmp_path)]).last == before.last
     assert not any("site-packages" in each or "python3" in each for each in before.last)
 
 

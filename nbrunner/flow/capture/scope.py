@@ -57,7 +57,7 @@ def with_decorators(statement: ast.stmt) -> ast.stmt:
 
 def bound_names(statement: ast.stmt) -> Iterator[str]:
     """Yield the names that a top statement binds in its module."""
-    for node in _executed(statement):
+    for node in executed_nodes(statement):
         if isinstance(node, _DEFINITIONS):
             yield node.name
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -71,7 +71,7 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
             yield node.rest
 
 
-def _executed(statement: ast.stmt) -> Iterator[ast.AST]:
+def executed_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
     """Yield the nodes that are executed with a statement: functions and classes, not in them."""
     stack: list[ast.AST] = [statement]
     while stack:
@@ -92,7 +92,7 @@ def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
     is called, and what it returns is not kept. ``within``: functions and classes count, too.
     """
     found: dict[str, bool] = {}
-    for node in ast.walk(statement) if within else _executed(statement):
+    for node in ast.walk(statement) if within else executed_nodes(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
             name, is_certain = _root(node), True
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
@@ -215,14 +215,14 @@ def deleted_names(statement: ast.stmt) -> set[str]:
     """Return the names that a top statement deletes."""
     return {
         node.id
-        for node in _executed(statement)
+        for node in executed_nodes(statement)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Del)
     }
 
 
 def magic_texts(statement: ast.stmt) -> Iterator[str]:
     """Yield the texts that a statement hands to magics, which may execute them."""
-    for node in _executed(statement):
+    for node in executed_nodes(statement):
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -235,7 +235,7 @@ def magic_texts(statement: ast.stmt) -> Iterator[str]:
 
 def binds_unseen(statement: ast.stmt) -> bool:
     """Tell whether a top statement may bind names that do not stand in it."""
-    calls = (each for each in _executed(statement) if isinstance(each, ast.Call))
+    calls = (each for each in executed_nodes(statement) if isinstance(each, ast.Call))
     for call in calls:
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         if name in ("exec", "globals") or (name in ("vars", "locals") and not call.args):
