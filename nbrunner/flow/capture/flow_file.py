@@ -20,6 +20,7 @@ secret, or differ where the flow runs.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.collector import Collector
 from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.capture.made_again import Refusal
+from nbrunner.flow.capture.module_state import set_in_modules
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of
 from nbrunner.flow.capture.same_flow import check_flow
 from nbrunner.text.line_origins import Origin
@@ -56,6 +58,11 @@ def flow_file_text(
     BadValueError
         The source of the class is not known, the class is not at the top of its cell, or
         it uses something of the notebook that cannot travel.
+
+    Warns
+    -----
+    UserWarning
+        The notebook has set an attribute of a module that the flow names.
     """
     notebook = Notebook(namespace, flow.__name__)
     cell, home = _flow_statement(flow, notebook)
@@ -69,7 +76,10 @@ def flow_file_text(
             break
     # Metaflow first, as in the notebook: then what follows cannot change how it is imported,
     # and the file can be forked from an interpreter that has imported it.
-    return collector.found.written(packed, f"{import_path_line(folders, last)}; {_IMPORT}")
+    text, origins = collector.found.written(packed, f"{import_path_line(folders, last)}; {_IMPORT}")
+    for told in set_in_modules(notebook, cell, text):
+        warnings.warn(told, stacklevel=2)
+    return text, origins
 
 
 def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:
