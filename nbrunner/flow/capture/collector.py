@@ -28,7 +28,7 @@ from nbrunner.flow.capture.scope import (
     used_names,
 )
 from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
-from nbrunner.flow.capture.touched import touching
+from nbrunner.flow.capture.touched import reachable, touching
 
 # The flow file has these of its own; a class body reads __name__. What a script says of its
 # __file__ travels, so that data is found beside the script.
@@ -89,6 +89,8 @@ class Collector:
         if packed is not None:
             self._pickled |= set(self._shared(packed.seen))
             self._pickled |= self.found.ambiguous()
+        reached = reachable(self.found.executed, self._notebook, self._flow_name)
+        self.found.set_again = reached & self.found.values.keys()
         is_settled = (len(self._pickled), len(self._refused)) == (known, refused)
         return packed if is_settled else None
 
@@ -311,6 +313,8 @@ class Collector:
                 return False
             else:
                 return False
+        if changes and name not in self.found.digests:
+            self.found.doubts[name] = self._place(*self._again.calling(name))
         self._add_made(name, made)
         return True
 

@@ -62,7 +62,8 @@ def flow_file_text(
     Warns
     -----
     UserWarning
-        The notebook has set an attribute of a module that the flow names.
+        The notebook has set an attribute of a module that the flow names, or has called a
+        method of an object that cannot be pickled and is made again.
     """
     notebook = Notebook(namespace, flow.__name__)
     cell, home = _flow_statement(flow, notebook)
@@ -77,7 +78,11 @@ def flow_file_text(
     # Metaflow first, as in the notebook: then what follows cannot change how it is imported,
     # and the file can be forked from an interpreter that has imported it.
     text, origins = collector.found.written(packed, f"{import_path_line(folders, last)}; {_IMPORT}")
-    for told in set_in_modules(notebook, cell, text):
+    doubts = [
+        f"{flow.__name__} makes {name!r} again, without {place}, which may have changed it"
+        for name, place in collector.found.doubts.items()
+    ]
+    for told in (*doubts, *set_in_modules(notebook, cell, text)):
         warnings.warn(told, stacklevel=2)
     return text, origins
 

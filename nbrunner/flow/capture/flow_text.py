@@ -13,7 +13,7 @@ from typing import Any
 from nbrunner.flow.capture.digest import _check_made_again, _digest_of_object
 from nbrunner.flow.capture.notebook import Cell, Notebook, importable
 from nbrunner.flow.capture.packing import Packed
-from nbrunner.flow.capture.scope import bound_names, is_future, with_decorators
+from nbrunner.flow.capture.scope import bound_names, executed_names, is_future, with_decorators
 from nbrunner.flow.capture.unpack import _objects_of_notebook
 from nbrunner.text.line_origins import Origin
 from nbrunner.text.python_lines import python_lines
@@ -49,6 +49,10 @@ class FlowText:
         The lines that give names their plain values.
     pickled : set of str
         The names whose objects travel pickled.
+    set_again : set of str
+        The names of plain values that executing the statements may change.
+    doubts : dict
+        The statements that may have changed objects which are made again without them.
     digests : dict
         The digests of objects that the flow makes again and then compares, and which statement
         may have changed them.
@@ -58,6 +62,8 @@ class FlowText:
         self.imports: dict[str, str] = {}
         self.values: dict[str, str] = {}
         self.pickled: set[str] = set()
+        self.set_again: set[str] = set()
+        self.doubts: dict[str, str] = {}
         self.digests: dict[str, tuple[str, str]] = {}
         self._flow_name = flow_name
         self._notebook = notebook
@@ -98,6 +104,16 @@ class FlowText:
             return sys.modules.get(value.__name__) is value
         return importable(value)
 
+    @property
+    def executed(self) -> set[str]:
+        """The names that are read when the statements are executed, the flow's own left out."""
+        return {
+            name
+            for cell, each in self._statements
+            if self._flow_name not in bound_names(each)
+            for name in executed_names(each, cell.filename)
+        }
+
     def ambiguous(self) -> set[str]:
         """Return the names that another cell defines and the flow's own cell would bind again."""
         elsewhere = {name for name in self._bound(False) if name != self._flow_name}
@@ -129,9 +145,12 @@ class FlowText:
         for cell, statement in self._statements:
             if cell is not self._home:
                 self._add_source(lines, origins, cell, statement)
+        reset = [self.values[name] for name in sorted(self.set_again - again)]
+        if any(cell is not self._home for cell, _ in self._statements):
+            lines += reset
         rows = self._rows()
         origins.append(self._origin(len(lines) + 1, len(rows), self._home))
-        lines += [*rows, *(given[name] for name in sorted(given.keys() & again))]
+        lines += [*rows, *reset, *(given[name] for name in sorted(given.keys() & again))]
         if loaded:
             lines.append(f"del {_LOADER}, {_LOADED}")
         if self.digests:

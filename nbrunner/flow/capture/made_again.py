@@ -146,6 +146,15 @@ class MadeAgain:
         """
         return name in self._refused and not self._refused[name].is_large
 
+    def calling(self, name: str) -> tuple[Cell, ast.stmt]:
+        """Return the first statement of a later cell that calls a method of an object."""
+        later = touching(name, self._home, self._notebook, self._flow_name)
+        return next(
+            (cell, each)
+            for cell, each in later
+            if cell is not self._home and name in changed_names(each)
+        )
+
     def can_execute(self, statement: ast.stmt) -> bool:
         """Tell whether a statement of the flow's cell can be executed again by the flow."""
         return not only_in_notebook(statement) and not self._needs_flow(self._home, statement, [])

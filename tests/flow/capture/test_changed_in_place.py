@@ -256,3 +256,64 @@ def test_an_object_of_a_nested_class_is_of_that_class(made, value):
     assert_same(NESTED, made, flow(value))
     assert_same(f"{NESTED}\n{made}", flow(value))
     assert_same(flow(value, f"{NESTED}\n{made}"))
+
+
+FILLED = """\
+NAMES = []
+COUNT = 0
+def note(name):
+    global COUNT
+    COUNT += 1
+    NAMES.append(name)
+    return name
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "value"),
+    [
+        (
+            "class Meta(type):\n    def __new__(cls, *args):\n        note(args[0])\n"
+            "        return super().__new__(cls, *args)\nclass A(metaclass=Meta):\n    pass",
+            "A.__name__",
+        ),
+        (
+            "class Base:\n    def __init_subclass__(cls):\n        note(cls.__name__)\n"
+            "class A(Base):\n    pass",
+            "A.__name__",
+        ),
+        ("class A:\n    name = note('A')", "A.name"),
+    ],
+)
+@pytest.mark.parametrize("is_own_cell", [True, False])
+def test_what_executing_a_class_changes_is_not_changed_twice(made, value, is_own_cell):
+    """D: a list that a metaclass fills has in the flow what it has in the notebook."""
+    value = f"({value}, NAMES, COUNT)"
+    if is_own_cell:
+        assert_same(flow(value, FILLED + made))
+    else:
+        assert_same(FILLED + made, flow(value))
+
+
+@pytest.mark.parametrize(
+    ("made", "call", "value"),
+    [
+        (
+            "import contextvars\nv = contextvars.ContextVar('v', default=0)",
+            "_ = v.set(1)",
+            "v.get()",
+        ),
+        ("v = threading.Event()", "v.set()", "v.is_set()"),
+        ("v = NS(lock=threading.Lock(), rows=[])", "v.rows.append(1)", "v.rows"),
+    ],
+)
+def test_a_call_on_an_object_that_cannot_be_pickled_is_told(made, call, value):
+    """D: such an object is made again; a warning names the call that is not done again."""
+    notebook = Notebook(IMPORTS, flow(value, made), call)
+    if call.startswith("_"):  # what a call returns is kept: the object counts as changed
+        with pytest.raises(BadValueError, match="line 1 of Cell In"):
+            notebook.text()
+        return
+    told = r"^F makes 'v' again, without line 1 of Cell In\[\d+\], which may have changed it"
+    with pytest.warns(UserWarning, match=told):
+        notebook.text()
