@@ -32,7 +32,8 @@ class NBRunner(MetaflowAttributes):
     Parameters
     ----------
     flow : FlowSpec class
-        Class defined in this or an earlier cell.
+        Class defined in this or an earlier cell. Names of the notebook that it uses have the
+        value that they have when a run starts. See `Runner` for other flows.
     show_output, profile, env, file_read_timeout, **top_level_options
         See `Runner`.
     base_dir : path-like, optional

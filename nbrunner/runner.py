@@ -15,6 +15,7 @@ from nbrunner.environment import (
     run_environment,
 )
 from nbrunner.errors import BadTypeError, RunStartError, SharedIdError, shown
+from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
@@ -38,7 +39,8 @@ class Runner(MetaflowAttributes):
     Parameters
     ----------
     flow_file : path-like or FlowSpec class
-        Path of the flow file, or the class itself, from a module, script or cell.
+        Path of the flow file, or the class itself, from a module, script or cell. Names of
+        its notebook that a class uses have the value that they have when a run starts.
     show_output : bool, default True
         Print the run's stdout and stderr while a blocking method waits for it.
     profile : str, optional
@@ -80,6 +82,7 @@ class Runner(MetaflowAttributes):
         **top_level_options: Any,
     ) -> None:
         self._cwd = None if cwd is None else checked_directory(cwd)
+        self._flow = flow_file
         self._source: FlowSource = flow_source(flow_file, self._cwd)
         self.show_output = show_output
         self.file_read_timeout = file_read_timeout
@@ -230,10 +233,12 @@ class Runner(MetaflowAttributes):
 
         Cancelling this stops what it has started.
         """
+        self._take_flow()
         return await self.starter.start(ExecutingRun, "run", arguments)
 
     async def async_resume(self, **arguments: Any) -> ExecutingRun:
         """Start to resume an earlier run; see `resume` and `async_run`."""
+        self._take_flow()
         return await self.starter.start(ExecutingRun, "resume", arguments)
 
     async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
@@ -241,10 +246,12 @@ class Runner(MetaflowAttributes):
 
         Cancelling this stops what it has started.
         """
+        self._take_flow()
         return await self.starter.start(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
 
     async def async_describe(self) -> FlowDescription:
         """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
+        self._take_flow()
         return await self.starter.describe()
 
     def describe(self) -> FlowDescription:
@@ -266,7 +273,7 @@ class Runner(MetaflowAttributes):
 
     @property
     def source(self) -> FlowSource:
-        """Internal: the flow file and the origins of its lines."""
+        """Internal: the flow file as last written, and the origins of its lines."""
         return self._source
 
     @property
@@ -286,7 +293,14 @@ class Runner(MetaflowAttributes):
         given = {"profile": self._env.profile, "env": env, "cwd": self._cwd}
         return {name: value for name, value in given.items() if value is not None}
 
+    def _take_flow(self) -> None:
+        """Take a flow of the notebook with the values that its names have now."""
+        if is_flow_class(self._flow):
+            self._source = flow_source(self._flow, self._cwd)
+
     def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+        self._take_flow()
+
         async def start_and_wait(output: Output) -> _E:
             while True:
                 handle = await self.starter.launch(kind, subcommand, arguments)

@@ -50,11 +50,6 @@ class Settings(Protocol):
         ...
 
     @property
-    def flow_file(self) -> str:
-        """The absolute path of the flow file."""
-        ...
-
-    @property
     def env_vars(self) -> MutableMapping[str, str]:
         """The environment variables."""
         ...
@@ -90,7 +85,8 @@ class Starter:
 
     async def describe(self) -> FlowDescription:
         """Return the parameters, options and graph of the flow."""
-        return await self._describe(run_environment(self._runner.env_vars), self._runner.cwd)
+        runner = self._runner
+        return await self._describe(runner.source, run_environment(runner.env_vars), runner.cwd)
 
     def check_files(self, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
         """Raise BadValueError if a file that the run would include does not exist."""
@@ -134,16 +130,17 @@ class Starter:
         """
         runner = self._runner
         environment, cwd = run_environment(runner.env_vars), runner.cwd
-        flow = await self._describe(environment, cwd)
+        source = runner.source  # another start may rewrite the flow file meanwhile
+        flow = await self._describe(source, environment, cwd)
         command_words(flow, runner.top_level_options, subcommand, arguments)  # checks them first
         check_files(flow, arguments, cwd, environment)
         for text in warnings_of(flow, environment):
             warnings.warn(text, stacklevel=2)
         directory = registry.create()
         try:
-            self._record(directory, flow, subcommand, arguments, environment, note or {})
+            self._record(directory, source, flow, subcommand, arguments, environment, note or {})
             environment[MARKER] = str(directory.path)
-            started = await LAUNCHER.start_run(directory, environment, runner.flow_file)
+            started = await LAUNCHER.start_run(directory, environment, str(source.file))
         except BaseException as error:
             directory.delete()
             if isinstance(error, OSError):
@@ -162,6 +159,7 @@ class Starter:
     def _record(
         self,
         directory: RunDirectory,
+        source: FlowSource,
         flow: FlowDescription,
         subcommand: Subcommand,
         arguments: Json,
@@ -172,11 +170,11 @@ class Starter:
         runner = self._runner
         ours = [f"{ATTRIBUTES_OPTION}{directory.path / run_directory.ATTRIBUTES}"]
         words = command_words(flow, runner.top_level_options, subcommand, arguments, ours)
-        command = [sys.executable, "-u", runner.flow_file, *words]
+        command = [sys.executable, "-u", str(source.file), *words]
         check_size(command, environment)
         directory.write(
             run_directory.RECORD,
-            recorded(flow, runner.source, subcommand, arguments, runner.top_level_options)
+            recorded(flow, source, subcommand, arguments, runner.top_level_options)
             | note
             | {"command": command, **runner.settings, "user": user_of(environment)}
             | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
@@ -211,11 +209,11 @@ class Starter:
         with contextlib.suppress(ValueError):  # cleanup() in another thread removed it first
             self.started.remove(handle)
 
-    async def _describe(self, environment: Mapping[str, str], cwd: str) -> FlowDescription:
+    async def _describe(
+        self, source: FlowSource, environment: Mapping[str, str], cwd: str
+    ) -> FlowDescription:
         runner = self._runner
         stop.check_seconds("file_read_timeout", runner.file_read_timeout)
         words = top_level_words(None, runner.top_level_options)  # raises if they are malformed
         check_configs(runner.top_level_options, cwd)
-        return await describe_source(
-            runner.source, environment, cwd, words, runner.file_read_timeout
-        )
+        return await describe_source(source, environment, cwd, words, runner.file_read_timeout)

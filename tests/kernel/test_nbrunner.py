@@ -90,6 +90,38 @@ def test_a_value_is_taken_as_it_stands_when_the_run_is_made(notebook):
     gives(notebook, "LEVEL = 2", run("Level"), value=2)
 
 
+KEPT = "kept = NBRunner(Kept, show_output=False, pylint=False)\n"
+
+
+def test_a_kept_runner_takes_the_values_of_each_start(notebook):
+    """A run has the values that the notebook has when it starts, not when its Runner was made."""
+    made = IMPORTS + flow("Kept", value="LEVEL") + KEPT + "result = kept.nbrun()\n"
+    gives(notebook, "LEVEL = 1", made + SHOW, value=1)
+    gives(notebook, "LEVEL = 2", "result = kept.nbrun()\n" + SHOW, value=2)
+    gives(
+        notebook,
+        "LEVEL = 3",
+        "running = await kept.async_run()\nLEVEL = 4\nawait running.wait()\n"
+        "result = running.run\n" + SHOW,
+        value=3,
+    )
+    gives(notebook, "LEVEL = 5", "result = kept.nbresume(step_to_rerun='start')\n" + SHOW, value=5)
+
+
+def test_starts_of_one_runner_side_by_side_have_values_of_their_own(notebook):
+    made = IMPORTS + flow("Kept", value="LEVEL") + KEPT
+    notebook.execute("import asyncio\nLEVEL = 1\n" + made).checked()
+    notebook.execute(
+        "starts = []\nfor LEVEL in (10, 20, 30):\n"
+        "    starts.append(asyncio.ensure_future(kept.async_run()))\n"
+        "    await asyncio.sleep(0)\n"
+        "started = await asyncio.gather(*starts)\n"
+        "await asyncio.gather(*[each.wait() for each in started])"
+    ).checked()
+    values = notebook.execute("[each.run.data.value for each in started]").result
+    assert values == "[10, 20, 30]"
+
+
 def test_values_and_objects_that_the_cell_changes_in_place(notebook):
     above = (
         "import types\nrates = {}\nrates['lr'] = 0.1\nnames = []\n"

@@ -21,7 +21,10 @@ from nbrunner.flow.capture.scope import bound_names, compiled
 
 MISSING = object()
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Constant)
+_ARITHMETIC = (
+    *(ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Constant, ast.Compare, ast.cmpop),
+    *(ast.List, ast.Tuple, ast.Dict, ast.Set, ast.IfExp, ast.JoinedStr, ast.FormattedValue),
+)
 _OF_EVERY_MEMBER = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 OF_EVERY_CLASS = frozenset(
     [

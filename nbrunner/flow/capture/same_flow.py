@@ -225,7 +225,11 @@ def _are_given(
 
 
 def _settings(parameter: Any) -> dict[str, Any]:
-    """Return the arguments that a Parameter, or the like, was made with."""
+    """Return the arguments that a Parameter, or the like, was made with.
+
+    Metaflow moves them from one attribute to the other when it reads the flow. Where it has
+    neither, nothing is known of the arguments, and the flow counts as another one.
+    """
     found = dict(getattr(parameter, "kwargs", {}))
     given: Mapping[str, Any] = getattr(parameter, "_override_kwargs", {})
     return found | {key: value for key, value in given.items() if value is not None}

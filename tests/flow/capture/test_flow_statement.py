@@ -61,7 +61,7 @@ def test_what_a_flow_was_made_with_is_never_another_value(text, split):
     assert notebook.given() == notebook.namespace["F"]().value()
 
 
-@pytest.mark.parametrize("text", [READ[0], READ[1], flow("    def got(self):\n        return N\n")])
+@pytest.mark.parametrize("text", [*READ[:3], flow("    def got(self):\n        return N\n")])
 def test_a_flow_whose_values_are_bound_again_to_the_same_travels(text):
     """A cell that is executed again, unchanged, changes nothing."""
     notebook = Notebook("N = 1", text, "N = 1")
