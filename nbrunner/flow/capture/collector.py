@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from nbrunner.errors import BadValueError
+from nbrunner.errors import BadValueError, some_of
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
@@ -303,16 +303,16 @@ class Collector:
         if any(changes):
             return False
         is_sure = self._again.is_fresh(name, made) and (not changes or self._again.is_lenient(name))
-        touched = next(self._again.touching(name), None)
+        touched = list(self._again.touching(name))
         if not is_sure or touched:
             refusal = self._refused.get(name)
-            if digest := refusal.digest_of(value, self._namespace) if refusal else "":
-                self.found.digests[name] = (digest, self._place(*touched) if touched else "")
-            elif touched:
-                self._touched[name] = touched
+            digest = refusal.digest_of(value, self._namespace) if refusal else ""
+            if not digest:
+                if touched:
+                    self._touched[name] = touched[0]
                 return False
-            else:
-                return False
+            places = dict.fromkeys(self._place(*each) for each in touched)
+            self.found.digests[name] = (digest, some_of(list(places)))
         if changes and name not in self.found.digests:
             self.found.doubts[name] = self._place(*self._again.calling(name))
         self._add_made(name, made)

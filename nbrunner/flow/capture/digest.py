@@ -45,17 +45,17 @@ def _digest_of_object(value, module):
 def _check_made_again(module, digests):
     """Raise unless objects are what they were in the notebook.
 
-    `digests` holds, for each name, its digest there and which statement may have changed it.
+    `digests` holds, for each name, its digest there and which statements may have changed it.
     """
-    for name, (expected, suspect) in digests.items():
+    for name, (expected, suspects) in digests.items():
         try:
             found = _digest_of_object(module[name], module)
         except Exception:  # it cannot even be pickled here
             found = None
         if found != expected:
+            by = f", perhaps by {suspects}" if suspects else ""
             raise ValueError(
-                f"the notebook has another {name!r} than the statements of its cell make here: "
-                f"{suspect or 'something'} has changed it, or it depends on chance or on what is "
-                "not the same here. It is too large to travel: load it in a step, or pass a path "
-                "as a Parameter"
+                f"the notebook has another {name!r} than the statements of its cell make here: it "
+                f"was changed since{by}, or it depends on chance or on what is not the same here. "
+                "It is too large to travel: load it in a step, or pass a path as a Parameter"
             )

@@ -54,7 +54,7 @@ class FlowText:
     doubts : dict
         The statements that may have changed objects which are made again without them.
     digests : dict
-        The digests of objects that the flow makes again and then compares, and which statement
+        The digests of objects that the flow makes again and then compares, and which statements
         may have changed them.
     """
 
@@ -145,7 +145,7 @@ class FlowText:
         for cell, statement in self._statements:
             if cell is not self._home:
                 self._add_source(lines, origins, cell, statement)
-        reset = [self.values[name] for name in sorted(self.set_again - again)]
+        reset = [self._set_again(name) for name in sorted(self.set_again - again)]
         if any(cell is not self._home for cell, _ in self._statements):
             lines += reset
         rows = self._rows()
@@ -160,6 +160,16 @@ class FlowText:
         name = self._flow_name
         text = "\n".join(lines) + f"\n\nif __name__ == '__main__':\n    {name}()\n"
         return text, tuple(origins)
+
+    def _set_again(self, name: str) -> str:
+        """Return a line that gives a name its plain value again, in the object that it has."""
+        source = self.values[name].partition(" = ")[2]
+        kind = type(self._notebook.namespace[name])
+        if kind is list:
+            return f"{name}[:] = {source}"
+        if kind in (dict, set):
+            return f"{name}.clear(); {name}.update({source})"
+        return self.values[name]
 
     def _add_source(
         self, lines: list[str], origins: list[Origin], cell: Cell, statement: ast.stmt

@@ -6,15 +6,19 @@ Only then may it be executed again. To say that something is stale is always saf
 from __future__ import annotations
 
 import ast
+import collections
+import functools
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from nbrunner.flow.capture.literals import is_plain, is_scalar, mutable_ids
-from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of, importable
+from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of, importable, is_filled
 from nbrunner.flow.capture.scope import global_reads, is_definition
 
+# An object of more parts is too large to travel.
+_MAX_PARTS = 100_000
 _BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Match)
 
 
@@ -86,7 +90,7 @@ def _is_unbound_before(
 def parts_of(value: Any) -> set[int]:
     """Return the ids of what others may share with an object: itself, and what it holds.
 
-    Of an object's attributes only those are looked at that stand directly in it.
+    Of a library's objects only those attributes are looked at that stand directly in them.
     """
     if is_scalar(value):
         return set()
@@ -94,13 +98,45 @@ def parts_of(value: Any) -> set[int]:
         return set(mutable_ids(value))
     is_function = isinstance(value, types.FunctionType)
     held: Iterable[Any] = () if is_function else getattr(value, "__dict__", {}).values()
-    return {id(value), *_nested_classes(value)} | {
+    return {id(value), *_nested_classes(value), *_collections_in(value)} | {
         id(each)
         for each in held
         if not is_scalar(each)
         and not isinstance(each, (type, types.ModuleType))
         and not importable(each)
     }
+
+
+def _collections_in(value: Any) -> Iterator[int]:
+    """Yield the ids of the lists, dicts and sets that an object holds, at whatever depth."""
+    seen: set[int] = set()
+    stack = [value]
+    while stack and len(seen) < _MAX_PARTS:
+        each = stack.pop()
+        if id(each) not in seen and not is_scalar(each):
+            seen.add(id(each))
+            if type(each) in (list, dict, set):
+                yield id(each)
+            stack += _held(each)
+
+
+def _held(value: Any) -> list[Any]:
+    """Return what a collection, a function, or an object of the notebook holds."""
+    kind = type(value)
+    if kind is dict:
+        return [*value, *value.values()]
+    if kind in (list, tuple, set, frozenset, collections.deque):
+        return list(value)
+    if kind is functools.partial:
+        return [value.func, value.args, value.keywords]
+    if kind is types.MethodType:
+        return [value.__self__]
+    if kind is types.FunctionType:
+        cells = [each.cell_contents for each in value.__closure__ or () if is_filled(each)]
+        return [*cells, value.__defaults__, value.__kwdefaults__, vars(value)]
+    if kind.__module__ == "__main__" or kind is types.SimpleNamespace:
+        return list(getattr(value, "__dict__", {}).values())
+    return []
 
 
 def _nested_classes(value: Any) -> Iterator[int]:

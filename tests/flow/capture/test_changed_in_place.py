@@ -317,3 +317,30 @@ def test_a_call_on_an_object_that_cannot_be_pickled_is_told(made, call, value):
     told = r"^F makes 'v' again, without line 1 of Cell In\[\d+\], which may have changed it"
     with pytest.warns(UserWarning, match=told):
         notebook.text()
+
+
+SHARED = [
+    ("t = (rows, rows)", "t[1]"),
+    ("p = functools.partial(len, rows)", "p.args[0]"),
+    ("def f(r=rows):\n    return r", "f()"),
+    ("f = lambda *, r=rows: r", "f()"),
+    ("f = (lambda r: lambda: r)(rows)", "f()"),
+    ("a = NS(b=NS(c={'k': [rows]}))", "a.b.c['k'][0]"),
+    ("class A:\n    pass\na = A()\na.b = A()\na.b.rows = rows", "a.b.rows"),
+    ("d = collections.deque([rows])", "d[0]"),
+    ("class A:\n    r = rows", "A.r"),
+]
+
+
+@pytest.mark.parametrize(("holder", "held"), SHARED)
+@pytest.mark.parametrize("split", ["one cell", "two cells", "flow between"])
+def test_what_is_one_list_in_the_notebook_is_one_in_the_flow(holder, held, split):
+    """D: a name and what holds its list, at whatever depth, share it in the flow as well."""
+    made, later = f"import functools\nrows = [1]\n{holder}", "rows.append(2)"
+    value = f"({held}, rows, {held} is rows)"
+    cells = {
+        "one cell": [flow(value, f"{made}\n{later}")],
+        "two cells": [made, later, flow(value)],
+        "flow between": [made, flow(value), later],
+    }
+    assert_same(*cells[split])
