@@ -295,7 +295,7 @@ class Runner(MetaflowAttributes):
 
     def _take_flow(self) -> None:
         """Take a flow of the notebook with the values that its names have now."""
-        if is_flow_class(self._flow):
+        if self._source.origins and is_flow_class(self._flow):
             self._source = flow_source(self._flow, self._cwd)
 
     def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:

@@ -14,7 +14,8 @@ What can travel in none of them is an error that names it. Other statements of t
 in the notebook, be they magics, shell lines, awaits or the very call that starts the run.
 
 A plain value that the flow's own cell computes is computed again by the flow: it may be a
-secret, or differ where the flow runs.
+secret, or differ where the flow runs. What was drawn by chance, or from a clock, travels as
+it is.
 """
 
 from __future__ import annotations

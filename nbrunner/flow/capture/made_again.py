@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nbrunner.flow.capture.chance import draws
 from nbrunner.flow.capture.digest import _digest_of_object
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_scalar
@@ -178,6 +179,8 @@ class MadeAgain:
         if statement in seen:
             return True
         seen.append(statement)
+        if draws(statement, self._namespace):
+            return False
         is_doubtful = not self.is_lenient(name)
         reading = Reading(statement, self._home, self._notebook, True, is_doubtful)
         names = executed_names(statement, self._home.filename) - {self._flow_name}
@@ -186,6 +189,9 @@ class MadeAgain:
             return False
         for each in reachable(names, self._notebook, self._flow_name) - {name}:
             if self._is_touched(each, statement):
+                return False
+            defined = self.definition_of(each)
+            if defined and draws(defined[1], self._namespace):
                 return False
             made = [x for x in self.binding(each) if x.lineno <= statement.lineno]
             if not all(self._reads_the_same(name, x, seen) for x in made if not is_definition(x)):
