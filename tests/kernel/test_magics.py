@@ -82,6 +82,17 @@ def test_a_line_is_continued_by_a_backslash(plain):
     assert "Validity checker found an issue in Cell In[4], line 18:" in shown.stderr
 
 
+def test_a_cell_imports_from_a_folder_that_the_notebook_has_added(plain, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "of_mine.py").write_text("HOW_MANY = 4\n")
+    plain.execute("import sys\nsys.path.insert(0, 'src')").checked()
+    text = "import of_mine\n" + TRAIN.replace("default=1", "default=of_mine.HOW_MANY")
+    shown = plain.execute(cell("--no-pylint", text)).checked()
+    assert "n is 4" in shown.stdout
+    shown = plain.execute("print(*running.record['flow']['import_path'], sep='\\n')").checked()
+    assert shown.lines == [str(tmp_path / "src"), str(tmp_path)]
+
+
 def test_the_flow_of_a_cell_is_a_flow_for_everything_else(plain):
     plain.execute(cell("--no-pylint --n 2")).checked()
     assert "n is 4" in plain.execute("%flowrun TrainFlow --no-pylint --n 4").checked().stdout
