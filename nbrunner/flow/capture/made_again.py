@@ -51,7 +51,7 @@ class Refusal:
             self.digest = ""
             if self.is_large:
                 with contextlib.suppress(Exception):  # a reducer of the user's may raise anything
-                    self.digest = _digest_of_object(value, namespace)
+                    self.digest = _digest_of_object(value, namespace)  # type: ignore[no-untyped-call]
         return self.digest
 
 

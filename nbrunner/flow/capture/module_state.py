@@ -26,7 +26,7 @@ def set_in_modules(notebook: Notebook, home: Cell, text: str) -> Iterator[str]:
     text : str
         The text of the flow file.
     """
-    told = set()
+    told: set[str] = set()
     for cell in dict.fromkeys((*reversed(notebook.executed), home)):
         for node in (each for statement in cell.statements for each in executed_nodes(statement)):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
