@@ -6,6 +6,7 @@ It is compared with what the notebook has, and refused where it is another one, 
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -59,6 +60,7 @@ def is_as_stated(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> 
 
 
 def _check(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
+    _check_names(flow, home, cell, notebook)
     _check_bases(flow, home, notebook)
     _check_unchanged(flow, home, cell, notebook)
     for name in sorted(_stale_names(flow, home, cell, notebook)):
@@ -80,6 +82,16 @@ def _check_flows_above(flow: type, notebook: Notebook) -> None:
             except BadValueError as error:
                 then = f"then that of {flow.__name__}, which derives from it"
                 raise BadValueError(f"{error}, {then}") from None
+
+
+def _check_names(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
+    """Refuse a flow that was made with a name which has been deleted since."""
+    names = executed_names(home, cell.filename) - cell.binding.keys() - notebook.namespace.keys()
+    for name in sorted(each for each in names if not hasattr(builtins, each)):
+        raise BadValueError(
+            f"{flow.__name__} was made with {name!r}, which the notebook does not have any more; "
+            f"execute the cell that binds {name!r} again, and that of {flow.__name__}"
+        )
 
 
 def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:

@@ -73,6 +73,23 @@ def test_a_name_that_only_steps_read_is_taken_as_it_is_now():
     assert notebook.given() == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        flow("    def got(self):\n        return 1\n", "M"),
+        flow("    def got(self):\n        return 1\n", "m.M"),
+        "@deco\n" + flow("    def got(self):\n        return 1\n"),
+        got("    K = N\n", "self.K"),
+    ],
+)
+def test_a_name_that_a_flow_was_made_with_and_that_was_deleted_is_named(text):
+    first = "import types\nN = 1\nclass M:\n    pass\nm = types.SimpleNamespace(M=M)\n"
+    notebook = Notebook(first + "def deco(kind):\n    return kind", text, "del M, m, deco, N")
+    told = r"^F was made with '(M|m|deco|N)', which the notebook does not have any more; execute"
+    with pytest.raises(BadValueError, match=told):
+        notebook.text()
+
+
 def metaflow(body: str, base: str = "FlowSpec") -> str:
     return f"class F({base}):\n{body}{STEPS}"
 
