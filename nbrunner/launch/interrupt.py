@@ -21,9 +21,10 @@ from nbrunner.record.run_directory import RunDirectory
 # Interval between looks at the logs.
 _LOOK_SECONDS = 0.5
 
-# As printed by Python 3.11 to 3.14, starting at the second line as for any exception.
+# As printed by Python 3.11 to 3.14, starting at the second line as for any exception. If the
+# interrupt arrives as a function begins, an empty line stands in place of the carets.
 _DROPPED = re.compile(
-    rb"^Exception ignored [^\n]*\nTraceback [^\n]*\n(?: [^\n]*\n)*KeyboardInterrupt", re.M
+    rb"^Exception ignored [^\n]*\nTraceback [^\n]*\n(?:(?: [^\n]*)?\n)*KeyboardInterrupt", re.M
 )
 
 # Printed by Metaflow's scheduler before it ends its tasks (metaflow/runtime.py).

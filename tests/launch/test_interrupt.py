@@ -12,6 +12,7 @@ from support.waiting import async_until
 
 from nbrunner import ExecutingTask, Runner, attach
 from nbrunner.launch import stop
+from nbrunner.launch.interrupt import _DROPPED
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import run_directory
 
@@ -157,3 +158,22 @@ def test_a_second_stop_in_more_of_a_hurry_leaves_the_first_its_time(write_flow, 
         assert report.signals == ("SIGINT",)
         assert report.returncode not in (None, -signal.SIGTERM, -signal.SIGKILL)
     assert Path("tidy").exists()
+
+
+IGNORED = "Exception ignored in: <function Held.__del__ at 0x7ff920acf060>\nTraceback (most recent "
+PRINTED = {
+    "carets": (f'{IGNORED}call last):\n  File "a.py", line 4, in x\n    f()\n    ^^^\n', True),
+    "no carets": (f'{IGNORED}call last):\n  File "a.py", line 4, in x\n    f()\n', True),
+    "an empty line": (f'{IGNORED}call last):\n  File "a.py", line 4, in x\n    def x():\n\n', True),
+    "no source": (f'{IGNORED}call last):\n  File "<string>", line 4, in x\n', True),
+    "printed by another": (f"{IGNORED}call last):\nValueError: 1\n", False),
+    "raised": ('Traceback (most recent call last):\n  File "a.py", line 4, in x\n', False),
+}
+
+
+@pytest.mark.parametrize("kind", PRINTED)
+def test_what_python_prints_of_a_dropped_interrupt_is_known(kind):
+    """One that arrived as a destructor began was not seen, and the run got SIGTERM after 10 s."""
+    printed, is_dropped = PRINTED[kind]
+    data = f"    The graph looks good!\n{printed}KeyboardInterrupt: \n".encode()
+    assert (_DROPPED.search(data) is not None) == is_dropped
