@@ -8,6 +8,7 @@ from nbrunner.engine import client
 from nbrunner.engine.failure import Failure, as_written, failure_of_run, failure_of_task
 from nbrunner.launch.run_state import RunState
 from nbrunner.logs.reader import lines_of, read_text
+from nbrunner.record.schema import flow_of
 from nbrunner.text import line_origins
 
 
@@ -24,8 +25,8 @@ def failure_of(run: RunState, failed_task: tuple[str, str] | None) -> Failure:
     failure, stored = _failure(run, failed_task)
     if (run.exit_record or {}).get("disk_full"):
         failure = _on_full_disk(failure, stored, str(run.directory.path))
-    flow = run.record.get("flow", {})
-    return as_written(failure, flow.get("file", ""), line_origins.from_json(flow.get("origins")))
+    flow = flow_of(run.record)
+    return as_written(failure, flow["file"], line_origins.from_json(flow["origins"]))
 
 
 def _failure(run: RunState, failed_task: tuple[str, str] | None) -> tuple[Failure, bool]:

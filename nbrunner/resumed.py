@@ -6,9 +6,11 @@ from typing import Any
 
 from nbrunner.engine import client
 from nbrunner.engine.progress import ProgressTracker
-from nbrunner.errors import NbrunnerError
+from nbrunner.errors import NbrunnerError, StateError
+from nbrunner.logs.reader import open_log
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.schema import flow_of
 
 # Metaflow prints the origin run near the top of its output, before it clones any task.
 _HEAD_BYTES = 64 * 1024
@@ -54,14 +56,14 @@ def origin_of(directory: RunDirectory, record: Json) -> str:
     """
     if record.get("subcommand") != "resume":
         return ""
-    flow, given = record.get("flow", {}).get("name"), record.get("arguments", {})
+    flow, given = flow_of(record)["name"], record.get("arguments", {})
     if flow and given.get("origin_run_id"):
         return f"{flow}/{given['origin_run_id']}"
     tracker = ProgressTracker()
     try:
-        with open(directory.log("stdout"), "rb") as log:
+        with open_log(directory.log("stdout")) as log:
             head = log.read(_HEAD_BYTES)
-    except FileNotFoundError:
+    except (OSError, StateError):  # deleted, or no log: `RunDirectory.damage` reports it
         return ""
     for line in head.split(b"\n")[:-1]:
         if b"Cloning " in line:
@@ -83,7 +85,7 @@ def parameters_of_run(pathspec: str) -> dict[str, Any]:
         except NbrunnerError:
             return {**_stored(pathspec), **found}
         record = directory.read(run_directory.RECORD) or {}
-        names = record.get("flow", {}).get("parameters")
+        names = flow_of(record)["parameters"]
         if names is None:  # record of an older version, or damaged
             return {**_stored(pathspec), **found}
         given = record.get("arguments", {})

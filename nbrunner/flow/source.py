@@ -21,6 +21,7 @@ from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.flow.import_path import import_path
 from nbrunner.record import private, registry, run_directory
+from nbrunner.record.schema import flow_of
 from nbrunner.text.line_origins import Origin, in_origins, is_cell
 
 _MAX_WRITTEN = 500
@@ -221,4 +222,4 @@ def _folders_of_living_runs() -> set[str]:
         for each in registry.unended()
         if not each.exists(run_directory.EXIT)
     )
-    return {Path(record.get("flow", {}).get("file", "")).parent.name for record in records}
+    return {Path(flow_of(record)["file"]).parent.name for record in records}

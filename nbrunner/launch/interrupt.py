@@ -10,12 +10,14 @@ reported since that it cleans up. Uses the standard library only.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import time
 from pathlib import Path
 
 from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.record import private
 from nbrunner.record.run_directory import RunDirectory
 
 # Interval between looks at the logs.
@@ -96,9 +98,10 @@ class _Watch:
     def has_found(self) -> bool:
         """Read the appended text; return whether the pattern has occurred so far."""
         if not self._found:
-            with contextlib.suppress(OSError), open(self._log, "rb") as file:
-                file.seek(self._position)
-                data = file.read()
+            with contextlib.suppress(OSError):
+                with open(private.open_file(self._log, os.O_RDONLY), "rb") as file:
+                    file.seek(self._position)
+                    data = file.read()
                 self._found = self._pattern.search(data) is not None
                 self._position += max(0, len(data) - _OVERLAP_BYTES)
         return self._found

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from nbrunner.logs.clone_lines import told_apart
 from nbrunner.logs.line import STDERR, STDOUT, beginning_and_end
 from nbrunner.logs.partial_lines import TaskLines
+from nbrunner.logs.reader import log_descriptor
 from nbrunner.text import escapes
 
 BLOCK_BYTES = 64 * 1024
@@ -260,7 +261,7 @@ class MergedLog:
     def _descriptor(self, stream: int) -> int | None:
         if self._files[stream] is None:
             try:
-                self._files[stream] = os.open(self._paths[stream], os.O_RDONLY | os.O_CLOEXEC)
+                self._files[stream] = log_descriptor(self._paths[stream])
             except FileNotFoundError:
                 return None
         return self._files[stream]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from nbrunner.engine.progress import Progress, ProgressTracker, announced
 from nbrunner.engine.timeline import TaskSpan, Timeline
+from nbrunner.logs.reader import open_log
 from nbrunner.record.run_directory import ATTRIBUTES, Json
+from nbrunner.record.schema import flow_of
 from nbrunner.record.spin_attributes import is_spin
 
 
@@ -31,7 +33,7 @@ class ProgressFollower:
     def __init__(self, log: Path, record: Json) -> None:
         self._log = log
         # A spin runs a single task, so no other steps are pending.
-        self._flow = {} if is_spin(record) else record.get("flow", {})
+        self._flow = flow_of({} if is_spin(record) else record)
         self._read_to = 0
         self._in_long_line = False
         self._lock = threading.Lock()
@@ -41,10 +43,10 @@ class ProgressFollower:
 
     def new_tracker(self) -> ProgressTracker:
         """Return a tracker that has read nothing yet."""
-        types = self._flow.get("types")
-        foreach = types and {name for name, kind in types.items() if kind == "foreach"}
-        names, following = self._flow.get("steps", ()), self._flow.get("following", {})
-        return ProgressTracker(names, following, foreach)
+        flow = self._flow
+        foreach = {name for name, kind in flow["types"].items() if kind == "foreach"}
+        # Without the types any step may have a foreach.
+        return ProgressTracker(flow["steps"], flow["following"], foreach if flow["types"] else None)
 
     def snapshot(self, ended: bool) -> Progress:
         """Read what is new in the log and return the progress; thread-safe."""
@@ -65,7 +67,7 @@ class ProgressFollower:
             return self._tracker.failed_task()
 
     def _read(self) -> None:
-        with contextlib.suppress(FileNotFoundError), open(self._log, "rb") as file:
+        with contextlib.suppress(FileNotFoundError), open_log(self._log) as file:
             file.seek(self._read_to)
             while data := file.read(1 << 20):
                 whole = data.rfind(b"\n") + 1

@@ -12,14 +12,37 @@ import os
 from collections.abc import Iterable, Iterator
 from operator import index
 from pathlib import Path
+from typing import BinaryIO
 
-from nbrunner.errors import BadTypeError, BadValueError
+from nbrunner.errors import BadTypeError, BadValueError, StateError
+from nbrunner.record import private
 from nbrunner.text import escapes
 
 # Large enough for cheap reads; small enough to block the event loop for only a millisecond.
 BLOCK_BYTES = 64 * 1024
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log for reading; see `log_descriptor`."""
+    return open(log_descriptor(path), "rb")
+
+
+def log_descriptor(path: Path) -> int:
+    """Return the descriptor of a log, open for reading; a named pipe in its place never blocks.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    StateError
+        What is there is not a regular file of this user.
+    """
+    try:
+        return private.open_file(path, os.O_RDONLY)
+    except private.NotPrivateError as error:
+        raise StateError(f"{path} cannot be read as a log: it {error.strerror}") from error
 
 
 class LineReader:
@@ -92,7 +115,7 @@ class LineReader:
     def _read(self) -> bytes:
         if self._descriptor is None:
             try:
-                self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+                self._descriptor = log_descriptor(self._path)
             except FileNotFoundError:
                 return b""
         data = os.pread(self._descriptor, BLOCK_BYTES, self._read_to)
@@ -142,7 +165,7 @@ def decode(line: bytes) -> str:
 def read_text(path: Path) -> str:
     """Return a log as text; empty if the file does not exist."""
     try:
-        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        with open(log_descriptor(path), encoding="utf-8", errors="replace", newline="") as file:
             text = file.read()
     except FileNotFoundError:
         return ""
@@ -169,7 +192,7 @@ def tail(path: Path, lines: int, max_bytes: int = 64 * 1024) -> list[str]:
 def _tail(path: Path, lines: int, max_bytes: int) -> tuple[list[str], int]:
     """Return the last lines, and the number of blank lines dropped after them."""
     try:
-        with open(path, "rb") as file:
+        with open_log(path) as file:
             start = max(0, file.seek(0, os.SEEK_END) - max_bytes)
             before = min(start, escapes.LONGEST)
             file.seek(start - before)
@@ -204,7 +227,7 @@ def last_lines(paths: Iterable[Path], lines: int) -> tuple[list[str], int]:
 def _count_lines(path: Path) -> int:
     count, last = 0, b"\n"
     try:
-        with open(path, "rb") as file:
+        with open_log(path) as file:
             while data := file.read(1 << 20):
                 count += data.count(b"\n")
                 last = data[-1:]

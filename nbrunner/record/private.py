@@ -160,6 +160,23 @@ def open_file(path: Path, flags: int) -> int:
     return descriptor
 
 
+def check_file(path: Path) -> None:
+    """Raise unless a file, if there is one, is a regular file of this user.
+
+    Raises
+    ------
+    NotPrivateError
+        It is something else: a link, a folder, a named pipe, another user's.
+    """
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(facts.st_mode):
+        raise _refused(path, "is a link", _UNLINK)
+    _check_file(path, facts, writes=False)
+
+
 def _check_file(path: Path, facts: os.stat_result, writes: bool) -> None:
     if stat.S_ISDIR(facts.st_mode):
         raise _refused(path, "is a folder, not a file", _ASIDE)

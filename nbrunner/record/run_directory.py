@@ -3,7 +3,8 @@
 ::
 
     record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
-    start.json        whether it was started warm or cold, and why            (launcher)
+    start.json        whether it was started warm or cold, and why; its       (launcher)
+                      supervisor, which supervisor.json names too
     not_preloaded.json  modules that were to be preloaded, and why not        (supervisor)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
@@ -66,6 +67,11 @@ STREAMS: tuple[str, ...] = get_args(Stream)
 _NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}")
 
 
+def is_name(text: str) -> bool:
+    """Return whether a text is the name of a record."""
+    return _NAME.fullmatch(text) is not None
+
+
 def is_record(path: Path, content: str, others: Collection[str]) -> bool:
     """Tell whether a folder is a record of ours, or what is left of one.
 
@@ -79,7 +85,7 @@ def is_record(path: Path, content: str, others: Collection[str]) -> bool:
     others : collection of str
         What else may be left where that file was not written yet, or is deleted already.
     """
-    if not _NAME.fullmatch(path.name):
+    if not is_name(path.name):
         return False
     try:
         private.check_folder(path)
@@ -145,7 +151,15 @@ class RunDirectory:
             return f"{self.path}: {error.strerror}"
         for name in _NEEDED:
             self.read(name)
-        return next((self.damaged[name] for name in _NEEDED if name in self.damaged), "")
+        found = next((self.damaged[name] for name in _NEEDED if name in self.damaged), "")
+        return found or next(filter(None, map(self._damage_of_log, STREAMS)), "")
+
+    def _damage_of_log(self, stream: str) -> str:
+        try:
+            private.check_file(self.log(stream))
+        except OSError as error:
+            return f"{self.log(stream)}: {error.strerror}"
+        return ""
 
     def write(self, name: str, content: Json) -> None:
         """Write a JSON file so that no reader ever sees a part of it."""
@@ -174,7 +188,7 @@ class RunDirectory:
         """Tell whether there is no room, or quota, for another block: then logs end early."""
         probe = self.path / f".probe.{os.getpid()}"
         try:
-            probe.write_bytes(b" " * 4096)
+            private.write_new(probe, b" " * 4096)
         except OSError as error:
             return error.errno in (errno.ENOSPC, errno.EDQUOT)
         finally:

@@ -9,6 +9,7 @@ these files too.
 # Without `from __future__ import annotations`: TypedDict must see NotRequired itself.
 
 import json
+import sys
 import types
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -19,6 +20,7 @@ from typing import (
     NotRequired,
     TypedDict,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -28,6 +30,7 @@ from typing import (
 Json = dict[str, Any]
 
 _FOREVER = float("inf")
+_LARGEST = sys.float_info.max
 
 # Ranges are inclusive; NaN is in none. Beyond these `time.localtime` fails, or the system call.
 Moment = Annotated[float, (0.0, 1e11)]  # seconds since the epoch
@@ -62,6 +65,7 @@ class Flow(TypedDict, total=False):
     origins: list[OriginNote] | None
     import_path: list[str]
     steps: list[str]
+    parameters: list[str] | None
     following: dict[str, list[str]]
     types: dict[str, str]
     docs: dict[str, str]
@@ -80,6 +84,7 @@ class Record(TypedDict, total=False):
     command: list[str]
     flow: Flow
     subcommand: Literal["run", "resume", "spin"]
+    spin_root: str
     arguments: dict[str, Any]
     top_level_options: dict[str, Any]
     cwd: str
@@ -93,18 +98,19 @@ class Record(TypedDict, total=False):
     sweep: SweepNote | None
 
 
-class Start(TypedDict, total=False):
-    """start.json."""
-
-    way: str
-    why: str
-
-
 class Identity(TypedDict):
     """See `nbrunner.launch.processes.ProcessIdentity`."""
 
     pid: Pid
     started: str
+
+
+class Start(TypedDict, total=False):
+    """start.json."""
+
+    way: str
+    why: str
+    supervisor: Identity | None
 
 
 class Supervisor(TypedDict, total=False):
@@ -193,6 +199,22 @@ _FILES: Mapping[str, Any] = {
     "sweep.json": Sweep,
     "not_preloaded.json": dict[str, str],  # module: why
 }
+
+
+def flow_of(record: Mapping[str, Any]) -> Flow:
+    """Return what record.json holds of the flow: every key is there, empty if it is not known."""
+    unknown: Flow = {
+        "name": "",
+        "file": "",
+        "cell": "",
+        "origins": None,
+        "steps": [],
+        "parameters": None,
+        "following": {},
+        "types": {},
+        "docs": {},
+    }
+    return cast(Flow, {**unknown, **record.get("flow", {})})
 
 
 class DamagedError(ValueError):
@@ -327,6 +349,8 @@ def _plain_check(kind: Any) -> _Check:
 
     def check(value: Any, where: str) -> str:
         if isinstance(value, types_) and not isinstance(value, bool):
+            if kind is float and abs(value) > _LARGEST and value not in (_FOREVER, -_FOREVER):
+                return f"{where}: is too large"  # an integer that no float can hold
             return ""
         return f"{where}: expected {name}, got {_shown(value)}"
 

@@ -15,8 +15,9 @@ import os
 from pathlib import Path
 
 from nbrunner.engine.progress import STATES, LogLine, parse_line
-from nbrunner.record import run_directory
+from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.schema import flow_of
 
 # Metaflow's DATASTORE_SPIN_LOCAL_DIR.
 FOLDER = ".metaflow_spin"
@@ -40,13 +41,13 @@ def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
     started = _started_task(directory.log("stdout")) if is_spin(record) else None
     if started is None:
         return None
-    flow = record.get("flow", {})
-    root = _root(record, Path(flow.get("name", ""), started.run_id))
+    flow_name = flow_of(record)["name"]
+    root = _root(record, Path(flow_name, started.run_id))
     attributes: Json = {
         "task_id": started.task_id,
         "step_name": started.step,
         "run_id": started.run_id,
-        "flow_name": flow.get("name", ""),
+        "flow_name": flow_name,
         "metadata": f"spin@{root}",
     }
     if not directory.exists(run_directory.ATTRIBUTES):
@@ -58,9 +59,9 @@ def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
 def _started_task(log: Path) -> LogLine | None:
     """Return the line that announces the task of a spin; None if it is not there yet."""
     try:
-        with open(log, "rb") as file:
+        with open(private.open_file(log, os.O_RDONLY), "rb") as file:
             data = file.read(_MOST_BYTES)
-    except FileNotFoundError:
+    except OSError:  # not there yet, or no file of this user's
         return None
     if _NEEDLE not in data:
         return None

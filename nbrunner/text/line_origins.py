@@ -6,7 +6,7 @@ Metaflow executes the generated file; tracebacks should name the user's own sour
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -78,7 +78,7 @@ def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:
     return [asdict(each) for each in origins]
 
 
-def from_json(content: Iterable[dict[str, Any]] | None) -> tuple[Origin, ...]:
+def from_json(content: Iterable[Mapping[str, Any]] | None) -> tuple[Origin, ...]:
     """Return the origins stored in a record."""
     # A newer version may store more fields.
     return tuple(

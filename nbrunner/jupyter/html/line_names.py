@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nbrunner.handles import ExecutingProcess
+from nbrunner.record.schema import flow_of
 from nbrunner.text import line_origins
 
 
 def as_written(running: ExecutingProcess) -> Callable[[str], str]:
     """Return a function that replaces generated files by their origins in log lines."""
-    flow = running.record.get("flow", {})
-    file, known = flow.get("file", ""), line_origins.from_json(flow.get("origins"))
+    flow = flow_of(running.record)
+    file, known = flow["file"], line_origins.from_json(flow["origins"])
     return lambda text: line_origins.in_origins(text, file, known)

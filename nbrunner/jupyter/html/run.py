@@ -18,6 +18,7 @@ from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown
 from nbrunner.logs.reader import last_lines
+from nbrunner.record.schema import flow_of
 from nbrunner.status import LABELS, RUN_STATES, STOPPED
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible
@@ -53,8 +54,8 @@ class Facts:
         record = running.record
         self.status = running.status
         self.label = LABELS[self.status]
-        flow = record.get("flow", {}).get("name", "")
-        self.name = running.pathspec or flow or running.directory.name
+        flow = flow_of(record)
+        self.name = running.pathspec or flow["name"] or running.directory.name
         self.elapsed = elapsed(running.elapsed_seconds, self.status)
         self.progress = running.progress
         given = parameters_of(running, self.progress)
@@ -63,8 +64,8 @@ class Facts:
             self.details.append(f"tags: {', '.join(on_one_line(str(tag)) for tag in tags)}")
         spans = step_spans(running.timeline)
         self.seconds = {step: end - start for step, (start, end) in spans.items()}
-        self.graph: Mapping[str, Sequence[str]] = record.get("flow", {}).get("following", {})
-        self.types: Mapping[str, str] = record.get("flow", {}).get("types", {})
+        self.graph: Mapping[str, Sequence[str]] = flow["following"]
+        self.types: Mapping[str, str] = flow["types"]
         self.failure: Failure | None = running.failure
         lines, self.lines_above = last_lines(_logs(running), log_lines)
         rename = as_written(running)

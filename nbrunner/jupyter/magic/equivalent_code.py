@@ -13,6 +13,7 @@ from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.magic.launch import python_code
 from nbrunner.jupyter.magic.options import HIDDEN
 from nbrunner.launch.launcher import without_ours
+from nbrunner.record.schema import flow_of
 
 
 def code_of(running: ExecutingProcess) -> dict[str, str]:
@@ -21,8 +22,8 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     Values of environment variables are not recorded; their names are included, to be filled in.
     """
     record = running.record
-    flow, command = record.get("flow", {}), running.command
-    if not flow or not command:
+    flow, command = flow_of(record), running.command
+    if not flow["file"] or not command:
         return {"magic": "", "python": ""}
     settings = {name: record[name] for name in ("profile", "cwd") if record.get(name)}
     with contextlib.suppress(FlowNotFoundError):  # the current directory was deleted
@@ -33,9 +34,9 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
         settings["env"] = dict.fromkeys(variables, HIDDEN)
         options += [word for name in variables for word in ("--env", f"{name}={HIDDEN}")]
     words = without_ours(command[command.index(flow["file"]) + 1 :])
-    name = flow["name"] if flow.get("cell") else flow["file"]
+    name = flow["name"] if flow["cell"] else flow["file"]
     python = python_code(
-        name if flow.get("cell") else repr(name),
+        name if flow["cell"] else repr(name),
         {**settings, **record.get("top_level_options", {})},
         record["subcommand"],
         record.get("arguments", {}),

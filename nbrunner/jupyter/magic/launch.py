@@ -20,6 +20,7 @@ from nbrunner.flow.source import FlowSource
 from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.magic.options import Options, spellings
 from nbrunner.logs.clone_lines import printed_lines
+from nbrunner.record.schema import flow_of
 from nbrunner.runner import Runner
 from nbrunner.starter import handle_type
 from nbrunner.status import LABELS
@@ -331,7 +332,7 @@ def failed(running: ExecutingProcess, is_told: bool = False) -> FlowFailedError:
 def _how_to_resume(running: ExecutingProcess) -> str:
     if not isinstance(running, ExecutingRun):
         return ""  # spinning the step again needs no hint
-    flow = running.record.get("flow", {})
-    if flow.get("cell"):
+    flow = flow_of(running.record)
+    if flow["cell"]:
         return "Fix the cell, then resume from the failed step with %%flowrun resume"
-    return f"Fix the flow, then resume from the failed step: %flowrun {flow.get('file')} resume"
+    return f"Fix the flow, then resume from the failed step: %flowrun {flow['file']} resume"

@@ -23,6 +23,7 @@ from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.widgets.launch_form import LaunchForm
 from nbrunner.record import registry, run_directory
+from nbrunner.record.schema import flow_of
 
 _MAX_EARLIER = 20
 _OTHER_FIELDS = "The flow's parameters changed. Check the fields and press Run again"
@@ -251,7 +252,7 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
     for directory in registry.of_flow(flow_name):
         record = directory.read(run_directory.RECORD) or {}
         attributes = directory.read(run_directory.ATTRIBUTES) or {}
-        if record.get("flow", {}).get("name") == flow_name and record.get("subcommand") == "run":
+        if flow_of(record)["name"] == flow_name and record.get("subcommand") == "run":
             said = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
             run_id = attributes.get("run_id", directory.name)
             found.append({"key": directory.name, "label": f"{run_id}  {said}"[:80]})

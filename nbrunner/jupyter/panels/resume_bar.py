@@ -15,6 +15,7 @@ from nbrunner.history import PastRun
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.magic.launch import is_flow, name_of_flow
 from nbrunner.jupyter.panels.panel import close_all
+from nbrunner.record.schema import flow_of
 from nbrunner.rerun import runner_of
 from nbrunner.runner import Runner
 
@@ -104,20 +105,20 @@ def _choices(
         if not is_flow(flow) or name_of_flow(flow) == name
     }
     if recorded is not None:
-        file = str(recorded.record.get("flow", {}).get("file", ""))
+        file = flow_of(recorded.record)["file"]
         if Path(file).is_file():
             found[_file_label(recorded.record, file)] = file
     return found
 
 
 def _file_label(record: Mapping[str, Any], file: str) -> str:
-    cell = record.get("flow", {}).get("cell", "")
+    cell = flow_of(record)["cell"]
     return f"the flow as it was in {cell}" if cell else f"{file} as it is now"
 
 
 def _steps(run: PastRun, recorded: ExecutingProcess | None) -> list[str]:
     if recorded is not None:
-        return list(recorded.record.get("flow", {}).get("steps", ()))
+        return flow_of(recorded.record)["steps"]
     return client.step_names(run.pathspec)
 
 

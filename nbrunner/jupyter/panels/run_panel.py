@@ -36,6 +36,7 @@ from nbrunner.jupyter.widgets.run_table import action
 from nbrunner.jupyter.widgets.step_graph import steps_of
 from nbrunner.logs.index import MergedLog
 from nbrunner.record import run_directory
+from nbrunner.record.schema import flow_of
 from nbrunner.rerun import runner_of
 from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_lives
 
@@ -72,7 +73,7 @@ class RunPanel(Panel):
         self._saved_log_lines = saved_log_lines
         self._is_busy = False  # what a button has asked for is being done
         self._error = ""
-        flow = running.record.get("flow", {})
+        flow = flow_of(running.record)
         name = _name_of(running)
         self._log = MergedLog(running.directory.log("stdout"), running.directory.log("stderr"))
         self.header = RunHeader(
@@ -91,7 +92,7 @@ class RunPanel(Panel):
             FEED.submit,
             file_name=_file_name(name),
             rename=as_written(running),
-            steps=list(flow.get("steps", ())),
+            steps=flow["steps"],
         )
         # A click on a step filters the log by it, and the other way round.
         ipywidgets.link((self.graph, "selected"), (self.log_view, "step"))
@@ -235,7 +236,7 @@ class RunPanel(Panel):
 
 def _name_of(running: ExecutingProcess) -> str:
     """Return what a run is called: before it has its id, by its flow."""
-    flow = running.record.get("flow", {}).get("name")
+    flow = flow_of(running.record)["name"]
     return running.pathspec or flow or running.directory.name
 
 
@@ -249,7 +250,7 @@ def _can_be_resumed(running: ExecutingProcess) -> bool:
 
 def _resumed_with(running: ExecutingProcess) -> str:
     """Return what is said of the button: it knows nothing of what was edited meanwhile."""
-    cell = running.record.get("flow", {}).get("cell", "")
+    cell = flow_of(running.record)["cell"]
     if not cell:
         return "Continues after the last finished task, with the flow file as it is now."
     return (

@@ -9,6 +9,7 @@ from traitlets import Dict, List, Unicode, validate
 
 from nbrunner.engine.progress import Progress
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.record.schema import Flow
 from nbrunner.text.printable import visible
 
 
@@ -49,11 +50,11 @@ class StepGraph(Widget, bundle="step_graph"):
         }
 
 
-def steps_of(flow: dict[str, Any]) -> list[dict[str, Any]]:
+def steps_of(flow: Flow) -> list[dict[str, Any]]:
     """Return the steps of a run's record as the graph takes them."""
-    types, docs = flow.get("types", {}), flow.get("docs", {})
+    types, docs = flow["types"], flow["docs"]
     return [
         {"name": name, "type": types.get(name, ""), "next": list(behind)}
         | {"doc": docs.get(name, "")}
-        for name, behind in flow.get("following", {}).items()
+        for name, behind in flow["following"].items()
     ]

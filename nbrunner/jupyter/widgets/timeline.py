@@ -12,6 +12,7 @@ from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.serial_executors import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.record.schema import flow_of
 from nbrunner.status import STOPPED
 
 
@@ -47,7 +48,7 @@ class Timeline(Widget, bundle="timeline"):
     ) -> None:
         super().__init__(**traits)
         self._running = running
-        self.steps = list(running.record.get("flow", {}).get("steps", ()))
+        self.steps = flow_of(running.record)["steps"]
         self._submit = submit or InTurn()
         self._spans: list[TaskSpan] = []
         self._changed: list[int] = []  # in which version each was changed last
