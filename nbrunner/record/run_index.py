@@ -37,8 +37,10 @@ def read(runs: Path) -> dict[str, Names]:
     for line in data.split(b"\n"):
         content, _, checksum = line.rpartition(b"\t")
         if checksum == b"%08x" % zlib.crc32(content):
-            name, flow, run_id = content.decode("utf-8", "replace").split("\t")
-            found[name] = (flow, run_id)
+            fields = content.decode("utf-8", "replace").split("\t")
+            if len(fields) >= 3:  # a newer nbrunner may add some
+                name, flow, run_id = fields[:3]
+                found[name] = (flow, run_id)
     return found
 
 
