@@ -2,39 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from nbrunner.engine.timeline import TaskSpan
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import TaskStarts, all_cold, read_task_starts
 
 
-class HowStarted:
-    """Mixin of the handles: how the run was started."""
+class _Handle(Protocol):
+    """The attributes of a handle that this mixin uses."""
 
     directory: RunDirectory
 
     @property
     def timeline(self) -> list[TaskSpan]:
         """The tasks of the run up to now; see `ExecutingProcess`."""
-        raise NotImplementedError
+        ...
 
     @property
-    def warm(self) -> bool:
+    def warm(self) -> bool: ...
+
+    @property
+    def cold_reason(self) -> str: ...
+
+
+class HowStarted:
+    """The part of a handle that reports how its run was started."""
+
+    @property
+    def warm(self: _Handle) -> bool:
         """Whether the run process was forked from a warm interpreter; see `task_starts`."""
         return (self.directory.read(run_directory.START) or {}).get("way") == "warm"
 
     @property
-    def cold_reason(self) -> str:
+    def cold_reason(self: _Handle) -> str:
         """Why the run was started cold; empty if it was warm or the reason is unknown."""
         return str((self.directory.read(run_directory.START) or {}).get("why", ""))
 
     @property
-    def not_preloaded(self) -> dict[str, str]:
+    def not_preloaded(self: _Handle) -> dict[str, str]:
         """Modules of ``preload`` that the warm interpreter did not import -> reason."""
         return dict(self.directory.read(run_directory.NOT_PRELOADED) or {})
 
     @property
-    def task_starts(self) -> TaskStarts:
+    def task_starts(self: _Handle) -> TaskStarts:
         """Number of tasks forked from a warm interpreter, and of cold ones by reason.
 
         A warm run has cold tasks where a fork would not be exact, for example with ``@conda``.
