@@ -20,7 +20,7 @@ _HOME = {
     "ExecutingProcess": "nbrunner.handles",
     "ExecutingRun": "nbrunner.handles",
     "ExecutingTask": "nbrunner.handles",
-    "StopReport": "nbrunner.launch.stop_request",
+    "StopReport": "nbrunner.launch.stop_ladder",
     "RunEvent": "nbrunner.engine.progress",
     "Progress": "nbrunner.engine.progress",
     "StepProgress": "nbrunner.engine.progress",
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask, attach
-    from nbrunner.launch.stop_request import StopReport
+    from nbrunner.launch.stop_ladder import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.record.task_starts import TaskStarts
     from nbrunner.runner import Runner

@@ -26,7 +26,7 @@ from nbrunner.how_started import HowStarted
 from nbrunner.launch import stop
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.run_state import RunState
-from nbrunner.launch.stop_request import (
+from nbrunner.launch.stop_ladder import (
     INTERRUPT_GRACE_SECONDS,
     TERMINATE_GRACE_SECONDS,
     StopReport,
@@ -103,9 +103,7 @@ class ExecutingProcess(HowStarted):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The keyword arguments of the run, as far as they are JSON serializable; a resumed run
-        includes the parameters of its origin run, once that is known.
-        """
+        """The run's keyword arguments as JSON holds them, including those of its origin run."""
         return {**self._resumed.parameters, **self._record.get("arguments", {})}
 
     @property
@@ -115,7 +113,7 @@ class ExecutingProcess(HowStarted):
 
     @property
     def record(self) -> Json:
-        """The record written at the start: flow, arguments, directory, time."""
+        """The request in record.json: flow, arguments, directory, time."""
         return dict(self._record)
 
     def __repr__(self) -> str:
@@ -286,16 +284,20 @@ class ExecutingProcess(HowStarted):
         interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS,
         terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
     ) -> StopReport:
-        """Stop the run and all of its descendants: SIGINT, then SIGTERM, then SIGKILL.
+        """Stop the run and all of its descendants.
 
-        If a stop is already in progress, its grace periods apply.
+        1. SIGINT to the run process and its tasks, as Ctrl-C in a terminal.
+        2. SIGTERM to the remaining processes, once the run process has ended or the first grace
+           period is over.
+        3. SIGKILL to the remaining processes after the second grace period.
+
+        The run's supervisor sends the signals, even if this process ends meanwhile. A second stop
+        waits for the first one, whose grace periods apply.
 
         Parameters
         ----------
-        interrupt_grace_seconds : float
-            Time that Metaflow has to end its tasks after SIGINT.
-        terminate_grace_seconds : float
-            Time that the remaining processes have to end after SIGTERM.
+        interrupt_grace_seconds, terminate_grace_seconds : float
+            Seconds, 0 or more; 0 for the first one sends no SIGINT.
 
         Returns
         -------
@@ -311,9 +313,8 @@ class ExecutingProcess(HowStarted):
         terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS,
     ) -> StopReport:
         """Stop the run and wait until it has ended; see `async_stop`."""
-        return drive(
-            lambda output: self.async_stop(interrupt_grace_seconds, terminate_grace_seconds)
-        )
+        graces = (interrupt_grace_seconds, terminate_grace_seconds)
+        return drive(lambda output: self.async_stop(*graces))
 
     # -- internal ---------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource, flow_source
 from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.launch import stop
-from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.stop_ladder import StopRequest
 from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.clone_lines import printed_lines

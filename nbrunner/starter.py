@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping, MutableMapping
+from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 from nbrunner.environment import check_size, run_environment, user_of
@@ -22,7 +23,7 @@ from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
 from nbrunner.launch import stop
 from nbrunner.launch.launcher import ATTRIBUTES_OPTION
 from nbrunner.launch.processes import MARKER, moment_of_boot_clock
-from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.stop_ladder import StopRequest
 from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record import registry, run_directory
@@ -149,8 +150,8 @@ class Starter:
                     f"{flow.name} could not be started: {error}; {where}"
                 ) from error
             raise
-        with contextlib.suppress(OSError):  # start.json only reports how the run was started
-            how = {"way": started.way, "why": started.why}
+        with contextlib.suppress(OSError):  # nothing depends on start.json alone
+            how = {"way": started.way, "why": started.why, "supervisor": asdict(started.process)}
             ReservedFile(directory, run_directory.START).publish(how)
         handle = kind(directory, runner, started.process)
         self.started.append(handle)

@@ -47,6 +47,7 @@ from nbrunner.jupyter.magic.options import (
     take_options,
 )
 from nbrunner.jupyter.magic.tokenizer import continued, refuse_semicolon, words_of
+from nbrunner.launch.processes import Look
 from nbrunner.launch.run_processes import goes_on
 from nbrunner.record import registry, retention
 
@@ -247,7 +248,9 @@ def _expected(what: str, example: str, line: str) -> BadValueError:
 def cleaned(config: FlowRun) -> str:
     """Delete records that exceed the configured age or size; return a message about it."""
     runs = registry.runs_directory()
-    deleted = retention.expire(runs, goes_on, **retention.KEEP.note())
+    deleted = retention.expire(
+        runs, functools.partial(goes_on, look=Look()), **retention.KEEP.note()
+    )
     records = "1 record" if len(deleted) == 1 else f"{len(deleted):,} records"
     return (
         f"{records} deleted; {runs} keeps {config.keep_days:g} days and "

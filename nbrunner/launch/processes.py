@@ -16,11 +16,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 LINUX = sys.platform.startswith("linux")
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_MAX_DIGITS = 20  # of a start in clock ticks since the boot, 64 bits
 
 # Every process of a run inherits this variable, so it can be found after the supervisor, which
 # knew the descendants, is gone.
@@ -142,7 +144,10 @@ class Look:
 
     @cached_property
     def _environments(self) -> dict[str, list[str]]:
-        """Value of `MARKER` -> pids of the processes started with it, except this process."""
+        """Folder that `MARKER` names -> pids of the processes started with it, except this process.
+
+        The folder is resolved: two processes may reach the same one by different links.
+        """
         found: dict[str, list[str]] = {}
         wanted = f"{MARKER}=".encode()
         for name in self._fields:
@@ -151,7 +156,8 @@ class Look:
             with contextlib.suppress(OSError), open(f"/proc/{name}/environ", "rb") as file:
                 for entry in file.read().split(b"\0"):
                     if entry.startswith(wanted):
-                        found.setdefault(os.fsdecode(entry[len(wanted) :]), []).append(name)
+                        folder = os.path.realpath(os.fsdecode(entry[len(wanted) :]))
+                        found.setdefault(folder, []).append(name)
         return found
 
     def session_of(self, leader: ProcessIdentity) -> list[ProcessIdentity]:
@@ -164,9 +170,33 @@ class Look:
         pid = str(leader.pid)
         return self._identities(name for name, fields in self._fields.items() if fields[3] == pid)
 
-    def marked(self, value: str) -> list[ProcessIdentity]:
-        """Return this user's processes that were started with `MARKER` set to a value."""
-        return self._identities(self._environments.get(value, ()))
+    def marked(self, folder: Path) -> list[ProcessIdentity]:
+        """Return this user's processes that were started with `MARKER` set to a folder."""
+        return self._identities(self._environments.get(os.path.realpath(folder), ()))
+
+    @cached_property
+    def _outputs(self) -> dict[str, list[str]]:
+        """File -> pids of the processes whose stdout or stderr it is, but this process."""
+        found: dict[str, list[str]] = {}
+        for name in self._fields:
+            for descriptor in (1, 2):
+                with contextlib.suppress(OSError):  # it has ended, or is another user's
+                    file = os.readlink(f"/proc/{name}/fd/{descriptor}")
+                    found.setdefault(file.removesuffix(" (deleted)"), []).append(name)
+        found.pop(os.devnull, None)
+        return found
+
+    def printing_into(self, files: Iterable[Path]) -> list[ProcessIdentity]:
+        """Return the processes whose stdout or stderr is one of these files."""
+        real = map(os.path.realpath, files)
+        return self._identities({name for file in real for name in self._outputs.get(file, ())})
+
+    def leader_of(self, process: ProcessIdentity) -> ProcessIdentity | None:
+        """Return the leader of a process's session; None if one of them has ended."""
+        fields = self._fields.get(str(process.pid))
+        if fields is None or fields[3] not in self._fields:
+            return None
+        return next(iter(self._identities([fields[3]])))
 
     def _identities(self, names: Iterable[str]) -> list[ProcessIdentity]:
         return [ProcessIdentity(int(name), _started_by(self._fields[name])) for name in names]
@@ -177,8 +207,11 @@ def _is_before_restart(process: ProcessIdentity) -> bool:
     first = _started(1)
     if first is None:
         return False
-    (boot, began), (this_boot, first_began) = process.started.split("/"), first.split("/")
-    return boot != this_boot or int(began) < int(first_began)
+    this_boot, _, first_began = first.partition("/")
+    boot, _, began = process.started.partition("/")
+    if boot != this_boot or not (began.isdecimal() and len(began) <= _MAX_DIGITS):
+        return True  # also what a damaged record holds: no process has ever started then
+    return int(began) < int(first_began)
 
 
 def adopt_orphans() -> None:

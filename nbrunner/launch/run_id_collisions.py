@@ -8,14 +8,17 @@ started again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Iterator
 
 from nbrunner.errors import SharedIdError
 from nbrunner.launch import stop
 from nbrunner.launch.run_state import RunState
-from nbrunner.launch.stop_request import StopRequest
-from nbrunner.record import registry, run_directory
+from nbrunner.launch.stop_ladder import StopRequest
+from nbrunner.record import private, registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import flow_of
 
 # Runs get their id within seconds; a loaded machine may take longer.
 _WINDOW_SECONDS = 60.0
@@ -62,7 +65,7 @@ def _neighbours(run: RunState) -> Iterator[RunDirectory]:
         if float(record.get("started", 0)) < earliest:
             return
         own = other.name == run.directory.name
-        if own or record.get("flow", {}).get("name") != run.record["flow"]["name"]:
+        if own or flow_of(record)["name"] != flow_of(run.record)["name"]:
             continue
         if other.exists(run_directory.ATTRIBUTES) or not other.exists(run_directory.EXIT):
             yield other
@@ -71,9 +74,12 @@ def _neighbours(run: RunState) -> Iterator[RunDirectory]:
 async def _end_twin(directory: RunDirectory) -> None:
     """Stop the other run; its starter sees the mark, and its log has a message."""
     directory.mark(run_directory.SHARED_ID)
-    with open(directory.log("stderr"), "a", encoding="utf-8") as log:
-        log.write(
-            "nbrunner: Metaflow gave the id of this run to another run at the same moment; its "
-            "parameters may be those of the other run, so it was stopped. Start it again.\n"
-        )
+    text = (
+        "nbrunner: Metaflow gave the id of this run to another run at the same moment; its "
+        "parameters may be those of the other run, so it was stopped. Start it again.\n"
+    )
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    with contextlib.suppress(OSError):  # a full disk: the run is ended all the same
+        with open(private.open_file(directory.log("stderr"), flags), "ab") as log:
+            log.write(text.encode())
     await stop.end(RunState(directory), StopRequest())

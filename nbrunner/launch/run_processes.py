@@ -1,31 +1,88 @@
-"""The supervisor and run process of a run, from its record, and whether they are running.
+"""The processes of a run, from its files and from the process table.
 
 Supervisors use this for other runs, so it uses the standard library only.
 """
 
 from __future__ import annotations
 
-from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.launch.processes import Look, ProcessIdentity, descendants
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import RunDirectory
 
+#: What the processes of a run print into; the last is the supervisor's, where it is started cold.
+_OUTPUTS = ("stdout.log", "stderr.log", "supervisor.log")
+
 
 def supervisor_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return the recorded supervisor of a run, running or ended; None if there is none."""
-    return _recorded(directory, "supervisor")
+    """Return the supervisor of a run, running or ended; None if no file names it.
+
+    The process that started the run has recorded it too, because one file may be damaged.
+    """
+    return _recorded(directory, run_directory.SUPERVISOR, "supervisor") or _recorded(
+        directory, run_directory.START, "supervisor"
+    )
 
 
 def run_process_of(directory: RunDirectory) -> ProcessIdentity | None:
-    """Return the recorded run process, running or ended; None if there is none."""
-    return _recorded(directory, "run")
+    """Return the run process, running or ended; None if no file names it."""
+    return _recorded(directory, run_directory.SUPERVISOR, "run")
 
 
-def goes_on(directory: RunDirectory) -> bool:
-    """Return whether a recorded process is running; the run may continue unsupervised."""
-    known = (supervisor_of(directory), run_process_of(directory))
-    return any(each is not None and each.alive() for each in known)
+def supervisor_by_outputs(directory: RunDirectory, look: Look) -> ProcessIdentity | None:
+    """Return the running supervisor of a run whose files do not name it.
+
+    It leads the session of every process that writes to the run's logs.
+    """
+    for each in look.printing_into(directory.path / name for name in _OUTPUTS):
+        if leader := look.leader_of(each):
+            return leader
+    return None
 
 
-def _recorded(directory: RunDirectory, role: str) -> ProcessIdentity | None:
-    facts = (directory.read(run_directory.SUPERVISOR) or {}).get(role)
+def living_processes(
+    directory: RunDirectory,
+    supervisor: ProcessIdentity | None,
+    run_process: ProcessIdentity | None,
+    look: Look | None = None,
+) -> set[ProcessIdentity]:
+    """Return every living process of a run, its supervisor included.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    supervisor, run_process : ProcessIdentity or None
+        As far as they are known.
+    look : Look, optional
+        The processes of a moment ago; default those of now.
+    """
+    look = look or Look()
+    found = set(look.marked(directory.path))
+    known = {supervisor, run_process}
+    if supervisor is not None:  # forks of the warm interpreter do not show our mark
+        found |= set(look.session_of(supervisor))
+    else:
+        known |= set(look.printing_into(directory.path / name for name in _OUTPUTS))
+    for each in known:
+        if each is not None and each.alive():
+            found |= {each, *descendants(each.pid)}
+    return found
+
+
+def goes_on(directory: RunDirectory, look: Look | None = None) -> bool:
+    """Return whether any process of a run lives, be it a task of a run that is lost.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+    look : Look, optional
+        See `living_processes`; to be given where many runs are asked about.
+    """
+    supervisor, run_process = supervisor_of(directory), run_process_of(directory)
+    if any(each is not None and each.alive() for each in (supervisor, run_process)):
+        return True
+    return bool(living_processes(directory, supervisor, run_process, look))
+
+
+def _recorded(directory: RunDirectory, file: str, role: str) -> ProcessIdentity | None:
+    facts = (directory.read(file) or {}).get(role)
     return ProcessIdentity(facts["pid"], facts["started"]) if facts else None

@@ -8,8 +8,13 @@ import time
 
 from nbrunner.aio.inotify import changes_in
 from nbrunner.launch.child_processes import ended
-from nbrunner.launch.processes import Look, ProcessIdentity, descendants, moment_of_boot_clock
-from nbrunner.launch.run_processes import run_process_of, supervisor_of
+from nbrunner.launch.processes import Look, ProcessIdentity, moment_of_boot_clock
+from nbrunner.launch.run_processes import (
+    living_processes,
+    run_process_of,
+    supervisor_by_outputs,
+    supervisor_of,
+)
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
 from nbrunner.record.spin_attributes import is_spin, spun_attributes
@@ -64,20 +69,19 @@ class RunState:
         look : Look, optional
             Snapshot of the processes to use; default a new one.
         """
-        look = look or Look()
-        found = set(look.marked(str(self.directory.path)))
-        if self.supervisor is not None:  # forks of the zygote do not have the marker variable
-            found |= set(look.session_of(self.supervisor))
-        for known in (self.supervisor, self.run_process):
-            if known is not None and known.alive():
-                found |= {known, *descendants(known.pid)}
-        return found
+        return living_processes(self.directory, self.supervisor, self.run_process, look)
 
     def lives_on(self, look: Look | None = None) -> bool:
         """Return whether there is something to stop: a running run, or the rest of a lost one."""
-        if self.status == "running":
-            return True
-        return self.exit_record is None and bool(self.processes(look))
+        if self.exit_record is not None:
+            return False
+        self.look_for_supervisor(look)
+        return self.status == "running" or bool(self.processes(look))
+
+    def look_for_supervisor(self, look: Look | None = None) -> None:
+        """Find the supervisor among all processes, if the run's files do not name it."""
+        if self.supervisor is None:
+            self._supervisor = supervisor_by_outputs(self.directory, look or Look())
 
     def keep_exit(self, record: Json) -> None:
         """Keep the exit record in memory if the directory cannot be written."""

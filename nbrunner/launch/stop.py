@@ -1,4 +1,4 @@
-"""Asking for the end of a run, and seeing to it if its supervisor cannot."""
+"""Stopping a run: a request to its supervisor, or the ladder itself where that cannot answer."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from numbers import Real
 
 from nbrunner.errors import BadTypeError, BadValueError, shown
 from nbrunner.launch.interrupt import Interrupt
-from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.launch.run_state import RunState
-from nbrunner.launch.stop_request import UNKILLABLE_SECONDS, StopReport, StopRequest
+from nbrunner.launch.stop_ladder import LOOK_SECONDS, Climb, Rung, StopReport, StopRequest
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json
 
-# Beyond the grace asked for: how long the supervisor may take to see its last process off.
+# Beyond the grace asked for: how long the supervisor may take to end its last process. More than
+# it waits for one that cannot be killed.
 _SUPERVISOR_GRACE_SECONDS = 5.0
-_LOOK_SECONDS = 0.05
 
 
 async def end(run: RunState, request: StopRequest) -> StopReport:
@@ -40,6 +39,8 @@ async def end(run: RunState, request: StopRequest) -> StopReport:
 
 async def _end(run: RunState, request: StopRequest) -> StopReport:
     began = time.monotonic()
+    if run.exit_record is None:
+        run.look_for_supervisor()
     was_running = run.status == "running"
     # A lost run, that is one without an exit record, may have left processes.
     if not was_running and (run.exit_record or not run.processes()):
@@ -86,44 +87,38 @@ async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bo
         The exit record. It is the run's only if this has ended the run process: how one that
         had ended before has ended was seen by nobody, so the run stays lost.
     """
-    began = time.monotonic()
-    grace = request.interrupt_grace_seconds
-    signals: dict[str, set[ProcessIdentity]] = {}
-    process = run.run_process
+    climb = Climb(request, time.monotonic())
     interrupt = Interrupt(run.directory)
-    if process is not None and interrupt.send(process):
-        signals["SIGINT"] = {process}
-        while process.alive() and time.monotonic() - began < grace:
-            interrupt.send(process)
-            await asyncio.sleep(_LOOK_SECONDS)
-    deadline = time.monotonic() + request.terminate_grace_seconds
-    unkillable = deadline + UNKILLABLE_SECONDS
-    while (left := run.processes()) and time.monotonic() < unkillable:
-        signum = signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL
-        reached = signals.setdefault(signum.name, set())
-        for each in left - reached:
-            each.send(signum)
-            reached.add(each)
-        await asyncio.sleep(_LOOK_SECONDS)
+    process = run.run_process
+    while True:
+        now = time.monotonic()
+        if process is None or not process.alive():
+            climb.run_has_ended(now)
+        rung = climb.rung(now)
+        if rung is Rung.INTERRUPT and process is not None:
+            left = {process}
+            if interrupt.send(process):
+                climb.note(rung, process)
+        else:
+            left = run.processes()
+            climb.send(rung, left)
+        if not left or rung is Rung.GIVE_UP:
+            break
+        await asyncio.sleep(LOOK_SECONDS)
     report = {
         "returncode": None,
         "ended": time.time(),
         "error": None,
         "stop": request.reason,
-        "signals": [name for name, reached in signals.items() if reached],
-        "terminated": len(signals.get("SIGTERM", ())),
-        "killed": len(signals.get("SIGKILL", ())),
-        "left": len(left),
-        "stop_seconds": time.monotonic() - began,
+        **climb.report(time.monotonic(), len(left)),
     }
-    ended_by_us = process is None or any(process in reached for reached in signals.values())
-    if was_running and ended_by_us:
+    if was_running and (process is None or climb.has_reached(process)):
         _record(run, report)
     return report
 
 
 def _record(run: RunState, report: Json) -> None:
-    if run.directory.exists(run_directory.EXIT):
+    if run.exit_record is not None:
         return  # somebody has seen how it ended, and knows more
     try:
         # The room that is reserved for the supervisor's: the disk may be full.

@@ -15,6 +15,7 @@ It is started as a bare ``python -I -S`` and imports the standard library alone.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import select
 import signal
@@ -26,16 +27,13 @@ from typing import NoReturn
 
 from nbrunner.launch import processes
 from nbrunner.launch.interrupt import Interrupt
-from nbrunner.launch.stop_request import STRAY_GRACE_SECONDS, UNKILLABLE_SECONDS, StopRequest
+from nbrunner.launch.stop_ladder import LOOK_SECONDS, STRAYS, Climb, Rung, StopRequest
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 
 # SIGINT and SIGHUP are meant for whoever sits at a terminal, not for a run of its own.
 _SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _STOPPING = {signal.SIGUSR1, signal.SIGTERM}
-
-# How often the ladder looks again at who is left: a process may fork while it is climbed.
-_LADDER_SECONDS = 0.05
 
 
 class Supervisor:
@@ -49,11 +47,8 @@ class Supervisor:
         self.ended: float | None = None
         self.disk_full = False
         self.request: StopRequest | None = None
-        self.requested: float | None = None
+        self.climb: Climb | None = None
         self.interrupt = Interrupt(directory)
-        self.signals: list[str] = []
-        self.terminated: set[processes.ProcessIdentity] = set()
-        self.killed: set[processes.ProcessIdentity] = set()
         self.left = 0
 
     def supervise(self) -> None:
@@ -70,11 +65,13 @@ class Supervisor:
         """Write down how the run ended, unless its record was deleted meanwhile."""
         record = self._exit_record(error)
         try:
-            exit_file.publish(record)
-        except FileNotFoundError:
-            # Without its directory there is nobody to tell; without its files there may be.
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            with contextlib.suppress(FileNotFoundError):  # its files were deleted
+                exit_file.publish(record)
+                return
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # all of it was
                 ReservedFile(self.directory, run_directory.EXIT).publish(record)
+        except OSError as failure:  # a disk that is read-only by now: the run is lost
+            sys.stderr.write(f"the end of the run cannot be recorded: {failure}\n")
 
     def _start(self) -> str | None:
         """Start the run process; return why it could not be started, or None."""
@@ -108,34 +105,39 @@ class Supervisor:
         return {"supervisor": facts(os.getpid()), "run": facts(self.run_pid)}
 
     def _wait_for_run(self) -> None:
-        """Wait until the run process ended, climbing the ladder if asked to stop it."""
+        """Wait until the run process ended; climb the ladder if asked to stop it.
+
+        A run process that nothing can end is left behind.
+        """
         if self.directory.exists(run_directory.STOP):  # asked before there was anybody to signal
             self._begin_stop()
         while self.returncode is None:
-            timeout = None if self.request is None else _LADDER_SECONDS
+            timeout = None if self.request is None else LOOK_SECONDS
             if self.inbox.wait(timeout) & _STOPPING and self.request is None:
                 self._begin_stop()
             self._reap()
-            if self.request is not None:
-                self._climb()
+            if self.climb is not None and self.returncode is None and not self._climb(self.climb):
+                return
 
     def _begin_stop(self) -> None:
         self.request = StopRequest.from_json(self.directory.read(run_directory.STOP))
-        self.requested = time.monotonic()
+        self.climb = Climb(self.request, time.monotonic())
 
-    def _climb(self) -> None:
-        """Take the rung that the time since the request calls for."""
-        assert self.request is not None and self.requested is not None
-        waited = time.monotonic() - self.requested
-        grace = self.request.interrupt_grace_seconds
-        if waited >= grace + self.request.terminate_grace_seconds:
-            self._signal_all(signal.SIGKILL)
-        elif waited >= grace:
-            self._signal_all(signal.SIGTERM)
-        elif self.run_pid and self.returncode is None:
-            run = processes.identify(self.run_pid)
+    def _climb(self, climb: Climb) -> bool:
+        """Send the signals that are due; return False once there is nothing more to send."""
+        rung, sent = climb.rung(time.monotonic()), climb.signals
+        if rung is Rung.GIVE_UP:
+            return False
+        if rung is Rung.INTERRUPT:
+            run = processes.identify(self.run_pid) if self.run_pid else None
             if run and self.interrupt.send(run):
-                self._note(signal.SIGINT)
+                climb.note(rung, run)
+        else:
+            climb.send(rung, processes.descendants(os.getpid()))
+        if climb.signals != sent:
+            with contextlib.suppress(OSError):  # no room; the exit record has them too
+                self.directory.write(run_directory.STOPPING, {"signals": climb.signals})
+        return True
 
     def _clear_away(self) -> None:
         """End what a stopped, killed or failed run left below it, or one that cannot be kept.
@@ -145,30 +147,13 @@ class Supervisor:
         """
         if self.returncode == 0 and self.request is None:
             return
-        grace = self.request.terminate_grace_seconds if self.request else STRAY_GRACE_SECONDS
-        deadline = time.monotonic() + grace
+        if self.climb is None:
+            self.climb = Climb(STRAYS, time.monotonic())
         while self._reap():
-            now = time.monotonic()
-            if now >= deadline + UNKILLABLE_SECONDS:
+            if not self._climb(self.climb):
                 self.left = len(processes.descendants(os.getpid()))
                 return
-            self._signal_all(signal.SIGKILL if now >= deadline else signal.SIGTERM)
-            self.inbox.wait(_LADDER_SECONDS)
-
-    def _signal_all(self, signum: signal.Signals) -> None:
-        """Signal every descendant, each no more than once."""
-        reached = self.killed if signum == signal.SIGKILL else self.terminated
-        for process in processes.descendants(os.getpid()):
-            if process not in reached and process.send(signum):
-                reached.add(process)
-                self._note(signum)
-
-    def _note(self, signum: signal.Signals) -> None:
-        """Note a rung of the ladder, and tell whoever watches."""
-        if signum.name not in self.signals:
-            self.signals.append(signum.name)
-            with contextlib.suppress(OSError):  # no room; the exit record will tell
-                self.directory.write(run_directory.STOPPING, {"signals": self.signals})
+            self.inbox.wait(LOOK_SECONDS)
 
     def _reap(self) -> bool:
         """Collect every child that has ended; return whether any is left."""
@@ -182,22 +167,21 @@ class Supervisor:
             if pid == self.run_pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
                 self.ended = time.time()
+                if self.climb is not None:
+                    self.climb.run_has_ended(time.monotonic())
                 # Asked now: what is ended next may free some of it.
                 self.disk_full = self.returncode != 0 and self.directory.on_full_disk()
 
     def _exit_record(self, error: str | None) -> Json:
-        now = time.monotonic()
+        climb = self.climb or Climb(STRAYS, time.monotonic())
         return {
             "returncode": self.returncode,
             "ended": self.ended or time.time(),
             "error": error,
             "disk_full": self.disk_full,
             "stop": self.request and self.request.reason,
-            "signals": self.signals,
-            "terminated": len(self.terminated),
-            "killed": len(self.killed),
-            "left": self.left,
-            "stop_seconds": None if self.requested is None else now - self.requested,
+            **climb.report(time.monotonic(), self.left),
+            **({} if self.request else {"stop_seconds": None}),
         }
 
 
@@ -277,7 +261,8 @@ def finish(directory: RunDirectory) -> None:
             spun_attributes(directory, record)  # unless whoever started it did
         run_index.note_end(directory)
         if record is not None:  # else nobody knows how long records are to be kept
-            expire_if_due(directory.path.parent, goes_on, record.get("keep", {}))
+            living = functools.partial(goes_on, look=processes.Look())
+            expire_if_due(directory.path.parent, living, record.get("keep", {}))
 
 
 def main() -> NoReturn:

@@ -11,10 +11,10 @@ from nbrunner.launch import stop
 from nbrunner.launch.launcher import SUPERVISOR_LOG, without_ours
 from nbrunner.launch.run_id_collisions import check_id
 from nbrunner.launch.run_state import RunState
-from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.stop_ladder import StopRequest
 from nbrunner.logs.reader import tail
 from nbrunner.record import run_directory
-from nbrunner.record.run_directory import Json
+from nbrunner.record.schema import Flow, flow_of
 from nbrunner.text import line_origins
 
 _SHOWN_LINES = 20
@@ -70,23 +70,23 @@ def _how_it_ended(run: RunState) -> str:
 
 
 def _message(run: RunState, what: str) -> str:
-    flow = run.record.get("flow", {})
-    lines = [f"{flow.get('name', 'the flow')} {what}"]
+    flow = flow_of(run.record)
+    lines = [f"{flow['name'] or 'the flow'} {what}"]
     for stream in reversed(run_directory.STREAMS):  # stderr, with Metaflow's errors, comes first
         last = tail(run.directory.log(stream), _SHOWN_LINES)
         if last:
             lines += [f"{stream}:", *(f"  {line}" for line in last)]
     command = _typed(run.record.get("command", []), flow)
     lines.append(f"command: {_shortened(command)}")
-    known = line_origins.from_json(flow.get("origins"))
-    return line_origins.in_origins("\n".join(lines), flow.get("file", ""), known)
+    known = line_origins.from_json(flow["origins"])
+    return line_origins.in_origins("\n".join(lines), flow["file"], known)
 
 
-def _typed(command: list[str], flow: Json) -> str:
+def _typed(command: list[str], flow: Flow) -> str:
     """Return the command of a run as the user would type it."""
-    file = flow.get("file", "")
+    file = flow["file"]
     words = [word for word in without_ours(command[1:]) if word != "-u"]
-    if flow.get("origins"):  # the user does not know the generated file
+    if flow["origins"]:  # the user does not know the generated file
         words = [os.path.basename(file) if word == file else word for word in words]
     return shlex.join(["python", *words])
 

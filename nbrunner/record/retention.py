@@ -102,15 +102,16 @@ def expire(
 ) -> list[str]:
     """Delete ended runs that are too old, and the oldest while all ended are too large.
 
-    A run that goes on stays, however long it has written nothing.
+    The record of a run stays as long as a process of it lives, however long that has written
+    nothing: also where the run is lost, and where a step of an ended run has left a daemon.
 
     Parameters
     ----------
     runs : Path
         The folder that holds one directory a run.
     goes_on : callable
-        Tells, of the directory of a run without an exit record, whether a process of it is
-        alive; see `nbrunner.launch.run_processes.goes_on`.
+        Returns whether a process of the run in a directory lives; see
+        `nbrunner.launch.run_processes.goes_on`.
     max_age_seconds : float
         How long after its last write a directory is kept.
     max_total_bytes : int
@@ -133,8 +134,8 @@ def expire(
         size, written = _size_and_age(entry)
         if written > now + JUST_ENDED_SECONDS:  # the clock was set back: it ages from now on
             _set_back(entry, now)
-        lost = now - written > _LOST_AFTER_SECONDS and not goes_on(directory)
-        if lost or directory.exists(run_directory.EXIT):
+        is_old = now - written > _LOST_AFTER_SECONDS
+        if directory.exists(run_directory.EXIT) or (is_old and not goes_on(directory)):
             ended.append((written, size, directory))
             total += size
     deleted = []
@@ -143,6 +144,8 @@ def expire(
         if age_seconds < just_ended_seconds:
             continue
         if age_seconds > max_age_seconds or total > max_total_bytes:
+            if goes_on(directory):
+                continue
             try:
                 directory.delete()
             except OSError:  # files of another user in it: one record is no hindrance to others

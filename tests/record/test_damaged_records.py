@@ -6,8 +6,10 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import psutil
@@ -17,8 +19,9 @@ from support.waiting import until
 
 from nbrunner import Runner, attach, cli
 from nbrunner.history import History
+from nbrunner.launch.processes import moment_of_boot_clock
 from nbrunner.launch.run_processes import supervisor_of
-from nbrunner.record import registry, run_directory
+from nbrunner.record import registry, run_directory, run_index
 from nbrunner.record.schema import parse
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
@@ -34,6 +37,9 @@ DAMAGES = {
     "a flow that is none": (run_directory.RECORD, b'{"flow": "x"}'),
     "nested deeply": (run_directory.RECORD, b"[" * 100_000),
     "no identity": (run_directory.SUPERVISOR, b'{"supervisor": {"pid": "x"}}'),
+    "a number that no float holds": (
+        run_directory.RECORD, b'{"started": 1.0, "boot_seconds": 1%s}' % (b"0" * 400),
+    ),
     "no file": (run_directory.EXIT, None),
 }  # fmt: skip
 
@@ -187,3 +193,47 @@ def test_a_damaged_description_is_asked_for_anew(write_flow, private_state):
         assert runner.describe() == known
     shutil.rmtree(file.parent)
     assert runner.describe() == known
+
+
+@pytest.mark.parametrize("started", ["x", "", "a/b/c", "/", "٣/٣", "a" * 100_000])
+def test_an_identity_that_no_process_can_have(runs, capsys, started):
+    """B2: `list` and `stop all` ask whether processes of a session live."""
+    boot = moment_of_boot_clock()["boot"]
+    for number, each in enumerate((started, f"{boot}/{started}", f"{boot}/{'9' * 5000}")):
+        gone = {"pid": 4_000_000, "started": each}
+        write_record(runs, number, exit=None, supervisor={"supervisor": gone, "run": gone})
+    cli.list_runs("", (), "", 1)
+    out, err = capsys.readouterr()
+    assert ([line.split()[0] for line in out.splitlines()[1:]], err) == (["lost"] * 3, "")
+    cli.stop_named(["all"])
+    assert capsys.readouterr().out == "No run is active\n"
+
+
+def test_half_a_character_is_listed_by_its_code(runs, capsys):
+    """B2: JSON may hold what no encoding has."""
+    write_record(runs, 1, attributes={"flow_name": "Many\ud800", "run_id": "1\udfff"})
+    cli.list_runs("", (), "", 1)
+    assert "Many<U+D800>/1<U+DFFF>" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", [b"", b"a", b"a\tb", b"\t\t\t\t"])
+def test_a_line_of_the_index_with_other_fields_than_ours(runs, capsys, line):
+    """B2: its checksum is right, as a newer nbrunner would write it."""
+    whole = write_record(runs, 1)
+    (runs / run_index.INDEX).write_bytes(b"%s\t%08x\n" % (line, zlib.crc32(line)))
+    assert [each for each in registry.listing().ended] == [whole.name]
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+def test_a_request_with_a_number_that_no_float_holds_stops_with_the_usual_grace(
+    write_flow, monkeypatch, warm
+):
+    """B2: it must not be the supervisor that ends."""
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
+    running = asyncio.run(runner.async_run(seconds=600))
+    content = b'{"interrupt_grace_seconds": 1%s}' % (b"0" * 400)
+    damage(running.directory.path, run_directory.STOP, content)
+    supervisor_of(running.directory).send(signal.SIGUSR1)
+    asyncio.run(running.wait())
+    assert (running.status, running.watched.exit_record["signals"][0]) == ("stopped", "SIGINT")

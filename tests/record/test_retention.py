@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from support.waiting import until
 
 from nbrunner import Runner, attach
 from nbrunner.errors import RunNotFoundError
+from nbrunner.launch.processes import MARKER
 from nbrunner.launch.run_processes import goes_on, supervisor_of
 from nbrunner.record import registry, retention, run_directory
 from nbrunner.record.retention import DAY_SECONDS, disk_usage, expire_if_due
@@ -187,3 +190,23 @@ def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, m
     until(lambda: not first.directory.path.exists(), "the next look")
     with pytest.raises(RunNotFoundError, match="or its record has expired"):
         attach(first.pathspec)
+
+
+GRAND = "import os, time; os.setsid() if {away} else None; print('up', flush=True); time.sleep(600)"
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("away", [False, True])
+def test_a_record_stays_while_any_process_of_its_run_lives(runs, ended, away):
+    """B4: tasks of a lost run, and a daemon that a step of an ended run has left."""
+    gone = {"pid": 4_000_000, "started": "an earlier boot/1"}
+    folder = record(runs, ended=ended)
+    (folder / run_directory.SUPERVISOR).write_text(json.dumps({"supervisor": gone, "run": gone}))
+    command = [sys.executable, "-c", GRAND.format(away=away)]
+    environment = os.environ | {MARKER: str(folder)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as task:
+        task.stdout.readline()
+        age(folder, days=40)
+        assert expire(runs, max_total_bytes=0) == []
+        task.kill()
+    assert expire(runs, max_total_bytes=0) == [folder.name]

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from nbrunner.launch.stop_request import StopRequest
+from nbrunner.launch.stop_ladder import StopRequest
 from nbrunner.record import run_directory, schema
 from nbrunner.record.run_directory import RunDirectory
 
