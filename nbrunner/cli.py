@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
-from nbrunner.handles import ExecutingProcess, attach
+from nbrunner.handles import ExecutingProcess, ExecutingRun, attach
 from nbrunner.history import (
     CELLS,
     STATUSES,
@@ -20,6 +20,7 @@ from nbrunner.history import (
     telling_columns,
 )
 from nbrunner.launch.processes import Look
+from nbrunner.logs.reader import open_log
 from nbrunner.record import registry
 from nbrunner.sweeps.store import stop_living
 from nbrunner.text.printable import aligned, on_one_line
@@ -30,19 +31,20 @@ NO_RUN = "No run is active"
 
 def name_of(running: ExecutingProcess) -> str:
     """Return the display name of a run: its pathspec, or its directory before it has an id."""
-    return running.pathspec or running.directory.name
+    return on_one_line(running.pathspec or running.directory.name)
 
 
 def all_running() -> list[ExecutingProcess]:
     """Return all runs of this user that can be stopped, from any process, newest first.
 
-    These are running, or lost with processes left.
+    These are running, are about to start, or lost with processes left.
     """
     found: list[ExecutingProcess] = []
     look = Look()
-    for directory in registry.unended():
+    for directory in registry.unended_and_starting():
         with contextlib.suppress(RunNotFoundError):  # deleted in the meantime
-            running = attach(directory.name)
+            has_record = directory.exists()
+            running = attach(directory.name) if has_record else ExecutingRun(directory)
             if running.watched.lives_on(look):
                 found.append(running)
     return found
@@ -55,7 +57,10 @@ def stop(runs: Iterable[ExecutingProcess]) -> None:
         stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
         try:
             for running, report in stopping.items():
-                output.write("stdout", f"{name_of(running)}: {await report}\n")
+                told = str(await report)
+                if not running.command and not running.directory.path.exists():
+                    told = "was not started"  # whoever was about to start it has heard of the stop
+                output.write("stdout", f"{name_of(running)}: {told}\n")
         finally:  # wait for the other stops if one fails
             await asyncio.gather(*stopping.values(), return_exceptions=True)
 
@@ -161,5 +166,5 @@ def print_log(name: str, stream: str, follow: bool) -> None:
         asyncio.run(running.wait(stream=stream))
     else:  # copy the file as it is; it may be large
         sys.stdout.flush()
-        with open(running.directory.log(stream), "rb") as log:
+        with open_log(running.directory.log(stream)) as log:
             shutil.copyfileobj(log, sys.stdout.buffer)

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +32,8 @@ from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
+
+Note = Callable[[RunDirectory], Json]
 
 
 def handle_type(subcommand: Subcommand) -> type[ExecutingProcess]:
@@ -95,7 +97,7 @@ class Starter:
         check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
 
     async def start(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Note | None = None
     ) -> _E:
         """Start a run and wait for its id; see `launch` and `wait_for_id`."""
         while True:
@@ -107,7 +109,7 @@ class Starter:
             return handle
 
     async def launch(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Json | None = None
+        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Note | None = None
     ) -> _E:
         """Check the arguments and start the process; call `wait_for_id` afterwards.
 
@@ -119,8 +121,9 @@ class Starter:
             Metaflow's subcommand.
         arguments : dict
             Keyword arguments of the subcommand.
-        note : dict, optional
-            Entries to add to the run's record.
+        note : callable, optional
+            Returns entries to add to the run's record, given the directory that was made for it.
+            If it raises, nothing is started.
 
         Raises
         ------
@@ -139,7 +142,8 @@ class Starter:
             warnings.warn(text, stacklevel=2)
         directory = registry.create()
         try:
-            self._record(directory, source, flow, subcommand, arguments, environment, note or {})
+            noted = note(directory) if note else {}
+            self._record(directory, source, flow, subcommand, arguments, environment, noted)
             environment[MARKER] = str(directory.path)
             started = await LAUNCHER.start_run(directory, environment, str(source.file))
         except BaseException as error:

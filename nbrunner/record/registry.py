@@ -85,6 +85,27 @@ def _is_open_to_others(path: Path) -> bool:
     return facts.st_uid == os.geteuid() and bool(facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
+# What nbrunner makes in the state directory, besides folders of questions about flows.
+_OURS = frozenset({"runs", "sweeps", "flows", "descriptions", "zygote.log"})
+
+
+def _holds_more_than_ours(path: Path) -> bool:
+    """Return whether a state directory is a folder with a purpose of its own.
+
+    A home or a folder of temporary files, one of those above them, or one with other files.
+    """
+    try:
+        if path.stat().st_mode & stat.S_ISVTX:
+            return True
+        real = path.resolve()
+        for each in (Path.home().resolve(), Path(tempfile.gettempdir()).resolve()):
+            if real == each or real in each.parents:
+                return True
+        return not _OURS.issuperset(os.listdir(path))
+    except (OSError, RuntimeError):  # a home that nobody knows
+        return True
+
+
 def _private(path: Path, may_be_link: bool = False) -> Path:
     """Return a folder that this user alone can write, creating it if need be."""
     try:
@@ -93,6 +114,12 @@ def _private(path: Path, may_be_link: bool = False) -> Path:
         private.check_folder(path, may_be_link)
     except private.NotPrivateError as error:
         wrong = f"{path} is not a folder that only this user can write: it"
+        # No advice to change a folder that others use.
+        if may_be_link and path.is_dir() and _holds_more_than_ours(path):
+            raise StateError(
+                f"{wrong} {error.what}; set ${STATE_VARIABLE} to a folder of its own, such as "
+                f"{path / 'nbrunner'}"
+            ) from error
         if error.moves and os.environ.get(STATE_VARIABLE):  # the path may be anybody's
             usual = platformdirs.user_state_dir("nbrunner")
             raise StateError(
@@ -184,10 +211,13 @@ class Listing:
         Name of the record -> flow and run id; both empty for a run that never had an id.
     others : list of RunDirectory
         Those that may go on, are lost, or cannot be read; the newest first.
+    starting : list of RunDirectory
+        Directories without a record: their runs are about to start, or never will.
     """
 
     ended: dict[str, run_index.Names]
     others: list[RunDirectory]
+    starting: list[RunDirectory]
 
 
 def listing() -> Listing:
@@ -195,10 +225,12 @@ def listing() -> Listing:
     runs = runs_directory()
     names = set(_names(runs))
     ended = {name: of for name, of in run_index.read(runs).items() if name in names}
-    found, others = {}, []
+    found, others, starting = {}, [], []
     for name in sorted(names - ended.keys(), reverse=True):
         directory = RunDirectory(runs / name)
         if not directory.exists():
+            if run_directory.is_name(name):
+                starting.append(directory)
             continue
         of = run_index.names_of(directory) if _is_ours(directory.path) else None
         if of is None:
@@ -206,12 +238,18 @@ def listing() -> Listing:
         else:
             found[name] = of
     run_index.add(runs, found)
-    return Listing(ended | found, others)
+    return Listing(ended | found, others, starting)
 
 
 def unended() -> list[RunDirectory]:
     """Return the records of runs that may go on, the newest first; few of many records."""
     return [each for each in listing().others if _is_ours(each.path)]
+
+
+def unended_and_starting() -> list[RunDirectory]:
+    """Return what `unended` does and, before it, the directories of runs about to start."""
+    known = listing()
+    return [each for each in (*known.starting, *known.others) if _is_ours(each.path)]
 
 
 def unreadable() -> list[str]:

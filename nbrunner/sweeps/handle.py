@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import time
 from collections.abc import Callable, Collection, Generator, Iterator
@@ -19,7 +20,7 @@ from nbrunner.record.run_directory import Json
 from nbrunner.rerun import runner_like
 from nbrunner.runner import Runner
 from nbrunner.status import UNSUCCESSFUL
-from nbrunner.sweeps.store import SweepDirectory
+from nbrunner.sweeps.store import SweepDirectory, SweepStopped
 
 OnFailure = Literal["continue", "stop"]
 
@@ -191,7 +192,10 @@ class Sweep:
         self._looked_at = 0.0
         self.refresh()
         look = Look()
-        running = [run for run in self.runs if run is not None and run.watched.lives_on(look)]
+        known = [run for run in self.runs if run is not None]
+        # Another process may be about to start one: its directory is there, its record is not.
+        known += [ExecutingRun(each) for each in self._directory.starting()]
+        running = [run for run in known if run.watched.lives_on(look)]
         await asyncio.gather(*(run.async_stop() for run in running))
 
     def stop(self) -> None:
@@ -245,7 +249,7 @@ class Sweep:
 
     async def _drive(self, output: Output | None) -> None:
         while not self.is_over:
-            with self._directory.starting() as ours:
+            with self._directory.driving() as ours:
                 self._looked_at = 0.0
                 self.refresh()
                 if ours:
@@ -282,6 +286,8 @@ class Sweep:
                     run = await self._started(index)
                 await run.wait()
                 self._note(index, run)
+            except SweepStopped:
+                return
             except NbrunnerError as error:
                 self.errors[index] = error
             if known:
@@ -296,9 +302,8 @@ class Sweep:
         if self._runner is None:
             self._runner = runner_like(self._directory.content["file"], self._directory.content)
         arguments = self.parameters[index]
-        run = await self._runner.starter.start(
-            ExecutingRun, "run", arguments, self._directory.note(index)
-        )
+        note = functools.partial(self._directory.note, index)
+        run = await self._runner.starter.start(ExecutingRun, "run", arguments, note)
         self._handles[index] = run
         if self._directory.is_stopped:  # while it was starting: nobody else knew of it
             await run.async_stop()

@@ -5,9 +5,12 @@
     sweeps/<id>/sweep.json    flow, parameter sets, how many at once      (who began it)
     sweeps/<id>/lock          held by the process that starts its runs
     sweeps/<id>/stop          a request to start no more of them
+    sweeps/<id>/records       a line for each run: its place in the sweep, name of its record
     sweeps/<id>/run-<n>.json  what became of a run, also when its own record is gone
 
-Each run's own record names its sweep and its place in it.
+Each run's own record names its sweep and its place in it. Its line in ``records`` is written
+first, so the runs of a sweep are found without reading every record. A sweep of an older nbrunner
+has no such file; there every record is read.
 """
 
 from __future__ import annotations
@@ -28,7 +31,11 @@ from nbrunner.record.run_directory import Json, RunDirectory
 _CONTENT = "sweep.json"
 _LOCK = "lock"
 _STOP = "stop"
+_RECORDS = "records"
 NOTE = "sweep"
+
+# Python reads no integer of thousands of digits, which a damaged file may hold.
+_MAX_DIGITS = 10
 
 # A fork has our locks too, and would keep them when we are gone: a pool's worker, say.
 _HELD: set[BinaryIO] = set()
@@ -41,6 +48,10 @@ def _let_go() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go)
+
+
+class SweepStopped(Exception):
+    """A run was about to start when its sweep was stopped."""
 
 
 class SweepDirectory:
@@ -66,13 +77,36 @@ class SweepDirectory:
     def name(self) -> str:
         return self.path.name
 
-    def note(self, index: int) -> Json:
-        """Return what goes into the record of a run."""
+    def note(self, index: int, directory: RunDirectory) -> Json:
+        """Return what goes into the record of a run that is about to start.
+
+        Raises
+        ------
+        SweepStopped
+            Somebody has asked for no more runs.
+        OSError
+            The sweep's own directory cannot be written.
+        """
+        line = f"{index}\t{directory.name}\n".encode()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        with open(private.open_file(self.path / _RECORDS, flags), "ab", buffering=0) as file:
+            file.write(line)
+        # Asked now that the run's directory is there: whoever stops all writes the request
+        # before looking for runs, so one of the two sees the other.
+        if self.is_stopped:
+            raise SweepStopped
         return {NOTE: {"name": self.name, "index": index}}
 
     def runs(self) -> dict[int, RunDirectory]:
         """Return the runs that have been started, by their place in the sweep."""
-        return _runs_of(self.name)
+        return _runs_of(self.path)
+
+    def starting(self) -> list[RunDirectory]:
+        """Return the directories of runs whose records are not written yet."""
+        with contextlib.suppress(OSError):
+            noted = _noted_in(self.path).values()
+            return [each for each in noted if each.path.exists() and not each.exists()]
+        return []
 
     def note_run(self, index: int, content: Json) -> None:
         """Write down what has become of a run."""
@@ -84,7 +118,8 @@ class SweepDirectory:
         found = {}
         for file in self.path.glob("run-*.json"):
             index = file.stem.removeprefix("run-")
-            content = directory.read(file.name) if index.isdecimal() else None
+            is_place = index.isdecimal() and len(index) < _MAX_DIGITS
+            content = directory.read(file.name) if is_place else None
             if content is not None:
                 found[int(index)] = content
         return found
@@ -97,7 +132,7 @@ class SweepDirectory:
         return (self.path / _STOP).exists()
 
     @contextlib.contextmanager
-    def starting(self) -> Iterator[bool]:
+    def driving(self) -> Iterator[bool]:
         """Be the one who starts runs; gives False where another process is that already."""
         with contextlib.ExitStack() as held:
             try:
@@ -168,6 +203,7 @@ def create(content: Json) -> SweepDirectory:
         _expire()
         path = _sweeps() / registry.new_name()
         private.make_folder(path)
+        private.write_new(path / _RECORDS, b"")
         RunDirectory(path).write(_CONTENT, content)
     except OSError as error:
         sweeps = registry.state_directory() / "sweeps"
@@ -180,7 +216,7 @@ def _expire() -> None:
         directory = RunDirectory(_sweeps() / name)
         with contextlib.suppress(FileNotFoundError):  # another process deletes it just now
             age_seconds = time.time() - directory.path.stat().st_mtime
-            if age_seconds > KEEP.max_age_seconds and not _runs_of(name):
+            if age_seconds > KEEP.max_age_seconds and not _runs_of(directory.path):
                 directory.delete()
 
 
@@ -190,16 +226,35 @@ def _names() -> list[str]:
     return [
         name
         for name in os.listdir(sweeps)
-        if run_directory.is_record(sweeps / name, _CONTENT, (_LOCK, _STOP))
+        if run_directory.is_record(sweeps / name, _CONTENT, (_LOCK, _STOP, _RECORDS))
     ]
 
 
-def _runs_of(name: str) -> dict[int, RunDirectory]:
-    found = {}
+def _runs_of(path: Path) -> dict[int, RunDirectory]:
+    """Return the runs of a sweep whose records are there, by their place in it."""
+    try:
+        noted = _noted_in(path)
+    except OSError:  # an older nbrunner began it; or the file is not to be trusted
+        return _by_their_notes(path.name)
+    return {index: directory for index, directory in noted.items() if directory.exists()}
+
+
+def _noted_in(path: Path) -> dict[int, RunDirectory]:
+    """Return the directories that a sweep's file names, the latest for each place in it."""
+    runs, found = registry.runs_directory(), {}
+    for line in private.read_bytes(path / _RECORDS).decode("utf-8", "replace").splitlines():
+        index, _, name = line.partition("\t")
+        if index.isdecimal() and len(index) < _MAX_DIGITS and run_directory.is_name(name):
+            found[int(index)] = RunDirectory(runs / name)
+    return found
+
+
+def _by_their_notes(name: str) -> dict[int, RunDirectory]:
+    found: dict[int, RunDirectory] = {}
     for directory in registry.directories():
         note = (directory.read(run_directory.RECORD) or {}).get(NOTE) or {}
         if note.get("name") == name:
-            found[int(note["index"])] = directory
+            found.setdefault(int(note["index"]), directory)
     return found
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nbrunner import Runner, describe, sweep
+from nbrunner.doctor import examine
 from nbrunner.errors import StateError
 from nbrunner.flow.source import write_flow_file
 from nbrunner.launch.warm.launcher import ZYGOTE_LOG
@@ -57,7 +58,9 @@ def test_a_state_directory_that_others_can_write_is_refused(
         message = str(refused.value)
         assert f"{private_state} is not a folder that only this user can write" in message
         assert f"mode {mode:04o}" in message
-        assert f"chmod -R go-w {private_state}" in message
+        ours = mode != 0o1777  # a folder of temporary files is others' as well
+        assert (f"chmod -R go-w {private_state}" in message) == ours
+        assert ("to a folder of its own" in message) == (not ours)
         assert "$NBRUNNER_STATE_DIR" in message
     assert victim.read_text() == "precious"
     assert [each.name for each in private_state.iterdir()] == [ZYGOTE_LOG]
@@ -159,7 +162,7 @@ def test_a_link_in_a_sweep_is_not_followed(private_state, tmp_path, name):
     (private_state / "sweeps" / made.name / name).symlink_to(victim)
     with pytest.raises((StateError, OSError), match=f"{name}.*is a link|is a link.*{name}"):
         if name == "lock":
-            with made.starting():
+            with made.driving():
                 pass
         else:
             made.ask_to_stop()
@@ -258,3 +261,33 @@ def test_the_usual_place_open_to_others_is_not_left_for_another(tmp_path, monkey
     monkeypatch.delenv("NBRUNNER_STATE_DIR")
     with pytest.raises(StateError, match=f"{usual} is not a folder that only this user"):
         registry.state_directory()
+
+
+PLACES = {
+    "temporary files": lambda path: path.chmod(0o1777),
+    "a home": lambda path: os.environ.update(HOME=str(path)),
+    "above a home": lambda path: os.environ.update(HOME=str(path / "me")),
+    "a project": lambda path: (path / "train.py").touch(),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_folder_that_others_use_is_not_to_be_changed(private_state, monkeypatch, place):
+    """B3: as a state directory it is refused, and a folder of its own proposed: no chmod."""
+    monkeypatch.setenv("HOME", os.environ.get("HOME", "/"))  # put back at the end
+    private_state.chmod(0o777)
+    PLACES[place](private_state)
+    before = sorted(private_state.iterdir())
+    with pytest.raises(StateError) as refused:
+        registry.runs_directory()
+    message = str(refused.value)
+    assert "chmod" not in message
+    assert message.endswith(
+        f"set $NBRUNNER_STATE_DIR to a folder of its own, such as {private_state / 'nbrunner'}"
+    )
+    found = next(each for each in examine() if each.name == "state directory")
+    assert "to a folder of its own" in found.what
+    assert "chmod" not in str(found)
+    assert sorted(private_state.iterdir()) == before
+    monkeypatch.setenv("NBRUNNER_STATE_DIR", str(private_state / "nbrunner"))
+    assert registry.runs_directory() == private_state / "nbrunner" / "runs"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pytest
 from support.scripts import run_script
@@ -263,14 +264,14 @@ FORKS = """
     from nbrunner.sweeps.store import SweepDirectory
 
     directory = SweepDirectory(Path(sys.argv[1]))
-    with directory.starting() as ours:
+    with directory.driving() as ours:
         assert ours
         if os.fork():
             os._exit(0)  # it was killed, say
         signal.alarm(60)  # far beyond what the kernel needs to let go of the lock
         with open(directory.path / "lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        with directory.starting() as again:
+        with directory.driving() as again:
             print(again, flush=True)
         os._exit(0)
 """
@@ -285,7 +286,7 @@ def test_a_fork_does_not_keep_the_lock_of_a_process_that_is_gone(runner, tmp_pat
 def test_a_failure_that_nobody_saw_ends_the_sweep_of_whoever_takes_it_up(runner):
     made = sweeps_api._made(runner, runner.describe(), {"x": [-1, 1]}, 1, "stop", {})
     first = asyncio.run(
-        runner.starter.start(ExecutingRun, "run", {"x": -1}, made._directory.note(0))
+        runner.starter.start(ExecutingRun, "run", {"x": -1}, partial(made._directory.note, 0))
     )
     asyncio.run(first.wait())
     again = attach_sweep(made.name, runner)
