@@ -19,6 +19,9 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 
+#: Reading these may never end.
+ENDLESS = frozenset({"a named pipe", "a socket", "a device"})
+
 
 def kind_of_file(given: str | os.PathLike[str] | int) -> str:
     """Return `FILE`, `NOTHING`, or another kind: ``"a named pipe"``, ``"a directory"``.

@@ -49,7 +49,7 @@ from nbrunner.record.retention import DAY_SECONDS
 Json = dict[str, Any]
 
 # Increased whenever the format of the result changes, which invalidates the cache.
-_FORM = 6
+_FORM = 7
 
 _CHILD = str(Path(__file__).with_name("child.py"))
 # Prefix of the temporary folder of a request.
@@ -121,7 +121,7 @@ async def describe_source(
         if "description" in answer:
             # The flow file itself is covered by the cache key.
             answer["read"] = [each for each in answer["read"] if each[0] != request["file"]]
-            answer["values"] = _values(answer["variables"], environment)
+            answer["values"] = _values(answer, environment)
             _write_cached(cached, answer)
     if "error" in answer:
         raise _error(answer["error"], source, answer["metaflow"])
@@ -183,7 +183,7 @@ def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
     try:
         answer: Json = json.loads(private.read_bytes(path))
         FlowDescription.from_json({**answer["description"], "file": ""})
-        if answer["values"] != _values(answer["variables"], environment):
+        if answer["values"] != _values(answer, environment):
             return None
         for name, modified_ns, size in answer["read"]:
             if stamp(name) != (modified_ns, size):
@@ -193,9 +193,15 @@ def _read_cached(path: Path, environment: Mapping[str, str]) -> Json | None:
     return answer
 
 
-def _values(names: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Return a digest of variables that detects changes without revealing their values."""
-    values = json.dumps([environment.get(name) for name in names])
+def _values(answer: Json, environment: Mapping[str, str]) -> str:
+    """Return a digest of the variables that an answer depends on, without revealing their values.
+
+    A flow that iterates over the environment depends on every variable, or on those with the
+    prefixes that it looks for.
+    """
+    prefixes = tuple(answer["prefixes"])
+    names = {*answer["variables"], *(name for name in environment if name.startswith(prefixes))}
+    values = json.dumps([(name, environment.get(name)) for name in sorted(names)])
     return hashlib.sha256(values.encode()).hexdigest()
 
 

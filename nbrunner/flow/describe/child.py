@@ -29,17 +29,19 @@ def main() -> None:
     from nbrunner.engine import metaflow_versions
     from nbrunner.flow.describe import metaflow_description
     from nbrunner.flow.describe.files_read import FilesRead
-    from nbrunner.launch.warm.eligibility import IMPORTED, noting_reads
+    from nbrunner.launch.warm.eligibility import IMPORTED
+    from nbrunner.launch.warm.probe.variables import VariablesRead
 
     del sys.path[0]
-    variables = set(IMPORTED.read)
+    variables = VariablesRead()
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     sys.argv = [request["file"]]
     files = FilesRead()
-    with noting_reads(variables):
+    with variables.noting():
         answer = answer_to(request, metaflow_description)
     answer["read"] = files.facts()
-    answer["variables"] = sorted(variables)
+    answer["variables"] = sorted({*IMPORTED.read, *variables.names})
+    answer["prefixes"] = sorted({*IMPORTED.read.prefixes, *variables.prefixes})
     answer["metaflow"] = metaflow_versions.installed()
     temporary = f"{answer_file}.part"
     # Readable by this user only, whatever umask the flow sets.

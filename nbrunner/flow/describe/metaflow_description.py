@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from typing import Any
 
 from nbrunner.engine.metaflow_versions import raised_in
 from nbrunner.errors import shown
+from nbrunner.flow.given_file import ENDLESS, kind_of_file
 
 Json = dict[str, Any]
 
@@ -130,6 +132,7 @@ def _by_command_line(flow: Any, request: Json) -> Json:
 def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
     """Return the description of a flow from its command line and the arguments of its call."""
     configs = [each for each in _parameters(flow) if _is_config(each)]
+    _check_default_files(configs, request["top_level"])
     arguments = [*request["top_level"], "run"]
     names = ("obj", "auto_envvar_prefix")
     context = command_line.make_context(
@@ -155,6 +158,21 @@ def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
         "spin_root": _spin_root(),
         "unknown": unknown,
     }
+
+
+def _check_default_files(configs: list[Any], given: list[str]) -> None:
+    """Raise Wrong where Metaflow would read a config from what has no end, a named pipe say."""
+    for facts in map(vars, configs):
+        path = facts["kwargs"].get("default")
+        is_used = facts["name"] not in given and isinstance(path, (str, os.PathLike))
+        if not facts["_default_is_file"] or not is_used or os.fspath(path) == os.devnull:
+            continue
+        kind = kind_of_file(os.path.expanduser(path))
+        if kind in ENDLESS:
+            raise Wrong(
+                f"config {facts['name']}: expected the path of a file as its default, got "
+                f"{os.fspath(path)!r}: it is {kind}"
+            )
 
 
 def _spin_root() -> str | None:

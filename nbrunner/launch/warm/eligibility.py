@@ -267,23 +267,6 @@ def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
     return None
 
 
-@contextlib.contextmanager
-def noting_reads(names: set[str]) -> Iterator[None]:
-    """Note the variables that the block asks for in Python, also those that are not there."""
-    kind = type(os.environ)
-    getitem = kind.__getitem__
-
-    def noting(self: os._Environ[str], name: str) -> str:
-        names.add(os.fsdecode(name))
-        return getitem(self, name)
-
-    kind.__getitem__ = noting  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        kind.__getitem__ = getitem  # type: ignore[method-assign]
-
-
 def _own_sources(modules: Iterable[ModuleType]) -> Iterator[tuple[str, int]]:
     for module in modules:
         file = getattr(module, "__file__", None)

@@ -7,15 +7,17 @@ import os
 import re
 import signal
 import site
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.flows import FOREACHFLOW, SLOWFLOW
 from support.waiting import until
 
 from nbrunner import Runner, async_describe, describe
-from nbrunner.errors import FlowLoadError, FlowNotFoundError
+from nbrunner.errors import BadValueError, FlowLoadError, FlowNotFoundError
 from nbrunner.flow.describe import api as describing
 from nbrunner.flow.description import FlowDescription, Option
 
@@ -270,6 +272,58 @@ def test_a_variable_that_the_flow_reads_is_seen(write_flow, monkeypatch, look, w
     monkeypatch.setenv("NOBODY_READS_IT", "1")
     assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
     assert imports_of(file) == 2
+
+
+LOOKS = {
+    "for": "any(name == 'EXTRA' for name in os.environ)",
+    "items": "('EXTRA', 'very-secret') in list(os.environ.items())",
+    "copy": "'EXTRA' in os.environ.copy()",
+    "bytes": "b'EXTRA' in set(os.environb)",
+    "prefix": "[name for name in os.environ if name.startswith('EXT')]",
+}
+
+
+@pytest.mark.parametrize("warm", ["0", "1"])
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_flow_that_goes_through_all_variables_depends_on_all(
+    write_flow, monkeypatch, private_state, look, warm
+):
+    """B2: a remembered description is never that of another environment."""
+    monkeypatch.setenv("NBRUNNER_WARM", warm)
+    more = f"    if {LOOKS[look]}:\n        more = Parameter('more', default='x')\n    secs ="
+    file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
+    assert [each.name for each in describe(file).parameters] == ["seconds"]
+    monkeypatch.setenv("EXTRA", "very-secret")
+    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    describe(file)
+    assert imports_of(file) == 2, "remembered while the environment is the same"
+    answers = [each.read_text() for each in private_state.glob("descriptions/*.json")]
+    assert not any("very-secret" in each for each in answers)
+    monkeypatch.delenv("EXTRA")
+    assert [each.name for each in describe(file).parameters] == ["seconds"]
+
+
+def with_config(default):
+    config = f"    settings = Config('settings', default={default!r})\n"
+    text = SLOWFLOW.replace("import FlowSpec", "import Config, FlowSpec")
+    return re.sub(r"(class .*:\n)", rf"\1{config}", text, count=1)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "/dev/zero"])
+def test_a_config_whose_default_never_ends_is_refused(write_flow, tmp_path, kind):
+    """B9: Metaflow would wait for the end of a named pipe."""
+    path = tmp_path / kind if kind != "/dev/zero" else Path(kind)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        os.mknod(path, 0o600 | stat.S_IFSOCK)
+    file = write_flow("slowflow", with_config(str(path)))
+    said = f"config settings: expected the path of a file as its default, got '{path}': it is a "
+    with pytest.raises(BadValueError, match=re.escape(said)):
+        describe(file)
+    (tmp_path / "given.json").write_text("{}")
+    flow = describe(file, config={"settings": tmp_path / "given.json"})
+    assert [each.name for each in flow.configs] == ["settings"]
 
 
 def test_a_variable_that_the_flow_reads_is_not_written_down(write_flow, monkeypatch, private_state):
