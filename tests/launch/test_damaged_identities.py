@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from support.offspring import lives, processes_of
 from support.waiting import async_until
 
 from nbrunner import Runner, attach
 from nbrunner.cli import all_running
+from nbrunner.launch.processes import descendants
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import run_directory
 
@@ -50,13 +50,19 @@ async def begin(write_flow):
     return running
 
 
+def family_of(running):
+    """Return all processes of a run, as its files name them now."""
+    supervisor = supervisor_of(running.directory)
+    return [supervisor, *descendants(supervisor.pid)]
+
+
 @pytest.mark.parametrize("warm", ["0", "1"])
 @pytest.mark.parametrize("damaged", DAMAGES)
 def test_stop_all_ends_a_run_and_says_so(write_flow, monkeypatch, damaged, warm):
     """B1: another process knows no more than the files, and looks for the processes themselves."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     running = asyncio.run(begin(write_flow))
-    supervisor = supervisor_of(running.directory)
+    family = family_of(running)
     assert running.warm == (warm == "1"), running.cold_reason
     damage(running.directory, DAMAGES[damaged])
     assert [each.pathspec for each in all_running()] == [running.pathspec]
@@ -64,8 +70,7 @@ def test_stop_all_ends_a_run_and_says_so(write_flow, monkeypatch, damaged, warm)
     done = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True, check=True)
     seconds = time.monotonic() - began
     assert done.stdout.startswith(f"{running.pathspec}: stopped after SIGINT"), done
-    assert not lives(supervisor.pid) or not supervisor.alive()
-    assert processes_of(running.directory.path) == []
+    assert [each for each in family if each.alive()] == []
     assert seconds < 14, "the time that a stop may take"
     assert (running.status, attach(running.pathspec).status) == ("stopped", "stopped")
 
@@ -78,12 +83,13 @@ def test_stop_all_ends_a_run_whose_supervisor_is_killed_as_well(
     """B1, B4: nobody supervises it, and no file names its processes."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     running = asyncio.run(begin(write_flow))
+    family = family_of(running)
     damage(running.directory, DAMAGES[damaged])
     running.watched.supervisor.send(signal.SIGKILL)
     done = subprocess.run([COMMAND, "stop", "all"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"{running.pathspec}: "), done
     assert " after SIG" in done.stdout
-    assert processes_of(running.directory.path) == []
+    assert [each for each in family if each.alive()] == []
 
 
 def test_the_two_files_name_the_same_supervisor(write_flow):
