@@ -191,6 +191,16 @@ class Look:
         real = map(os.path.realpath, files)
         return self._identities({name for file in real for name in self._outputs.get(file, ())})
 
+    def in_session_with(self, process: ProcessIdentity) -> list[ProcessIdentity]:
+        """Return the processes of another process's session, unless it is our own session.
+
+        Its leader may have ended: a session keeps its number.
+        """
+        session = self._fields.get(str(process.pid), ["", "", "", ""])[3]
+        if not session or session == str(os.getsid(0)):
+            return []
+        return self._identities(n for n, fields in self._fields.items() if fields[3] == session)
+
     def leader_of(self, process: ProcessIdentity) -> ProcessIdentity | None:
         """Return the leader of a process's session; None if one of them has ended."""
         fields = self._fields.get(str(process.pid))

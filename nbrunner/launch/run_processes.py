@@ -61,7 +61,10 @@ def living_processes(
     if supervisor is not None:  # forks of the warm interpreter do not show our mark
         found |= set(look.session_of(supervisor))
     else:
-        known |= set(look.printing_into(directory.path / name for name in _OUTPUTS))
+        printing = look.printing_into(directory.path / name for name in _OUTPUTS)
+        known |= set(printing)
+        for writer in printing:  # the fork server of a warm run prints elsewhere
+            found |= set(look.in_session_with(writer))
     for each in known:
         if each is not None and each.alive():
             found |= {each, *descendants(each.pid)}
