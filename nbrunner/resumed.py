@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbrunner.engine import client
+from nbrunner.engine import client, log_format
 from nbrunner.engine.progress import ProgressTracker
 from nbrunner.errors import NbrunnerError, StateError
 from nbrunner.logs.reader import open_log
@@ -66,7 +66,7 @@ def origin_of(directory: RunDirectory, record: Json) -> str:
     except (OSError, StateError):  # deleted, or no log: `RunDirectory.damage` reports it
         return ""
     for line in head.split(b"\n")[:-1]:
-        if b"Cloning " in line:
+        if log_format.CLONING_BEGINS.encode() in line:
             tracker.feed(line.decode("utf-8", "replace"))
     return tracker.snapshot().cloned_from
 

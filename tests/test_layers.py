@@ -54,6 +54,7 @@ ROWS = (
     ("nbrunner.aio",),
     ("nbrunner.errors", "nbrunner.status", "nbrunner.version"),
     ("nbrunner.text",),
+    ("nbrunner.engine.log_format",),
 )
 NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykernel", "traitlets"}
 

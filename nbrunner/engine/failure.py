@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nbrunner.engine import log_format
 from nbrunner.engine.progress import STATES, parse_line
 from nbrunner.text.line_origins import Origin, in_origins, is_cell, origin_of
 from nbrunner.text.user_code import is_users
@@ -17,7 +18,7 @@ from nbrunner.text.user_code import is_users
 _SHORT_LINES, _SHORT_CHARACTERS = 8, 1000
 _FRAME = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)$')
 _EXCEPTION = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
-_HEADLINE = re.compile(r"^(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:$")
+_HEADLINE = re.compile(f"^{log_format.HEADLINE}$")
 _TRACEBACK = "Traceback (most recent call last):"
 _NO_EXCEPTION = (
     "the task's process ended without an exception: it was killed (out of memory?) or called exit"

@@ -1,10 +1,6 @@
 """Parses Metaflow's output lines into the progress of steps and tasks. Pure functions.
 
-The runtime reports the state of each task in lines like ::
-
-    2026-11-23 00:02:53.890 [<run id>/<step>/<task id> (pid 17)] Task is starting.
-
-which are the same for local, Kubernetes and Batch tasks (``metaflow/runtime.py``).
+The format of the lines is in `nbrunner.engine.log_format`.
 """
 
 from __future__ import annotations
@@ -15,39 +11,36 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from nbrunner.engine import log_format
+from nbrunner.text.escapes import without_escapes
+
 TaskState = Literal["running", "done", "failed", "cloned"]
 
-_LINE = re.compile(
-    r"^(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) "
-    r"\[(?P<run>[^/\]\s]+)/(?P<step>[^/\]\s]+)/(?P<task>[^/\]\s]+)(?: \(pid (?P<pid>\d+)\))?\] "
-    r"(?P<text>.*)$"
-)
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_FOREACH = re.compile(r"^Foreach yields (\d+) child steps\.$")
-_DONE = "Task finished successfully."
+_LINE = re.compile(rf"^(?P<when>{log_format.WHEN}) {log_format.BRACKET} (?P<text>.*)$")
+_FOREACH = re.compile(rf"^{log_format.FOREACH}$")
 
 STATES: Mapping[str, TaskState] = {
-    "Task is starting.": "running",
-    "Task is starting (retry).": "running",
-    "Task fallback is starting to handle the failure.": "running",
-    _DONE: "done",
-    "Task failed.": "failed",
-    "Task failed with a segmentation fault.": "failed",
+    log_format.STARTING: "running",
+    log_format.RETRYING: "running",
+    log_format.FALLING_BACK: "running",
+    log_format.DONE: "done",
+    log_format.FAILED: "failed",
+    log_format.CRASHED: "failed",
 }
-_WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
-
-# Printed once the run has its id, before its first task. A spin prints no such line.
-_ANNOUNCED = re.compile(rf"^({_WHEN.pattern}) Workflow starting \(run-id ")
+_WHEN = re.compile(log_format.WHEN)
+_ANNOUNCED = re.compile(rf"^({log_format.WHEN}) {re.escape(log_format.ANNOUNCED)}")
 
 # Tasks are cloned by several threads, whose lines may run together: the cloned task follows
 # these words, wherever in the line they are.
 _CLONED = re.compile(
-    r"Cloning (?:results of a )?previously run task [^/\s]+/(?P<step>[^/\s]+)/"
-    r"(?P<task>[^/\s]+?)(?=\s|$|\d{4}-\d\d-\d\d )"
+    rf"{log_format.CLONING_TASK}[^/\s]+/(?P<step>[^/\s]+)/"
+    rf"(?P<task>[^/\s]+?)(?=\s|$|{log_format.DATE} )"
 )
 
 # Printed by a resume before it clones tasks, also if the origin run was chosen by Metaflow.
-_CLONED_FROM = re.compile(rf"^{_WHEN.pattern} Cloning (?P<pathspec>[^/\s]+/[^/\s]+)$")
+_CLONED_FROM = re.compile(
+    rf"^{log_format.WHEN} {log_format.CLONING_BEGINS}(?P<pathspec>[^/\s]+/[^/\s]+)$"
+)
 
 
 @dataclass(frozen=True)
@@ -76,14 +69,12 @@ class LogLine:
     @property
     def name(self) -> str:
         """The text in brackets: task and process."""
-        return f"{self.run_id}/{self.step}/{self.task_id} (pid {self.pid})"
+        return log_format.process_name(f"{self.run_id}/{self.step}/{self.task_id}", self.pid)
 
 
 def parse_line(line: str) -> LogLine | None:
     """Parse a line of the run's stdout; None if it does not come from a task."""
-    if "\x1b" in line:
-        line = _ANSI.sub("", line)
-    match = _LINE.match(line)
+    match = _LINE.match(without_escapes(line))
     if match is None:
         return None
     pid = match["pid"]
@@ -104,9 +95,9 @@ def is_metaflows(text: str) -> bool:
 
 def announced(line: str) -> str | None:
     """Return the local time in the line that announces the run; None for other lines."""
-    if "Workflow starting" not in line:
+    if log_format.ANNOUNCED not in line:
         return None
-    found = _ANNOUNCED.search(_ANSI.sub("", line))
+    found = _ANNOUNCED.search(without_escapes(line))
     return found[1] if found else None
 
 
@@ -262,7 +253,8 @@ class ProgressTracker:
 
     def feed(self, line: str) -> list[RunEvent]:
         """Parse one line and return its events: usually none, for clones possibly several."""
-        if "Cloning " in line and "(pid " not in line:  # printed by Metaflow, not by a task
+        # Printed by Metaflow, not by a task, whose lines have a pid.
+        if log_format.CLONING_BEGINS in line and "(pid " not in line:
             self._cloned_from = self._cloned_from or _origin(line)
             return self._clone_events(line)
         if "] " not in line:
@@ -301,11 +293,11 @@ class ProgressTracker:
         if self._foreach_steps is not None and line.step not in self._foreach_steps:
             return 0
         found = _FOREACH.match(line.text)
-        return int(found[1]) if found else 0
+        return int(found["count"]) if found else 0
 
     def _refute(self, line: LogLine, attempt: _Attempt) -> list[RunEvent]:
         """Retract the end or foreach of a process that has printed another line."""
-        if attempt.foreach and (attempt.over or line.text != _DONE):
+        if attempt.foreach and (attempt.over or line.text != log_format.DONE):
             self._count_foreach(line.step, -attempt.foreach)
             attempt.foreach = 0
         if not attempt.over:
@@ -375,5 +367,5 @@ class ProgressTracker:
 
 def _origin(line: str) -> str:
     """Return the origin run that a line names; empty for other lines."""
-    found = _CLONED_FROM.search(_ANSI.sub("", line).rstrip())
+    found = _CLONED_FROM.search(without_escapes(line).rstrip())
     return found["pathspec"] if found else ""

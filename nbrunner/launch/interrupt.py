@@ -16,6 +16,7 @@ import signal
 import time
 from pathlib import Path
 
+from nbrunner.engine import log_format
 from nbrunner.launch.processes import ProcessIdentity
 from nbrunner.record import private
 from nbrunner.record.run_directory import RunDirectory
@@ -29,8 +30,10 @@ _DROPPED = re.compile(
     rb"^Exception ignored [^\n]*\nTraceback [^\n]*\n(?:(?: [^\n]*)?\n)*KeyboardInterrupt", re.M
 )
 
-# Printed by Metaflow's scheduler before it ends its tasks (metaflow/runtime.py).
-_CLEANING_UP = re.compile(rb"Workflow (?:interrupted|failed)\.")
+# Metaflow's scheduler prints one of them before it ends its tasks.
+_CLEANING_UP = re.compile(
+    "|".join(map(re.escape, (log_format.INTERRUPTED, log_format.RUN_FAILED))).encode()
+)
 
 # The text may have been incomplete at the last look.
 _OVERLAP_BYTES = 10_000

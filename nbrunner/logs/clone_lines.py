@@ -11,15 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-_COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"
-_TIME = rb"(?P<time>\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d\d\d) ?+"
-_TASK = rb"\[(?P<run>[^/\]\s]++)/(?P<step>[^/\]\s]++)/(?P<task>[^/\]\s]++)\] ?+"
+from nbrunner.engine import log_format
+from nbrunner.text.escapes import COLOURS
+
+_TIME = rf"(?P<time>{log_format.WHEN}) ?+"
+_TASK = rf"\[{log_format.TASK}\] ?+"
 _CLONED = (
-    rb"(?P<text>(?:Cloning (?:results of a )?|Skipping cloning of )previously run task "
-    rb"(?:[^/\s]+/){1,2}(?P<cloned>[^/\s]+)/[^/\s]+?)(?=\x1b|\d{4}-\d\d-\d\d |\[|\Z)"
+    rf"(?P<text>{log_format.ANY_CLONE}(?:[^/\s]+/){{1,2}}(?P<cloned>[^/\s]+)/[^/\s]+?)"
+    rf"(?=\x1b|{log_format.DATE} |\[|\Z)"
 )
-_part = re.compile(_COLOURS + b"(?:%s|%s|%s)" % (_TIME, _TASK, _CLONED) + _COLOURS)
-_WORDS = b"previously run task "
+_part = re.compile(f"{COLOURS}(?:{_TIME}|{_TASK}|{_CLONED}){COLOURS}".encode())
+_WORDS = log_format.OF_TASK.encode()
 
 
 class CloneLines:

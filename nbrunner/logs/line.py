@@ -9,39 +9,35 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from nbrunner.engine import log_format
+from nbrunner.engine.log_format import only_named
 from nbrunner.text import escapes
+from nbrunner.text.escapes import COLOURS
 
 STDOUT, STDERR = 0, 1
 STREAMS = {"stdout": STDOUT, "stderr": STDERR}
 
-# Possessive quantifiers and few groups save a third of the time on a million lines.
-_TIME = rb"\d\d\d\d-\d\d-\d\d (?P<time>\d\d:\d\d:\d\d\.\d\d\d) ?+"
-_TASK = rb"\[[^/\]\s]++/(?P<step>[^/\]\s]++)/(?P<task>[^/\]\s]++)(?: \(pid \d++\))?+\]"
-_COLOURS = rb"(?:\x1b\[[0-9;]*m)*+"  # printed by Metaflow if its output is a terminal
+# Few groups save a third of the time on a million lines.
+_TIME = rf"{log_format.DATE} (?P<time>{log_format.CLOCK}) ?+"
+_TASK = only_named(log_format.BRACKET, "step", "task")
 _LONGEST_PREFIX = 1024
-
-
-def _unnamed(pattern: bytes) -> bytes:
-    return re.sub(rb"\?P<\w+>", b"?:", pattern)
-
 
 # A resume clones tasks in threads that write time, task and text separately. A line may
 # therefore start with the times of other lines, which then lack theirs.
-_CLONING = rb"(?=%s%s ?+%s(?:C|Skipping c)loning )" % (_COLOURS, _unnamed(_TASK), _COLOURS)
-_TIMES = b"(?:(?:%s)++|%s)" % (_TIME, _CLONING)
-_COLOURED_TIMES = b"(?:(?:%s%s)++|%s)%s" % (_COLOURS, _TIME, _CLONING, _COLOURS)
-_PREFIX = b"%s(?:%s ?+)?+" % (_TIMES, _TASK)
-_COLOURED_PREFIX = b"%s(?:%s ?+)?+%s" % (_COLOURED_TIMES, _TASK, _COLOURS)
+_CLONING = rf"(?={COLOURS}{only_named(_TASK)} ?+{COLOURS}{log_format.ANY_CLONE_BEGINS})"
+_TIMES = f"(?:(?:{_TIME})++|{_CLONING})"
+_COLOURED_TIMES = f"(?:(?:{COLOURS}{_TIME})++|{_CLONING}){COLOURS}"
+_PREFIX = f"{_TIMES}(?:{_TASK} ?+)?+"
+_COLOURED_PREFIX = f"{_COLOURED_TIMES}(?:{_TASK} ?+)?+{COLOURS}"
 
-_prefix = re.compile(_PREFIX)
-_coloured_prefix = re.compile(_COLOURED_PREFIX)
+_prefix = re.compile(_PREFIX.encode())
+_coloured_prefix = re.compile(_COLOURED_PREFIX.encode())
 
 # For blocks of lines: matching the preceding line end makes line starts fast to find.
-_prefixes = re.compile(rb"\n" + _unnamed(_PREFIX))
-_coloured_prefixes = re.compile(rb"\n" + _unnamed(_COLOURED_PREFIX))
+_prefixes = re.compile(f"\n{only_named(_PREFIX)}".encode())
+_coloured_prefixes = re.compile(f"\n{only_named(_COLOURED_PREFIX)}".encode())
 _overwritten = re.compile(rb"\n[^\n]*\r")
 _returns_at_end = re.compile(rb"\r+(?=\n|\Z)")
-_escapes = re.compile(escapes.PATTERN.encode())
 
 
 @dataclass(frozen=True)
@@ -97,17 +93,9 @@ def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> Shown
         if match["step"]:
             label = (match["step"] + b"/" + match["task"]).decode("utf-8", "replace")
         line = line[match.end() :]
-    text = said_last(line).decode("utf-8", "replace")
+    text = escapes.last_state(line).decode("utf-8", "replace")
     begins = escapes.cut(text, max_characters) if len(text) > max_characters else text
     return ShownLine(begins, stream, len(text) - len(begins) + left_out, time, label)
-
-
-def said_last(line: bytes) -> bytes:
-    """Return the last state of a line overwritten with ``\\r``, as by progress bars."""
-    if b"\r" not in line:
-        return line
-    line = line.rstrip(b"\r")
-    return line[line.rfind(b"\r") + 1 :]
 
 
 def beginning_and_end(beginning: bytes, end: bytes) -> bytes | None:
@@ -134,9 +122,7 @@ def _plain_texts(lines: list[bytes]) -> list[bytes]:
     joined = (_coloured_prefixes if coloured else _prefixes).sub(b"\n", joined)
     if b"\r" in joined:
         joined = _overwritten.sub(b"\n", _returns_at_end.sub(b"", joined))
-    if coloured:
-        joined = _escapes.sub(b"", joined)
-    return joined.lower().split(b"\n")[1:]
+    return _lowered(joined).split(b"\n")[1:]
 
 
 class Query:
@@ -194,7 +180,7 @@ class Query:
 
 
 def _lowered(data: bytes) -> bytes:
-    return (_escapes.sub(b"", data) if b"\x1b" in data else data).lower()
+    return escapes.without_escapes(data).lower()
 
 
 def _either_case(letter: str) -> bytes:
@@ -220,8 +206,9 @@ class LineFilter:
         self.stream = STREAMS.get(stream)
         self.query = Query(query) if query else None
         self._step = step.encode("utf-8", "replace")
-        task = _TASK.replace(rb"(?P<step>[^/\]\s]++)", re.escape(self._step))
-        self._of_step = re.compile(_unnamed(_COLOURED_TIMES + task))
+        own = re.escape(self._step.decode())
+        task = _TASK.replace(f"(?P<step>{log_format.NAME})", own)
+        self._of_step = re.compile(only_named(_COLOURED_TIMES + task).encode())
 
     def count(self, stream: int, data: bytes) -> int:
         """Return the number of lines of a block that pass the filter."""

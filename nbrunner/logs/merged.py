@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from nbrunner.engine import log_format
 from nbrunner.logs.clone_lines import told_apart
 from nbrunner.logs.line import STDERR, STDOUT, beginning_and_end
 from nbrunner.logs.partial_lines import TaskLines
@@ -28,11 +29,7 @@ LONGEST_LINE_BYTES = 8 << 20
 
 CHUNK_BYTES = 1 << 20
 
-# The last message of Metaflow on stderr before a run starts (metaflow/cli.py).
-_BEGINNINGS = (
-    *(b"The graph looks good!", b"Pylint is happy!", b"Pylint not found"),
-    b"Skipping Pylint checks.",
-)
+_BEGINNINGS = tuple(sentence.encode() for sentence in log_format.CHECKED)
 
 
 class Block(NamedTuple):

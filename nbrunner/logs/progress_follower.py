@@ -7,6 +7,7 @@ import re
 import threading
 from pathlib import Path
 
+from nbrunner.engine import log_format
 from nbrunner.engine.progress import Progress, ProgressTracker, announced
 from nbrunner.engine.timeline import TaskSpan, Timeline
 from nbrunner.logs.reader import open_log
@@ -27,8 +28,14 @@ class ProgressFollower:
     """
 
     # Progress is reported in lines with a task's bracket; other lines are not decoded.
-    _NAMES = re.compile(rb"\n\d{4}-\d\d-\d\d [\d:.]{12} \[([^\]\n]++)\] ")
-    _NEEDLES = (b"] Task ", b"] Foreach yields ", b"Cloning ", b" Workflow starting ")
+    _NAMES = re.compile(rb"\n%s \[([^\]\n]++)\] " % log_format.WHEN.encode())
+    _NEEDLES = tuple(
+        needle.encode()
+        for needle in (
+            *(f"] {log_format.TASK_BEGINS}", f"] {log_format.FOREACH_BEGINS}"),
+            *(log_format.CLONING_BEGINS, f" {log_format.ANNOUNCED}"),
+        )
+    )
 
     def __init__(self, log: Path, record: Json) -> None:
         self._log = log

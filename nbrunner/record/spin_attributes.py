@@ -14,6 +14,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from nbrunner.engine import log_format
 from nbrunner.engine.progress import STATES, LogLine, parse_line
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, RunDirectory
@@ -22,7 +23,7 @@ from nbrunner.record.schema import flow_of
 # Metaflow's DATASTORE_SPIN_LOCAL_DIR.
 FOLDER = ".metaflow_spin"
 
-_NEEDLE = b"] Task is starting"
+_NEEDLE = f"] {log_format.STARTS}".encode()
 # Before the task starts the log holds what the flow file prints while it is imported.
 _MOST_BYTES = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Terminal escape sequences in logs, and cuts that do not split one. Pure functions.
+"""Terminal escape sequences and carriage returns in logs. Pure functions.
 
 A cut splits neither an escape sequence nor a UTF-8 encoded character.
 """
@@ -6,10 +6,14 @@ A cut splits neither an escape sequence nor a UTF-8 encoded character.
 from __future__ import annotations
 
 import re
+from typing import AnyStr
 
 # Hyperlinks and titles; colours and cursor movements; other sequences, ASCII only: an ESC
 # before any other character stands for itself.
 PATTERN = r"\x1b\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-Z\\^-~]"
+
+# Any number of colours: Metaflow's, where its output is a terminal.
+COLOURS = r"(?:\x1b\[[0-9;]*m)*+"
 
 _in_text = re.compile(PATTERN)
 _in_bytes = re.compile(PATTERN.encode())
@@ -19,9 +23,20 @@ _begun = re.compile(rb"\x1b(?:\][^\x07\x1b\r\n]*\x1b?|\[[0-?]*[ -/]*|[ -/]*)\Z")
 LONGEST = 4096
 
 
-def without_escapes(text: str) -> str:
-    """Return the text without escape sequences."""
+def without_escapes(text: AnyStr) -> AnyStr:
+    """Return the text, or the bytes of one, without escape sequences."""
+    if isinstance(text, bytes):
+        return _in_bytes.sub(b"", text) if b"\x1b" in text else text
     return _in_text.sub("", text) if "\x1b" in text else text
+
+
+def last_state(line: AnyStr) -> AnyStr:
+    """Return what a line shows that was written over, as progress bars do with ``\\r``."""
+    back = b"\r" if isinstance(line, bytes) else "\r"
+    if back not in line:
+        return line
+    line = line.rstrip(back)
+    return line[line.rfind(back) + 1 :]
 
 
 def cut(text: str, length: int) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nbrunner.engine.log_format import error_place
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -66,11 +68,11 @@ def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
         found = origin_of(origins, int(match["line"]))
         if found is None or is_cell(found[0]):
             return place(*found) if found else match[0]
-        return f"file {found[0]} on line {found[1]}"
+        return error_place(found[0], str(found[1]))
 
     path = re.escape(file)
     text = re.sub(rf'File "{path}", line (?P<line>\d+)', with_origin, text)
-    return re.sub(rf"file {path} on line (?P<line>\d+)", with_origin_as_metaflow, text)
+    return re.sub(error_place(path, r"(?P<line>\d+)"), with_origin_as_metaflow, text)
 
 
 def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# Colours and other control sequences; hyperlinks and titles including their targets.
-_ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
+from nbrunner.text.escapes import last_state, without_escapes
+
 # Direction marks and invisible characters, which make text differ from its appearance.
 _MISLEADING = re.compile(
     "[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
@@ -22,8 +22,7 @@ def visible(text: str) -> str:
     Control characters become their pictures (from ``U+2400``). Invisible characters and
     direction marks become their code points.
     """
-    text = _ESCAPES.sub("", text)
-    text = "\n".join(_last_state(line) for line in text.split("\n"))
+    text = "\n".join(last_state(line) for line in without_escapes(text).split("\n"))
     text = _CONTROL.sub(_control_picture, text)
     return _MISLEADING.sub(lambda match: f"<U+{ord(match[0]):04X}>", text)
 
@@ -40,11 +39,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def _last_state(line: str) -> str:
-    parts = line.rstrip("\r").split("\r")
-    return parts[-1] if len(parts) > 1 else parts[0]
 
 
 def _control_picture(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from support.other_metaflow import copy_of_metaflow, rename
 
 import nbrunner
 from nbrunner import MetaflowVersionError, Runner, doctor
-from nbrunner.engine import metaflow_versions
+from nbrunner.engine import log_format, metaflow_versions
 
 pytestmark = pytest.mark.once
 
@@ -142,20 +142,9 @@ def test_the_oldest_and_the_newest_metaflow_run_flows_warm_and_cold(
         assert warm.running.progress.steps == cold.running.progress.steps
 
 
-# What nbrunner looks for in the output of Metaflow, or does as Metaflow does, and where
-# Metaflow has it.
+# What nbrunner does as Metaflow does, and where Metaflow has it.
 WORDS = {
-    "runtime.py": (
-        *('"Task is starting" + suffix', '" (retry)."', '"Task failed."'),
-        *('"Task fallback is starting to handle the failure."', '"Task finished successfully."'),
-        *('"Foreach yields %d child steps."', '"Workflow starting (run-id %s', '"[%s (pid %s)] "'),
-        *('"Cloning {}/{}"', '"Cloning previously run task %s"', '"Skipping cloning of previously'),
-        *('"Workflow interrupted.', '"Workflow failed."'),
-    ),
-    "cli.py": (
-        *('"The graph looks good!"', '"Pylint is happy!"', '"Skipping Pylint checks."'),
-        '"Pylint not found, so extra checks are disabled."',
-    ),
+    **log_format.IN_METAFLOW,
     "cli_components/run_cmds.py": ('"--runner-attribute-file"',),
     "util.py": ('["SUDO_USER", "USERNAME", "USER"]', 'user != "root"'),
     "metaflow_config_funcs.py": (

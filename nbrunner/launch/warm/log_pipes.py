@@ -17,10 +17,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from nbrunner.engine import log_format
 from nbrunner.engine.progress import is_metaflows
 from nbrunner.launch.warm.partial_lines import OpenLines
 
 _CHUNK_BYTES = 64 * 1024
+
+_STATES_BEGIN = (log_format.TASK_BEGINS.encode(), log_format.FOREACH_BEGINS.encode())
 
 _pipes: weakref.WeakValueDictionary[int, PipeLines] = weakref.WeakValueDictionary()
 
@@ -43,7 +46,7 @@ class TaskLine(bytes):
         text = self.rstrip()
         before = text[: len(text) - len(text.lstrip())]
         text = text[max(before.rfind(each) for each in (b"\r", b"\n", b"\v", b"\f")) + 1 :]
-        is_ambiguous = text.startswith((b"Task ", b"Foreach ")) and is_metaflows(
+        is_ambiguous = text.startswith(_STATES_BEGIN) and is_metaflows(
             text.decode("utf-8", "replace")
         )
         return text + b" " if is_ambiguous else text

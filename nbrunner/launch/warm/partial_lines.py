@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from nbrunner.engine import log_format
 from nbrunner.launch.warm.fingerprint import STEP_COMMANDS
 from nbrunner.record.run_directory import OPEN_LINES, RunDirectory
 from nbrunner.text import escapes
@@ -58,7 +59,7 @@ class OpenLines:
         if found == self._told or (now - self._told_at < _PACE_SECONDS and not over):
             return
         self._told, self._told_at = found, now
-        when = f"{datetime.now():%Y-%m-%d %H:%M:%S.%f}"[:-3]
+        when = log_format.when(datetime.now())
         lines = [f"{when} [{task}] {text}" for task, text in found]
         with contextlib.suppress(OSError):  # no room, or deleted: the bar shows at its end
             self._directory.write(OPEN_LINES, {"lines": lines})
@@ -66,8 +67,7 @@ class OpenLines:
 
 def last_state(unfinished: bytes) -> str:
     """Return what an unfinished line says now: of a bar, what it has written last."""
-    said = unfinished.rstrip(b"\r")
-    said = escapes.beginning(said[said.rfind(b"\r") + 1 :])
+    said = escapes.beginning(escapes.last_state(unfinished))
     if len(said) > _LONGEST_BYTES:
         said = escapes.end(said, len(said) - _LONGEST_BYTES)
     text = said.decode("utf-8", "replace")

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nbrunner.engine.log_format import process_name
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.processes import identify
 from nbrunner.launch.warm.eligibility import IMPORTED, found_here
@@ -133,7 +134,7 @@ class _Subprocess:
 def _named(args: Sequence[str], pid: int) -> str:
     """Return what lines of the log call the task of a command."""
     task = task_of(args)
-    return f"{task} (pid {pid})" if task else ""
+    return process_name(task, pid) if task else ""
 
 
 def _read_number(descriptor: int) -> int | None:
