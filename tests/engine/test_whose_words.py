@@ -13,6 +13,7 @@ from nbrunner.engine.progress import ProgressTracker
 from nbrunner.engine.timeline import TaskSpan, Timeline
 from nbrunner.launch.warm.log_pipes import TaskLine
 from nbrunner.logs.progress_follower import ProgressFollower
+from nbrunner.text.escapes import without_escapes
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -263,6 +264,15 @@ def test_a_line_of_a_warm_task_is_marked_where_it_could_be_metaflows(text):
         logged = TaskLine(printed.encode()).strip().decode()
         assert logged == f"{text} "
         assert followed(lines((1, "a/1 (pid 5)", logged)))[1] == []
+    for coloured in (
+        f"\x1b[1m{text}\x1b[0m",
+        f"\x1b]0;title\x07{text}\x1b[K",
+        f"Task \x1b[0m{text[5:]}",
+    ):
+        if text in without_escapes(coloured):
+            logged = TaskLine(f"{coloured}\n".encode()).strip().decode()
+            assert logged == f"{coloured} "
+            assert followed(lines((1, "a/1 (pid 5)", logged)))[1] == []
     for other in (f"  {text}", f"{text} or so", f"x {text}", text.lower()):
         assert TaskLine(f"{other}\n".encode()).strip().decode() == other
 

@@ -20,6 +20,7 @@ from typing import Any
 from nbrunner.engine import log_format
 from nbrunner.engine.progress import is_metaflows
 from nbrunner.launch.warm.partial_lines import OpenLines
+from nbrunner.text.escapes import without_escapes
 
 _CHUNK_BYTES = 64 * 1024
 
@@ -46,8 +47,9 @@ class TaskLine(bytes):
         text = self.rstrip()
         before = text[: len(text) - len(text.lstrip())]
         text = text[max(before.rfind(each) for each in (b"\r", b"\n", b"\v", b"\f")) + 1 :]
-        is_ambiguous = text.startswith(_STATES_BEGIN) and is_metaflows(
-            text.decode("utf-8", "replace")
+        words = without_escapes(text)  # as whoever reads the log compares it
+        is_ambiguous = words.startswith(_STATES_BEGIN) and is_metaflows(
+            words.decode("utf-8", "replace")
         )
         return text + b" " if is_ambiguous else text
 
