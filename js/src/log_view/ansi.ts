@@ -27,7 +27,7 @@ function picture(character: string): string {
 
 /** Of a line that a progress bar has rewritten, what it shows last. */
 export function lastState(line: string): string {
-  const whole = line.endsWith("\r") ? line.slice(0, -1) : line;
+  const whole = line.replace(/\r+$/, "");
   return whole.slice(whole.lastIndexOf("\r") + 1);
 }
 

@@ -1,0 +1,23 @@
+"""What Python and the page both show: js/tests/twins.test.ts reads the same table of cases."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nbrunner.text.durations import clock, took
+from nbrunner.text.printable import visible
+
+pytestmark = pytest.mark.once
+
+CASES = json.loads(Path(__file__).with_name("twins.json").read_text(encoding="utf-8"))
+SHOW = {"visible": visible, "clock": clock, "took": took}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "shown"), [(kind, *case) for kind in SHOW for case in CASES[kind]]
+)
+def test_python_shows_what_the_page_shows(kind, given, shown):
+    assert SHOW[kind](given) == shown
