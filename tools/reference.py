@@ -1,7 +1,8 @@
 """The reference of public names, magics, options and traits, written from the docstrings.
 
 ``make reference`` writes it into ``docs/reference.md``; a test checks that it is what the
-docstrings say.
+docstrings say. By hand: it is one page of Markdown that GitHub shows; numpydoc and mkdocstrings
+make a site, and know neither magics nor traits nor widgets' messages.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 On Linux each event loop has one inotify descriptor for all directories it follows. It is
 opened for the first follower and closed with the loop. Without inotify (on other systems, or
-when the user's limit of instances is reached) followers poll every few milliseconds.
+when the user's limit of instances is reached) followers poll every few milliseconds. By hand: asyncinotify has a descriptor and an object for each event per
+follower, and nothing for the cases without inotify.
 """
 
 from __future__ import annotations

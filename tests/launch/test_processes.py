@@ -65,3 +65,17 @@ def test_what_the_system_hides_is_passed_over(leader, monkeypatch):
     assert identify(child.pid) is None
     assert first in descendants(os.getpid())
     assert session_of(first) == [first]
+
+
+def test_without_proc_processes_are_told_by_ps(leader, monkeypatch):
+    """The same processes, each told from a later one with its number by when it was started."""
+    first, child = leader
+    monkeypatch.setattr(processes, "LINUX", False)
+    told = identify(first.pid)
+    assert told.alive()
+    assert not replace(told, started="Mon Jan  1 00:00:00 2001").alive()
+    assert [each.pid for each in descendants(first.pid)] == [child.pid]
+    assert child.pid in {each.pid for each in descendants(os.getpid())}
+    with subprocess.Popen(["true"], stdout=subprocess.DEVNULL) as ended:
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert identify(ended.pid) is None, "a zombie runs no more"

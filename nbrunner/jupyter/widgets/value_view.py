@@ -1,6 +1,8 @@
 """A Python value as something to look at: text, a table, an image or a page. Pure.
 
-Libraries are recognised by what their values offer; none is imported.
+Libraries are recognised by what their values offer; none is imported. By hand: IPython's
+``display_formatter.format`` makes all of a value into HTML, where tables here are cut first and
+stay text, and it uses the formatters of the kernel, which a terminal has not.
 """
 
 from __future__ import annotations
