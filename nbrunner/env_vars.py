@@ -35,7 +35,7 @@ class EnvVars(MutableMapping[str, str]):
         # None marks a deleted variable.
         self._changes: dict[str, str | None] = {}
         if isinstance(changes, EnvVars):
-            self._changes.update(changes._changes)
+            self._changes.update(changes._changes)  # noqa: SLF001 (its own class)
         else:
             self.update(checked_env(changes))
         if profile:

@@ -39,7 +39,7 @@ class NbrunnerError(Exception):
         return brief(self)
 
 
-class BadRequest(NbrunnerError):
+class BadRequest(NbrunnerError):  # noqa: N818 (a public name, as in HTTP)
     """The request is invalid; nothing was started."""
 
 

@@ -192,7 +192,11 @@ class ExecutingProcess(HowStarted):
 
     # -- waiting ------------------------------------------------------------------------
 
-    async def wait(self: _Self, timeout: float | None = None, stream: str | None = None) -> _Self:
+    async def wait(
+        self: _Self,
+        timeout: float | None = None,  # noqa: ASYNC109 (as Metaflow's ExecutingRun.wait)
+        stream: str | None = None,
+    ) -> _Self:
         """Wait until the run has ended.
 
         Cancelling the wait does not affect the run.

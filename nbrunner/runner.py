@@ -322,7 +322,7 @@ class Runner(MetaflowAttributes):
                         group.create_task(_show(handle, stream, output))
                 await until_started(handle.watched, self.file_read_timeout)
                 await handle.watched.until_over()
-            return
+            return  # noqa: TRY300 (an else would stand far below)
         except BaseExceptionGroup as errors:
             wrong = errors.exceptions[0]
         except asyncio.CancelledError:  # the caller was interrupted

@@ -97,7 +97,7 @@ class ColdLauncher:
             command.append("-B")
         command += ["-c", _BOOTSTRAP, PACKAGE_ROOT, str(directory.path)]
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with open(private.open_file(directory.path / SUPERVISOR_LOG, flags), "wb") as log:
+        with open(private.open_file(directory.path / SUPERVISOR_LOG, flags), "wb") as log:  # noqa: ASYNC230 (local, and empty)
             process = CHILDREN.start(command, environment=environment, output=log.fileno())
         return Started(process, "cold", self._why)
 
@@ -111,7 +111,7 @@ class ColdLauncher:
     ) -> Started:
         """Start the script; see `Launcher`."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with open(private.open_file(output, flags), "wb") as log:
+        with open(private.open_file(output, flags), "wb") as log:  # noqa: ASYNC230 (local, and empty)
             process = CHILDREN.start(
                 [sys.executable, *arguments],
                 environment=environment,

@@ -75,7 +75,7 @@ _PIPE_HAS = {"fileno", "readline", "close", "write"}  # the runtime writes to it
 _POLL_HAS = {"add", "remove", "poll"}
 
 
-class _Unlike(Exception):
+class _UnlikeError(Exception):
     """Metaflow differs from what this module expects; the message completes "Metaflow 2.x ..."."""
 
 
@@ -96,7 +96,7 @@ def verify() -> str:
     for check in _CHECKS:
         try:
             check()
-        except _Unlike as unlike:
+        except _UnlikeError as unlike:
             return _reason(str(unlike))
         except Exception as error:  # any failure means that it differs
             return _reason(f"is not as expected: {type(error).__name__}: {error}")
@@ -112,10 +112,10 @@ def _look_up(module: str, path: str = "") -> Any:
     """Return the object with a name in a module."""
     found: Any = sys.modules.get(module)
     if found is None:
-        raise _Unlike(f"has no {module}")
+        raise _UnlikeError(f"has no {module}")
     for name in filter(None, path.split(".")):
         if not hasattr(found, name):
-            raise _Unlike(f"has no {module}.{path}")
+            raise _UnlikeError(f"has no {module}.{path}")
         found = getattr(found, name)
     return found
 
@@ -128,7 +128,7 @@ def _takes(module: str, path: str, *names: str) -> None:
     if [each.name for each in found[: len(names)]] != list(names) or any(
         each.default is each.empty and each.kind is not each.VAR_KEYWORD for each in more
     ):
-        raise _Unlike(f"has {module}.{path}{signature}, with other arguments")
+        raise _UnlikeError(f"has {module}.{path}{signature}, with other arguments")
 
 
 def _codes(space: Any) -> Iterator[types.CodeType]:
@@ -162,9 +162,9 @@ def _uses(space: Any, *names: str) -> bool:
 def _check_modules() -> None:
     for name in COMPILED:
         if name in sys.modules:
-            raise _Unlike(f"imports {name} before a flow is loaded")
+            raise _UnlikeError(f"imports {name} before a flow is loaded")
         if importlib.util.find_spec(name) is None:
-            raise _Unlike(f"has no {name}")
+            raise _UnlikeError(f"has no {name}")
 
 
 # --- its version, which asks git -------------------------------------------------------
@@ -192,7 +192,7 @@ def _check_git() -> None:
     _takes("metaflow.metaflow_version", "get_version")
     _takes(_GIT, "_is_in_git_repo", "path")
     if not _uses(_look_up(_GIT), "_is_in_git_repo"):
-        raise _Unlike(f"does not use {_GIT}._is_in_git_repo")
+        raise _UnlikeError(f"does not use {_GIT}._is_in_git_repo")
 
 
 # --- configuration that holds the directory --------------------------------------------
@@ -228,14 +228,14 @@ def _check_directories() -> None:
     for name in _DIRECTORIES:
         known = values.get(f"METAFLOW_{name}")
         if known is None:
-            raise _Unlike(f"has no {name} in {_CONFIG}._all_configs")
+            raise _UnlikeError(f"has no {name} in {_CONFIG}._all_configs")
         for attribute in ("is_default", "value", "_replace"):
             if not hasattr(known, attribute):
-                raise _Unlike(f"has no {attribute} in the values of {_CONFIG}._all_configs")
+                raise _UnlikeError(f"has no {attribute} in the values of {_CONFIG}._all_configs")
     known_names = {f"METAFLOW_{name}" for name in _DIRECTORIES}
     for name, value in values.items():
         if value.is_default and value.value == os.getcwd() and name not in known_names:
-            raise _Unlike(f"has ${name}, which defaults to the directory")
+            raise _UnlikeError(f"has ${name}, which defaults to the directory")
 
 
 # --- the ids of local runs -------------------------------------------------------------
@@ -257,7 +257,7 @@ def _claimed_id(provider: Any, tags: Any = None, sys_tags: Any = None) -> str:
     while True:
         run_id = str(number)
         try:
-            os.makedirs(provider._make_path(provider._flow_name, run_id))
+            os.makedirs(provider._make_path(provider._flow_name, run_id))  # noqa: PTH103 (a str)
         except FileExistsError:
             number += 1
             continue
@@ -272,9 +272,9 @@ def _check_ids() -> None:
     _takes(_LOCAL_METADATA, f"{name}._make_path", "flow_name", "run_id")
     _takes(_LOCAL_METADATA, f"{name}._new_run", "self", "run_id", "tags", "sys_tags")
     if not any(_uses(each, "_flow_name") for each in provider.__mro__):
-        raise _Unlike(f"has no {_LOCAL_METADATA}.{name}._flow_name")
+        raise _UnlikeError(f"has no {_LOCAL_METADATA}.{name}._flow_name")
     if set(provider.new_run_id.__code__.co_names) != {"time", "_new_run"}:
-        raise _Unlike(f"creates run ids differently in {_LOCAL_METADATA}.{name}.new_run_id")
+        raise _UnlikeError(f"creates run ids differently in {_LOCAL_METADATA}.{name}.new_run_id")
 
 
 # --- the tasks of a run ----------------------------------------------------------------
@@ -302,21 +302,21 @@ def read_output_by(make_poll: Callable[[type[Any]], Any]) -> None:
 def _check_tasks() -> None:
     runtime = _look_up(_RUNTIME)
     if _look_up(_RUNTIME, "subprocess") is not subprocess:
-        raise _Unlike(f"has another object in {_RUNTIME}.subprocess")
+        raise _UnlikeError(f"has another object in {_RUNTIME}.subprocess")
     workers = [
         each
         for each in vars(runtime).values()
         if isinstance(each, type) and _uses(each, "subprocess", "Popen")
     ]
     if not workers:
-        raise _Unlike(f"does not start tasks with {_RUNTIME}.subprocess.Popen")
+        raise _UnlikeError(f"does not start tasks with {_RUNTIME}.subprocess.Popen")
     process = set(dir(subprocess.Popen)) | {"args", "pid", "stdin", "stdout", "stderr"}
     for worker in workers:
         used = {name for code in _codes(worker) for name in code.co_names}
         beyond = used & process - _PROCESS_HAS | used & set(dir(io.BufferedReader)) - _PIPE_HAS
         if beyond := {name for name in beyond if not name.startswith("__")}:
             asked = ", ".join(sorted(beyond))
-            raise _Unlike(
+            raise _UnlikeError(
                 f"uses {asked} of a task's process or pipes in {_RUNTIME}.{worker.__name__}"
             )
 
@@ -324,13 +324,13 @@ def _check_tasks() -> None:
 def _check_poll() -> None:
     procpoll = _look_up(_RUNTIME, "procpoll")
     if not _uses(_look_up(_RUNTIME), "procpoll", "make_poll"):
-        raise _Unlike(f"does not use {_RUNTIME}.procpoll.make_poll")
+        raise _UnlikeError(f"does not use {_RUNTIME}.procpoll.make_poll")
     _takes(_RUNTIME, "procpoll.make_poll")
     _takes(_RUNTIME, "procpoll.ProcPollEvent", "fd", "can_read", "is_terminated")
     poll = procpoll.make_poll()
     names = {name for name in dir(poll) if not name.startswith("_")}
     if names != _POLL_HAS:
-        raise _Unlike(f"has polls with {', '.join(sorted(names))} in {_RUNTIME}.procpoll")
+        raise _UnlikeError(f"has polls with {', '.join(sorted(names))} in {_RUNTIME}.procpoll")
 
 
 _CHECKS = (

@@ -290,13 +290,14 @@ def _parents() -> list[tuple[int, int]]:
     """Return (pid, parent pid) of every process."""
     if not LINUX:
         return _ps_parents()
-    pairs = []
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (fields := _stat_fields(name)):
-            pairs.append((int(name), int(fields[1])))
-    return pairs
+    return [
+        (int(name), int(fields[1]))
+        for name in os.listdir("/proc")
+        if name.isdigit() and (fields := _stat_fields(name))
+    ]
 
 
+# macOS has no /proc. By hand: the supervisor has the standard library alone, so no psutil.
 def _ps_started(pid: int) -> str | None:
     answer = _ps("-o", "stat=,lstart=", "-p", str(pid)).split(None, 1)
     if len(answer) < 2 or answer[0].startswith("Z"):

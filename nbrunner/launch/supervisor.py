@@ -78,7 +78,7 @@ class Supervisor:
         record = self.directory.read(run_directory.RECORD)
         try:
             if record is None or "command" not in record or "cwd" not in record:
-                raise ValueError(
+                raise ValueError(  # noqa: TRY301 (told as any other error of the start)
                     self.directory.damaged.get(run_directory.RECORD, "no command recorded")
                 )
             self.run_pid = start_process(self.directory, record)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shlex
+from pathlib import Path
 
 from nbrunner.errors import RunStartError
 from nbrunner.launch import stop
@@ -87,7 +87,7 @@ def _typed(command: list[str], flow: Flow) -> str:
     file = flow["file"]
     words = [word for word in without_ours(command[1:]) if word != "-u"]
     if flow["origins"]:  # the user does not know the generated file
-        words = [os.path.basename(file) if word == file else word for word in words]
+        words = [Path(file).name if word == file else word for word in words]
     return shlex.join(["python", *words])
 
 

@@ -118,7 +118,7 @@ def make_folder(path: Path) -> None:
 def _set_mode(target: int | Path, mode: int, wanted: int) -> None:
     # A umask may have taken bits that the owner needs.
     if mode != wanted:
-        os.chmod(target, wanted)
+        os.chmod(target, wanted)  # noqa: PTH101 (perhaps a descriptor)
 
 
 def open_file(path: Path, flags: int) -> int:

@@ -174,7 +174,7 @@ class Sweep:
         if driven is not None and not driven.cancelled():
             try:
                 await asyncio.shield(asyncio.wrap_future(driven))
-                return self
+                return self  # noqa: TRY300 (an else would stand far below)
             except asyncio.CancelledError:
                 current = asyncio.current_task()
                 if current is None or current.cancelling():
@@ -325,4 +325,4 @@ class Sweep:
 
 async def to_the_end(sweep: Sweep, output: Output | None) -> None:
     """Start what is left to start and wait for all; a line of each goes to the output."""
-    await sweep._drive(output)
+    await sweep._drive(output)  # noqa: SLF001 (its own module; no method for users)

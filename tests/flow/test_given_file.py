@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from pathlib import Path
 
 import pytest
 from support.flows import FLOWS
@@ -41,12 +42,12 @@ def place(request, tmp_path):
         if request.param == "a named pipe":
             os.mkfifo("flow.py")
         elif request.param == "a directory":
-            os.mkdir("flow.py")
+            Path("flow.py").mkdir()
         elif request.param == "a socket":
             with contextlib.closing(socket.socket(socket.AF_UNIX)) as listening:
                 listening.bind("flow.py")
         else:
-            os.symlink("/dev/zero", "flow.py")
+            Path("flow.py").symlink_to("/dev/zero")
         yield request.param
 
 

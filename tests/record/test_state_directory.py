@@ -203,7 +203,7 @@ def test_a_relative_one_in_a_directory_that_is_gone(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     with contextlib.chdir(tmp_path):
         os.chdir("gone")
-        os.rmdir(tmp_path / "gone")
+        (tmp_path / "gone").rmdir()
         monkeypatch.setenv("NBRUNNER_STATE_DIR", "never-asked-for")
         with pytest.raises(StateError, match=r"is gone: .*set \$NBRUNNER_STATE_DIR to an absolute"):
             registry.state_directory()

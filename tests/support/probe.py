@@ -43,7 +43,7 @@ def open_descriptors():
     found = {}
     for name in sorted(os.listdir("/proc/self/fd"), key=int):
         try:
-            found[name] = os.readlink(f"/proc/self/fd/{name}").partition(":")[0]
+            found[name] = str(Path("/proc/self/fd", name).readlink()).partition(":")[0]
         except FileNotFoundError:
             continue
     return found

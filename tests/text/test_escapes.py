@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 
 import pytest
@@ -163,4 +162,4 @@ def test_a_million_unclosed_escapes_take_no_time(tmp_path):
     assert len(escapes.cut("\x1b]8;;" * 200_000, 100_000)) == 100_000
     data = b"\x1b[" * 500_000
     assert data.startswith(escapes.beginning(data))
-    assert data.endswith(escapes.end(data, os.path.getsize(os.devnull) + 5000))
+    assert data.endswith(escapes.end(data, 5000))

@@ -48,7 +48,7 @@ def main() -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(json.dumps(answer))
-    os.replace(temporary, answer_file)
+    Path(temporary).replace(answer_file)
 
 
 def answer_to(request: Json, description: Any) -> Json:
@@ -68,7 +68,7 @@ def answer_to(request: Json, description: Any) -> Json:
         return {"error": _load_error(error, request["file"])}
     try:
         return {"description": description.describe(module, request)}
-    except description.Wrong as error:
+    except description.UnusableFlowError as error:
         return {"error": {"kind": "value", "message": str(error)}}
     except (Exception, SystemExit) as error:
         if description.is_metaflows(error):

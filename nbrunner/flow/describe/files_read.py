@@ -35,11 +35,11 @@ class FilesRead:
         """Return [path, mtime in ns, size] of each file; None for both if it does not exist."""
         # A module loaded from cached bytecode was not opened itself.
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        found: list[list[Any]] = []
-        for path in sorted(filter(None, modules | self._opened - self._written)):
-            if not path.startswith(self._prefixes) and not path.endswith(".pyc"):
-                found.append([path, *stamp(path)])
-        return found
+        return [
+            [path, *stamp(path)]
+            for path in sorted(filter(None, modules | self._opened - self._written))
+            if not path.startswith(self._prefixes) and not path.endswith(".pyc")
+        ]
 
 
 def stamp(path: str) -> tuple[int, int] | tuple[None, None]:

@@ -27,7 +27,7 @@ Json = dict[str, Any]
 _NO_PARAMETERS = {"cmd", "foreach_stack", "index", "input", "script_name", "name"}
 
 
-class Wrong(Exception):
+class UnusableFlowError(Exception):
     """The flow file does not define exactly one flow that can be run."""
 
 
@@ -36,7 +36,7 @@ def describe(module: types.ModuleType, request: Json) -> Json:
 
     Raises
     ------
-    Wrong
+    UnusableFlowError
         The module does not define exactly one flow that can be run.
     Exception
         Raised by the flow, by Metaflow about the flow, or by this file: see `is_metaflows`.
@@ -66,7 +66,9 @@ def _only_flow(module: types.ModuleType, name: str | None) -> Any:
             found[flow.__name__] = flow
     if name is not None:
         if name not in found:
-            raise Wrong(f"no FlowSpec named {name} in {module.__file__}; found {_listed(found)}")
+            raise UnusableFlowError(
+                f"no FlowSpec named {name} in {module.__file__}; found {_listed(found)}"
+            )
         return found[name]
     own = [flow for flow in found.values() if flow.__module__ == module.__name__]
     # Base classes of other flows are not meant to be run.
@@ -74,11 +76,11 @@ def _only_flow(module: types.ModuleType, name: str | None) -> Any:
     if len(leaves) == 1:
         return leaves[0]
     if not leaves:
-        raise Wrong(
+        raise UnusableFlowError(
             f"no FlowSpec class found in {module.__file__}; a flow file must define one and "
             "run it under: if __name__ == '__main__'"
         )
-    raise Wrong(
+    raise UnusableFlowError(
         f"{module.__file__} defines {len(leaves)} flows, {_listed(leaves)}; "
         "a flow file must define one. Split the file, or pass the class to Runner"
     )
@@ -102,7 +104,9 @@ def _by_command_line(flow: Any, request: Json) -> Json:
         try:
             inspect.signature(flow).bind()
         except TypeError as error:
-            raise Wrong(f"{flow.__name__}() cannot be called without arguments: {error}") from error
+            raise UnusableFlowError(
+                f"{flow.__name__}() cannot be called without arguments: {error}"
+            ) from error
     results: list[Json | Exception] = []
 
     def look(command_line: Any, *_arguments: Any, **extra: Any) -> None:
@@ -121,7 +125,9 @@ def _by_command_line(flow: Any, request: Json) -> Json:
     finally:
         click.BaseCommand.main = run
     if not results and own_init:
-        raise Wrong(f"{flow.__name__}() does not call FlowSpec.__init__, which runs the flow")
+        raise UnusableFlowError(
+            f"{flow.__name__}() does not call FlowSpec.__init__, which runs the flow"
+        )
     if not results:
         raise AttributeError("FlowSpec() does not call metaflow._vendor.click.BaseCommand.main")
     if isinstance(results[0], Exception):

@@ -162,7 +162,8 @@ def _flows(symbol: str, namespace: Mapping[str, Any]) -> Iterator[tuple[str, str
     for name, value in namespace.items():
         if is_flow(value) and not name.startswith("_"):
             yield name, "flow"
-    for file in sorted(glob.glob(glob.escape(symbol) + "*")):
+    pattern = f"{glob.escape(symbol)}*"
+    for file in sorted(glob.glob(pattern)):  # noqa: PTH207 (as typed, "./" kept)
         if os.path.isdir(file):
             yield f"{file}/", "folder"
         elif file.endswith(".py"):

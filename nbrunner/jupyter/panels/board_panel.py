@@ -53,7 +53,7 @@ class BoardPanel(Panel):
     # -- fed, in the feed's thread -------------------------------------------------------
 
     async def _follow(self) -> None:
-        while not self._is_over_and_shown():
+        while not self._is_over_and_shown():  # noqa: ASYNC110 (many runs; looked at in one pace)
             await asyncio.sleep(_PACE_SECONDS)
         self.refresh_picture()
 

@@ -36,7 +36,7 @@ class Panel(ipywidgets.VBox):
     def show_below(self, part: Any, first: bool = True) -> None:
         """Show a part below this panel, a panel of its own perhaps: above or behind the others."""
         if isinstance(part, Panel):
-            part._inside = self
+            part._inside = self  # noqa: SLF001 (its own class)
         others = self._below.children
         self._below.children = (part, *others) if first else (*others, part)
 

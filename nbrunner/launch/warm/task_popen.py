@@ -58,7 +58,7 @@ class _Subprocess:
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
 
-    def Popen(self, args: Sequence[str], **options: Any) -> Any:
+    def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)
         """Start a command: a step task as a fork, anything else as ever."""
         cold_reason = self._cold_reason(args, options)
         if cold_reason is None:
@@ -98,7 +98,7 @@ class _Subprocess:
         pipes: list[tuple[int, int]] = []
         try:
             for _ in range(4):
-                pipes.append(os.pipe())
+                pipes.append(os.pipe())  # noqa: PERF401 (those made so far are closed)
         except OSError:  # no descriptors left; a cold task needs fewer
             for descriptor in itertools.chain(*pipes):
                 os.close(descriptor)

@@ -107,7 +107,7 @@ def allflow(tmp_path_factory) -> FlowDescription:
 
 def test_name_docs_and_flow_decorators(allflow):
     assert allflow.name == "AllFlow"
-    assert os.path.basename(allflow.file) == "allflow.py"
+    assert Path(allflow.file).name == "allflow.py"
     assert os.path.isabs(allflow.file)
     assert allflow.doc == "Has one of each.\n\nAnd a second paragraph."
     assert "project" in allflow.decorators
