@@ -111,14 +111,14 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def load_ipython_extension(shell: Any) -> None:
+def load_ipython_extension(shell: object) -> None:
     """Load the extension; IPython calls this for ``%load_ext nbrunner``."""
     from nbrunner.jupyter.extension import load
 
     load(shell)
 
 
-def unload_ipython_extension(shell: Any) -> None:
+def unload_ipython_extension(shell: object) -> None:
     """Unload the extension; IPython calls this for ``%unload_ext nbrunner``."""
     from nbrunner.jupyter.extension import unload
 

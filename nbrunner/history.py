@@ -355,6 +355,6 @@ def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     ]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = str(value)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"

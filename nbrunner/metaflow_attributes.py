@@ -20,7 +20,7 @@ class MetaflowAttributes:
     #: Attributes that are stored as they are; those with a setter are not listed.
     _settable: ClassVar[frozenset[str]] = frozenset()
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name.startswith("_") or name in self._settable or self._has_setter(name):
             super().__setattr__(name, value)
             return

@@ -20,7 +20,7 @@ def _of_runner(name: str) -> property:
     def get(self: NBRunner) -> Any:
         return getattr(self.runner, name)
 
-    def set(self: NBRunner, value: Any) -> None:
+    def set(self: NBRunner, value: object) -> None:
         setattr(self.runner, name, value)
 
     return property(get, set, doc=f"See `Runner.{name}`.")
@@ -77,30 +77,30 @@ class NBRunner(MetaflowAttributes):
     file_read_timeout = _of_runner("file_read_timeout")
     top_level_kwargs = _of_runner("top_level_kwargs")
 
-    def nbrun(self, **arguments: Any) -> Run:
+    def nbrun(self, **arguments: object) -> Run:
         """Run the flow, wait until it ends, and return the ``metaflow.Run``; see `Runner.run`."""
         return self.runner.run(**arguments).run
 
-    def nbresume(self, **arguments: Any) -> Run:
+    def nbresume(self, **arguments: object) -> Run:
         """Resume an earlier run, wait until it ends, and return the new ``metaflow.Run``.
 
         See `Runner.resume`.
         """
         return self.runner.resume(**arguments).run
 
-    def run(self, **arguments: Any) -> ExecutingRun:
+    def run(self, **arguments: object) -> ExecutingRun:
         """Run the flow; see `Runner.run`."""
         return self.runner.run(**arguments)
 
-    def resume(self, **arguments: Any) -> ExecutingRun:
+    def resume(self, **arguments: object) -> ExecutingRun:
         """Resume an earlier run; see `Runner.resume`."""
         return self.runner.resume(**arguments)
 
-    async def async_run(self, **arguments: Any) -> ExecutingRun:
+    async def async_run(self, **arguments: object) -> ExecutingRun:
         """Start a run; see `Runner.async_run`."""
         return await self.runner.async_run(**arguments)
 
-    async def async_resume(self, **arguments: Any) -> ExecutingRun:
+    async def async_resume(self, **arguments: object) -> ExecutingRun:
         """Start to resume an earlier run; see `Runner.async_resume`."""
         return await self.runner.async_resume(**arguments)
 

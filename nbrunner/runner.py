@@ -167,7 +167,7 @@ class Runner(MetaflowAttributes):
 
     # -- blocking -----------------------------------------------------------------------
 
-    def run(self, **arguments: Any) -> ExecutingRun:
+    def run(self, **arguments: object) -> ExecutingRun:
         """Run the flow and wait until the run ends.
 
         An interrupt (Ctrl-C) stops the run and then raises KeyboardInterrupt.
@@ -193,7 +193,7 @@ class Runner(MetaflowAttributes):
         """
         return self._to_the_end(ExecutingRun, "run", arguments)
 
-    def resume(self, **arguments: Any) -> ExecutingRun:
+    def resume(self, **arguments: object) -> ExecutingRun:
         """Resume an earlier run and wait until the new run ends; see `run`.
 
         Parameters
@@ -203,7 +203,7 @@ class Runner(MetaflowAttributes):
         """
         return self._to_the_end(ExecutingRun, "resume", arguments)
 
-    def spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
+    def spin(self, pathspec: str, **arguments: object) -> ExecutingTask:
         """Run one step with the inputs of an earlier task and wait until it ends; see `run`.
 
         Parameters
@@ -228,7 +228,7 @@ class Runner(MetaflowAttributes):
 
     # -- not blocking -------------------------------------------------------------------
 
-    async def async_run(self, **arguments: Any) -> ExecutingRun:
+    async def async_run(self, **arguments: object) -> ExecutingRun:
         """Start a run and return once Metaflow has given it an id; see `run`.
 
         Cancelling this stops what it has started.
@@ -236,12 +236,12 @@ class Runner(MetaflowAttributes):
         self._take_flow()
         return await self.starter.start(ExecutingRun, "run", arguments)
 
-    async def async_resume(self, **arguments: Any) -> ExecutingRun:
+    async def async_resume(self, **arguments: object) -> ExecutingRun:
         """Start to resume an earlier run; see `resume` and `async_run`."""
         self._take_flow()
         return await self.starter.start(ExecutingRun, "resume", arguments)
 
-    async def async_spin(self, pathspec: str, **arguments: Any) -> ExecutingTask:
+    async def async_spin(self, pathspec: str, **arguments: object) -> ExecutingTask:
         """Start to spin a step and return once its task has started; see `spin`.
 
         Cancelling this stops what it has started.

@@ -91,7 +91,7 @@ class Starter:
         runner = self._runner
         return await self._describe(runner.source, run_environment(runner.env_vars), runner.cwd)
 
-    def check_files(self, flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
+    def check_files(self, flow: FlowDescription, arguments: Mapping[str, object]) -> None:
         """Raise BadValueError if a file that the run would include does not exist."""
         runner = self._runner
         check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))

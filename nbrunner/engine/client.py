@@ -204,7 +204,7 @@ def _artifact_infos(task: Task) -> dict[str, dict[str, Any]]:
     return dict(store.ds_metadata["info"])
 
 
-def flow_store(flow: str, storage: Any, root: str | None) -> Any:
+def flow_store(flow: str, storage: object, root: str | None) -> Any:
     """Return Metaflow's datastore of a flow."""
     from metaflow.datastore import FlowDataStore
 

@@ -8,7 +8,6 @@ import re
 import textwrap
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from nbrunner.engine import log_format
 from nbrunner.engine.progress import STATES, parse_line
@@ -123,7 +122,7 @@ def failure_of_task(
     step: str,
     task_id: str,
     log: Callable[[], Iterable[str]],
-    task: Any | None,
+    task: object | None,
     headlines: Container[str] = (),
 ) -> Failure:
     """Return the failure of a task.
@@ -166,7 +165,7 @@ def failure_of_run(stderr: str, returncode: int | None) -> Failure:
     return Failure("", "", "MetaflowException", "\n".join(lines[-3:]), "")
 
 
-def _stored_exception(task: Any | None) -> tuple[str, str, str] | None:
+def _stored_exception(task: object | None) -> tuple[str, str, str] | None:
     """Return (type, message, traceback) that Metaflow has stored with the task, or None."""
     exception = getattr(task, "exception", None)
     stacktrace = getattr(exception, "stacktrace", None)

@@ -44,9 +44,9 @@ _OWN_TYPE = (
 
 def command_words(
     flow: FlowDescription,
-    top_level: Mapping[str, Any],
+    top_level: Mapping[str, object],
     subcommand: Subcommand,
-    arguments: Mapping[str, Any],
+    arguments: Mapping[str, object],
     ours: Iterable[str] = (),
 ) -> list[str]:
     """Return the words after ``python flow.py`` for a run.
@@ -85,9 +85,9 @@ def command_words(
 
 def check_values(
     flow: FlowDescription,
-    top_level: Mapping[str, Any],
+    top_level: Mapping[str, object],
     subcommand: Subcommand,
-    arguments: Mapping[str, Any],
+    arguments: Mapping[str, object],
 ) -> None:
     """Check arguments like `command_words`, except for missing ones, which may be added later."""
     _words(flow.top_level, top_level, "Runner()")
@@ -96,7 +96,7 @@ def check_values(
     _words(flow.options(subcommand), arguments, f"{subcommand}()")
 
 
-def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
+def _check_kept(flow: FlowDescription, arguments: Mapping[str, object]) -> None:
     """Raise BadValueError if a parameter of the flow is passed to a resume."""
     options = _by_name(flow.options("resume"))
     for name in _by_name(flow.parameters):
@@ -107,7 +107,7 @@ def _check_kept(flow: FlowDescription, arguments: Mapping[str, Any]) -> None:
             )
 
 
-def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) -> list[str]:
+def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, object]) -> list[str]:
     """Return the words of the top-level options.
 
     They are needed before the flow is described. Without a description only the configs are
@@ -123,7 +123,7 @@ def top_level_words(flow: FlowDescription | None, top_level: Mapping[str, Any]) 
     return _words(configs, given, "Runner()")
 
 
-def _words(options: Iterable[Option], given: Mapping[str, Any], where: str) -> list[str]:
+def _words(options: Iterable[Option], given: Mapping[str, object], where: str) -> list[str]:
     by_name = _by_name(options)
     words: list[str] = []
     positional: list[str] = []
@@ -160,7 +160,7 @@ def _unknown(name: str, by_name: Mapping[str, Option], where: str) -> BadValueEr
     )
 
 
-def _spelt(option: Option, value: Any) -> list[str]:
+def _spelt(option: Option, value: object) -> list[str]:
     """Return the words that set an option to a value."""
     if option.is_flag:
         if not _is_bool(value):
@@ -193,7 +193,7 @@ def _check_words(option: Option, words: Iterable[str]) -> None:
             )
 
 
-def _occurrence(option: Option, value: Any) -> list[str]:
+def _occurrence(option: Option, value: object) -> list[str]:
     """Return one occurrence of an option: ``--flag=value``, or ``--flag value value``."""
     if option.values == 1:
         return [f"{option.flag}={_text(option, value)}"]
@@ -203,13 +203,13 @@ def _occurrence(option: Option, value: Any) -> list[str]:
     return [option.flag, *(_text(option, each) for each in items)]
 
 
-def _items(option: Option, value: Any) -> Sequence[Any]:
+def _items(option: Option, value: object) -> Sequence[Any]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise _wrong_type(option, value, "a list or tuple")
     return value
 
 
-def _config_words(option: Option, value: Any) -> list[str]:
+def _config_words(option: Option, value: object) -> list[str]:
     """Return the words for ``config`` (name, path) or ``config_value`` (name, value) pairs."""
     pairs = list(value.items()) if isinstance(value, Mapping) else value
     if not isinstance(pairs, (list, tuple)) or not all(
@@ -231,7 +231,7 @@ def _config_words(option: Option, value: Any) -> list[str]:
     return words
 
 
-def _text(option: Option, value: Any) -> str:
+def _text(option: Option, value: object) -> str:
     """Return one value as text for the command line, or raise if it does not fit."""
     kind = option.kind
     if kind == "bool":
@@ -255,7 +255,7 @@ def _text(option: Option, value: Any) -> str:
     return value
 
 
-def _number(option: Option, value: Any) -> str:
+def _number(option: Option, value: object) -> str:
     # Abstract types, which include numpy's numbers.
     if isinstance(value, numbers.Integral) and not _is_bool(value):
         least = _LEAST.get(option.flag)
@@ -267,7 +267,7 @@ def _number(option: Option, value: Any) -> str:
     raise _wrong_type(option, value)
 
 
-def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
+def _spelt_out(option: Option, value: object, spell: Callable[[Any], str]) -> str:
     """Return a value as text; raise BadValueError for an int with too many digits for Python."""
     try:
         return spell(value)
@@ -278,23 +278,23 @@ def _spelt_out(option: Option, value: Any, spell: Callable[[Any], str]) -> str:
         ) from error
 
 
-def _is_id(option: Option, value: Any) -> bool:
+def _is_id(option: Option, value: object) -> bool:
     """Return whether this is a run id given as an int, as ids of a metadata service are."""
     return option.name.endswith("run_id") and isinstance(value, int) and not _is_bool(value)
 
 
-def _is_bool(value: Any) -> bool:
+def _is_bool(value: object) -> bool:
     return isinstance(value, bool) or type(value).__name__ in ("bool_", "bool")  # numpy's bool
 
 
-def _json(option: Option, value: Any) -> str:
+def _json(option: Option, value: object) -> str:
     try:
         return json.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise _wrong_type(option, value, f"{_EXPECTED['json']} ({error})") from error
 
 
-def _choice(option: Option, value: Any) -> str:
+def _choice(option: Option, value: object) -> str:
     if isinstance(value, str) and value not in option.choices:
         raise BadValueError(
             f"{option.name}: expected one of {', '.join(option.choices)}, got {shown(value)}"
@@ -305,7 +305,7 @@ def _choice(option: Option, value: Any) -> str:
     return str(value)
 
 
-def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadTypeError:
+def _wrong_type(option: Option, value: object, expected: str | None = None) -> BadTypeError:
     what = expected or _EXPECTED.get(option.kind, f"a {option.kind}")
     default = "" if option.default is None else f" (default {option.default!r})"
     return BadTypeError(
@@ -315,7 +315,7 @@ def _wrong_type(option: Option, value: Any, expected: str | None = None) -> BadT
     )
 
 
-def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None:
+def _check_required(options: Iterable[Option], given: Mapping[str, object]) -> None:
     known = {key for key, value in given.items() if value is not None}
     for option in options:
         names = {option.name, option.name_as_written}
@@ -326,7 +326,7 @@ def _check_required(options: Iterable[Option], given: Mapping[str, Any]) -> None
             )
 
 
-def _check_step(flow: FlowDescription, step: Any) -> None:
+def _check_step(flow: FlowDescription, step: object) -> None:
     names = [each.name for each in flow.steps]
     if flow.steps and step not in names:
         raise BadValueError(

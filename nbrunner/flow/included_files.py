@@ -13,7 +13,7 @@ from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 
 
 def check_files(
-    flow: FlowDescription, arguments: Mapping[str, Any], cwd: str, environment: Mapping[str, str]
+    flow: FlowDescription, arguments: Mapping[str, object], cwd: str, environment: Mapping[str, str]
 ) -> None:
     """Check that the file of each IncludeFile parameter exists and is readable.
 

@@ -16,8 +16,8 @@ def recorded(
     flow: FlowDescription,
     source: FlowSource,
     subcommand: Subcommand,
-    arguments: Mapping[str, Any],
-    top_level: Mapping[str, Any],
+    arguments: Mapping[str, object],
+    top_level: Mapping[str, object],
 ) -> dict[str, Any]:
     """Return the flow and arguments of a run as JSON, for panels and later kernels."""
     return {

@@ -98,7 +98,7 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     return _module_source(flow)
 
 
-def _script_folder(module: Any) -> tuple[str, ...]:
+def _script_folder(module: object) -> tuple[str, ...]:
     """Return the folder of a script's modules; empty for a notebook."""
     script = getattr(module, "__file__", None)
     return (os.path.dirname(os.path.abspath(script)),) if script else ()

@@ -56,7 +56,7 @@ def _close_old_panels(shell: Any) -> None:
     """Make a cell that is executed again close its earlier panels."""
     from nbrunner.jupyter.kernel.cell_panels import PANELS
 
-    def close_old(_info: Any) -> None:
+    def close_old(_info: object) -> None:
         PANELS.close_old(shell)
 
     shell.events.register("pre_run_cell", close_old)

@@ -55,7 +55,7 @@ class Shown(Protocol):
         ...
 
 
-def shown(shell: Any, config: FlowRun, launch: Launch) -> Shown:
+def shown(shell: object, config: FlowRun, launch: Launch) -> Shown:
     """Return the display for the run of this cell, depending on the front end."""
     where = front_end(shell)
     if launch.options.panel and where == "notebook":
@@ -77,7 +77,7 @@ def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
 
 
 def show_history(
-    shell: Any, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, Any]]
+    shell: object, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, Any]]
 ) -> None:
     """Display the past runs of one or all flows: a table to browse, or its first page."""
     if config.panel and front_end(shell) == "notebook":
@@ -125,7 +125,7 @@ def _show_panel(shell: Any, panel: Any) -> None:
     panel._ipython_display_()
 
 
-def _show_picture(shell: Any, bundle: dict[str, str]) -> None:
+def _show_picture(shell: object, bundle: dict[str, str]) -> None:
     if front_end(shell) in ("console", "terminal"):
         print(bundle["text/plain"])  # noqa: T201
     else:

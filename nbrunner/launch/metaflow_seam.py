@@ -131,7 +131,7 @@ def _takes(module: str, path: str, *names: str) -> None:
         raise _UnlikeError(f"has {module}.{path}{signature}, with other arguments")
 
 
-def _codes(space: Any) -> Iterator[types.CodeType]:
+def _codes(space: object) -> Iterator[types.CodeType]:
     """Yield the code of the functions and classes in a module, or of the methods of a class."""
     for value in list(vars(space).values()):
         if isinstance(value, (staticmethod, classmethod)):
@@ -151,7 +151,7 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _nested(each)
 
 
-def _uses(space: Any, *names: str) -> bool:
+def _uses(space: object, *names: str) -> bool:
     """Return whether a single function of a module or class uses all these names."""
     return any(set(names) <= set(code.co_names) for code in _codes(space))
 
@@ -182,7 +182,7 @@ def ask_git_only_where(may_be_repository: Callable[[Any], bool]) -> None:
     """
     ask = _look_up(_GIT, "_is_in_git_repo")
 
-    def look_first(path: Any) -> bool:
+    def look_first(path: object) -> bool:
         return may_be_repository(path) and ask(path)
 
     vars(sys.modules[_GIT])["_is_in_git_repo"] = look_first
@@ -280,7 +280,7 @@ def _check_ids() -> None:
 # --- the tasks of a run ----------------------------------------------------------------
 
 
-def start_tasks_by(stand_in: Any) -> None:
+def start_tasks_by(stand_in: object) -> None:
     """Make Metaflow's runtime, in this process, use a stand-in for the subprocess module."""
     vars(_look_up(_RUNTIME))["subprocess"] = stand_in
 

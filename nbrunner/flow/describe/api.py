@@ -93,7 +93,7 @@ def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
     return drive(lambda output: async_describe(flow, **top_level_options))
 
 
-async def async_describe(flow: Any, **top_level_options: Any) -> FlowDescription:
+async def async_describe(flow: object, **top_level_options: object) -> FlowDescription:
     """Return the description of a flow without blocking the event loop; see `describe`."""
     from nbrunner.flow.build_argv import top_level_words
 

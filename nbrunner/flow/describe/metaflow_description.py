@@ -109,7 +109,7 @@ def _by_command_line(flow: Any, request: Json) -> Json:
             ) from error
     results: list[Json | Exception] = []
 
-    def look(command_line: Any, *_arguments: Any, **extra: Any) -> None:
+    def look(command_line: object, *_arguments: object, **extra: object) -> None:
         try:
             results.append(_describe(flow, command_line, extra, request))
         except Exception as error:  # else Metaflow would print it
@@ -231,7 +231,7 @@ def _parameters(flow: Any) -> Iterator[Any]:
             yield value
 
 
-def _is_config(parameter: Any) -> bool:
+def _is_config(parameter: object) -> bool:
     from metaflow import Config
 
     return isinstance(parameter, Config)
@@ -284,7 +284,7 @@ def _option(each: Any) -> Json:
     }
 
 
-def _config(each: Any) -> Json:
+def _config(each: object) -> Json:
     """Return the option of a Config, whose default is a value or the path of a file."""
     facts = vars(each)  # getattr() on a Config returns something for any name
     given = facts["kwargs"]
@@ -303,7 +303,7 @@ def _config(each: Any) -> Json:
     }
 
 
-def _provider_option(each: Any) -> Json:
+def _provider_option(each: object) -> Json:
     """Return a top-level option with sorted choices: Metaflow lists providers from a set."""
     option = _option(each)
     return {**option, "choices": sorted(option["choices"])}
@@ -331,7 +331,7 @@ def _kind(each: Any) -> str:
     return next((kind for known, kind in kinds if isinstance(each.type, known)), "other")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Return a value in JSON form."""
     try:
         return json.loads(json.dumps(value))

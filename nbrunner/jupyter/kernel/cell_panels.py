@@ -26,7 +26,7 @@ class CellPanels:
         """Register a panel displayed by the current cell."""
         self._by_cell.setdefault(cell_id(shell), []).append(panel)
 
-    def close_old(self, shell: Any) -> None:
+    def close_old(self, shell: object) -> None:
         """Close the panels that the current cell displayed when it was last executed."""
         cell = cell_id(shell)
         if cell:  # some front ends send no cell id
@@ -34,7 +34,7 @@ class CellPanels:
                 panel.close()
 
 
-def cell_id(shell: Any) -> str:
+def cell_id(shell: object) -> str:
     """Return the front end's id of the current cell; empty if there is none."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:

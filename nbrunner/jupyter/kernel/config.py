@@ -67,7 +67,7 @@ class FlowRun(SingletonConfigurable):
         self.observe(self._apply, ["warm_starts", "preload", "keep_days", "keep_gigabytes"])
         self._apply()
 
-    def _apply(self, _change: Any = None) -> None:
+    def _apply(self, _change: object = None) -> None:
         LAUNCHER.enabled = self.warm_starts
         LAUNCHER.preload = tuple(self.preload)
         KEEP.max_age_seconds = self.keep_days * DAY_SECONDS

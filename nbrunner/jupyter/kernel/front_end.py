@@ -32,7 +32,7 @@ class WidgetSessions:
 WIDGET_SESSIONS = WidgetSessions()
 
 
-def front_end(shell: Any) -> FrontEnd:
+def front_end(shell: object) -> FrontEnd:
     """Return the kind of front end that displays the output of the current cell.
 
     ``"headless"`` takes no input: nbclient, and therefore nbconvert and papermill, execute with

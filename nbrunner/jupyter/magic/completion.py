@@ -40,7 +40,7 @@ _MOST_RUNS = 20
 Candidates = Iterable[tuple[str, str]]
 
 
-def matcher(namespace: Mapping[str, Any]) -> Callable[[CompletionContext], SimpleMatcherResult]:
+def matcher(namespace: Mapping[str, object]) -> Callable[[CompletionContext], SimpleMatcherResult]:
     """Return a matcher for IPython's completer, limited to the lines of our magics."""
 
     @context_matcher(identifier="nbrunner")
@@ -92,7 +92,7 @@ def _cut(text: str) -> tuple[str, str]:
 
 
 def candidates(
-    words: Sequence[Word], cell: str | None, symbol: str, namespace: Mapping[str, Any]
+    words: Sequence[Word], cell: str | None, symbol: str, namespace: Mapping[str, object]
 ) -> Candidates:
     """Return the completions of a word of ``%flowrun`` with their descriptions.
 
@@ -132,20 +132,20 @@ def _our_options() -> list[tuple[str, str]]:
 
 
 def _behind_flowform(
-    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, object]
 ) -> Candidates:
     _options, rest = take_options(words, Options())
     return [] if rest else [*_flows(symbol, namespace), *_our_options()]
 
 
 def _behind_flowruns(
-    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, object]
 ) -> Candidates:
     return [] if words else [*_flows(symbol, namespace), ("--clean", "delete old records now")]
 
 
 def _behind_flowstop(
-    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, Any]
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, object]
 ) -> Candidates:
     if words:
         return []
@@ -158,7 +158,7 @@ def _behind_flowstop(
     return found
 
 
-def _flows(symbol: str, namespace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _flows(symbol: str, namespace: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in namespace.items():
         if is_flow(value) and not name.startswith("_"):
             yield name, "flow"
@@ -170,7 +170,7 @@ def _flows(symbol: str, namespace: Mapping[str, Any]) -> Iterator[tuple[str, str
             yield file, "file"
 
 
-def _described(flow: Any) -> FlowDescription | None:
+def _described(flow: object) -> FlowDescription | None:
     async def within_patience() -> FlowDescription:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             return await async_describe(flow)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable
-from typing import Any
 
 from nbrunner.environment import current_directory
 from nbrunner.errors import FlowNotFoundError
@@ -44,7 +43,7 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     return {"magic": f"%flowrun {typed([*options, name, *words])}", "python": python}
 
 
-def typed(words: Iterable[Any]) -> str:
+def typed(words: Iterable[object]) -> str:
     """Return words as typed after a magic: on one line, with ``$`` and braces escaped."""
     return " ".join(map(_quoted, map(str, words)))
 

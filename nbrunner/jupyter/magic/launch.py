@@ -87,7 +87,7 @@ class Launch:
         await self.runner.starter.wait_for_id(running)
 
 
-def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launch:
+def prepared(flow: object, words: list[Word], options: Options, line: str) -> Launch:
     """Check a flow and the words after it without starting anything.
 
     Raises
@@ -112,7 +112,7 @@ def prepared(flow: Any, words: list[Word], options: Options, line: str) -> Launc
     return Launch(runner, call, options, line, checked)
 
 
-def runner_of(flow: Any, words: list[Word], options: Options) -> Runner:
+def runner_of(flow: object, words: list[Word], options: Options) -> Runner:
     """Return a Runner with our options; the words contain its configs."""
     return Runner(
         flow,
@@ -124,7 +124,7 @@ def runner_of(flow: Any, words: list[Word], options: Options) -> Runner:
     )
 
 
-def flow_named(word: Word, namespace: Mapping[str, Any]) -> Any:
+def flow_named(word: Word, namespace: Mapping[str, object]) -> Any:
     """Return the flow that the first word of ``%flowrun`` names.
 
     Raises
@@ -156,7 +156,7 @@ def _where_a_flow_is(text: str, flows: list[str]) -> str:
     return f"{hint}; flows of this notebook are {some_of(flows)}" if flows else hint
 
 
-def flows_of(namespace: Mapping[str, Any]) -> dict[str, Any]:
+def flows_of(namespace: Mapping[str, object]) -> dict[str, Any]:
     """Return the flows of a notebook by class name."""
     found = [value for value in list(namespace.values()) if is_flow(value)]
     return {name_of_flow(flow): flow for flow in found}
@@ -167,7 +167,7 @@ def name_of_flow(flow: Any) -> str:
     return str(flow.flow_name if isinstance(flow, FlowSource) else flow.__name__)
 
 
-def flow_name_of(word: Word, namespace: Mapping[str, Any]) -> str:
+def flow_name_of(word: Word, namespace: Mapping[str, object]) -> str:
     """Return the class name of the flow in a word; the flow need not exist any more.
 
     Raises
@@ -186,13 +186,13 @@ def flow_name_of(word: Word, namespace: Mapping[str, Any]) -> str:
     return text
 
 
-def is_flow(value: Any) -> bool:
+def is_flow(value: object) -> bool:
     """Return whether a value is a flow."""
     return is_flow_class(value) or isinstance(value, FlowSource)
 
 
 def python_code(
-    flow: str, settings: Mapping[str, Any], subcommand: str, arguments: Mapping[str, Any]
+    flow: str, settings: Mapping[str, object], subcommand: str, arguments: Mapping[str, object]
 ) -> str:
     """Return the Python code that starts a run.
 
