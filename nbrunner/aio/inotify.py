@@ -2,8 +2,10 @@
 
 On Linux each event loop has one inotify descriptor for all directories it follows. It is
 opened for the first follower and closed with the loop. Without inotify (on other systems, or
-when the user's limit of instances is reached) followers poll every few milliseconds. By hand: asyncinotify has a descriptor and an object for each event per
-follower, and nothing for the cases without inotify.
+when the user's limit of instances is reached) followers poll every few milliseconds.
+
+Not a library: asyncinotify opens a descriptor per follower, creates an object per event, and
+has nothing for the cases without inotify.
 """
 
 from __future__ import annotations

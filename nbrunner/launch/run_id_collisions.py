@@ -80,6 +80,6 @@ async def _end_twin(directory: RunDirectory) -> None:
     )
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     with contextlib.suppress(OSError):  # a full disk: the run is ended all the same
-        with open(private.open_file(directory.log("stderr"), flags), "ab") as log:
+        with open(private.open_file(directory.log("stderr"), flags), "ab") as log:  # noqa: ASYNC230 (one line)
             log.write(text.encode())
     await stop.end(RunState(directory), StopRequest())

@@ -20,7 +20,7 @@ from nbrunner.record.run_directory import Json
 from nbrunner.rerun import runner_like
 from nbrunner.runner import Runner
 from nbrunner.status import UNSUCCESSFUL
-from nbrunner.sweeps.store import SweepDirectory, SweepStopped
+from nbrunner.sweeps.store import SweepDirectory, SweepStoppedError
 
 OnFailure = Literal["continue", "stop"]
 
@@ -286,7 +286,7 @@ class Sweep:
                     run = await self._started(index)
                 await run.wait()
                 self._note(index, run)
-            except SweepStopped:
+            except SweepStoppedError:
                 return
             except NbrunnerError as error:
                 self.errors[index] = error

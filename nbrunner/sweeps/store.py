@@ -50,7 +50,7 @@ def _let_go() -> None:
 os.register_at_fork(after_in_child=_let_go)
 
 
-class SweepStopped(Exception):
+class SweepStoppedError(Exception):
     """A run was about to start when its sweep was stopped."""
 
 
@@ -82,7 +82,7 @@ class SweepDirectory:
 
         Raises
         ------
-        SweepStopped
+        SweepStoppedError
             Somebody has asked for no more runs.
         OSError
             The sweep's own directory cannot be written.
@@ -94,7 +94,7 @@ class SweepDirectory:
         # Asked now that the run's directory is there: whoever stops all writes the request
         # before looking for runs, so one of the two sees the other.
         if self.is_stopped:
-            raise SweepStopped
+            raise SweepStoppedError
         return {NOTE: {"name": self.name, "index": index}}
 
     def runs(self) -> dict[int, RunDirectory]:

@@ -14,7 +14,7 @@ from support.many_records import write_record
 from nbrunner import ExecutingRun, Runner, attach_sweep, cli, sweep
 from nbrunner.record import registry, run_directory
 from nbrunner.sweeps import store
-from nbrunner.sweeps.store import SweepDirectory, SweepStopped
+from nbrunner.sweeps.store import SweepDirectory, SweepStoppedError
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
@@ -92,7 +92,7 @@ def test_the_latest_record_of_a_place_counts(runs):
 def test_a_sweep_that_was_stopped_notes_no_further_run(runs):
     made = store.create(CONTENT)
     made.ask_to_stop()
-    with pytest.raises(SweepStopped):
+    with pytest.raises(SweepStoppedError):
         made.note(0, registry.create())
     assert made.runs() == {}
 

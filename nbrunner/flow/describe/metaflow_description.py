@@ -167,7 +167,7 @@ def _describe(flow: Any, command_line: Any, extra: Json, request: Json) -> Json:
 
 
 def _check_default_files(configs: list[Any], given: list[str]) -> None:
-    """Raise Wrong where Metaflow would read a config from what has no end, a named pipe say."""
+    """Refuse configs that Metaflow would read from a file without end, such as a named pipe."""
     for facts in map(vars, configs):
         path = facts["kwargs"].get("default")
         is_used = facts["name"] not in given and isinstance(path, (str, os.PathLike))
@@ -175,7 +175,7 @@ def _check_default_files(configs: list[Any], given: list[str]) -> None:
             continue
         kind = kind_of_file(os.path.expanduser(path))
         if kind in ENDLESS:
-            raise Wrong(
+            raise UnusableFlowError(
                 f"config {facts['name']}: expected the path of a file as its default, got "
                 f"{os.fspath(path)!r}: it is {kind}"
             )

@@ -66,7 +66,7 @@ def look() -> ProcessFacts:
 def _descriptors() -> Iterator[str]:
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):  # that of the listing itself
-            yield os.readlink(f"/proc/self/fd/{name}")  # noqa: PTH115 (a text as "socket:[1]")
+            yield os.readlink(f"/proc/self/fd/{name}")
 
 
 def _libraries() -> Iterator[str]:
