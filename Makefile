@@ -73,6 +73,7 @@ check: $(READY) $(BUNDLES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini
 	cd js && npm run --silent check && npm test --silent
 
 # Debian's python3 comes without ensurepip, which venv needs.

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -95,7 +96,7 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     assert after["descriptors"] <= before["descriptors"] + 2, "descriptors left open"
 
 
-def _settled(before: dict[str, object]) -> dict[str, object]:
+def _settled(before: dict[str, Any]) -> dict[str, Any]:
     """Return what there is; threads that are ending get as long as processes do."""
     deadline = time.monotonic() + _ENDING_SECONDS
     while (now := _inventory())["threads"] != before["threads"] and time.monotonic() < deadline:
@@ -112,7 +113,7 @@ def _close_feed() -> None:
             thread.join()
 
 
-def _inventory() -> dict[str, object]:
+def _inventory() -> dict[str, Any]:
     return {
         "threads": sorted(thread.name for thread in threading.enumerate()),
         "SIGINT handler": signal.getsignal(signal.SIGINT),

@@ -31,9 +31,9 @@ def test_times_that_are_none_leave_the_run_alone(runner):
     for times in ((NAN,), (1, NAN), (-1,), (1, float("-inf"))):
         with pytest.raises(BadValueError, match="grace_seconds: expected seconds, 0 or more, got"):
             running.stop(*times)
-    for times in (("3",), (1, None), (True,)):
+    for wrong in (("3",), (1, None), (True,)):
         with pytest.raises(BadTypeError, match="grace_seconds: expected seconds, got"):
-            asyncio.run(running.async_stop(*times))
+            asyncio.run(running.async_stop(*wrong))
     assert running.status == "running"
     assert running.stop().status == "stopped"
 

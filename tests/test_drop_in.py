@@ -126,7 +126,7 @@ def test_nbrunner_has_metaflows_attributes(tmp_path, monkeypatch):
     assert ours.runner.show_output is True
     assert ours.runner.env_vars["COLOUR"] == "red"
     with pytest.raises(AttributeError, match="create another NBRunner"):
-        ours.flow = None
+        ours.flow = None  # type: ignore[misc]
     with pytest.raises(AttributeError, match="did you mean 'base_dir'"):
         ours.basedir = "."
 

@@ -15,7 +15,8 @@ _NODE = re.compile(r"^    (?P<indent>[│ ├└─]*)(?P<name>\w+Error|BadReque
 
 def told():
     """Return what the module's docstring says each error is."""
-    found, above = {}, []
+    found: dict[str, object] = {}
+    above: list[str] = []
     for node in _NODE.finditer(errors.__doc__):
         depth = len(node["indent"]) // 4
         also = re.search(r"also an? ([^:]+):|also an? (\w+)$", node["told"])

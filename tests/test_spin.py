@@ -117,7 +117,7 @@ def test_the_handle_is_there_while_the_task_runs(runner, origin):
         async for _, line in lines:
             if line.endswith("at work 16"):
                 break
-        await lines.aclose()
+        await lines.aclose()  # type: ignore[attr-defined]
         # Another process finds it too.
         found = attach(spun.pathspec)
         assert isinstance(found, ExecutingTask)

@@ -197,8 +197,8 @@ def _command() -> Iterator[str]:
     yield "Also as `python -m nbrunner`.\n"
     yield "| command | | |\n|---|---|---|"
     (commands,) = (each for each in parser()._actions if each.dest == "command")
-    helps = {each.dest: each.help for each in commands._choices_actions}
-    for name, command in commands.choices.items():
+    helps = {each.dest: each.help for each in commands._choices_actions}  # type: ignore[attr-defined]
+    for name, command in commands.choices.items():  # type: ignore[attr-defined]
         told = [
             f"`{each.metavar or ', '.join(each.option_strings) or each.dest}`: {each.help}"
             for each in command._actions

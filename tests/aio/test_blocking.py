@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 from support.waiting import until
@@ -36,7 +37,7 @@ def record(monkeypatch):
     """Return a function that begins to record; pytest sets its own streams before a test."""
 
     def begin():
-        found = []
+        found: list[Any] = []
         for name in ("stdout", "stderr"):
             monkeypatch.setattr(sys, name, Recorder(name, found))
         return found

@@ -105,7 +105,7 @@ def test_a_run_whose_tasks_print_what_metaflow_says(warm, write_flow):
     assert len(starts) >= number + 3, "the log has all that was printed"
 
     async def states():
-        told = {}
+        told: dict[tuple[str, str, str], list[str]] = {}
         async for event in running.events():
             told.setdefault((event.kind, event.step, event.task_id), []).append(event.state)
         return told
@@ -306,7 +306,7 @@ def test_indentation_is_kept_where_the_pipe_is_ours(warm, write_flow):
     flow = write_flow("indentedflow.py", INDENTEDFLOW.format(printed=PRINTED))
     running = Runner(flow, show_output=False, pylint=False).run()
     assert running.warm == warm, running.cold_reason
-    logged = {"start": [], "end": []}
+    logged: dict[str, list[str]] = {"start": [], "end": []}
     for line in running.stdout.split("\n"):
         prefix, bracket, text = line.partition(")] ")
         if bracket:

@@ -35,7 +35,7 @@ def test_of_a_failure():
     class Run:
         pathspec, status = "F/1", "failed"
 
-    Run.failure = failure
+    Run.failure = failure  # type: ignore[attr-defined]
     assert SHOWN in str(failed(Run())) and NASTY not in str(failed(Run()))
     assert str(failed(Run(), is_told=True)).splitlines() == [
         f"F/1 failed: step start, task 1: ValueError: {SHOWN}",

@@ -129,7 +129,10 @@ def test_a_file_and_a_class_of_a_module_are_deployed_as_well(tmp_path, cloud):
 def test_it_is_metaflows_own():
     deployer = nbrunner.Deployer
     assert issubclass(deployer, metaflow.Deployer)
-    ours, theirs = (inspect.signature(each.__init__).parameters for each in deployer.__mro__[:2])
+    ours, theirs = (
+        inspect.signature(each.__init__).parameters  # type: ignore[misc]
+        for each in deployer.__mro__[:2]
+    )
     assert [each for each in ours if each != "top_level_kwargs"] == [
         each for each in theirs if each != "kwargs"
     ]

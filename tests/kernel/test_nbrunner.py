@@ -48,7 +48,7 @@ def notebook(tmp_path_factory):
     }
     with Kernel(folder, environment) as kernel:
         kernel.execute("%load_ext nbrunner\nfrom nbrunner import NBRunner").checked()
-        kernel.folder = folder
+        kernel.folder = folder  # type: ignore[attr-defined]
         yield kernel
     assert [each.name for each in folder.iterdir()] in ([], [".ipynb_checkpoints"])
 

@@ -81,7 +81,10 @@ def test_a_cancelled_start_is_ended_and_the_next_run_undisturbed(write_flow):
         for _ in range(4):
             before = recorded()
             task = asyncio.ensure_future(hang.async_run())
-            await async_until(lambda before=before: recorded() > before, "the run directory")
+            await async_until(
+                lambda before=before: recorded() > before,  # type: ignore[misc]
+                "the run directory",
+            )
             task.cancel()
             await asyncio.wait((task,))
             assert task.cancelled()

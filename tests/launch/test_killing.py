@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 
 import psutil
 import pytest
@@ -136,9 +137,9 @@ def test_killed_at_any_moment_of_its_start_nobody_hangs(write_flow, victim):
         for moment in range(10):
             before = set(registry.directories())
             start = asyncio.ensure_future(runner.async_run(seconds=300))
-            directory = await async_until(lambda before=before: new_directory(before), "a record")
+            directory = await async_until(partial(new_directory, before), "a record")
             who = {"supervisor": supervisor_of, "run": run_process_of}[victim]
-            identity = await async_until(lambda who=who, at=directory: who(at), victim)
+            identity = await async_until(partial(who, directory), victim)
             await asyncio.wait((start,), timeout=moment * 0.03)
             kill(identity)
             try:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -58,7 +59,7 @@ def empty(folder: Path) -> None:
 
 
 # What is deleted while the run goes on, given the run's directory.
-DELETIONS = {
+DELETIONS: dict[str, Callable[..., object]] = {
     "record": shutil.rmtree,
     "state": lambda path: shutil.rmtree(path.parents[1], ignore_errors=True),
     "files": empty,

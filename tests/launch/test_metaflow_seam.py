@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -42,7 +43,7 @@ def rename_procpoll(package):
 
 
 # How a private name is made another one, and what the reason then names.
-RENAMED = {
+RENAMED: dict[str, tuple[Callable[..., None], str]] = {
     "pylint_wrapper": (partial(rename_module, name="pylint_wrapper"), "metaflow.pylint_wrapper"),
     "run_cmds": (
         partial(rename_module, name="cli_components.run_cmds"),

@@ -12,7 +12,7 @@ import pytest
 from support.feature_flows import HARDYFLOW
 from support.flows import FAILFLOW, FOREACHFLOW
 
-from nbrunner import Failure, RunEvent, Runner, StepProgress
+from nbrunner import ExecutingRun, Failure, RunEvent, Runner, StepProgress
 from nbrunner.engine.failure import SourceLine, failure_of_task, user_lines
 from nbrunner.engine.progress import ProgressTracker
 from nbrunner.logs.progress_follower import ProgressFollower
@@ -38,7 +38,7 @@ def test_progress_while_the_run_goes_on(write_flow, tmp_path):
 
     async def main():
         running = await quiet(write_flow("foreachflow", text)).async_run(width=3, max_workers=2)
-        looks = []
+        looks: list[tuple[str, object]] = []
         async for event in running.events():
             if event == RunEvent("foreach", "3", event.step, event.task_id, event.when):
                 looks.append(("foreach", running.progress.steps["work"].total))
@@ -108,7 +108,7 @@ def test_events_of_tasks_that_are_tried_again(write_flow):
     assert [each.state for each in events if each.step == "careless"][-1] == "done"
 
 
-def failed(flow: Path, **arguments) -> tuple[Failure, object]:
+def failed(flow: Path, **arguments) -> tuple[Failure, ExecutingRun]:
     running = quiet(flow).run(**arguments)
     assert (running.status, running.returncode) == ("failed", 1)
     failure = running.failure

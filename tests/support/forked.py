@@ -134,10 +134,10 @@ def _note_reasons(file: str) -> None:
     ask = finalize.reason_to_finalize
 
     def asked(*args: object) -> str | None:
-        reason = ask(*args)  # type: ignore[arg-type]
+        reason = ask(*args)
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
         os.write(descriptor, json.dumps(reason).encode())
         os.close(descriptor)
         return reason
 
-    finalize.reason_to_finalize = asked
+    finalize.reason_to_finalize = asked  # type: ignore[assignment]

@@ -86,7 +86,7 @@ class Kernel:
 
     @property
     def pid(self) -> int:
-        return self.manager.provisioner.pid
+        return self.manager.provisioner.pid  # type: ignore[attr-defined]
 
     def restart(self, now: bool = False) -> None:
         self.client.stop_channels()

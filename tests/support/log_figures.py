@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from support.lab import NotebookPage
@@ -98,7 +99,7 @@ def size_figures(lab: NotebookPage) -> dict[str, float]:
     for place in (0.5, 0.25, 0.75):
         began = time.monotonic()
         log.evaluate("(pane, place) => { pane.scrollTop = pane.scrollHeight * place }", place)
-        lab.until(lambda place=place: _shows(log, LINES * place), "the lines there")
+        lab.until(partial(_shows, log, LINES * place), "the lines there")
         took = time.monotonic() - began
         figures["position seconds"] = max(figures.get("position seconds", 0.0), took)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 import types
+from typing import Any
 
 from cloudpickle.cloudpickle import _DYNAMIC_CLASS_TRACKER_BY_ID
 from IPython.core.compilerop import CachingCompiler
@@ -20,7 +21,7 @@ class Notebook:
     def __init__(self, *cells: str) -> None:
         self._compiler = CachingCompiler()
         shell = types.SimpleNamespace(compile=self._compiler)
-        self.namespace: dict[str, object] = {"__name__": "__main__", "get_ipython": lambda: shell}
+        self.namespace: dict[str, Any] = {"__name__": "__main__", "get_ipython": lambda: shell}
         for cell in cells:
             self.execute(cell)
 
@@ -33,9 +34,9 @@ class Notebook:
         """Return the text of the flow file."""
         return flow_file_text(self.namespace[name], self.namespace)[0]
 
-    def given(self, name: str = "F") -> object:
+    def given(self, name: str = "F") -> Any:
         """Return what the class's function gives in the flow file."""
-        module: dict[str, object] = {"__name__": "__main__"}
+        module: dict[str, Any] = {"__name__": "__main__"}
         text = self.text(name)
         # As in another process: there cloudpickle does not know the notebook's own classes.
         known = dict(_DYNAMIC_CLASS_TRACKER_BY_ID)

@@ -79,7 +79,7 @@ def main_facts():
         "names": sorted(vars(main)),
         "annotations": vars(main).get("__annotations__"),
         "loader": type(main.__loader__).__name__,
-        "loader's": [main.__loader__.name, main.__loader__.path],
+        "loader's": [getattr(main.__loader__, each) for each in ("name", "path")],
         "builtins": repr(main.__builtins__),
         **{name: getattr(main, name) for name in spelled},
     }
@@ -192,7 +192,7 @@ LOOKS = {
     ],
     "multiprocessing": lambda: [
         multiprocessing.current_process().name,
-        multiprocessing.process.ORIGINAL_DIR,
+        multiprocessing.process.ORIGINAL_DIR,  # type: ignore[attr-defined]
         multiprocessing.get_start_method(allow_none=True),
         len(multiprocessing.active_children()),
     ],

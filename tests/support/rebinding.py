@@ -391,7 +391,7 @@ def defaults_of_a_name(chance: random.Random, key: str) -> Scene:
     return texts, f"(f{key}(), N{key})"
 
 
-def annotations(chance: random.Random, key: str) -> Scene:
+def annotated(chance: random.Random, key: str) -> Scene:
     texts = [
         f"class A{key}:\n    pass",
         f"def f{key}(x: A{key}, y: list[int] = None, *z: 'text') -> A{key} | None:\n    return x",
@@ -630,7 +630,7 @@ SCENES: list[Callable[[random.Random, str], Scene]] = [
     function_again,
     helper_of_a_helper,
     defaults_of_a_name,
-    annotations,
+    annotated,
     decorated,
     decorated_method,
     borrowed_method,

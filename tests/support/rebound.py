@@ -12,6 +12,7 @@ import sys
 import traceback
 import types
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from IPython.core.history import HistoryManager
@@ -75,14 +76,14 @@ def main() -> None:
 
     import pydantic  # noqa: F401
 
-    HistoryManager.enabled = False
+    HistoryManager.enabled = False  # type: ignore[assignment]
     shell = InteractiveShell.instance()
     seed, count = map(int, sys.argv[1:])
     for number, written in enumerate(notebooks(seed, count)):
-        found = in_child(lambda written=written: both(shell, written))
+        found = in_child(partial(both, shell, written))
         report = found if isinstance(found, dict) else {"broken": found}
         if text := report.pop("text", None):  # not in a fork of what has made the notebook
-            report["flow"] = in_child(lambda text=text: in_flow(text))
+            report["flow"] = in_child(partial(in_flow, text))
         print(json.dumps({"number": number, "scenes": written.scenes, **report}), flush=True)
 
 

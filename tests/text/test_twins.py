@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from nbrunner.text.printable import visible
 pytestmark = pytest.mark.once
 
 CASES = json.loads(Path(__file__).with_name("twins.json").read_text(encoding="utf-8"))
-SHOW = {"visible": visible, "clock": clock, "took": took}
+SHOW: dict[str, Callable[..., str]] = {"visible": visible, "clock": clock, "took": took}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from support.waiting import until
 
 from nbrunner import Runner
 from nbrunner.flow.cell_source import cell_flow
+from nbrunner.handles import ExecutingProcess
 from nbrunner.history import PastRun
 from nbrunner.jupyter.panels.board_panel import BoardPanel
 from nbrunner.jupyter.panels.board_rows import BoardRows, board_picture
@@ -39,7 +40,7 @@ def test_a_form_runs_the_flow_as_it_is_when_it_is_asked_to(write_flow, tmp_path)
     flows = [
         write_flow("slowflow.py", slow.replace("def end(self):", "def end(self):\n        1 / 0"))
     ]
-    started = []
+    started: list[ExecutingProcess] = []
     panel = LaunchPanel(flows[0], on_start=started.append, current=lambda: flows[-1])
     panel._act("run", "")
     until(lambda: [run.status for run in started] == ["failed"])

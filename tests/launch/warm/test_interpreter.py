@@ -48,7 +48,9 @@ def interpreter() -> WarmInterpreter:
 
 
 def ready() -> WarmInterpreter:
-    return until(lambda: interpreter().verdict() and interpreter()._is_ready and interpreter())
+    return until(  # type: ignore[return-value]
+        lambda: interpreter().verdict() and interpreter()._is_ready and interpreter()
+    )
 
 
 def dead(process) -> bool:

@@ -85,7 +85,7 @@ def test_neither_a_runner_nor_the_extension_waits_for_it(tmp_path):
 @pytest.mark.alone
 def test_the_first_run_of_a_process_is_not_later_than_a_cold_one(tmp_path, write_flow):
     write_flow("slowflow")
-    seconds = {"0": [], "1": []}
+    seconds: dict[str, list[float]] = {"0": [], "1": []}
     for _ in range(3):  # in turn, whatever else the machine does
         for warm, taken in seconds.items():
             (line,) = run_script(tmp_path, FIRST, warm)

@@ -110,7 +110,7 @@ def test_of_two_lines_printed_together_neither_waits(write_flow, monkeypatch):
     async def main():
         running = await Runner(write_flow("pairsflow.py", PAIRS), pylint=False).async_run()
         assert running.warm, running.cold_reason
-        late = {"first": [], "second": []}
+        late: dict[str, list[float]] = {"first": [], "second": []}
         async for _, line in running.stream_log("stdout"):
             *_, name, printed = line.split()
             if name in late:

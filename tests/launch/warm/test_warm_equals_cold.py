@@ -52,7 +52,7 @@ if __name__ == '__main__':
 PLACES = ["run", "start before", "start", "work before0", "work 0", "work 1", "join", "end"]
 
 # name: variables to set, None to remove. FOLDER is the flow's.
-SURROUNDINGS = {
+SURROUNDINGS: dict[str, dict[str, str | None]] = {
     "as it is": {},
     "no locale": {"LANG": None, "LC_ALL": None, "LC_CTYPE": None},
     "many switches": {
