@@ -59,7 +59,7 @@ def stop(runs: Iterable[ExecutingProcess]) -> None:
             for running, report in stopping.items():
                 told = str(await report)
                 if not running.command and not running.directory.path.exists():
-                    told = "was not started"  # whoever was about to start it has heard of the stop
+                    told = "was not started"  # its sweep noticed the stop before the start
                 output.write("stdout", f"{name_of(running)}: {told}\n")
         finally:  # wait for the other stops if one fails
             await asyncio.gather(*stopping.values(), return_exceptions=True)

@@ -3,22 +3,22 @@
 ::
 
     NbrunnerError
-        ├── BadRequest              the request is invalid; nothing was started
-        │   ├── BadValueError       also a ValueError: unknown name, value out of range, no such run
-        │   │   └── RunNotFoundError    also a LookupError
-        │   ├── BadTypeError        also a TypeError: a value of the wrong type
-        │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file at the path
-        │   ├── FlowLoadError       also a RuntimeError: importing the flow file raised
-        │   │   ├── FlowSyntaxError     also a SyntaxError
-        │   │   └── FlowImportError     also an ImportError
-        │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
-        │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: files were deleted
-        ├── RunStartError           also a RuntimeError: the run ended or hung before it had an id
-        │   └── SharedIdError       Metaflow gave two runs the same id; both were stopped
-        ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used
-        ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
-        ├── BundleMissingError      also a RuntimeError: the widgets' JavaScript was not built
-        └── StateError              also a RuntimeError: the state directory cannot be used
+    ├── BadRequest              the request is invalid; nothing was started
+    │   ├── BadValueError       also a ValueError: unknown name, value out of range, no such run
+    │   │   └── RunNotFoundError    also a LookupError
+    │   ├── BadTypeError        also a TypeError: a value of the wrong type
+    │   ├── FlowNotFoundError   also a FileNotFoundError: no flow file at the path
+    │   ├── FlowLoadError       also a RuntimeError: importing the flow file raised
+    │   │   ├── FlowSyntaxError     also a SyntaxError
+    │   │   └── FlowImportError     also an ImportError
+    │   ├── NoEventLoopError    also a RuntimeError: no event loop is running
+    │   └── CleanedUpError      also a RuntimeError and FileNotFoundError: files were deleted
+    ├── RunStartError           also a RuntimeError: the run ended or hung before it had an id
+    │   └── SharedIdError       Metaflow gave two runs the same id; both were stopped
+    ├── MetaflowVersionError    also a RuntimeError: this version of Metaflow cannot be used
+    ├── FlowFailedError         also a RuntimeError: the run of a cell, or a spin, failed
+    ├── BundleMissingError      also a RuntimeError: the widgets' JavaScript was not built
+    └── StateError              also a RuntimeError: the state directory cannot be used
 
 An interrupted cell raises `Interrupted`, which is a KeyboardInterrupt, not an NbrunnerError.
 """

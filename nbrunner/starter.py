@@ -134,7 +134,7 @@ class Starter:
         """
         runner = self._runner
         environment, cwd = run_environment(runner.env_vars), runner.cwd
-        source = runner.source  # another start may rewrite the flow file meanwhile
+        source = runner.source  # another start may rewrite the flow file
         flow = await self._describe(source, environment, cwd)
         command_words(flow, runner.top_level_options, subcommand, arguments)  # checks them first
         check_files(flow, arguments, cwd, environment)

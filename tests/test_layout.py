@@ -32,6 +32,8 @@ TESTED_BY = {
     "aio/test_blocking.py": ("aio/inotify",),
     "kernel/test_errors_in_cells.py": ("text/brief_traceback",),
     # What a flow of a cell takes along is one question to several modules.
+    "flow/capture/test_flow_statement.py": ("flow/capture/same_flow",),
+    "flow/capture/test_large_objects.py": ("flow/capture/digest", "flow/capture/made_again"),
     "flow/capture/test_what_travels.py": (
         *("flow/capture/collector", "flow/capture/flow_class", "flow/capture/flow_file"),
         *("flow/capture/flow_text", "flow/capture/packing", "flow/capture/scope"),
@@ -47,7 +49,7 @@ TESTED_BY = {
     "flow/test_build_argv.py": ("flow/included_files",),
     "test_rerun.py": ("flow/run_record",),
     # Starting, stopping and losing runs: real ones.
-    "launch/test_stop_request.py": ("launch/stop", "launch/supervisor", "launch/child_processes"),
+    "launch/test_stopping.py": ("launch/stop", "launch/supervisor", "launch/child_processes"),
     "launch/test_killing.py": ("launch/launcher", "launch/wait_started"),
     "launch/test_lost.py": ("launch/run_processes", "launch/run_state"),
     "launch/test_task_starts.py": (
@@ -69,7 +71,7 @@ TESTED_BY = {
     "record/test_state_directory.py": ("record/registry", "record/run_directory"),
     "record/test_many_records.py": ("record/run_index",),
     "test_spin.py": ("record/spin_attributes",),
-    "sweeps/test_sweep.py": ("sweeps/api", "sweeps/grid", "sweeps/handle", "sweeps/store"),
+    "sweeps/test_sweep.py": ("sweeps/api", "sweeps/grid", "sweeps/handle"),
     # Magics need a kernel, panels and widgets a page.
     "kernel/test_magics.py": (
         *("jupyter/extension", "jupyter/magics", "jupyter/magic/launch", "jupyter/output"),

@@ -96,7 +96,7 @@ def error_place(path: str, line: str) -> str:
     return f"file {path} on line {line}"
 
 
-#: The sentences, and the rest of what is expected, as they stand in files of Metaflow.
+#: File of Metaflow -> source text of the sentences and formats that are expected in it.
 IN_METAFLOW: Mapping[str, tuple[str, ...]] = {
     "runtime.py": (
         *(f'"{STARTS}" + suffix', '" (retry)." if task.retries else "."'),

@@ -50,10 +50,11 @@ def living_processes(
     Parameters
     ----------
     directory : RunDirectory
+        Directory of the run.
     supervisor, run_process : ProcessIdentity or None
-        As far as they are known.
+        The supervisor and run process, if they are known.
     look : Look, optional
-        The processes of a moment ago; default those of now.
+        A snapshot of the processes; default a new one.
     """
     look = look or Look()
     found = set(look.marked(directory.path))
@@ -72,13 +73,14 @@ def living_processes(
 
 
 def goes_on(directory: RunDirectory, look: Look | None = None) -> bool:
-    """Return whether any process of a run lives, be it a task of a run that is lost.
+    """Return whether any process of a run is running, such as a task of a lost run.
 
     Parameters
     ----------
     directory : RunDirectory
+        Directory of the run.
     look : Look, optional
-        See `living_processes`; to be given where many runs are asked about.
+        A snapshot of the processes, to be shared by calls for many runs.
     """
     supervisor, run_process = supervisor_of(directory), run_process_of(directory)
     if any(each is not None and each.alive() for each in (supervisor, run_process)):

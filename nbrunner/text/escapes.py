@@ -31,7 +31,7 @@ def without_escapes(text: AnyStr) -> AnyStr:
 
 
 def last_state(line: AnyStr) -> AnyStr:
-    """Return what a line shows that was written over, as progress bars do with ``\\r``."""
+    """Return the last state of a line overwritten with ``\\r``, as by progress bars."""
     back = b"\r" if isinstance(line, bytes) else "\r"
     if back not in line:
         return line

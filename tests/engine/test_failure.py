@@ -51,14 +51,14 @@ def test_an_error_that_metaflow_tells_without_a_traceback():
 
 
 def test_a_task_that_said_nothing_was_killed():
-    assert "it was killed (out of memory?) or exited" in failed(logged("Task failed.")).message
+    assert "it was killed (out of memory?) or called exit" in failed(logged("Task failed.")).message
 
 
 @pytest.mark.parametrize(
     ("stderr", "returncode", "kind", "message"),
     [
         ("Traceback (most recent call last):\nImportError: no x\n", 1, "ImportError", "no x"),
-        ("", -9, "Killed", "the run process ended by signal 9"),
+        ("", -9, "Killed", "the run process was killed by signal 9"),
         ("a\n\n  b\nc\nd\n", 1, "MetaflowException", "b\nc\nd"),
     ],
 )
@@ -71,7 +71,7 @@ def test_a_long_message_is_shown_by_its_first_lines():
     whole = Failure("start", "1", "E", "\n".join(["x" * 2000, *map(str, range(20))]), "")
     short = whole.short.message.splitlines()
     assert short[0] == "x" * 1000 + "…"
-    assert short[-1] == "… 13 lines more"
+    assert short[-1] == "… 13 more lines"
     nine = Failure("start", "1", "E", "\n".join(map(str, range(9))), "")
     assert nine.short.message == nine.message, "one line more fits in place of saying so"
     assert whole.headline.startswith("step start, task 1: E: xxx")

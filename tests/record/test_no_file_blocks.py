@@ -102,7 +102,7 @@ def test_what_reads_a_log_says_what_is_there_instead(runs, put, capsys):
     )
     for read in reads:
         with pytest.raises(
-            StateError, match=r"\.log cannot be read as a log: it is .*; to mend it:"
+            StateError, match=r"\.log cannot be read as a log: it is .*; to fix it:"
         ):
             read()
 

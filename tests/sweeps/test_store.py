@@ -109,7 +109,7 @@ def at(monkeypatch, moment, act):
     """Have something done, once, at a moment of a sweep's next start."""
     owner, name = moment
     original = getattr(owner, name)
-    done = []
+    done: list[int] = []
 
     def before(*arguments, **named):
         if not done:
@@ -140,7 +140,7 @@ def test_a_run_whose_record_is_not_written_yet_is_stopped(runner, capsys, monkey
     """The directory of a run is there before its record: `stop all` sees it."""
     made = store.create({**CONTENT, "flow": "SlowFlow", "file": runner.flow_file})
     original = SweepDirectory.note
-    seen = []
+    seen: list[object] = []
 
     def note(self, index, directory):
         content = original(self, index, directory)

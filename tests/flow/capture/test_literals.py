@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import enum
 import math
-from typing import Any
 
 import numpy
 import pytest

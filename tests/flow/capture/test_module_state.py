@@ -15,9 +15,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 @pytest.fixture(autouse=True)
 def _modules(monkeypatch):
     settings = types.ModuleType("settings_of_mine")
-    settings.inner = types.ModuleType("settings_of_mine.inner")
+    inner = types.ModuleType("settings_of_mine.inner")
+    monkeypatch.setattr(settings, "inner", inner, raising=False)
     monkeypatch.setitem(sys.modules, settings.__name__, settings)
-    monkeypatch.setitem(sys.modules, settings.inner.__name__, settings.inner)
+    monkeypatch.setitem(sys.modules, inner.__name__, inner)
 
 
 def flow(value: str, before: str = "") -> str:
