@@ -57,10 +57,10 @@ def stop(runs: Iterable[ExecutingProcess]) -> None:
         stopping = {each: asyncio.ensure_future(each.async_stop()) for each in runs}
         try:
             for running, report in stopping.items():
-                told = str(await report)
+                result = str(await report)
                 if not running.command and not running.directory.path.exists():
-                    told = "was not started"  # its sweep noticed the stop before the start
-                output.write("stdout", f"{name_of(running)}: {told}\n")
+                    result = "was not started"  # its starter has seen the stop request
+                output.write("stdout", f"{name_of(running)}: {result}\n")
         finally:  # wait for the other stops if one fails
             await asyncio.gather(*stopping.values(), return_exceptions=True)
 

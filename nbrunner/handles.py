@@ -295,7 +295,7 @@ class ExecutingProcess(HowStarted):
            period is over.
         3. SIGKILL to the remaining processes after the second grace period.
 
-        The run's supervisor sends the signals, even if this process ends. A second stop
+        The run's supervisor sends the signals, even if this process ends first. A second stop
         waits for the first one, whose grace periods apply.
 
         Parameters

@@ -28,7 +28,7 @@ class _Handle(Protocol):
 
 
 class HowStarted:
-    """The part of a handle that reports how its run was started."""
+    """Mixin of the handles: how the run was started."""
 
     @property
     def warm(self: _Handle) -> bool:

@@ -45,7 +45,7 @@ def living_processes(
     run_process: ProcessIdentity | None,
     look: Look | None = None,
 ) -> set[ProcessIdentity]:
-    """Return every living process of a run, its supervisor included.
+    """Return all running processes of a run, including its supervisor.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def living_processes(
     look = look or Look()
     found = set(look.marked(directory.path))
     known = {supervisor, run_process}
-    if supervisor is not None:  # forks of the warm interpreter do not show our mark
+    if supervisor is not None:  # forks of the zygote do not have the marker variable
         found |= set(look.session_of(supervisor))
     else:
         printing = look.printing_into(directory.path / name for name in _OUTPUTS)

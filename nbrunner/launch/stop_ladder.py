@@ -213,4 +213,4 @@ class StopReport:
         if not self.left:
             return said
         processes = "1 process" if self.left == 1 else f"{self.left} processes"
-        return f"{said}; {processes} could not be ended: another user's, or stuck in the system"
+        return f"{said}; {processes} could not be killed: another user's, or blocked in the system"

@@ -23,7 +23,7 @@ def took(seconds: float) -> str:
 
 
 def _rounded(seconds: float, to: str) -> Decimal:
-    """Return seconds rounded as JavaScript does it: what is halfway goes up."""
+    """Return seconds rounded as in JavaScript: halves are rounded up."""
     return Decimal(seconds).quantize(Decimal(to), ROUND_HALF_UP)
 
 

@@ -1,8 +1,8 @@
 """The options of ``%flowrun`` and ``%%flowrun`` that are nbrunner's own, with their help.
 
-They come before the flow and Metaflow's words; ``--`` ends them. By hand: argparse, also
-behind IPython's magic_arguments, takes abbreviations and words behind the flow, loses which words
-came from the notebook, and reports errors by its own usage text.
+They come before the flow and Metaflow's words; ``--`` ends them. Not argparse, also used by
+IPython's magic_arguments: it accepts abbreviations and options after the flow, loses which words
+came from the notebook, and reports errors with its own usage text.
 """
 
 from __future__ import annotations
