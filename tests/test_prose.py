@@ -54,7 +54,6 @@ UNFINISHED = (
     "nbrunner/launch/supervisor.py",
     "nbrunner/launch/warm/",
     "nbrunner/record/",
-    "nbrunner/sweeps/",
 )
 
 

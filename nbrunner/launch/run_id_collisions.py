@@ -79,7 +79,7 @@ async def _end_twin(directory: RunDirectory) -> None:
         "parameters may be those of the other run, so it was stopped. Start it again.\n"
     )
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    with contextlib.suppress(OSError):  # a full disk: the run is ended anyway
+    with contextlib.suppress(OSError):  # a full disk: the run is stopped anyway
         with open(private.open_file(directory.log("stderr"), flags), "ab") as log:  # noqa: ASYNC230 (one line)
             log.write(text.encode())
     await stop.end(RunState(directory), StopRequest())

@@ -1,1 +1,1 @@
-"""Sweeps: many runs of one flow with parameters of their own."""
+"""Sweeps: many runs of one flow with different parameters."""

@@ -1,4 +1,4 @@
-"""Sweeps: many runs of one flow, some at once, each with parameters of its own."""
+"""Functions to start sweeps, and to find earlier ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nbrunner.sweeps import store
 from nbrunner.sweeps.grid import parameter_sets
 from nbrunner.sweeps.handle import OnFailure, Sweep, to_the_end
 
-#: Called with each sweep that blocks in this process; a notebook shows its board, and says so.
+#: Called with each sweep that blocks in this process; returns True if it shows a board.
 SHOWN_BY: list[Callable[[Sweep], bool]] = []
 
 
@@ -26,33 +26,34 @@ def sweep(
     artifacts: Iterable[str] = (),
     **arguments: Any,
 ) -> Sweep:
-    """Run a flow with each parameter set and wait for all of them.
+    """Run a flow with each parameter set and wait for all runs.
 
-    An interrupt (Ctrl-C) stops all of them and then raises KeyboardInterrupt.
+    An interrupt (Ctrl-C) stops all runs and then raises KeyboardInterrupt.
 
     Parameters
     ----------
     runner : Runner
+        Runner of the flow.
     parameters : dict of lists, or list of dicts
-        Every combination of the lists, or each set as it is.
+        Every combination of the lists, or each dict as given.
     parallel : int
-        How many run at once.
+        Number of runs at once.
     on_failure : "continue" or "stop"
-        Whether a run that fails ends the sweep.
+        Whether to start more runs after a failure.
     artifacts : iterable of str
-        Artifacts of the last step to look at: columns of the board, and of `Sweep.table`.
+        Artifacts of the last step for the columns of the board and of `Sweep.table`.
     **arguments
-        Parameters and options that all runs share.
+        Parameters and options shared by all runs.
 
     Returns
     -------
     Sweep
-        The runs in order, also those that failed, and `Sweep.table`.
+        The runs in order, including failed ones, and `Sweep.table`.
 
     Raises
     ------
     BadValueError, BadTypeError
-        One of the sets is not what the flow takes; nothing was started.
+        A parameter set or an argument is invalid; nothing was started.
     """
     _check_runner("sweep", runner)
     description = runner.describe()
@@ -75,9 +76,9 @@ async def async_sweep(
     artifacts: Iterable[str] = (),
     **arguments: Any,
 ) -> Sweep:
-    """Begin a sweep and return at once; ``await`` what is returned to wait for its end.
+    """Start a sweep and return at once; ``await`` the result to wait for its end.
 
-    See `sweep`. Runs are started while the event loop of the caller runs; under
+    See `sweep`. Runs are started while the caller's event loop is running; with
     ``%load_ext nbrunner`` always.
     """
     _check_runner("async_sweep", runner)
@@ -88,23 +89,24 @@ async def async_sweep(
 
 
 def attach_sweep(name: str = "", runner: Runner | None = None) -> Sweep:
-    """Return a sweep that this or an earlier process began.
+    """Return a sweep that this or another process started.
 
-    ``await`` it, or call `Sweep.begin`, to have the runs started that were still to come.
+    ``await`` it, or call `Sweep.begin`, to start its remaining runs.
 
     Parameters
     ----------
     name : str
-        As of `Sweep.name`; default the latest.
+        Name of the sweep, as in `Sweep.name`; default the latest.
     runner : Runner, optional
-        Who starts what is left; needed where the first one had environment variables of
-        its own, which are not written down.
+        Runner for the remaining runs; required if the first one had environment variables, which
+        are not stored.
 
     Raises
     ------
     RunNotFoundError
+        There is no sweep with this name.
     BadTypeError
-        The runner is no `Runner`.
+        The runner is not a `Runner`.
     """
     if runner is not None:
         _check_runner("attach_sweep", runner)
@@ -130,7 +132,7 @@ def _made(
     arguments: Mapping[str, Any],
     artifacts: Iterable[str] = (),
 ) -> Sweep:
-    """Check everything that a sweep will start, and write it down."""
+    """Check all arguments of a sweep, and record it."""
     if isinstance(parallel, bool) or not isinstance(parallel, int) or parallel < 1:
         raise BadValueError(f"parallel: expected 1 or more, got {parallel!r}")
     if on_failure not in ("continue", "stop"):
@@ -155,5 +157,5 @@ def _made(
         "artifacts": [artifacts] if isinstance(artifacts, str) else list(artifacts),
     }
     made = Sweep(store.create(content), runner)
-    made.parameters = sets  # as they were given; on disk is what JSON can hold
+    made.parameters = sets  # as given; the record contains their JSON form
     return made

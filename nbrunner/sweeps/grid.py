@@ -1,4 +1,4 @@
-"""Parameter sets of a sweep: a grid, or a list. Pure."""
+"""The parameter sets of a sweep, from a grid or a list. Pure functions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def parameter_sets(
     Parameters
     ----------
     given : mapping of str to list, or list of mappings
-        Of a mapping every combination, the last name changing fastest; of a list each as
-        it is.
+        For a mapping, every combination, with the last name changing fastest; for a list, each
+        mapping as given.
 
     Raises
     ------
     BadTypeError, BadValueError
-        It is neither, or there is nothing to run.
+        The value is neither, or there are no runs.
     """
     if isinstance(given, Mapping):
         for name, values in given.items():
@@ -51,7 +51,7 @@ def parameter_sets(
 
 
 def differing(sets: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return the names whose values are not the same in all sets, in order of appearance."""
+    """Return the names whose values differ between sets, in order of appearance."""
     every = list(sets)
     names = dict.fromkeys(name for each in every for name in each)
     missing = object()

@@ -1,4 +1,4 @@
-"""Sweep: what one holds of many runs of a flow: their state, results, waiting, stopping."""
+"""Sweep: the handle of many runs of a flow, with their states and results."""
 
 from __future__ import annotations
 
@@ -24,38 +24,39 @@ from nbrunner.sweeps.store import SweepDirectory, SweepStoppedError
 
 OnFailure = Literal["continue", "stop"]
 
-# How often to look for runs that another process starts.
+# Interval between looks for runs that another process starts.
 _LOOK_SECONDS = 1.0
 
-#: What has runs started while the caller does other things; default: the caller's own loop.
+#: Start runs in the background; default: on the caller's event loop.
 STARTED_BY: list[Callable[[Any], Future[None]]] = []
 
 
 class Sweep:
-    """Runs of one flow with different parameters, in the order of these.
+    """Runs of one flow with different parameters, in the order of the parameters.
 
-    Made by `sweep`, `async_sweep` and `attach_sweep`.
+    Created by `sweep`, `async_sweep` and `attach_sweep`.
 
     Parameters
     ----------
     directory : SweepDirectory
+        Directory of the sweep.
     runner : Runner, optional
-        Who starts the runs; default one like that which began the sweep.
+        Runner for the runs; default one with the settings of the first.
 
     Attributes
     ----------
     name : str
-        What `attach_sweep` finds it by.
+        Name for `attach_sweep`.
     parameters : list of dict
-        The keyword arguments of each run.
+        Keyword arguments of each run.
     parallel : int
-        How many run at once.
+        Number of runs at once.
     on_failure : str
-        ``"continue"``, or ``"stop"``: a failure ends the sweep.
+        ``"continue"``, or ``"stop"``: no more runs are started after a failure.
     artifacts : tuple of str
-        The results that are looked at: on its board, and in `table` by default.
+        Artifacts shown on the board, and in `table` by default.
     errors : dict of int to NbrunnerError
-        Why a run could not be started, by its place.
+        Errors of runs that could not be started, by index.
     """
 
     def __init__(self, directory: SweepDirectory, runner: Runner | None = None) -> None:
@@ -88,17 +89,17 @@ class Sweep:
     def __iter__(self) -> Iterator[ExecutingRun | None]:
         return iter(self.runs)
 
-    # -- how it is ----------------------------------------------------------------------
+    # -- state --------------------------------------------------------------------------
 
     @property
     def runs(self) -> list[ExecutingRun | None]:
-        """The runs in order; None for one that has not been started, or has no record any more."""
+        """The runs in order; None for a run that was not started, or whose record was deleted."""
         return [self._handles.get(index) for index in range(len(self.parameters))]
 
     @property
     def statuses(self) -> list[str]:
-        """The status of each run; ``"waiting"`` for those to come, ``"not started"`` for
-        those that never will.
+        """The status of each run; ``"waiting"`` for later runs, ``"not started"`` for those that
+        will not be started.
         """
         over = self._directory.is_stopped
         return [self._status(index, over) for index in range(len(self.parameters))]
@@ -106,36 +107,36 @@ class Sweep:
     def _status(self, index: int, over: bool) -> str:
         if index in self._handles:
             return self._handles[index].status
-        if index in self._noted:  # its record is deleted
+        if index in self._noted:  # its record was deleted
             return str(self._noted[index]["status"])
         return "not started" if over or index in self.errors else "waiting"
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many runs have each status."""
+        """The number of runs by status."""
         statuses = self.statuses
         return {status: statuses.count(status) for status in dict.fromkeys(statuses)}
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing runs and nothing will be started."""
+        """True if no run is active and none will be started."""
         return not {"waiting", "running"}.intersection(self.statuses)
 
     def table(self, *artifacts: str) -> Any:
-        """Return parameters and results, a row for each run in order.
+        """Return parameters and results, one row per run, in order.
 
         Parameters
         ----------
         *artifacts : str
-            Artifacts of the last step to add, default those of the sweep; None where a run
-            has none of that name.
+            Artifacts of the last step to add, default those of the sweep; None for runs without an
+            artifact of that name.
 
         Returns
         -------
-        pandas.DataFrame, or list of dict where pandas is not installed
-            The parameters, then ``status``, ``seconds``, ``run`` (its pathspec), the artifacts.
-            One of these three that is the name of a parameter or artifact too has ``run_``
-            before it: ``run_seconds``.
+        pandas.DataFrame, or list of dict if pandas is not installed
+            The parameters, then ``status``, ``seconds``, ``run`` (the pathspec), and the artifacts.
+            If a parameter or artifact has one of these three names, the column is prefixed with
+            ``run_``: ``run_seconds``.
         """
         names = artifacts or self.artifacts
         taken = {*names, *itertools.chain(*self.parameters)}
@@ -166,9 +167,9 @@ class Sweep:
     # -- waiting and stopping -----------------------------------------------------------
 
     async def wait(self) -> Sweep:
-        """Start what is left to start, unless somebody does already, and wait for all.
+        """Start the remaining runs, unless another process does, and wait for all.
 
-        Cancelling this leaves the runs alone.
+        Cancelling the wait does not affect the runs.
         """
         driven = self._driven
         if driven is not None and not driven.cancelled():
@@ -179,7 +180,7 @@ class Sweep:
                 current = asyncio.current_task()
                 if current is None or current.cancelling():
                     raise
-        # Nobody starts them, or the loop that did has ended.
+        # No process starts them, or the event loop that did has ended.
         await self._drive(None)
         return self
 
@@ -187,23 +188,23 @@ class Sweep:
         return self.wait().__await__()
 
     async def async_stop(self) -> None:
-        """Start no more runs, and stop those that run."""
+        """Start no more runs, and stop the active ones."""
         self._directory.ask_to_stop()
         self._looked_at = 0.0
         self.refresh()
         look = Look()
         known = [run for run in self.runs if run is not None]
-        # Another process may be about to start one: its directory is there, its record is not.
+        # Another process may be about to start one, whose directory exists without a record.
         known += [ExecutingRun(each) for each in self._directory.starting()]
         running = [run for run in known if run.watched.lives_on(look)]
         await asyncio.gather(*(run.async_stop() for run in running))
 
     def stop(self) -> None:
-        """Do as `async_stop`, and wait for it."""
+        """Start no more runs, stop the active ones, and wait for that; see `async_stop`."""
         drive(lambda output: self.async_stop())
 
     def refresh(self) -> None:
-        """Look for runs that another process has started, if one does that."""
+        """Look for runs that another process has started."""
         if self._starts or time.monotonic() - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = time.monotonic()
@@ -212,16 +213,16 @@ class Sweep:
                 self._handles[index] = ExecutingRun(directory)
         self._noted = self._directory.noted_runs()
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal -----------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Have the runs started without waiting for them.
+        """Start the runs in the background.
 
         Raises
         ------
         NoEventLoopError
-            Nothing is there to start them while the caller goes on: in a script this is
-            called inside of ``async def``. ``asyncio.run(sweep.wait())`` starts and waits.
+            No event loop is running to start them. In a script, call this inside ``async def``, or
+            use ``asyncio.run(sweep.wait())``.
         """
         if STARTED_BY:
             self._driven = STARTED_BY[-1](self._drive(None))
@@ -255,10 +256,10 @@ class Sweep:
                 if ours:
                     has_failed = any(status in UNSUCCESSFUL for status in self.statuses)
                     if has_failed and self.on_failure == "stop":
-                        await self.async_stop()  # while nobody was there to see it
+                        await self.async_stop()  # the failure was not handled at its time
                     await self._start_all(output)
                     return
-            # Another process starts them; should it die, it is our turn.
+            # Another process starts them; if it ends, this one takes over.
             with changes_in(self._directory.path) as changes:
                 await changes.wait(_LOOK_SECONDS)
 
@@ -269,7 +270,7 @@ class Sweep:
         self._starts = True
         try:
             async with asyncio.TaskGroup() as group:
-                # Those that run already, after a restart say, are waited for first.
+                # Active runs, for example after a restart, are waited for first.
                 for index in sorted(places, key=lambda index: index not in self._handles):
                     group.create_task(self._one(index, limit, output))
         finally:
@@ -305,14 +306,14 @@ class Sweep:
         note = functools.partial(self._directory.note, index)
         run = await self._runner.starter.start(ExecutingRun, "run", arguments, note)
         self._handles[index] = run
-        if self._directory.is_stopped:  # while it was starting: nobody else knew of it
+        if self._directory.is_stopped:  # while it was starting, unknown to the process that stopped
             await run.async_stop()
         return run
 
     def _note(self, index: int, run: ExecutingRun) -> None:
-        """Keep how a run has ended; without it the run would be started again one day."""
+        """Record how a run ended; otherwise the run would be started again later."""
         ended = {"run": run.pathspec, "status": run.status, "seconds": run.elapsed_seconds}
-        with contextlib.suppress(OSError):  # on a full disk the record of the run has to do
+        with contextlib.suppress(OSError):  # on a full disk, the record of the run is enough
             self._directory.note_run(index, ended)
 
     def _told(self, index: int) -> str:
@@ -324,5 +325,5 @@ class Sweep:
 
 
 async def to_the_end(sweep: Sweep, output: Output | None) -> None:
-    """Start what is left to start and wait for all; a line of each goes to the output."""
+    """Start the remaining runs and wait for all; write a line about each to the output."""
     await sweep._drive(output)  # noqa: SLF001 (its own module; no method for users)

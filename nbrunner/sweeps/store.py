@@ -1,16 +1,16 @@
-"""What a sweep leaves on disk: its parameter sets, and who starts its runs.
+"""The files of sweeps: parameter sets, runs, and the process that starts them.
 
 ::
 
-    sweeps/<id>/sweep.json    flow, parameter sets, how many at once      (who began it)
+    sweeps/<id>/sweep.json    flow, parameter sets, how many at once
     sweeps/<id>/lock          held by the process that starts its runs
     sweeps/<id>/stop          a request to start no more of them
-    sweeps/<id>/records       a line for each run: its place in the sweep, name of its record
-    sweeps/<id>/run-<n>.json  what became of a run, also when its own record is gone
+    sweeps/<id>/records       a line for each run: its index in the sweep, name of its record
+    sweeps/<id>/run-<n>.json  how a run ended, even after its own record was deleted
 
-Each run's own record names its sweep and its place in it. Its line in ``records`` is written
-first, so the runs of a sweep are found without reading every record. A sweep of an older nbrunner
-has no such file; there every record is read.
+The record of each run contains its sweep and index. Its line in ``records`` is written first, so
+the runs of a sweep are found without reading every record. Sweeps of older versions have no such
+file; every record is read for them.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _STOP = "stop"
 _RECORDS = "records"
 NOTE = "sweep"
 
-# Python reads no integer of thousands of digits, which a damaged file may hold.
+# Python converts no integer of thousands of digits, which a damaged file may contain.
 _MAX_DIGITS = 10
 
-# A fork has our locks too, and would keep them when we are gone: a pool's worker, say.
+# A fork inherits these locks and would keep them after this process ends, as in a pool's worker.
 _HELD: set[BinaryIO] = set()
 
 
@@ -51,7 +51,7 @@ os.register_at_fork(after_in_child=_let_go)
 
 
 class SweepStoppedError(Exception):
-    """A run was about to start when its sweep was stopped."""
+    """The sweep was stopped while a run was about to start."""
 
 
 class SweepDirectory:
@@ -75,30 +75,31 @@ class SweepDirectory:
 
     @property
     def name(self) -> str:
+        """The name of the sweep."""
         return self.path.name
 
     def note(self, index: int, directory: RunDirectory) -> Json:
-        """Return what goes into the record of a run that is about to start.
+        """Return the entries for the record of a run that is about to start.
 
         Raises
         ------
         SweepStoppedError
-            Somebody has asked for no more runs.
+            The sweep was stopped.
         OSError
-            The sweep's own directory cannot be written.
+            The directory of the sweep cannot be written.
         """
         line = f"{index}\t{directory.name}\n".encode()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with open(private.open_file(self.path / _RECORDS, flags), "ab", buffering=0) as file:
             file.write(line)
-        # Asked now that the run's directory is there: whoever stops all writes the request
-        # before looking for runs, so one of the two sees the other.
+        # Checked once the run's directory exists: `stop all` writes the request before it looks for
+        # runs, so one of the two sees the other.
         if self.is_stopped:
             raise SweepStoppedError
         return {NOTE: {"name": self.name, "index": index}}
 
     def runs(self) -> dict[int, RunDirectory]:
-        """Return the runs that have been started, by their place in the sweep."""
+        """Return the started runs by their index in the sweep."""
         return _runs_of(self.path)
 
     def starting(self) -> list[RunDirectory]:
@@ -109,11 +110,11 @@ class SweepDirectory:
         return []
 
     def note_run(self, index: int, content: Json) -> None:
-        """Write down what has become of a run."""
+        """Record how a run ended."""
         RunDirectory(self.path).write(f"run-{index}.json", content)
 
     def noted_runs(self) -> dict[int, Json]:
-        """Return what was written down of runs, by their place in the sweep."""
+        """Return the recorded ends of runs by their index in the sweep."""
         directory = RunDirectory(self.path)
         found = {}
         for file in self.path.glob("run-*.json"):
@@ -125,15 +126,17 @@ class SweepDirectory:
         return found
 
     def ask_to_stop(self) -> None:
+        """Request that no more runs are started."""
         private.touch(self.path / _STOP)
 
     @property
     def is_stopped(self) -> bool:
+        """True if no more runs may be started."""
         return (self.path / _STOP).exists()
 
     @contextlib.contextmanager
     def driving(self) -> Iterator[bool]:
-        """Be the one who starts runs; gives False where another process is that already."""
+        """Hold the lock for starting runs; yields False if another process holds it."""
         with contextlib.ExitStack() as held:
             try:
                 descriptor = private.open_file(self.path / _LOCK, os.O_WRONLY | os.O_CREAT)
@@ -142,7 +145,7 @@ class SweepDirectory:
             except BlockingIOError:
                 yield False
                 return
-            except OSError as error:  # a full disk; a network's file system without locks
+            except OSError as error:  # a full disk, or a network file system without locks
                 raise StateError(
                     f"{self.path / _LOCK} cannot be locked: {error}; "
                     f"set ${registry.STATE_VARIABLE} to a folder on a local disk"
@@ -152,19 +155,19 @@ class SweepDirectory:
                 yield True
             finally:
                 _HELD.discard(lock)
-                # Closed alone it would stay locked until a fork has closed it too.
+                # Closing alone would keep the lock until a fork has closed the file too.
                 fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def stop_living() -> tuple[list[str], dict[str, OSError]]:
-    """Ask every sweep of this user that may start more runs to start none, whoever drives it.
+    """Request that all sweeps of this user start no more runs, in this and other processes.
 
-    A sweep whose process is gone starts nothing by itself, and is left as it is.
+    A sweep without a process starts no runs, and is left unchanged.
 
     Returns
     -------
     (list of str, dict of str to OSError)
-        The names of the sweeps that were asked, and of those that could not be, with the reason.
+        Names of the stopped sweeps; name -> error of those that could not be stopped.
     """
     stopped, refused = [], {}
     for name in _names():
@@ -173,9 +176,9 @@ def stop_living() -> tuple[list[str], dict[str, OSError]]:
             if not (path / _STOP).exists() and _is_living(path):
                 private.touch(path / _STOP)
                 stopped.append(name)
-        except FileNotFoundError:  # another process deletes it just now
+        except FileNotFoundError:  # deleted in the meantime
             continue
-        except OSError as error:  # a full disk, say
+        except OSError as error:  # for example a full disk
             refused[name] = error
     return sorted(stopped), refused
 
@@ -187,7 +190,7 @@ def _is_living(path: Path) -> bool:
     except FileNotFoundError:
         return True  # just created: its process has not locked it yet
     try:
-        # Shared, so that two who look at once do not take each other for the owner.
+        # Shared, so that two processes checking at once do not take each other for the owner.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     except BlockingIOError:
@@ -198,7 +201,7 @@ def _is_living(path: Path) -> bool:
 
 
 def create(content: Json) -> SweepDirectory:
-    """Write down a new sweep; delete old ones, none of whose runs is recorded any more."""
+    """Record a new sweep; delete old ones without recorded runs."""
     try:
         _expire()
         path = _sweeps() / registry.new_name()
@@ -214,14 +217,14 @@ def create(content: Json) -> SweepDirectory:
 def _expire() -> None:
     for name in _names():
         directory = RunDirectory(_sweeps() / name)
-        with contextlib.suppress(FileNotFoundError):  # another process deletes it just now
+        with contextlib.suppress(FileNotFoundError):  # deleted in the meantime
             age_seconds = time.time() - directory.path.stat().st_mtime
             if age_seconds > KEEP.max_age_seconds and not _runs_of(directory.path):
                 directory.delete()
 
 
 def _names() -> list[str]:
-    """Return the sweeps there are, and what is left of some."""
+    """Return the names of all sweeps, including incomplete ones."""
     sweeps = _sweeps()
     return [
         name
@@ -231,16 +234,16 @@ def _names() -> list[str]:
 
 
 def _runs_of(path: Path) -> dict[int, RunDirectory]:
-    """Return the runs of a sweep whose records are there, by their place in it."""
+    """Return the recorded runs of a sweep by their index."""
     try:
         noted = _noted_in(path)
-    except OSError:  # an older nbrunner began it; or the file is not to be trusted
+    except OSError:  # a sweep of an older nbrunner, or an unsafe file
         return _by_their_notes(path.name)
     return {index: directory for index, directory in noted.items() if directory.exists()}
 
 
 def _noted_in(path: Path) -> dict[int, RunDirectory]:
-    """Return the directories that a sweep's file names, the latest for each place in it."""
+    """Return the run directories named in a sweep's file; the latest for each index."""
     runs, found = registry.runs_directory(), {}
     for line in private.read_bytes(path / _RECORDS).decode("utf-8", "replace").splitlines():
         index, _, name = line.partition("\t")
@@ -264,6 +267,7 @@ def find(name: str = "") -> SweepDirectory:
     Raises
     ------
     RunNotFoundError
+        There is no sweep with this name, or none at all.
     """
     names = [each for each in _names() if (_sweeps() / each / _CONTENT).exists()]
     if name in names or (not name and names):
