@@ -50,8 +50,6 @@ UNFINISHED = (
     "nbrunner/flow/capture/",
     "nbrunner/jupyter/panels/",
     "nbrunner/jupyter/widgets/",
-    "nbrunner/launch/stop",
-    "nbrunner/launch/supervisor.py",
     "nbrunner/launch/warm/",
     "nbrunner/record/",
 )

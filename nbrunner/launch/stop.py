@@ -1,4 +1,4 @@
-"""Stopping a run: a request to its supervisor, or the ladder itself where that cannot answer."""
+"""Stops a run: by a request to its supervisor, or directly if the supervisor cannot answer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nbrunner.launch.stop_ladder import LOOK_SECONDS, Climb, Rung, StopReport, S
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import Json
 
-# Beyond the grace asked for: how long the supervisor may take to end its last process. More than
-# it waits for one that cannot be killed.
+# Time in addition to the grace periods that the supervisor has to end its last process; longer
+# than it waits for a process that cannot be killed.
 _SUPERVISOR_GRACE_SECONDS = 5.0
 
 
 async def end(run: RunState, request: StopRequest) -> StopReport:
-    """End a run; once begun this is not given up, even if the caller is cancelled.
+    """Stop a run; once started, this continues even if the caller is cancelled.
 
     Raises
     ------
     BadTypeError, BadValueError
-        One of the times is no number of seconds, 0 or more; the run goes on.
+        A grace period is not a number of seconds, 0 or more; the run continues.
     """
     check_seconds("interrupt_grace_seconds", request.interrupt_grace_seconds)
     check_seconds("terminate_grace_seconds", request.terminate_grace_seconds)
@@ -42,7 +42,7 @@ async def _end(run: RunState, request: StopRequest) -> StopReport:
     if run.exit_record is None:
         run.look_for_supervisor()
     was_running = run.status == "running"
-    # A lost run, that is one without an exit record, may have left processes.
+    # A lost run, which has no exit record, may have left processes.
     if not was_running and (run.exit_record or not run.processes()):
         return _report(run, run.exit_record or {}, 0.0)
     if was_running:
@@ -54,38 +54,38 @@ async def _end(run: RunState, request: StopRequest) -> StopReport:
 
 
 async def _ask_supervisor(run: RunState, request: StopRequest) -> None:
-    """Have the supervisor end the run, as long as it can and does."""
+    """Request a stop from the supervisor, and wait while it is running and responds."""
     directory = run.directory
     kept = request
     if directory.exists(run_directory.STOP):
-        # The supervisor keeps to the first request: ours must not give it up sooner.
+        # The supervisor follows the first request, whose grace periods may be longer.
         kept = StopRequest.from_json(directory.read(run_directory.STOP))
     else:
         try:
             directory.write(run_directory.STOP, request.to_json())
         except (FileNotFoundError, NotADirectoryError):
-            return  # the record was deleted: the supervisor could not read what is asked for
+            return  # the record was deleted, so the supervisor could not read the request
         except OSError:
-            pass  # on a full disk the supervisor does without: a signal alone means the defaults
+            pass  # on a full disk the signal alone makes the supervisor use the defaults
     supervisor = run.supervisor
-    # One that has not said who it is looks for the request before it waits for anything.
+    # A supervisor that is not recorded yet checks for the request before it waits.
     if supervisor is None or supervisor.send(signal.SIGUSR1):
         grace = kept.interrupt_grace_seconds + kept.terminate_grace_seconds
         try:
             async with asyncio.timeout(grace + _SUPERVISOR_GRACE_SECONDS):
                 await run.until_unsupervised()
         except TimeoutError:
-            pass  # stopped itself, or hung: go on without it
+            pass  # suspended or hanging: continue without it
 
 
 async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bool) -> Json:
-    """Climb the ladder for a run whose supervisor is dead or does not answer.
+    """Climb the stop ladder for a run whose supervisor is dead or does not respond.
 
     Returns
     -------
     dict
-        The exit record. It is the run's only if this has ended the run process: how one that
-        had ended before has ended was seen by nobody, so the run stays lost.
+        The exit record. It is written only if this stopped the run process: the exit code of one
+        that ended earlier is unknown, and the run stays lost.
     """
     climb = Climb(request, time.monotonic())
     interrupt = Interrupt(run.directory)
@@ -119,11 +119,11 @@ async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bo
 
 def _record(run: RunState, report: Json) -> None:
     if run.exit_record is not None:
-        return  # somebody has seen how it ended, and knows more
+        return  # the exit record of the supervisor, which knows more
     try:
-        # The room that is reserved for the supervisor's: the disk may be full.
+        # Uses the space reserved for the supervisor's record: the disk may be full.
         run_directory.ReservedFile(run.directory, run_directory.EXIT).publish(report)
-    except OSError:  # somebody else has ended it too, or the record was deleted
+    except OSError:  # another process stopped it too, or the record was deleted
         run.keep_exit(report)
 
 
@@ -140,7 +140,7 @@ def _report(run: RunState, record: Json, seconds: float) -> StopReport:
 
 
 def check_timeout(timeout: float | None) -> None:
-    """Raise BadTypeError or BadValueError unless a time limit is None, or 0 seconds or more."""
+    """Raise BadTypeError or BadValueError unless a timeout is None, or 0 seconds or more."""
     if timeout is not None:
         check_seconds("timeout", timeout)
 

@@ -1,14 +1,14 @@
-"""The stop ladder: what is asked for, which signal is due, and the report of what it took.
+"""The stop ladder: the request, the signal that is due, and the report.
 
-1. SIGINT to the run process and its group, as Ctrl-C at a terminal would: Metaflow expects
-   that its local tasks were signalled too, ends the remote ones and writes its metadata.
-   Once more to the run process alone if Python has dropped it.
-2. SIGTERM to every process that is left, also those that moved to a session of their own: when
-   the run process has ended, and at the latest after ``interrupt_grace_seconds``.
-3. SIGKILL to every process that is left ``terminate_grace_seconds`` later.
+1. SIGINT to the run process and its group, like Ctrl-C in a terminal. Metaflow expects its local
+   tasks to be signalled too, ends the remote ones and writes its metadata. SIGINT is sent again
+   to the run process alone if Python has dropped it.
+2. SIGTERM to all remaining processes, including those in a session of their own, when the run
+   process has ended, and at the latest after ``interrupt_grace_seconds``.
+3. SIGKILL to all remaining processes ``terminate_grace_seconds`` later.
 
-`rung_of` decides; the supervisor and `nbrunner.launch.stop` act. Only the standard library is
-used here: see `nbrunner.record.run_directory`.
+`rung_of` decides; the supervisor and `nbrunner.launch.stop` act. Uses the standard library only:
+see `nbrunner.record.run_directory`.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ TERMINATE_GRACE_SECONDS = 3.0
 
 Reason = Literal["stopped", "timeout"]
 
-# How often the ladder looks again at what is left: a process may fork while it is climbed.
+# Interval between looks for remaining processes, which may fork during a stop.
 LOOK_SECONDS = 0.05
 
-# How long after SIGKILL a process may still be there. Then it is another user's, or stuck in the
-# system: the run is over all the same, and reports how many it has left.
+# Time after SIGKILL until a process counts as unkillable: another user's, or blocked in the
+# system. The run is then over, and reports how many processes are left.
 UNKILLABLE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class StopRequest:
-    """What ``stop.json`` says.
+    """The content of ``stop.json``.
 
     Attributes
     ----------
     reason : "stopped" or "timeout"
-        What the status of the run will be.
+        Status of the run after the stop.
     interrupt_grace_seconds, terminate_grace_seconds : float
-        How long SIGINT, and then SIGTERM, may take to work.
+        Time to wait after SIGINT, and after SIGTERM.
     """
 
     reason: Reason = "stopped"
@@ -51,11 +51,12 @@ class StopRequest:
     terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS
 
     def to_json(self) -> dict[str, Any]:
+        """Return the request in JSON form."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any] | None) -> StopRequest:
-        """Read a request; one that is absent or damaged means the defaults."""
+        """Return a request from its JSON form; the defaults if it is missing or damaged."""
         known = {key: content[key] for key in asdict(cls()) if content and key in content}
         try:
             return cls(
@@ -71,13 +72,13 @@ class StopRequest:
             return cls()
 
 
-# A run process that was killed, or a run that failed, may leave children of its steps behind:
-# nobody has asked for a stop, and there is nothing left to interrupt.
+# A killed run process or failed run may leave children of its steps. No stop was requested for
+# them, and there is no run process to interrupt.
 STRAYS = StopRequest("stopped", 0.0, TERMINATE_GRACE_SECONDS)
 
 
 class Rung(Enum):
-    """What a stop does at a moment; the value is the signal that it sends."""
+    """A rung of the ladder; the value is its signal."""
 
     INTERRUPT = signal.SIGINT
     TERMINATE = signal.SIGTERM
@@ -88,16 +89,17 @@ class Rung(Enum):
 def rung_of(
     request: StopRequest, waited_seconds: float, run_ended_seconds: float | None = None
 ) -> Rung:
-    """Return what a stop does now.
+    """Return the current rung of a stop.
 
     Parameters
     ----------
     request : StopRequest
+        Grace periods.
     waited_seconds : float
-        Since the stop began.
+        Seconds since the start of the stop.
     run_ended_seconds : float, optional
-        When the run process ended, counted from the same moment; 0 if it had ended before, or
-        is not known; None while it lives.
+        Time of the end of the run process on the same clock; 0 if it had ended before or is
+        unknown; None while it is running.
     """
     terminate = request.interrupt_grace_seconds
     if run_ended_seconds is not None:
@@ -113,13 +115,14 @@ def rung_of(
 
 
 class Climb:
-    """How far a stop has come: since when, and which processes have been sent what.
+    """The progress of a stop: its start time, and the signals sent to each process.
 
     Parameters
     ----------
     request : StopRequest
+        Grace periods.
     now : float
-        When it began, in seconds of `time.monotonic`, as all times here.
+        Start of the stop, in seconds of `time.monotonic`, like all times here.
     """
 
     def __init__(self, request: StopRequest, now: float) -> None:
@@ -129,23 +132,23 @@ class Climb:
         self._sent: dict[Rung, set[ProcessIdentity]] = {}
 
     def run_has_ended(self, now: float) -> None:
-        """Note that the run process has ended, or that none is known; the first time counts."""
+        """Record that the run process has ended, or is unknown; the first call counts."""
         if self._run_ended is None:
             self._run_ended = now - self._began
 
     def rung(self, now: float) -> Rung:
-        """Return what is to be done now; see `rung_of`."""
+        """Return the current rung; see `rung_of`."""
         return rung_of(self.request, now - self._began, self._run_ended)
 
     def send(self, rung: Rung, left: Iterable[ProcessIdentity]) -> None:
-        """Send the signal of a rung to each of these processes that it has not reached yet."""
+        """Send the signal of a rung to each of these processes that has not received it yet."""
         for each in left:
             reached = each in self._sent.get(rung, ())
             if rung.value is not None and not reached and each.send(rung.value):
                 self.note(rung, each)
 
     def note(self, rung: Rung, process: ProcessIdentity) -> None:
-        """Note that a process was sent the signal of a rung."""
+        """Record that a process was sent the signal of a rung."""
         self._sent.setdefault(rung, set()).add(process)
 
     def has_reached(self, process: ProcessIdentity) -> bool:
@@ -158,13 +161,14 @@ class Climb:
         return [rung.value.name for rung in Rung if rung.value and rung in self._sent]
 
     def report(self, now: float, left: int) -> dict[str, Any]:
-        """Return what an exit record holds of a stop.
+        """Return the entries about a stop for the exit record.
 
         Parameters
         ----------
         now : float
+            End of the stop.
         left : int
-            How many processes live on.
+            Number of remaining processes.
         """
         return {
             "signals": self.signals,
@@ -177,24 +181,24 @@ class Climb:
 
 @dataclass(frozen=True)
 class StopReport:
-    """What stopping a run came to.
+    """The result of a stop.
 
     Attributes
     ----------
     status : str
-        The status of the run afterwards: ``"stopped"``, or what it was if it had ended.
+        Status of the run afterwards: ``"stopped"``, or its final status if it had already ended.
     returncode : int or None
-        Exit code of the run process, negative for a signal; None if nobody saw it end.
+        Exit code of the run process, negative for a signal; None if unknown.
     signals : tuple of str
-        The rungs that were needed, of ``"SIGINT"``, ``"SIGTERM"``, ``"SIGKILL"``; empty if
-        the run had ended already.
+        Signals that were needed, of ``"SIGINT"``, ``"SIGTERM"``, ``"SIGKILL"``; empty if the run
+        had already ended.
     terminated, killed : int
-        How many processes were sent SIGTERM, and how many SIGKILL.
+        Number of processes that were sent SIGTERM, and SIGKILL.
     seconds : float
-        How long it took, from the request to the end of the last process.
+        Time from the request to the end of the last process.
     left : int
-        How many processes could not be ended: another user's, by ``sudo`` say, or stuck in
-        the system, as on a disk that does not answer.
+        Number of processes that could not be killed: another user's, for example started with
+        ``sudo``, or blocked in the system, for example by a disk that does not respond.
     """
 
     status: str
@@ -209,8 +213,8 @@ class StopReport:
         if not self.signals:
             return f"{self.status}: had already ended"
         rungs = ", ".join(self.signals)
-        said = f"{self.status} after {rungs} in {self.seconds:.1f} s"
+        text = f"{self.status} after {rungs} in {self.seconds:.1f} s"
         if not self.left:
-            return said
+            return text
         processes = "1 process" if self.left == 1 else f"{self.left} processes"
-        return f"{said}; {processes} could not be killed: another user's, or blocked in the system"
+        return f"{text}; {processes} could not be killed: another user's, or blocked in the system"

@@ -1,15 +1,15 @@
-"""The parent of one run: starts it, reaps it, ends it when asked, records how it ended.
+"""The supervisor of one run: starts it, reaps it, stops it on request, records its end.
 
-A process of its own, leader of the run's session, so that neither an interrupt nor a
-restart nor the death of the notebook's kernel reaches the run. It adopts every orphan
-below it (child subreaper) and so knows all processes of the run, whatever they did to
-get away. It reads and writes the run directory, and wakes up for signals only:
+A process of its own that leads the run's session, so that interrupts, restarts and crashes of the
+kernel do not reach the run. It adopts all orphaned descendants (child subreaper) and therefore
+knows all processes of the run. It reads and writes the run directory, and wakes up for signals
+only:
 
-SIGCHLD   somebody below ended
-SIGUSR1   ``stop.json`` is there
-SIGTERM   end the run, as ``stop.json`` would (the machine shuts down, say)
+SIGCHLD   a child has ended
+SIGUSR1   ``stop.json`` has been written
+SIGTERM   stop the run as for ``stop.json``, for example when the machine shuts down
 
-It is started as a bare ``python -I -S`` and imports the standard library alone.
+It is started as ``python -I -S`` and imports the standard library only.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from nbrunner.launch.stop_ladder import LOOK_SECONDS, STRAYS, Climb, Rung, StopR
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 
-# SIGINT and SIGHUP are meant for whoever sits at a terminal, not for a run of its own.
+# SIGINT and SIGHUP are meant for programs in a terminal, not for a run in its own session.
 _SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _STOPPING = {signal.SIGUSR1, signal.SIGTERM}
 
 
 class Supervisor:
-    """Sees one run through from its start to its last process."""
+    """Supervises one run from its start to the end of its last process."""
 
     def __init__(self, directory: RunDirectory) -> None:
         self.directory = directory
@@ -52,7 +52,7 @@ class Supervisor:
         self.left = 0
 
     def supervise(self) -> None:
-        """Start the run that the directory records, wait for its end, record it."""
+        """Start the recorded run, wait for its end, and record it."""
         processes.adopt_orphans()
         exit_file = ReservedFile(self.directory, run_directory.EXIT)
         error = self._start()
@@ -62,34 +62,34 @@ class Supervisor:
         self.record_exit(exit_file, error)
 
     def record_exit(self, exit_file: ReservedFile, error: str | None) -> None:
-        """Write down how the run ended, unless its record was deleted meanwhile."""
+        """Write the exit record, unless the record of the run was deleted in the meantime."""
         record = self._exit_record(error)
         try:
             with contextlib.suppress(FileNotFoundError):  # its files were deleted
                 exit_file.publish(record)
                 return
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # all of it was
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # the directory was
                 ReservedFile(self.directory, run_directory.EXIT).publish(record)
-        except OSError as failure:  # a disk that is read-only by now: the run is lost
+        except OSError as failure:  # for example a read-only disk: the run is lost
             sys.stderr.write(f"the end of the run cannot be recorded: {failure}\n")
 
     def _start(self) -> str | None:
-        """Start the run process; return why it could not be started, or None."""
+        """Start the run process; return an error message, or None."""
         record = self.directory.read(run_directory.RECORD)
         try:
             if record is None or "command" not in record or "cwd" not in record:
-                raise ValueError(  # noqa: TRY301 (told as any other error of the start)
+                raise ValueError(  # noqa: TRY301 (reported like any other error of the start)
                     self.directory.damaged.get(run_directory.RECORD, "no command recorded")
                 )
             self.run_pid = start_process(self.directory, record)
-        except Exception as error:  # whatever it is, whoever waits for the run has to be told
+        except Exception as error:  # any error must reach the process that waits for the run
             return f"{type(error).__name__}: {error}"
         return self._say_who()
 
     def _say_who(self) -> str | None:
-        """Write down who supervises and who runs; return why that cannot be, or None.
+        """Write supervisor.json; return an error message, or None.
 
-        A run that nobody else can tell to be alive would be lost to all but its starter.
+        Without that file, other processes would consider the run lost.
         """
         try:
             ReservedFile(self.directory, run_directory.SUPERVISOR).publish(self._identities())
@@ -105,11 +105,11 @@ class Supervisor:
         return {"supervisor": facts(os.getpid()), "run": facts(self.run_pid)}
 
     def _wait_for_run(self) -> None:
-        """Wait until the run process ended; climb the ladder if asked to stop it.
+        """Wait until the run process has ended; climb the stop ladder on request.
 
-        A run process that nothing can end is left behind.
+        A run process that cannot be killed is left running.
         """
-        if self.directory.exists(run_directory.STOP):  # asked before there was anybody to signal
+        if self.directory.exists(run_directory.STOP):  # requested before there was a pid to signal
             self._begin_stop()
         while self.returncode is None:
             timeout = None if self.request is None else LOOK_SECONDS
@@ -124,7 +124,7 @@ class Supervisor:
         self.climb = Climb(self.request, time.monotonic())
 
     def _climb(self, climb: Climb) -> bool:
-        """Send the signals that are due; return False once there is nothing more to send."""
+        """Send the signals that are due; return False if there are no more to send."""
         rung, sent = climb.rung(time.monotonic()), climb.signals
         if rung is Rung.GIVE_UP:
             return False
@@ -140,10 +140,10 @@ class Supervisor:
         return True
 
     def _clear_away(self) -> None:
-        """End what a stopped, killed or failed run left below it, or one that cannot be kept.
+        """Stop the remaining processes of a stopped, killed, failed or deleted run.
 
-        After a run that ended well nothing is touched: a daemon that a step left behind
-        on purpose lives on, as it does on the command line.
+        Processes of a successful run are left alone: a daemon started by a step continues, as it
+        does on the command line.
         """
         if self.returncode == 0 and self.request is None:
             return
@@ -156,7 +156,7 @@ class Supervisor:
             self.inbox.wait(LOOK_SECONDS)
 
     def _reap(self) -> bool:
-        """Collect every child that has ended; return whether any is left."""
+        """Reap all children that have ended; return whether any are left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -169,7 +169,7 @@ class Supervisor:
                 self.ended = time.time()
                 if self.climb is not None:
                     self.climb.run_has_ended(time.monotonic())
-                # Asked now: what is ended next may free some of it.
+                # Checked now: deleting files later may free space.
                 self.disk_full = self.returncode != 0 and self.directory.on_full_disk()
 
     def _exit_record(self, error: str | None) -> Json:
@@ -186,12 +186,12 @@ class Supervisor:
 
 
 def start_process(directory: RunDirectory, record: Json) -> int:
-    """Start the run process with its output going straight into the logs.
+    """Start the run process with the log files as its output.
 
     Raises
     ------
     OSError
-        The program, its working directory or a log cannot be opened.
+        The program, the working directory or a log cannot be opened.
     """
     logs = open_logs(directory)
     try:
@@ -201,7 +201,7 @@ def start_process(directory: RunDirectory, record: Json) -> int:
             stdin=subprocess.DEVNULL,
             stdout=logs[0],
             stderr=logs[1],
-            process_group=0,  # as a shell would: a step may signal its own group
+            process_group=0,  # as in a shell: a step may signal its own group
         )
     finally:
         for log in logs:
@@ -220,10 +220,10 @@ def open_logs(directory: RunDirectory) -> tuple[int, int]:
 
 
 class SignalInbox:
-    """Receives our signals, one after the other, instead of acting in a handler.
+    """Receives signals one after the other, outside of signal handlers.
 
-    The handlers do nothing; the interpreter writes the number of each signal to a pipe.
-    An executed program gets all of them back with their default action.
+    The handlers do nothing; the interpreter writes the number of each signal to a pipe. An
+    executed program gets the default handlers.
     """
 
     def __init__(self) -> None:
@@ -235,11 +235,12 @@ class SignalInbox:
             signal.signal(signum, lambda signum, frame: None)
 
     def close(self) -> None:
+        """Close the pipe."""
         os.close(self._reader)
         os.close(self._writer)
 
     def wait(self, timeout_seconds: float | None) -> set[int]:
-        """Return the signals that came since the last call; wait for one if none did."""
+        """Return the signals received since the last call; wait for one if there are none."""
         select.select([self._reader], [], [], timeout_seconds)
         with contextlib.suppress(BlockingIOError):
             return set(os.read(self._reader, 4096))
@@ -247,10 +248,10 @@ class SignalInbox:
 
 
 def finish(directory: RunDirectory) -> None:
-    """Do what is left to do once a run is over and recorded."""
+    """Finish a run that is over and recorded: delete or index it, and expire old records."""
     if directory.exists(run_directory.DISCARD):
         directory.delete()
-    elif directory.exists():  # or somebody has deleted it, perhaps with all others
+    elif directory.exists():  # else it was deleted, possibly with all others
         from nbrunner.launch.run_processes import goes_on
         from nbrunner.record import run_index
         from nbrunner.record.retention import expire_if_due
@@ -258,15 +259,15 @@ def finish(directory: RunDirectory) -> None:
 
         record = directory.read(run_directory.RECORD)
         if record is not None and not directory.exists(run_directory.ATTRIBUTES):
-            spun_attributes(directory, record)  # unless whoever started it did
+            spun_attributes(directory, record)  # unless its starter did
         run_index.note_end(directory)
-        if record is not None:  # else nobody knows how long records are to be kept
+        if record is not None:  # else the retention limits are unknown
             living = functools.partial(goes_on, look=processes.Look())
             expire_if_due(directory.path.parent, living, record.get("keep", {}))
 
 
 def main() -> NoReturn:
-    """Supervise the run of the directory named on the command line."""
+    """Supervise the run whose directory is given on the command line."""
     directory = RunDirectory(sys.argv[1])
     Supervisor(directory).supervise()
     finish(directory)
