@@ -72,13 +72,15 @@ def ended_forked(
         f"__import__('sys').path[:0] = {[str(Path(__file__).parents[1]), str(_PACKAGE)]}; "
         "__import__('support.forked', fromlist=['main']).main()"
     )
-    subprocess.run(
-        [sys.executable, "-u", "-c", code, str(notes)],
-        env={**_environment(), "NBRUNNER_PRELOAD": preloaded},
-        stdin=subprocess.DEVNULL,
-        check=True,
-        timeout=150,
-    )
+    with open(notes / "log", "ab") as log:
+        subprocess.run(
+            [sys.executable, "-u", "-c", code, str(notes)],
+            env={**_environment(), "NBRUNNER_PRELOAD": preloaded},
+            stdin=subprocess.DEVNULL,
+            stderr=log,  # as that of the warm interpreter
+            check=True,
+            timeout=150,
+        )
     return [_noted(notes, index) for index in range(len(scripts))]
 
 
@@ -110,7 +112,7 @@ def main() -> None:
     notes = Path(sys.argv.pop())
     del sys.path[0:3]
     last = finalize.register_last()
-    preload(last)
+    preload(last, log_size=0)
     for index, (script, cwd) in enumerate(json.loads((notes / "requests").read_text())):
         pid = os.fork()
         if pid == 0:

@@ -14,10 +14,13 @@ import stat
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbrunner.launch.warm.fingerprint import NATIVE_PREFIXES
+from nbrunner.launch.warm.own_code import change_before_import, own_sources
 from nbrunner.launch.warm.preamble import preamble
 from nbrunner.launch.warm.probe.variables import VariablesRead
 from nbrunner.text.user_code import is_users
@@ -56,9 +59,17 @@ class Imported:
         Modules of the preload that were not imported, and why.
     inexact : str or None
         Why no fork of this interpreter is exact; None if forks can be.
-    missed : set of str
-        Top-level modules that imports have looked for and not found: a file of that name
-        beside a flow would have been imported.
+    looked_for : set of str
+        Top-level modules that imports have looked for, found or not: a file of that name
+        beside a flow would have been found first.
+    metadata : bool
+        Whether preloaded modules have looked up installed distributions.
+    preloaded : list of str
+        Modules that were imported beside what every run needs.
+    read_by_preloaded : VariablesRead
+        The variables that their imports have asked for.
+    filters : bool
+        Whether these imports have set warnings filters.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
@@ -70,7 +81,11 @@ class Imported:
     generators: list[Any] = field(default_factory=list)
     not_preloaded: dict[str, str] = field(default_factory=dict)
     inexact: str | None = None
-    missed: set[str] = field(default_factory=set)
+    looked_for: set[str] = field(default_factory=set)
+    metadata: bool = False
+    preloaded: list[str] = field(default_factory=list)
+    read_by_preloaded: VariablesRead = field(default_factory=VariablesRead)
+    filters: bool = False
 
     def note_start(self, set_by_python: Collection[str]) -> None:
         """Note what the environment of this process was, and what Python has made of it.
@@ -87,15 +102,24 @@ class Imported:
         self.added = self._changes()
 
     @contextlib.contextmanager
-    def noting_imports(self) -> Iterator[None]:
-        """Note what matters of the imports that the block does."""
-        looked_for = _LookedFor(self.missed)
-        sys.meta_path.append(looked_for)
+    def noting_imports(self, read: VariablesRead | None = None) -> Iterator[None]:
+        """Note what matters of the imports that the block does.
+
+        Parameters
+        ----------
+        read : VariablesRead, optional
+            Gets the variables that they ask for, as `read` of this object does.
+        """
+        read = VariablesRead() if read is None else read
+        looked_for = _LookedFor(self.looked_for)
+        sys.meta_path.insert(0, looked_for)
         try:
-            with self.read.noting():
+            with read.noting():
                 yield
         finally:
             sys.meta_path.remove(looked_for)
+            self.read.names |= read.names
+            self.read.prefixes |= read.prefixes
         self.added = self.set_by_python | self._changes()
         self.sources = dict(_own_sources(list(sys.modules.values())))
 
@@ -116,28 +140,66 @@ class Imported:
 
     def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
         """Return why a fork would not be exact; None if it would."""
-        names = _loaded() | self.missed
+        names = _loaded() | self.looked_for
+        folder = os.path.dirname(os.path.realpath(script))
         return (
             self.inexact
             or found_here(self.files, cwd)
             or before_metaflow(script, names)
-            or shadowed(os.path.dirname(os.path.realpath(script)), names)
+            or shadowed(folder, names)
+            or (distribution_in(folder) if self.metadata else None)
             or local_config(cwd, os.getcwd())
             or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
         )
 
+    def unlike_import(self, script: str) -> str | None:
+        """Return why this flow's own imports of the preloaded modules might give something else.
+
+        None if they would not; then, too, `refusal` has to be asked.
+        """
+        if not self.preloaded:
+            return None
+        folder = os.path.dirname(os.path.realpath(script))
+        try:
+            folders = (folder, *preamble(Path(script).read_bytes(), lambda _name: True).folders)
+            sources = own_sources(Path(script), partial(_own_module, folders))
+        except OSError as error:
+            return f"the flow's code cannot be read: {error}"
+        if sources is None:
+            return "the flow has too much code to look for what it sets"
+        return change_before_import(sources, self._is_read_by_preloaded, self.filters)
+
+    def _is_read_by_preloaded(self, name: str) -> bool:
+        return name.startswith(NATIVE_PREFIXES) or name in self.read_by_preloaded
+
+
+def _own_module(folders: Iterable[str], name: str) -> Path | None:
+    """Return the file of a top-level module of the user's, or the folder of a package."""
+    for folder in map(Path, folders):
+        for place in (folder / name, folder / f"{name}.py"):
+            if place.exists():
+                return place
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None or not spec.has_location or not is_users(str(spec.origin)):
+        return None  # installed, or built in
+    place = Path(str(spec.origin))
+    return place.parent if place.name == "__init__.py" else place
+
 
 class _LookedFor:
-    """The last finder of ``sys.meta_path``: notes what no other finds."""
+    """The first finder of ``sys.meta_path``: notes what is looked for, and finds nothing."""
 
-    def __init__(self, missed: set[str]) -> None:
-        self._missed = missed
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Note a top-level module that was looked for in vain."""
+        """Note a top-level module that is looked for, whether it is then imported or not."""
         if path is None:
-            self._missed.add(name)
+            self._names.add(name)
 
 
 # Of the warm interpreter; its forks have it too.
@@ -193,6 +255,15 @@ def shadowed(folder: str, names: Collection[str]) -> str | None:
                 return f"{entry.path} changes what metaflow imports"
             if _module_name(entry) in names:
                 return f"{entry.path} shadows a module that metaflow imports"
+    return None
+
+
+def distribution_in(folder: str) -> str | None:
+    """Return which installed distribution in a flow's folder a module would have found first."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".dist-info", ".egg-info", ".egg")):
+                return f"{entry.path} would be read by a preloaded module"
     return None
 
 

@@ -21,8 +21,24 @@ _MATTERING_NAMES = frozenset(
     {"LANG", "LANGUAGE", "HOME", "TZ", "DISABLE_TRACING", "CONDA_PREFIX", "APPENGINE_RUNTIME"}
 )
 
-# Numerical libraries read these while they are imported, so only if one is preloaded.
-_MATTERING_WHEN_PRELOADED = ("OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "BLIS_", "CUDA_", "NPY_")
+# Native code of numerical libraries reads these while it is imported, so they matter only if
+# a module is preloaded. The probe does not see such reads.
+NATIVE_PREFIXES = (
+    *(
+        "OMP_",
+        "GOMP_",
+        "KMP_",
+        "OPENBLAS_",
+        "GOTO_",
+        "MKL_",
+        "BLIS_",
+        "VECLIB_",
+        "NUMEXPR_",
+        "NPY_",
+    ),
+    *("CUDA_", "CUBLAS_", "CUDNN_", "NCCL_", "NVIDIA_", "HIP_", "ROCR_", "HSA_", "TF_", "XLA_"),
+    *("TORCH_", "PYTORCH_", "ARROW_", "MIMALLOC_", "RAYON_", "POLARS_", "HDF5_"),
+)
 
 # Metaflow's runtime sets these for each task; they are read when used, not while importing.
 _SET_FOR_TASKS = ("METAFLOW_RUN_ID", "METAFLOW_CODE_", "METAFLOW_RUNTIME_", "PYTHONUNBUFFERED")
@@ -43,7 +59,12 @@ _FOR_EACH_PROCESS = {
     "PYTHONDUMPREFS": "asks for a list at the end",
     "PYTHONVERBOSE": "asks for a line with each import",
     "PYTHONMALLOCSTATS": "asks for statistics at the end",
+    "PYTHONTRACEMALLOC": "asks for the memory that each process allocates",
+    "PYTHONPERFSUPPORT": "asks for a map of each process",
+    "PYTHON_PERF_JIT_SUPPORT": "asks for a map of each process",
     "LD_DEBUG": "asks for a line with each library",
+    "LD_SHOW_AUXV": "asks for lines with each start",
+    "LD_PROFILE": "asks for a profile of each process",
     "COVERAGE_PROCESS_START": "asks each process to measure itself",
     "COVERAGE_PROCESS_CONFIG": "asks each process to measure itself",
 }
@@ -72,6 +93,11 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     found["preload"] = environment.get(PRELOAD_VARIABLE, "")
     found |= installed(environment)
     return found | inherited()
+
+
+def modules_to_preload(environment: Mapping[str, str]) -> list[str]:
+    """Return the modules that an interpreter in this environment preloads."""
+    return environment.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
 
 
 def inherited() -> Surroundings:
@@ -114,7 +140,7 @@ def mattering_variables(
     """Return the variables that are read while Python and metaflow start."""
     prefixes: tuple[str, ...] = _MATTERING_PREFIXES
     if environment.get(PRELOAD_VARIABLE) if preloaded is None else preloaded:
-        prefixes += _MATTERING_WHEN_PRELOADED
+        prefixes += NATIVE_PREFIXES
     return {
         name: value
         for name, value in environment.items()

@@ -21,7 +21,7 @@ from nbrunner.aio.inotify import WAKE_SECONDS
 from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
-from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE, Surroundings
+from nbrunner.launch.warm.fingerprint import Surroundings, modules_to_preload
 from nbrunner.launch.warm.protocol import LENGTH, encode
 from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
@@ -39,7 +39,18 @@ _FULL_QUEUE_SECONDS = 0.02
 
 
 class NoForkError(Exception):
-    """This start must be cold, for the reason given; the interpreter is as it should be."""
+    """The interpreter cannot serve this start, for the reason given, and is as it should be.
+
+    Parameters
+    ----------
+    why : str
+    of_preload : bool
+        Whether an interpreter that preloads nothing could serve it.
+    """
+
+    def __init__(self, why: str, of_preload: bool = False) -> None:
+        super().__init__(why)
+        self.of_preload = of_preload
 
 
 class ReplaceError(Exception):
@@ -84,7 +95,7 @@ class WarmInterpreter:
         self.surroundings = now
         self.has_served = False
         self._owner = os.getpid()
-        self._preloaded = environment.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
+        self._preloaded = modules_to_preload(environment)
         self._lock = threading.Lock()
         self._seen: tuple[float, Sight] = (float("-inf"), Sight())
         self._is_ready = False
@@ -167,7 +178,7 @@ class WarmInterpreter:
             return ProcessIdentity(answer["pid"], answer["started"])
         if answer["outdated"]:
             raise ReplaceError(answer["refused"], failed=False)
-        raise NoForkError(answer["refused"])
+        raise NoForkError(answer["refused"], of_preload=answer["of_preload"])
 
     # -- inside -------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from nbrunner.launch.warm.fingerprint import (
     PRELOAD_VARIABLE,
     Surroundings,
     difference,
+    modules_to_preload,
     never_warm,
     surroundings,
 )
@@ -83,7 +84,7 @@ class WarmLauncher:
         """Start an interpreter for runs to come, without waiting for it."""
         if self.enabled and _cold_reason(environment) is None:
             with contextlib.suppress(NoForkError):
-                self._zygote(environment)
+                self._zygote(self._with_preload(environment))
 
     def close(self) -> None:
         """End the warm interpreters, and forget those that failed; runs go on."""
@@ -137,23 +138,52 @@ class WarmLauncher:
         never = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
         if never is not None:
             return never, None
+        environment = self._with_preload(environment)
+        request["not_preloaded"] = {}
+        try:
+            try:
+                return "", await self._ask(request, environment)
+            except NoForkError as refusal:
+                if not refusal.of_preload:
+                    raise
+                names = modules_to_preload(environment)
+                request["not_preloaded"] = dict.fromkeys(names, str(refusal))
+                return "", await self._ask(request, {**environment, PRELOAD_VARIABLE: ""})
+        except NoForkError as refusal:
+            return str(refusal), None
+
+    async def _ask(
+        self, request: dict[str, Any], environment: Mapping[str, str]
+    ) -> ProcessIdentity:
+        """Have a process forked by an interpreter for this environment.
+
+        Raises
+        ------
+        NoForkError
+            No interpreter can serve the request.
+        """
         why = ""
         for _attempt in (1, 2):  # one that has ended since the last start is replaced
             try:
                 interpreter = self._zygote(environment)
                 process = await interpreter.fork(request)
-            except NoForkError as refusal:
-                return str(refusal), None
             except ReplaceError as failure:
                 why = str(failure)
                 self._drop(interpreter, why if failure.failed else None)
                 if not failure.retry:
-                    self.prepare(environment)  # for the next start
+                    with contextlib.suppress(NoForkError):
+                        self._zygote(environment)  # for the next start
                     break
             else:
                 self._forget_failures(interpreter)
-                return "", process
-        return why, None
+                return process
+        raise NoForkError(why)
+
+    def _with_preload(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the environment with the modules of ``preload``, if it names none."""
+        if not self.preload:
+            return environment
+        return {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
 
     def _zygote(self, environment: Mapping[str, str]) -> WarmInterpreter:
         """Return an interpreter for these surroundings that is worth asking, new if need be.
@@ -163,8 +193,6 @@ class WarmLauncher:
         NoForkError
             There is none yet.
         """
-        if self.preload:
-            environment = {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
         try:
             now = surroundings(environment)
         except OSError as error:  # without /proc, say

@@ -44,9 +44,14 @@ def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], N
             imported.inexact = imported.inexact or (why and f"metaflow: {why}")
         unfit = metaflow_seam.preload()
         base_done()
+    with imported.noting_imports(imported.read_by_preloaded):
         for name in wanted:
-            if name not in sys.modules and (reason := _import([name], imported)):
+            if name in sys.modules:
+                continue
+            if reason := _import([name], imported):
                 imported.not_preloaded[name] = reason
+            else:
+                imported.preloaded.append(name)
     return unfit
 
 
@@ -75,6 +80,8 @@ def _import(names: Sequence[str], imported: Imported) -> str | None:
     for name in names:
         importlib.import_module(name)
     imported.files |= stamps
+    imported.metadata |= observed.metadata
+    imported.filters |= observed.filters
     imported.generators += _drawn(before, observed)
     return None
 

@@ -20,8 +20,8 @@ What a flow can tell, all the same, from a cold start:
   zygote's; the run process has one more descriptor, closed on exec
 - four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion, in
   the stack that ``@timeout`` prints and faulthandler dumps
-- warnings of ``import metaflow`` itself are not repeated, and filters that it has installed come
-  before those of the flow file
+- where the flow file imports a preloaded module before metaflow, the warnings filters of the
+  former come before those of the latter
 - more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``;
   one more exit function is registered
 - strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
@@ -34,6 +34,7 @@ What a flow can tell, all the same, from a cold start:
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import select
@@ -51,7 +52,7 @@ from nbrunner.launch.warm import preload as preloading
 from nbrunner.launch.warm.become import Program, execute, restore_signals
 from nbrunner.launch.warm.eligibility import IMPORTED
 from nbrunner.launch.warm.finalize import LastExitFunction, register_last
-from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
+from nbrunner.launch.warm.fingerprint import modules_to_preload
 from nbrunner.launch.warm.fork_server import TaskServer
 from nbrunner.launch.warm.protocol import receive, send
 from nbrunner.launch.warm.task_popen import use_for_tasks
@@ -63,6 +64,8 @@ GO = b"g"
 
 # Said to the owner once everything is imported.
 READY = b"r"
+
+_QUOTED_BYTES = 1000
 
 
 class Role(Protocol):
@@ -76,6 +79,7 @@ class Role(Protocol):
 def main() -> None:
     """Serve; in a fork that is to run a flow, run it in ``__main__``."""
     descriptor = sys.argv.pop()
+    log_size = os.fstat(2).st_size
     IMPORTED.note_start(set_by_python=sys.argv[1:])
     if IMPORTED.added and not IMPORTED.set_by_python:
         # No locale was named, so Python has chosen one, and would be told so when it is
@@ -90,7 +94,7 @@ def main() -> None:
     if not sys.flags.safe_path:
         del sys.path[0]  # "", for -c; a script has its own folder there
     last_exit_function = register_last()
-    role: Role | Program = Zygote(control, preload(last_exit_function))
+    role: Role | Program = Zygote(control, preload(last_exit_function, log_size))
     del control
     while not isinstance(role, Program):
         role = role.play()
@@ -100,8 +104,15 @@ def main() -> None:
     execute(script, last_exit_function)
 
 
-def preload(last_exit_function: weakref.ref[LastExitFunction]) -> str:
+def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | None = None) -> str:
     """Import what every run needs, and what the user asked for.
+
+    Parameters
+    ----------
+    last_exit_function : weak reference to LastExitFunction
+    log_size : int or None
+        The size in bytes of the log of warm interpreters when this one started; None if what
+        is printed does not matter.
 
     Returns
     -------
@@ -110,14 +121,35 @@ def preload(last_exit_function: weakref.ref[LastExitFunction]) -> str:
     """
     last = last_exit_function()
     assert last is not None, "the exit functions were not cleared"
-    wanted = os.environ.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
-    unfit = preloading.preload(wanted, IMPORTED, last.note_needed) or metaflow_seam.verify()
+    wanted = modules_to_preload(os.environ)
+
+    def base_done() -> None:
+        if log_size is not None:
+            IMPORTED.inexact = IMPORTED.inexact or printed(log_size)
+        last.note_needed()  # hides all objects made so far
+
+    unfit = preloading.preload(wanted, IMPORTED, base_done) or metaflow_seam.verify()
     if not unfit:
         take_shortcuts()
         metaflow_seam.remember_directories()
     last.note_preloaded()
     gc.enable()
     return unfit
+
+
+def printed(log_size: int) -> str | None:
+    """Return why forks are not exact if this process has printed something so far.
+
+    Each fresh interpreter would print it too: warnings under PYTHONWARNINGS or PYTHONDEVMODE,
+    say. The description of the log is this process's own, so its offset is 0 until then.
+    """
+    ctypes.pythonapi.fflush(None)
+    if os.lseek(2, 0, os.SEEK_CUR) == 0:
+        return None
+    with open("/proc/self/fd/2", "rb") as log:
+        log.seek(log_size)
+        first, *_ = log.read(_QUOTED_BYTES).decode(errors="replace").strip().splitlines() or [""]
+    return f"each interpreter that starts here prints {first!r}"
 
 
 class Zygote:
@@ -171,7 +203,7 @@ def _is_given_up(descriptor: int) -> bool:
 def _refuse(descriptor: int, why: str) -> None:
     """Answer a request that no fork could be made for: it is started cold."""
     with socket.socket(fileno=descriptor) as channel, contextlib.suppress(OSError):
-        send(channel, {"refused": why, "outdated": False})
+        send(channel, {"refused": why, "outdated": False, "of_preload": False})
 
 
 class _Requested:
@@ -190,8 +222,10 @@ class _Requested:
             or self._unfit
             or IMPORTED.refusal(request["script"], _cwd(request), request["environment"])
         )
-        if refused:
-            send(self._channel, {"refused": refused, "outdated": bool(outdated)})
+        unlike = None if refused else IMPORTED.unlike_import(request["script"])
+        if refused or unlike:
+            why = {"outdated": bool(outdated), "of_preload": bool(unlike)}
+            send(self._channel, {"refused": refused or unlike, **why})
             os._exit(0)
         request["environment"] |= IMPORTED.added
         identity = processes.identify(os.getpid())
@@ -203,7 +237,9 @@ class _Requested:
         self._channel.close()
         if request["kind"] == "script":
             return _script(request)
-        return WarmSupervisor(RunDirectory(request["directory"]), request["environment"])
+        not_preloaded = IMPORTED.not_preloaded | request["not_preloaded"]
+        directory = RunDirectory(request["directory"])
+        return WarmSupervisor(directory, request["environment"], not_preloaded)
 
 
 def _cwd(request: Json) -> str:
@@ -227,9 +263,12 @@ def _script(request: Json) -> Program:
 class WarmSupervisor(Supervisor):
     """Supervises a run whose processes are forks of this one."""
 
-    def __init__(self, directory: RunDirectory, environment: dict[str, str]) -> None:
+    def __init__(
+        self, directory: RunDirectory, environment: dict[str, str], not_preloaded: dict[str, str]
+    ) -> None:
         super().__init__(directory)
         self._environment = environment
+        self._not_preloaded = not_preloaded
 
     def play(self) -> Role | Program:
         """Fork the run's processes and see the run through."""
@@ -260,9 +299,9 @@ class WarmSupervisor(Supervisor):
             # The child does so too: whoever comes first, a stop finds the group.
             os.setpgid(self.run_pid, self.run_pid)
         error = self._say_who()
-        if IMPORTED.not_preloaded:
+        if self._not_preloaded:
             with contextlib.suppress(OSError):  # it only tells how the run was started
-                self.directory.write(run_directory.NOT_PRELOADED, IMPORTED.not_preloaded)
+                self.directory.write(run_directory.NOT_PRELOADED, self._not_preloaded)
         if error is None:
             self._wait_for_run()
         if server is not None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from support.both_ways import warmly
+from support.both_ways import both_ways, warmly
 from support.offspring import lives
 from support.scripts import run_script
 from support.waiting import until
@@ -82,6 +82,15 @@ MODULES = {
     "import os\nnames = os.listdir()": "looks at './' in the directory",
     "import sys\nname = sys.argv[0]": "reads sys.argv",
     "import sys\nmany = len(sys.argv) > 1": "reads sys.argv",
+    "import sys\nkept = sys.argv": "reads sys.argv",
+    "from sys import orig_argv\nname = orig_argv[-1]": "reads sys.argv",
+    "import sys\nhere = sys.path[0]": "reads sys.path",
+    "import sys\nfound = any(map(str.isalpha, sys.path))": "reads sys.path",
+    "import pkgutil\nplugins = [each.name for each in pkgutil.iter_modules()]": "reads sys.path",
+    "import sys\nsys.path.append('/last')": None,
+    "import inspect\nscript = inspect.stack()[-1].filename": "looks at its callers",
+    "import traceback\nwhere = traceback.extract_stack()": "looks at its callers",
+    "import sys\nmodule = sys._getframe().f_globals": None,
     "import __main__\nfile = getattr(__main__, '__file__', None)": "looks at __main__",
     "import threading\nt = threading.Thread(target=print); t.start(); t.join()": "starts a thread",
     "import subprocess\nsubprocess.run(['true'])": "starts a process",
@@ -96,6 +105,14 @@ MODULES = {
     "import os\nos.chdir('/tmp')": "changes the directory of the process",
     "import os\ndel os.environ['PATH']": "unsets $PATH",
     "import signal\nsignal.signal(signal.SIGTERM, print)": "changes what is done on a signal",
+    "import logging\nlogging.basicConfig(level=10)": "changes the root logger",
+    "import logging\nlogging.getLogger('own').setLevel(10)": None,
+    "import socket\nsocket.setdefaulttimeout(5)": "changes the timeout of sockets",
+    "import sys\nsys.setrecursionlimit(5000)": "changes the limit of recursion",
+    "import sys\nsys.excepthook = print": "changes sys.excepthook",
+    "import builtins\nbuiltins.answer = 42": "changes names of builtins",
+    "import os\nos.umask(0o27)": "changes the mask of new files",
+    "import locale\nlocale.setlocale(locale.LC_ALL, 'C')": "changes the locale",
     "import mmap\nmemory = mmap.mmap(-1, 4096)": "maps memory that forks would share",
     "import multiprocessing\nlock = multiprocessing.Lock()": "calls os.getpid()",
     "import threading\nlock = threading.Lock()": None,
@@ -415,3 +432,71 @@ def test_the_scratch_process_ends_with_the_interpreter(tmp_path):
         interpreter.kill()
         interpreter.wait()
     until(lambda: not lives(pid), "the end of the scratch process")
+
+
+THREADS = (
+    "import os\n"
+    "def count():\n"
+    "    os.environ['OPENBLAS_NUM_THREADS'] = '1'\n"
+    "    import numpy, threadpoolctl\n"
+    "    return [each['num_threads'] for each in threadpoolctl.threadpool_info()]\n"
+)
+FILTERS = (
+    "import warnings\n"
+    "def filters():\n"
+    "    warnings.simplefilter('error')\n"
+    "    import numpy\n"
+    "    return [str(each) for each in warnings.filters]\n"
+)
+SETTING = {
+    # What a preloaded module reads, and a step sets before it imports the module itself.
+    "a step": (
+        "ours",
+        "from os import environ",
+        "(environ.update(LEVEL='3'), __import__('ours').LEVEL)[1]",
+        "$LEVEL (line",
+    ),
+    "a module beside the flow": (
+        "numpy",
+        "import threads",
+        "threads.count()",
+        "$OPENBLAS_NUM_THREADS (line 3)",
+    ),
+    "filters": ("numpy", "import filters", "filters.filters()", "sets warnings filters (line 3)"),
+}
+
+
+@pytest.mark.parametrize("case", SETTING)
+def test_what_a_step_sets_before_its_own_import(case, write_flow, monkeypatch, tmp_path):
+    """A9: such a run is forked from an interpreter without the module, and says why."""
+    preload, imports, expression, reason = SETTING[case]
+    own_module(tmp_path, monkeypatch, "import os\nLEVEL = os.environ.get('LEVEL')\n")
+    (tmp_path / "threads.py").write_text(THREADS)
+    (tmp_path / "filters.py").write_text(FILTERS)
+    monkeypatch.setenv("NBRUNNER_PRELOAD", preload)
+    flow = write_flow("drawflow.py", FOREACH.format(imports=imports, expression=expression))
+    cold, warm = both_ways(flow, monkeypatch)
+    assert warm.running.run.data.drawn == cold.running.run.data.drawn
+    assert list(warm.running.not_preloaded) == [preload]
+    assert reason in warm.running.not_preloaded[preload]
+
+
+BESIDE = {
+    "import importlib.util as u\nF = u.find_spec('colorsys').origin": ("colorsys.py", "shadows"),
+    "import importlib.util as u\nF = u.find_spec('absent') is None": ("absent.py", "shadows"),
+    "import importlib.metadata as m\nF = m.version('pip')": ("pip-1.dist-info", "preloaded module"),
+}
+
+
+@pytest.mark.parametrize("module", BESIDE)
+def test_what_a_module_would_find_beside_the_flow(module, write_flow, monkeypatch, tmp_path):
+    """A1: a file beside the flow that an import looks for comes before the installed one."""
+    own_module(tmp_path, monkeypatch, module)
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
+    flow = write_flow("slowflow")
+    assert run_with(flow, {}).warm
+    name, reason = BESIDE[module]
+    (tmp_path / name).touch()
+    running = run_with(flow, {})
+    assert not running.warm and reason in running.cold_reason and name in running.cold_reason

@@ -65,7 +65,7 @@ SURROUNDINGS: dict[str, dict[str, str | None]] = {
         "PYTHONPATH": "FOLDER",
         "PYTHONSAFEPATH": "1",
         "PYTHONUTF8": "1",
-        "PYTHONWARNINGS": "default",
+        "PYTHONWARNINGS": "default::ImportWarning",
         "TZ": "Asia/Kolkata",
     },
 }

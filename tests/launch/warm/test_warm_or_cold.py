@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,19 @@ def test_a_preloaded_module_is_loaded_anew_when_its_file_has_changed(
     for name in ("vermilion", "ultramarine"):
         module.write_text(f"NAME = {name!r}\n")
         assert name in warmly(flow, monkeypatch).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PYTHONWARNINGS", "default"), ("PYTHONDEVMODE", "1"), ("PYTHONWARNINGS", "ignore")],
+)
+def test_what_each_interpreter_prints_while_it_starts(name, value, write_flow, monkeypatch):
+    """A10: lines that ``import metaflow`` prints would be missing in the log of a warm run."""
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    monkeypatch.setenv(name, value)
+    importing = [sys.executable, "-c", "import metaflow.plugins.cards.card_cli"]
+    printed = subprocess.run(importing, capture_output=True, check=True, text=True).stderr
+    running = run(write_flow)
+    assert running.warm == (not printed)
+    if printed:
+        assert printed.splitlines()[0] in running.cold_reason.replace("\\'", "'")

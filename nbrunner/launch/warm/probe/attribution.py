@@ -40,6 +40,18 @@ def is_importing(frame: types.FrameType) -> bool:
     return name.startswith(("_frozen_importlib", "importlib._bootstrap", "zipimport"))
 
 
+def is_of_importer(frame: types.FrameType) -> bool:
+    """Return whether a frame is one of those below the import."""
+    name = str(frame.f_globals.get("__name__"))
+    return name == "__main__" or (name.startswith("nbrunner.") and not is_ours(frame))
+
+
+def is_of_metadata(frame: types.FrameType) -> bool:
+    """Return whether a frame looks for installed distributions."""
+    name = str(frame.f_globals.get("__name__"))
+    return name.startswith(("importlib.metadata", "importlib_metadata"))
+
+
 def drawer(frame: types.FrameType | None) -> tuple[str, str]:
     """Return the module and the function to which a draw in a frame is attributed."""
     for each in _frames(frame):

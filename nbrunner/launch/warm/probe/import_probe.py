@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import signal
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -38,6 +39,10 @@ class Observed:
         Why the import failed; empty if it did not.
     output : bytes
         What the import printed.
+    metadata : bool
+        Whether it has looked up installed distributions.
+    filters : bool
+        Whether it has changed ``warnings.filters``.
     """
 
     draws: list[Draw] = field(default_factory=list)
@@ -45,6 +50,8 @@ class Observed:
     states: list[str] = field(default_factory=list)
     error: str = ""
     output: bytes = b""
+    metadata: bool = False
+    filters: bool = False
 
 
 def observe(names: Iterable[str]) -> Observed:
@@ -78,7 +85,15 @@ def observe(names: Iterable[str]) -> Observed:
         return Observed(error=f"it ended the process with code {code}", output=said)
     found = json.loads(answer)
     draws = [Draw(*each) for each in found["draws"]]
-    return Observed(draws, found["files"], found["states"], found["error"], said)
+    return Observed(
+        draws,
+        found["files"],
+        found["states"],
+        found["error"],
+        said,
+        found["metadata"],
+        found["filters"],
+    )
 
 
 def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoReturn:
@@ -89,6 +104,7 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
     os.dup2(output, 1)
     os.dup2(output, 2)
     recording = Recording()
+    filters = list(warnings.filters)
     error = ""
     try:
         with recording:
@@ -101,6 +117,8 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
         "files": sorted(recording.files),
         "states": recording.states,
         "error": error,
+        "metadata": recording.metadata,
+        "filters": warnings.filters != filters,
     }
     with open(writing, "w", encoding="utf-8") as pipe:
         json.dump(answer, pipe)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import gc
+import locale
 import os
 import signal
+import socket
 import sys
+import threading
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,8 +38,12 @@ class ProcessFacts:
     descriptors : Counter of str
         What its open descriptors are, as the kernel names them.
     threads : int
+    cpus : int
+        How many CPUs it may use.
     libraries : frozenset of str
         The shared libraries that are mapped.
+    settings : dict of str to object
+        What holds for the whole process, and is set by calls.
     """
 
     cwd: str
@@ -45,7 +54,9 @@ class ProcessFacts:
     handlers: dict[int, Any]
     descriptors: Counter[str]
     threads: int
+    cpus: int
     libraries: frozenset[str]
+    settings: dict[str, Any]
 
 
 def look() -> ProcessFacts:
@@ -58,9 +69,52 @@ def look() -> ProcessFacts:
         streams=(id(sys.stdin), id(sys.stdout), id(sys.stderr)),
         handlers={int(each): signal.getsignal(each) for each in signal.valid_signals()},
         descriptors=Counter(_descriptors()),
-        threads=len(os.listdir("/proc/self/task")),
+        cpus=len(os.sched_getaffinity(0)),
+        threads=sum(1 for name in _threads() if name not in _OF_ALLOCATOR),
         libraries=frozenset(_libraries()),
+        settings=_settings(),
     )
+
+
+def _settings() -> dict[str, Any]:
+    """Return, by a name to tell people, what a flow that imports nothing would find otherwise."""
+    # Imported here: it registers an exit function, and the interpreter's own must be the first.
+    import logging
+
+    root = logging.getLogger()
+    return {
+        "the root logger": (root.level, list(root.handlers), root.manager.disable),
+        "sys.excepthook": (sys.excepthook, sys.unraisablehook, threading.excepthook),
+        "the limit of recursion": sys.getrecursionlimit(),
+        "the switch interval": sys.getswitchinterval(),
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the timeout of sockets": socket.getdefaulttimeout(),
+        "the thresholds of the collector": gc.get_threshold(),
+        "warnings.showwarning": warnings.showwarning,
+        "names of builtins": sorted(vars(builtins)),
+        "the mask of new files": _mask(),
+    }
+
+
+def _mask() -> str:
+    """Return the umask; ``os.umask`` can only be read by setting it."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        return next((line for line in status if line.startswith("Umask")), "")
+
+
+# jemalloc ends its own in a fork (``background_thread_postfork_child`` in its
+# ``background_thread.c``), and then returns memory itself.
+_OF_ALLOCATOR = frozenset({"jemalloc_bg_thd"})
+
+
+def _threads() -> Iterator[str]:
+    """Yield the names of the threads of this process, as the kernel has them."""
+    for number in os.listdir("/proc/self/task"):
+        with (
+            contextlib.suppress(FileNotFoundError, ProcessLookupError),  # it has just ended
+            open(f"/proc/self/task/{number}/comm", encoding="utf-8", errors="replace") as file,
+        ):
+            yield file.read().strip()
 
 
 def _descriptors() -> Iterator[str]:
@@ -94,7 +148,11 @@ def changes(before: ProcessFacts, after: ProcessFacts) -> Iterator[str]:
         yield "changes what is done on a signal"
     if opened := after.descriptors - before.descriptors:
         yield f"keeps open: {', '.join(sorted(opened))}"
-    new = after.libraries - before.libraries
-    # OpenBLAS starts its threads anew in a fork (``pthread_atfork`` in its ``memory.c``).
-    if after.threads > before.threads and not any("openblas" in each for each in new):
+    for name, value in after.settings.items():
+        if value != before.settings[name]:
+            yield f"changes {name}"
+    # Each OpenBLAS has a thread for every CPU but one, and starts them anew in a fork
+    # (``pthread_atfork`` in its ``memory.c``).
+    new = [each for each in after.libraries - before.libraries if "openblas" in each]
+    if after.threads - before.threads > len(new) * (after.cpus - 1):
         yield "starts a thread"

@@ -6,11 +6,13 @@ in a process that ends afterwards.
 
 from __future__ import annotations
 
+import inspect
 import os
 import random
 import sys
 import threading
 import time
+import traceback
 import types
 import weakref
 from collections.abc import Callable
@@ -22,13 +24,20 @@ from nbrunner.launch.warm.probe.attribution import (
     IMPORT,
     drawer,
     is_importing,
+    is_of_importer,
+    is_of_metadata,
     is_of_tempfile,
     is_ours,
     outside,
 )
 from nbrunner.launch.warm.probe.draws import Draw, kind_of_path
 from nbrunner.launch.warm.probe.process_facts import changes, look
-from nbrunner.launch.warm.probe.stand_ins import NotingList, Unbound, note_reads_of_main
+from nbrunner.launch.warm.probe.stand_ins import (
+    NotingList,
+    Unbound,
+    note_reads_of_arguments,
+    note_reads_of_main,
+)
 
 # C functions whose result depends on the time, on the process or on chance.
 _CALLS = {
@@ -59,6 +68,7 @@ _DATE_NAMES = frozenset({"now", "utcnow", "today"})
 _TIME_GIVEN = {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2}
 
 _AUDITED = {
+    "sys._getframe": "",
     "open": "",
     "os.listdir": "",
     "os.scandir": "",
@@ -77,6 +87,15 @@ _AUDITED = {
     "tempfile.mkdtemp": "makes a temporary directory",
     "tempfile.mkstemp": "makes a temporary file",
 }
+
+# These functions see the frames below the import, which are ours in the warm interpreter.
+_LOOKING_AT_CALLERS = frozenset(
+    each.__code__
+    for each in (
+        *(inspect.stack, inspect.getouterframes),
+        *(traceback.walk_stack, traceback.extract_stack, traceback.format_stack),
+    )
+)
 
 _real_lstat = os.lstat
 
@@ -109,9 +128,12 @@ class Recording:
         slash at the end), and names that were not found in the directory of the process.
     states : list of str
         The states of the random number generators that were made.
+    metadata : bool
+        Whether installed distributions were looked up: one beside a flow comes first there.
     """
 
     def __init__(self) -> None:
+        self.metadata = False
         self.draws: set[Draw] = set()
         self.files: set[str] = set()
         self.states: list[str] = []
@@ -149,6 +171,8 @@ class Recording:
                 self._note_call(frame, called.__module__, name)
             elif name in _DATE_NAMES and isinstance(getattr(called, "__self__", None), type):
                 self._note(f"calls {called.__self__.__name__}.{name}()", frame)
+        elif event == "call" and frame.f_code in _LOOKING_AT_CALLERS:
+            self._note("looks at its callers", frame.f_back)
         elif event == "c_return" and called.__name__ == "seed":
             self._note_seed(frame, getattr(called, "__self__", None))
 
@@ -178,13 +202,24 @@ class Recording:
             setattr(time, name, Unbound(getattr(time, name), self._time(name, count)))
         for name in ("stat", "lstat", "access", "readlink"):
             setattr(os, name, Unbound(getattr(os, name), self._path))
-        sys.argv = NotingList(sys.argv, lambda: self._note_if_active("reads sys.argv"))
+        sys.path = NotingList(sys.path, self._note_path_read)
+        note_reads_of_arguments(lambda: self._note_if_active("reads sys.argv"))
         note_reads_of_main(lambda: self._note_if_active("looks at __main__"))
 
     def _note_if_active(self, what: str) -> None:
         frame = outside()
         if self._active and frame.f_globals.get("__name__") != "inspect":  # it asks every module
             self._note(what, frame)
+
+    def _note_path_read(self) -> None:
+        """Note a look at ``sys.path``, where a flow's folder comes first."""
+        frame = outside()
+        if not self._active or is_importing(frame):
+            return
+        if is_of_metadata(frame):
+            self.metadata = True
+        else:
+            self._note("reads sys.path", frame)
 
     def _urandom(self, real: Callable[..., bytes], *arguments: Any) -> bytes:
         data = real(*arguments)
@@ -221,6 +256,10 @@ class Recording:
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._active or event not in _AUDITED:
+            return
+        if event == "sys._getframe":  # outside() raises this event too
+            if is_of_importer(arguments[0]):
+                self._note("looks at its callers", outside())
             return
         frame = outside()
         if event == "open":

@@ -10,6 +10,8 @@ from typing import Any
 # Attributes of __main__ that differ between the warm interpreter and a flow that runs cold.
 _OF_MAIN = frozenset({"__file__", "__spec__", "__loader__", "__cached__", "__dict__"})
 
+_ARGUMENTS = frozenset({"argv", "orig_argv"})
+
 
 class Unbound:
     """Replaces a C function. As an attribute of a class it is not bound, like a C function."""
@@ -33,7 +35,7 @@ class Unbound:
 
 
 class NotingList(list[str]):
-    """Replaces ``sys.argv``; calls ``note`` whenever it is read."""
+    """Replaces ``sys.path``; calls ``note`` whenever its entries are read."""
 
     def __init__(self, items: list[str], note: Callable[[], None]) -> None:
         super().__init__(items)
@@ -47,13 +49,33 @@ class NotingList(list[str]):
         self._note()
         return super().__iter__()
 
-    def __len__(self) -> int:
+    def __reversed__(self) -> Iterator[str]:
         self._note()
-        return super().__len__()
+        return super().__reversed__()
 
     def __contains__(self, item: object) -> bool:
         self._note()
         return super().__contains__(item)
+
+    def copy(self) -> list[str]:
+        self._note()
+        return super().copy()
+
+    def index(self, *arguments: Any) -> int:
+        self._note()
+        return super().index(*arguments)
+
+
+def note_reads_of_arguments(note: Callable[[], None]) -> None:
+    """Call ``note`` whenever ``sys.argv`` is read, or kept: each fork gets a list of its own."""
+
+    class Sys(types.ModuleType):
+        def __getattribute__(self, name: str) -> Any:
+            if name in _ARGUMENTS:
+                note()
+            return super().__getattribute__(name)
+
+    sys.__class__ = Sys
 
 
 def note_reads_of_main(note: Callable[[], None]) -> None:

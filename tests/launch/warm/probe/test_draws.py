@@ -79,7 +79,9 @@ BEFORE = ProcessFacts(
     handlers={signal.SIGTERM: signal.SIG_DFL},
     descriptors=Counter({"/dev/null": 1}),
     threads=1,
+    cpus=2,
     libraries=frozenset({"/lib/libc.so"}),
+    settings={"the locale": "C"},
 )
 
 
@@ -98,9 +100,12 @@ BEFORE = ProcessFacts(
         ({"handlers": {signal.SIGTERM: print}}, ["changes what is done on a signal"]),
         ({"descriptors": Counter({"/dev/null": 2})}, ["keeps open: /dev/null"]),
         ({"descriptors": Counter()}, []),
+        ({"settings": {"the locale": "de"}}, ["changes the locale"]),
         ({"threads": 2}, ["starts a thread"]),
         ({"threads": 2, "libraries": frozenset({"/site/libopenblas64_.so"})}, []),
         ({"threads": 2, "libraries": frozenset({"/site/libmine.so"})}, ["starts a thread"]),
+        ({"threads": 3, "libraries": frozenset({"/site/libopenblas.so"})}, ["starts a thread"]),
+        ({"threads": 4, "cpus": 4, "libraries": frozenset({"/site/libopenblas.so"})}, []),
     ],
 )
 def test_what_an_import_leaves_changed(after, told):
