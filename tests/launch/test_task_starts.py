@@ -137,7 +137,7 @@ def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
     theirs.close()
     monkeypatch.setattr(sys, "argv", ["flow.py"])
     env = dict(os.environ)
-    starts = task_popen._Subprocess(ours, env, RunDirectory(tmp_path))
+    starts = task_popen._Subprocess(ours, env, "/", RunDirectory(tmp_path))
     pipe = task_popen.subprocess.PIPE
     piped = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": env}
     (tmp_path / "flow.py").write_text("")

@@ -20,7 +20,7 @@ from typing import Any
 from nbrunner.engine.log_format import process_name
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.processes import identify
-from nbrunner.launch.warm.eligibility import IMPORTED, found_here
+from nbrunner.launch.warm.eligibility import IMPORTED, found_here, local_config
 from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_reason
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
@@ -30,7 +30,7 @@ from nbrunner.record.task_starts import note_task_start
 
 
 def use_for_tasks(
-    server: socket.socket, environment: Mapping[str, str], directory: RunDirectory
+    server: socket.socket, environment: Mapping[str, str], cwd: str, directory: RunDirectory
 ) -> None:
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
@@ -39,7 +39,7 @@ def use_for_tasks(
     (`nbrunner.record.task_starts`).
     """
     open_lines = OpenLines(directory)
-    metaflow_seam.start_tasks_by(_Subprocess(server, environment, directory))
+    metaflow_seam.start_tasks_by(_Subprocess(server, environment, cwd, directory))
     metaflow_seam.read_output_by(lambda event: LinePoll(event, open_lines))
     metaflow_seam.claim_ids()
 
@@ -48,10 +48,15 @@ class _Subprocess:
     """The module subprocess, but for how it starts a step task."""
 
     def __init__(
-        self, server: socket.socket, environment: Mapping[str, str], directory: RunDirectory
+        self,
+        server: socket.socket,
+        environment: Mapping[str, str],
+        cwd: str,
+        directory: RunDirectory,
     ) -> None:
         self._server: socket.socket | None = server
         self._environment = dict(environment)
+        self._cwd = cwd
         self._directory = directory
         self._inherited = inherited()  # the flow file may change what its tasks inherit
 
@@ -86,8 +91,10 @@ class _Subprocess:
         if not piped or env is None:
             return "it is not started the way Metaflow starts a step task"
         # The flow may have changed the directory, or what a child inherits.
+        cwd = os.getcwd()
         return (
-            found_here(IMPORTED.files, os.getcwd())
+            found_here(IMPORTED.files, cwd)
+            or (local_config(cwd, cwd) if cwd != self._cwd else None)
             or difference(self._inherited, inherited())
             or task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read)
         )

@@ -322,8 +322,8 @@ class WarmSupervisor(Supervisor):
 
     def _program(self, server: socket.socket) -> Program:
         """Return what the run process is to run."""
-        use_for_tasks(server, self._environment, self.directory)
         record = self.directory.read(run_directory.RECORD) or {}
+        use_for_tasks(server, self._environment, record["cwd"], self.directory)
         command = record["command"]
         return Program(
             arguments=command[command.index("-u") + 1 :],

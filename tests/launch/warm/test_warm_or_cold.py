@@ -133,3 +133,41 @@ def test_what_each_interpreter_prints_while_it_starts(name, value, write_flow, m
     assert running.warm == (not printed)
     if printed:
         assert printed.splitlines()[0] in running.cold_reason.replace("\\'", "'")
+
+
+MOVING = """\
+import os
+from metaflow import FlowSpec, step
+os.chdir(os.environ['ELSEWHERE'])
+
+class MovingFlow(FlowSpec):
+
+    @step
+    def start(self):
+        from metaflow.metaflow_config import SERVICE_RETRY_COUNT
+        self.count = int(SERVICE_RETRY_COUNT)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+if __name__ == '__main__':
+    MovingFlow()
+"""
+
+
+@pytest.mark.parametrize("config", ['{"METAFLOW_SERVICE_RETRY_COUNT": 9}', None])
+def test_a_flow_that_goes_where_another_configuration_holds(
+    config, write_flow, tmp_path, monkeypatch
+):
+    """A10: its tasks are fresh interpreters, which read that configuration."""
+    folder = tmp_path / "elsewhere" / ".metaflow"
+    folder.mkdir(parents=True)
+    if config:
+        (folder / "config.json").write_text(config)
+    monkeypatch.setenv("ELSEWHERE", str(folder.parent))
+    cold, warm = both_ways(write_flow("movingflow.py", MOVING), monkeypatch)
+    assert warm.running.run["start"].task.data.count == cold.running.run["start"].task.data.count
+    assert (warm.running.run["start"].task.data.count == 9) == bool(config)
+    assert bool(warm.running.task_starts.cold) == bool(config)
