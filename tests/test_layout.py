@@ -56,6 +56,7 @@ TESTED_BY = {
         *("how_started", "record/task_starts", "launch/warm/task_popen"),
         "launch/warm/fork_server",
     ),
+    "launch/warm/test_cards.py": ("launch/warm/card_popen", "launch/warm/forked_process"),
     "launch/warm/test_run_ids.py": ("launch/run_id_collisions",),
     "launch/warm/test_warm_equals_cold.py": ("launch/warm/after_fork", "launch/warm/become"),
     "launch/warm/test_warm_or_cold.py": ("launch/warm/eligibility",),

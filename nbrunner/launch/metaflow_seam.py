@@ -59,6 +59,7 @@ PACKAGING = "metaflow.package"
 PACKAGING_GENERATORS = "metaflow.packaging_sys"
 
 _RUNTIME = "metaflow.runtime"
+_CARDS = "metaflow.plugins.cards.card_creator"
 _CONFIG = "metaflow.metaflow_config_funcs"
 _GIT = "metaflow.metaflow_git"
 _LOCAL_METADATA = "metaflow.plugins.metadata_providers.local"
@@ -72,6 +73,9 @@ _PROCESS_HAS = {"args", "pid", "stdin", "stdout", "stderr", "returncode", "poll"
     *("send_signal", "terminate", "kill"),
 }
 _PIPE_HAS = {"fileno", "readline", "close", "write"}  # the runtime writes to its own buffers
+_SUBPROCESS_FOR_CARDS = {"Popen", "check_output", "STDOUT", "DEVNULL"} | {
+    *("CalledProcessError", "TimeoutExpired"),
+}
 _POLL_HAS = {"add", "remove", "poll"}
 
 
@@ -333,6 +337,30 @@ def _check_poll() -> None:
         raise _UnlikeError(f"has polls with {', '.join(sorted(names))} in {_RUNTIME}.procpoll")
 
 
+# --- the cards of a task ---------------------------------------------------------------
+
+
+def render_cards_by(stand_in: Any) -> None:
+    """Have cards, in this process, use something else for the module subprocess."""
+    vars(_look_up(_CARDS))["subprocess"] = stand_in
+
+
+def _check_cards() -> None:
+    cards = _look_up(_CARDS)
+    if _look_up(_CARDS, "subprocess") is not subprocess:
+        raise _UnlikeError(f"has something else in {_CARDS}.subprocess")
+    if not _uses(cards, "subprocess", "Popen", "check_output"):
+        raise _UnlikeError(
+            f"does not render cards by Popen and check_output of {_CARDS}.subprocess"
+        )
+    used = {name for code in _codes(cards) for name in code.co_names}
+    of_module = used & set(subprocess.__all__) - _SUBPROCESS_FOR_CARDS
+    of_process = used & set(dir(subprocess.Popen)) - _PROCESS_HAS
+    beyond = {name for name in of_module | of_process if not name.startswith("__")}
+    if beyond:
+        raise _UnlikeError(f"uses {', '.join(sorted(beyond))} to render cards in {_CARDS}")
+
+
 _CHECKS = (
     _check_modules,
     _check_git,
@@ -340,4 +368,5 @@ _CHECKS = (
     _check_ids,
     _check_tasks,
     _check_poll,
+    _check_cards,
 )

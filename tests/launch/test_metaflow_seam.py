@@ -17,6 +17,7 @@ from nbrunner.engine import metaflow_versions
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 RUNTIME = "runtime.py"
+CARDS = "plugins/cards/card_creator.py"
 LOCAL = "plugins/metadata_providers/local.py"
 PROVIDER = "metaflow.plugins.metadata_providers.local.LocalMetadataProvider"
 
@@ -40,6 +41,11 @@ def rename_subprocess(package):
 def rename_procpoll(package):
     replace(package, r"\bprocpoll\.", "poller.", RUNTIME)
     replace(package, r"import procpoll\b", "import procpoll as poller", RUNTIME)
+
+
+def rename_subprocess_of_cards(package):
+    replace(package, r"\bsubprocess\b", "_sp", CARDS)
+    replace(package, r"(?m)^import _sp$", "import subprocess as _sp", CARDS)
 
 
 # How a private name is made another one, and what the reason then names.
@@ -66,6 +72,14 @@ RENAMED: dict[str, tuple[Callable[..., None], str]] = {
     "_new_run": (partial(rename, name="_new_run"), f"{PROVIDER}._new_run"),
     "_flow_name": (partial(rename, name="_flow_name"), f"{PROVIDER}._flow_name"),
     "subprocess": (rename_subprocess, "metaflow.runtime.subprocess"),
+    "card_creator": (
+        partial(rename_module, name="plugins.cards.card_creator"),
+        "metaflow.plugins.cards.card_creator",
+    ),
+    "subprocess of cards": (
+        rename_subprocess_of_cards,
+        "metaflow.plugins.cards.card_creator.subprocess",
+    ),
     "procpoll": (rename_procpoll, "metaflow.runtime.procpoll"),
     "make_poll": (partial(rename, name="make_poll"), "metaflow.runtime.procpoll.make_poll"),
     "ProcPollEvent": (
@@ -120,6 +134,18 @@ CHANGED = {
     "more of the process is used": (
         *(r"self\._proc\.poll\(\)", "self._proc.communicate(timeout=0)", RUNTIME),
         "uses communicate of a task's process or pipes in metaflow.runtime.Worker",
+    ),
+    "cards are rendered by another function": (
+        *(r"subprocess\.check_output", "subprocess.run", CARDS),
+        "does not render cards by Popen and check_output",
+    ),
+    "more of the rendering process is used": (
+        *(
+            r"_async_proc\.poll\(\) is None:\n                if",
+            "_async_proc.communicate():\n                if",
+            CARDS,
+        ),
+        "uses communicate to render cards",
     ),
     "more of its pipes is used": (
         *(r"fileobj\.readline\(\)", "fileobj.peek()", RUNTIME),

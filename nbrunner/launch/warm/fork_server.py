@@ -1,15 +1,22 @@
-"""Forks the step tasks of a warm run, from an interpreter that no flow has touched."""
+"""Forks the step tasks of a warm run, from an interpreter that no flow has touched.
+
+It also forks what renders the cards of these tasks; see `nbrunner.launch.warm.card_popen`.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import selectors
 import signal
 import socket
+from collections.abc import Sequence
 
 from nbrunner.launch.warm.become import Program, restore_signals
-from nbrunner.launch.warm.protocol import receive
+from nbrunner.launch.warm.card_popen import CardServer, use_for_cards
+from nbrunner.launch.warm.fingerprint import inherited
+from nbrunner.launch.warm.protocol import Json, receive
 
 
 class TaskServer:
@@ -20,28 +27,68 @@ class TaskServer:
         self._selector = selectors.EpollSelector()
         self._selector.register(requests, selectors.EVENT_READ)
         self._statuses: dict[int, tuple[int, int]] = {}  # pidfd -> pid, status pipe
+        # The tasks open its other end by /proc: it is kept open, so the pipe never ends.
+        self._cards, self._cards_end = os.pipe()
+        os.set_blocking(self._cards, False)
+        self._selector.register(self._cards, selectors.EVENT_READ)
 
     def play(self) -> Program:
         """Serve until the run process is gone; return, in a child, what it is to run."""
+        self._as_known = CardServer(os.getpid(), os.getsid(0), self._cards_end, inherited())
         # An interrupt is meant for the run process and its tasks.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             for key, _events in self._selector.select():
-                if key.fileobj is not self._requests:
+                if key.fd in self._statuses:
                     self._tell_end(key.fd)
-                elif (program := self._serve()) is not None:
+                    continue
+                program = self._serve_cards() if key.fd == self._cards else self._serve()
+                if program is not None:
                     return program
 
     def _serve(self) -> Program | None:
+        """Fork a task for the run process; return its program in the fork."""
         message, descriptors, _flags, _address = socket.recv_fds(self._requests, 1, 4)
         if not message:
             os._exit(0)
         request = receive(self._requests)
+        program = self._fork(request, descriptors)
+        if program is not None:
+            use_for_cards(self._as_known, program)
+        return program
+
+    def _serve_cards(self) -> Program | None:
+        """Fork what renders a card, for a task that asks for it; return its program in the fork."""
+        # One request at a time: what a fork has read is lost for this process otherwise.
+        line = b""
+        while not line.endswith(b"\n"):
+            try:
+                line += os.read(self._cards, 1)  # each request is written at once
+            except BlockingIOError:
+                return None
+        pid, request, token = line.split()
+        opened: list[int] = []
+        try:
+            with open(f"/proc/{int(pid)}/fd/{int(request)}", "rb") as file:
+                content: Json = json.load(file)
+            if content["token"] != token.decode():
+                return None
+            modes = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY, os.O_WRONLY)
+            for number, mode in zip(content["descriptors"], modes, strict=True):
+                opened.append(os.open(f"/proc/{int(pid)}/fd/{number}", mode))
+        except (OSError, ValueError, KeyError, TypeError):  # the task has ended, or given up
+            for descriptor in opened:
+                os.close(descriptor)
+            return None
+        return self._fork(content, opened)
+
+    def _fork(self, request: Json, descriptors: Sequence[int]) -> Program | None:
+        """Fork, with standard streams and a status pipe; return the program in the fork."""
         *stdio, status = descriptors
         try:
             pid = os.fork()
         except OSError:
-            pid = -1  # no pid in the status pipe: the run process does it itself
+            pid = -1  # no pid in the status pipe: the requester does it itself
         if pid == 0:
             restore_signals()
             os.write(status, b"%d\n" % os.getpid())
@@ -77,4 +124,4 @@ class TaskServer:
         of_tasks = [each for fd, (_pid, status) in self._statuses.items() for each in (fd, status)]
         # By itself: it would close its number a second time, which by then may be a file's.
         self._selector.close()
-        return [self._requests.detach(), *of_tasks]
+        return [self._requests.detach(), self._cards, self._cards_end, *of_tasks]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import select
-import signal
 import socket
 import subprocess
 import sys
@@ -19,9 +17,9 @@ from typing import Any
 
 from nbrunner.engine.log_format import process_name
 from nbrunner.launch import metaflow_seam
-from nbrunner.launch.processes import identify
 from nbrunner.launch.warm.eligibility import IMPORTED, found_here, local_config
 from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_reason
+from nbrunner.launch.warm.forked_process import ForkedProcess, read_number
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
 from nbrunner.launch.warm.protocol import send
@@ -130,7 +128,7 @@ class _Subprocess:
             for descriptor in theirs:
                 os.close(descriptor)
         # The task itself tells its pid: without one there is no task.
-        pid = _read_number(ours[3]) if self._server is not None else None
+        pid = read_number(ours[3]) if self._server is not None else None
         if pid is None:
             for descriptor in ours:
                 os.close(descriptor)
@@ -144,82 +142,13 @@ def _named(args: Sequence[str], pid: int) -> str:
     return process_name(task, pid) if task else ""
 
 
-def _read_number(descriptor: int) -> int | None:
-    """Read a line that holds a number; None at the end of the pipe."""
-    text = b""
-    while not text.endswith(b"\n"):
-        byte = os.read(descriptor, 1)
-        if not byte:
-            return None
-        text += byte
-    return int(text)
-
-
-class ForkedTask:
+class ForkedTask(ForkedProcess):
     """A step task that the task server has forked, as a Popen object would show it."""
 
     def __init__(
         self, args: list[str], pid: int, stdin: int, stdout: int, stderr: int, status: int
     ) -> None:
-        self.args = args
-        self.pid = pid
+        super().__init__(args, pid, status)
         self.stdin = open(stdin, "wb", buffering=0)
         self.stdout = PipeLines(stdout, _named(args, pid))
         self.stderr = PipeLines(stderr, _named(args, pid))
-        self.returncode: int | None = None
-        self._status = status
-        self._identity = identify(pid)
-
-    def __del__(self) -> None:
-        os.close(self._status)
-
-    def poll(self) -> int | None:
-        """Return the exit code, None while the task runs."""
-        if self.returncode is None and _readable(self._status, 0):
-            self._read_status()
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code."""
-        if self.returncode is None and not _readable(self._status, timeout):
-            assert timeout is not None
-            raise subprocess.TimeoutExpired(self.args, timeout)
-        if self.returncode is None:
-            self._read_status()
-        assert self.returncode is not None
-        return self.returncode
-
-    def _read_status(self) -> None:
-        self.returncode = _read_number(self._status)
-        if self.returncode is None:
-            # The server is gone, and with it the one who could have told.
-            self._wait_for_death()
-            self.returncode = -signal.SIGKILL
-
-    def send_signal(self, signum: int) -> None:
-        """Send a signal, unless the task has ended."""
-        if self._identity is not None and self.poll() is None:
-            self._identity.send(signum)
-
-    def _wait_for_death(self) -> None:
-        if self._identity is None:
-            return
-        try:
-            descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return
-        if self._identity.alive():
-            _readable(descriptor, None)
-        os.close(descriptor)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-
-def _readable(descriptor: int, timeout_seconds: float | None) -> bool:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    return bool(poll.poll(None if timeout_seconds is None else timeout_seconds * 1000))

@@ -16,8 +16,9 @@ zygote then ends too. Runs need it no longer once they have been forked.
 
 What a flow can tell, all the same, from a cold start:
 
-- a task's parent is the task server, and ``/proc/<pid>/cmdline`` and ``environ`` are the
-  zygote's; the run process has one more descriptor, closed on exec
+- the parent of a task, and of what renders its card, is the task server, and
+  ``/proc/<pid>/cmdline`` and ``environ`` are the zygote's; the run process has one more
+  descriptor, closed on exec
 - four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion, in
   the stack that ``@timeout`` prints and faulthandler dumps
 - where the flow file imports a preloaded module before metaflow, the warnings filters of the

@@ -1,0 +1,203 @@
+"""What a forked task uses in place of ``subprocess`` to have its cards rendered.
+
+Metaflow renders a card in a process of its own, ``python flow.py card create``, at the end of
+a task and whenever the card is refreshed. The task server forks that process too. A task has
+no descriptor for it, as a fresh one has none: it writes to a pipe of the server that it opens
+by ``/proc``, and the server opens the task's descriptors in the same way.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import secrets
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm.become import Program
+from nbrunner.launch.warm.eligibility import IMPORTED
+from nbrunner.launch.warm.fingerprint import (
+    Surroundings,
+    difference,
+    inherited,
+    task_difference,
+)
+from nbrunner.launch.warm.forked_process import ForkedProcess, read_number, readable
+
+# The server answers in milliseconds.
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class CardServer:
+    """The task server, as its forks know it.
+
+    Attributes
+    ----------
+    pid : int
+    session : int
+    pipe : int
+        The number, in the server, of the pipe that it reads requests from.
+    inherited : dict
+        What a child of the server inherits; see `fingerprint.inherited`.
+    """
+
+    pid: int
+    session: int
+    pipe: int
+    inherited: Surroundings
+
+
+def use_for_cards(server: CardServer, task: Program) -> None:
+    """Make Metaflow, in this fork of the server, render the cards of its task by the server."""
+    metaflow_seam.render_cards_by(_Subprocess(server, task))
+
+
+class _Subprocess:
+    """The module subprocess, but for how it starts ``card create``."""
+
+    def __init__(self, server: CardServer, task: Program) -> None:
+        self._server = server
+        self._task = task
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(subprocess, name)
+
+    def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)
+        """Start a command whose output is dropped: a card as a fork, anything else as ever."""
+        env = options.get("env")
+        quiet = {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = None
+        if env is not None and options == quiet:
+            null = os.open(os.devnull, os.O_WRONLY)
+            try:
+                process = self._fork(args, env, null)
+            finally:
+                os.close(null)
+        return process or subprocess.Popen(args, **options)
+
+    def check_output(self, args: Sequence[str], **options: Any) -> Any:
+        """Return the output of a command, as ``subprocess.check_output``."""
+        env, timeout = options.get("env"), options.get("timeout")
+        expected = {"env": env, "stderr": subprocess.STDOUT, "timeout": timeout}
+        if env is not None and {"timeout": None, **options} == expected:
+            reading, writing = os.pipe()
+            try:
+                try:
+                    process = self._fork(args, env, writing)
+                finally:
+                    os.close(writing)
+                if process is not None:
+                    return _output(process, reading, timeout)
+            finally:
+                os.close(reading)
+        return subprocess.check_output(args, **options)
+
+    def _fork(
+        self, args: Sequence[str], env: Mapping[str, str], output: int
+    ) -> ForkedProcess | None:
+        """Return a fork of the server for a command; None if it must be started as ever."""
+        if self._cold_reason(args, env):
+            return None
+        server = os.pidfd_open(self._server.pid)
+        try:
+            if os.getppid() != self._server.pid:  # it ended before the descriptor was opened
+                return None
+            return self._ask(args, env, output, server)
+        finally:
+            os.close(server)
+
+    def _cold_reason(self, args: Sequence[str], env: Mapping[str, str]) -> str | None:
+        if os.getppid() != self._server.pid or os.getsid(0) != self._server.session:
+            return "the task server is not the parent"
+        if args[0] != sys.executable or args[1] != self._task.arguments[0]:
+            return "it does not run the flow file"
+        if ("card", "create") not in itertools.pairwise(args) or not env.get("PYTHONUNBUFFERED"):
+            return "it is not started as Metaflow starts the rendering of a card"
+        if os.getcwd() != self._task.cwd:
+            return "the step has changed the directory"
+        return difference(self._server.inherited, inherited()) or task_difference(
+            self._task.environment, env, IMPORTED.read
+        )
+
+    def _ask(
+        self, args: Sequence[str], env: Mapping[str, str], output: int, server: int
+    ) -> ForkedProcess | None:
+        token = secrets.token_hex(8)
+        request = os.memfd_create("nbrunner-card")
+        told, telling = os.pipe()
+        pid = None
+        try:
+            content = {
+                "token": token,
+                "arguments": list(args[1:]),
+                "environment": dict(env),
+                "cwd": os.getcwd(),
+                "group": os.getpgid(0),
+                "descriptors": [0, output, output, telling],
+            }
+            os.write(request, json.dumps(content).encode())
+            pipe = os.open(f"/proc/{self._server.pid}/fd/{self._server.pipe}", os.O_WRONLY)
+            try:
+                os.write(pipe, f"{os.getpid()} {request} {token}\n".encode())
+            finally:
+                os.close(pipe)
+            _first_readable(told, server)
+        except OSError:  # no descriptors left, say, or the server is gone
+            pass
+        finally:
+            os.close(telling)
+            os.close(request)
+            # At the end of the pipe nobody has opened our descriptors, and nobody can any more.
+            pid = read_number(told)
+        if pid is None:
+            os.close(told)
+            return None
+        return ForkedProcess(args, pid, told)
+
+
+def _first_readable(*descriptors: int) -> None:
+    poll = select.poll()
+    for each in descriptors:
+        poll.register(each, select.POLLIN)
+    poll.poll(_ANSWER_SECONDS * 1000)
+
+
+def _output(process: ForkedProcess, reading: int, timeout: float | None) -> bytes:
+    """Return what a process prints until it ends, as ``subprocess.check_output`` does."""
+    end = None if timeout is None else time.monotonic() + timeout
+    output = bytearray()
+    try:
+        ended = _read_to_end(reading, output, end) and readable(process.status, _left(end))
+    except BaseException:  # an interrupt, or the time limit of the step
+        process.kill()
+        raise
+    if not ended:
+        process.kill()
+        process.wait()
+        told = bytes(output) or None
+        raise subprocess.TimeoutExpired(process.args, float(timeout or 0), output=told)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.wait(), process.args, output=bytes(output))
+    return bytes(output)
+
+
+def _read_to_end(reading: int, output: bytearray, end: float | None) -> bool:
+    """Read a pipe; return whether it has come to its end in time."""
+    while readable(reading, _left(end)):
+        more = os.read(reading, 32768)
+        if not more:
+            return True
+        output += more
+    return False
+
+
+def _left(end: float | None) -> float | None:
+    return None if end is None else max(end - time.monotonic(), 0)
