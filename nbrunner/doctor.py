@@ -209,6 +209,8 @@ def _judged(running: ExecutingRun) -> Finding:
     way = "warm" if running.warm else f"cold: {running.cold_reason}"
     if running.warm and running.task_starts.cold:
         way = f"warm, {running.task_starts}"
+    if running.preloaded:
+        way += f", with {', '.join(running.preloaded)} preloaded"
     what = f"{running.status} in {running.elapsed_seconds or 0:.2f} s, {way}"
     if running.status == "successful":
         return Finding("trial run", what, _not_preloaded(running))

@@ -41,8 +41,17 @@ class HowStarted:
         return str((self.directory.read(run_directory.START) or {}).get("why", ""))
 
     @property
+    def preloaded(self: _Handle) -> dict[str, str]:
+        """Modules that the warm interpreter had imported for this run, beside metaflow -> why.
+
+        The reason is ``"preload"`` if the module was asked for, ``"imported by the flow"`` if
+        it was found in the flow file. Empty for a cold run.
+        """
+        return dict(self.directory.read(run_directory.PRELOADED) or {})
+
+    @property
     def not_preloaded(self: _Handle) -> dict[str, str]:
-        """Modules of ``preload`` that the warm interpreter did not import -> reason."""
+        """Modules that the warm interpreter could have imported for this run -> why not."""
         return dict(self.directory.read(run_directory.NOT_PRELOADED) or {})
 
     @property

@@ -64,7 +64,7 @@ def test_it_tells_which_modules_are_not_preloaded(examined):
     """A1: a module of the preload that forks cannot share is named, with the reason."""
     code, lines = examined(NBRUNNER_PRELOAD="colorsys sympy no_such_module")
     assert (code, lines[-1]) == (1, "1 problem found (lines marked !)")
-    assert line_of("trial run", lines).endswith("s, warm")
+    assert line_of("trial run", lines).endswith("s, warm, with colorsys preloaded")
     remedy = lines[lines.index(line_of("trial run", lines)) + 1]
     assert "sympy: while it is imported, " in remedy
     assert "no_such_module: ModuleNotFoundError" in remedy

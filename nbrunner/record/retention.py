@@ -43,7 +43,7 @@ _OF_A_RUN = frozenset(
         run_directory.DISCARD,
         run_directory.EXIT,
     }
-    | {run_directory.NOT_PRELOADED}
+    | {run_directory.PRELOADED, run_directory.NOT_PRELOADED}
     | {f"{each}.log" for each in (*run_directory.STREAMS, "supervisor")}
 )
 

@@ -5,6 +5,7 @@
     record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
     start.json        whether it was started warm or cold, and why; its       (launcher)
                       supervisor, which supervisor.json names too
+    preloaded.json    modules that were preloaded, and why                    (supervisor)
     not_preloaded.json  modules that were to be preloaded, and why not        (supervisor)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
@@ -43,6 +44,7 @@ from nbrunner.record.schema import Json as Json
 
 RECORD = "record.json"
 START = "start.json"
+PRELOADED = "preloaded.json"
 NOT_PRELOADED = "not_preloaded.json"
 SUPERVISOR = "supervisor.json"
 ATTRIBUTES = "attributes.json"

@@ -197,6 +197,7 @@ _FILES: Mapping[str, Any] = {
     "stopping.json": Stopping,
     "exit.json": Exit,
     "sweep.json": Sweep,
+    "preloaded.json": dict[str, str],  # module: at whose wish
     "not_preloaded.json": dict[str, str],  # module: why
 }
 

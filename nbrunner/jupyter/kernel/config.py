@@ -12,6 +12,12 @@ from traitlets.config import Config, SingletonConfigurable
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record.retention import DAY_SECONDS, KEEP
 
+# The traits that hold for the whole process.
+_APPLIED = [
+    *("warm_starts", "preload", "learn_imports", "learned_megabytes"),
+    *("keep_days", "keep_gigabytes"),
+]
+
 
 class FlowRun(SingletonConfigurable):
     """Defaults of the magics, and settings for starting runs from this kernel."""
@@ -36,6 +42,12 @@ class FlowRun(SingletonConfigurable):
     warm_starts = Bool(True, help="Start runs warm if they behave like cold ones.").tag(config=True)
     preload = List(
         Unicode(), help="Modules that the warm interpreter imports besides metaflow."
+    ).tag(config=True)
+    learn_imports = Bool(
+        True, help="Import once what flow files import at their top, where that is exact."
+    ).tag(config=True)
+    learned_megabytes = Int(
+        500, min=0, help="Memory of the interpreters that have imported what flows import."
     ).tag(config=True)
     keep_days = Float(
         30, min=0, help="Days to keep records and logs of ended runs; results stay."
@@ -64,12 +76,14 @@ class FlowRun(SingletonConfigurable):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self.observe(self._apply, ["warm_starts", "preload", "keep_days", "keep_gigabytes"])
+        self.observe(self._apply, _APPLIED)
         self._apply()
 
     def _apply(self, _change: object = None) -> None:
         LAUNCHER.enabled = self.warm_starts
         LAUNCHER.preload = tuple(self.preload)
+        LAUNCHER.learn_imports = self.learn_imports
+        LAUNCHER.learned_bytes = self.learned_megabytes * 1_000_000
         KEEP.max_age_seconds = self.keep_days * DAY_SECONDS
         KEEP.max_total_bytes = int(self.keep_gigabytes * 1e9)
 

@@ -66,8 +66,10 @@ class Imported:
         Whether preloaded modules have looked up installed distributions.
     preloaded : list of str
         Modules that were imported beside what every run needs.
+    learned : list of str
+        Modules that were imported since all flows served here import them at their top.
     read_by_preloaded : VariablesRead
-        The variables that their imports have asked for.
+        The variables that the imports of `preloaded` have asked for.
     filters : bool
         Whether these imports have set warnings filters.
     """
@@ -84,6 +86,7 @@ class Imported:
     looked_for: set[str] = field(default_factory=set)
     metadata: bool = False
     preloaded: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
     read_by_preloaded: VariablesRead = field(default_factory=VariablesRead)
     filters: bool = False
 

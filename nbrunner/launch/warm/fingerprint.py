@@ -77,6 +77,9 @@ _REMOTE = frozenset({"batch", "kubernetes", "slurm", "snowpark", "nvidia", "nvct
 
 PRELOAD_VARIABLE = "NBRUNNER_PRELOAD"
 
+# For the warm interpreter alone: the modules that the flows it serves import at their top.
+LEARNED_VARIABLE = "NBRUNNER_LEARNED"
+
 Surroundings = dict[str, str]
 
 
@@ -91,6 +94,7 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     found = {f"${name}": value for name, value in mattering_variables(environment).items()}
     found["interpreter"] = sys.executable
     found["preload"] = environment.get(PRELOAD_VARIABLE, "")
+    found["imports of the flow"] = environment.get(LEARNED_VARIABLE, "")
     found |= installed(environment)
     return found | inherited()
 
@@ -98,6 +102,11 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
 def modules_to_preload(environment: Mapping[str, str]) -> list[str]:
     """Return the modules that an interpreter in this environment preloads."""
     return environment.get(PRELOAD_VARIABLE, "").replace(",", " ").split()
+
+
+def all_modules(environment: Mapping[str, str]) -> list[str]:
+    """Return the modules to preload, and those that the flow imports at its top."""
+    return [*modules_to_preload(environment), *environment.get(LEARNED_VARIABLE, "").split()]
 
 
 def inherited() -> Surroundings:
@@ -139,7 +148,9 @@ def mattering_variables(
 ) -> dict[str, str]:
     """Return the variables that are read while Python and metaflow start."""
     prefixes: tuple[str, ...] = _MATTERING_PREFIXES
-    if environment.get(PRELOAD_VARIABLE) if preloaded is None else preloaded:
+    if preloaded is None:
+        preloaded = any(map(environment.get, (PRELOAD_VARIABLE, LEARNED_VARIABLE)))
+    if preloaded:
         prefixes += NATIVE_PREFIXES
     return {
         name: value

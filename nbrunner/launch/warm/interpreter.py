@@ -21,7 +21,7 @@ from nbrunner.aio.inotify import WAKE_SECONDS
 from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
-from nbrunner.launch.warm.fingerprint import Surroundings, modules_to_preload
+from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, Surroundings, all_modules
 from nbrunner.launch.warm.protocol import LENGTH, encode
 from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
@@ -95,7 +95,8 @@ class WarmInterpreter:
         self.surroundings = now
         self.has_served = False
         self._owner = os.getpid()
-        self._preloaded = modules_to_preload(environment)
+        self._preloaded = all_modules(environment)
+        self.imports_of_flow = environment.get(LEARNED_VARIABLE, "")
         self._lock = threading.Lock()
         self._seen: tuple[float, Sight] = (float("-inf"), Sight())
         self._is_ready = False
@@ -115,6 +116,19 @@ class WarmInterpreter:
             except BaseException:
                 self._control.close()
                 raise
+
+    def is_ready(self) -> bool:
+        """Return whether it can be asked now and would answer at once."""
+        return self.verdict().do == "ask" and self._look().ready
+
+    def own_bytes(self) -> int:
+        """Return the memory that it does not share with files; 0 if it has ended."""
+        try:
+            with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
+                _size, resident, of_files, *_ = map(int, file.read().split())
+        except OSError:
+            return 0
+        return (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
 
     def is_ours(self) -> bool:
         """Tell whether this process has started it: a fork must not use its owner's socket."""

@@ -16,6 +16,7 @@ from typing import Any
 from nbrunner.launch.launcher import ColdLauncher, Launcher, Started
 from nbrunner.launch.processes import LINUX, MARKER, ProcessIdentity
 from nbrunner.launch.warm.fingerprint import (
+    LEARNED_VARIABLE,
     PRELOAD_VARIABLE,
     Surroundings,
     difference,
@@ -24,18 +25,21 @@ from nbrunner.launch.warm.fingerprint import (
     surroundings,
 )
 from nbrunner.launch.warm.interpreter import NoForkError, ReplaceError, WarmInterpreter
+from nbrunner.launch.warm.learned import learned_modules
 from nbrunner.launch.warm.readiness import ZYGOTE_LOG, pause_seconds
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
 from nbrunner.record.run_directory import RunDirectory
 
 WARM_VARIABLE = "NBRUNNER_WARM"
+LEARN_VARIABLE = "NBRUNNER_LEARN"
 
 # It tells of interpreters that did not start, the last ones being of interest.
 _MAX_LOG_BYTES = 1_000_000
 
 # Each costs the memory of one idle interpreter, some 40 MB.
 _MAX_ZYGOTES = 3
+_MAX_OF_FLOWS = 3
 
 # The failures of interpreters in this many different surroundings are remembered.
 _MAX_FAILURES = 20
@@ -71,13 +75,20 @@ class WarmLauncher:
         Whether runs may be started warm.
     preload : tuple of str
         Modules to import beside metaflow, if the environment names none.
+    learn_imports : bool
+        Whether flows get interpreters that have imported what they import at their top.
+    learned_bytes : int
+        The memory that these interpreters may take together.
     """
 
     def __init__(self) -> None:
         self.enabled = True
         self.preload: tuple[str, ...] = ()
+        self.learn_imports = True
+        self.learned_bytes = 500_000_000
         self._lock = threading.Lock()
         self._zygotes: list[WarmInterpreter] = []
+        self._too_large: set[str] = set()
         self._failures: list[_Failures] = []
 
     def prepare(self, environment: Mapping[str, str]) -> None:
@@ -91,6 +102,7 @@ class WarmLauncher:
         with self._lock:
             zygotes, self._zygotes = self._zygotes, []
             self._failures = []
+            self._too_large = set()
         for zygote in zygotes:
             zygote.close()
 
@@ -140,6 +152,11 @@ class WarmLauncher:
             return never, None
         environment = self._with_preload(environment)
         request["not_preloaded"] = {}
+        learned = learned_modules(request["script"]) if self.learns() else ()
+        of_flow = {**environment, LEARNED_VARIABLE: " ".join(learned)}
+        if learned and (process := await self._ask_if_ready(request, of_flow)):
+            self._bound_memory()
+            return "", process
         try:
             try:
                 return "", await self._ask(request, environment)
@@ -147,10 +164,72 @@ class WarmLauncher:
                 if not refusal.of_preload:
                     raise
                 names = modules_to_preload(environment)
-                request["not_preloaded"] = dict.fromkeys(names, str(refusal))
+                request["not_preloaded"] |= dict.fromkeys(names, str(refusal))
                 return "", await self._ask(request, {**environment, PRELOAD_VARIABLE: ""})
         except NoForkError as refusal:
             return str(refusal), None
+        finally:
+            if learned:
+                self._start_for_later(of_flow)
+
+    def learns(self) -> bool:
+        """Return whether flows get an interpreter that has imported what they import."""
+        word = os.environ.get(LEARN_VARIABLE, "").lower()
+        return self.learn_imports and word not in ("0", "off", "no", "false")
+
+    async def _ask_if_ready(
+        self, request: dict[str, Any], environment: Mapping[str, str]
+    ) -> ProcessIdentity | None:
+        """Return a fork of the interpreter for the flow's imports; None if it cannot serve now.
+
+        Why it refuses is noted in the request.
+        """
+        names = environment[LEARNED_VARIABLE].split()
+        try:
+            interpreter = self._living(surroundings(environment))
+        except OSError:  # without /proc, say: told by the next one that is asked
+            return None
+        if interpreter is None or not interpreter.is_ready():
+            return None
+        try:
+            process = await interpreter.fork(request)
+        except NoForkError as refusal:
+            request["not_preloaded"] = dict.fromkeys(names, str(refusal))
+        except ReplaceError as failure:
+            self._drop(interpreter, str(failure) if failure.failed else None)
+        else:
+            self._forget_failures(interpreter)
+            return process
+        return None
+
+    def _start_for_later(self, environment: Mapping[str, str]) -> None:
+        """Start an interpreter for the flow's imports, if there is none; wait for nothing."""
+        if environment[LEARNED_VARIABLE] in self._too_large:
+            return
+        with contextlib.suppress(NoForkError):
+            self._zygote(environment)
+        self._bound_memory()
+
+    def _bound_memory(self) -> None:
+        """End the interpreters for flows' imports that take more memory than they may."""
+        with self._lock:
+            ended = self._beyond_memory()
+            self._zygotes = [each for each in self._zygotes if each not in ended]
+        for each in ended:
+            each.close()
+
+    def _beyond_memory(self) -> list[WarmInterpreter]:
+        """Return the interpreters for flows' imports, used least, that take too much memory."""
+        left, found = self.learned_bytes, []
+        for each in reversed(self._zygotes):  # used last comes first
+            if each.imports_of_flow:
+                used = each.own_bytes()
+                left -= used
+                if left < 0:
+                    found.append(each)
+                if used > self.learned_bytes:  # no other one would be smaller
+                    self._too_large.add(each.imports_of_flow)
+        return found
 
     async def _ask(
         self, request: dict[str, Any], environment: Mapping[str, str]
@@ -199,23 +278,36 @@ class WarmLauncher:
             raise NoForkError(f"no warm interpreter could be started: {error}") from error
         with self._lock:
             self._replace_failed()
-            for index, interpreter in enumerate(self._zygotes):
-                if difference(interpreter.surroundings, now) is None:
-                    self._zygotes.append(self._zygotes.pop(index))  # used last
-                    found = interpreter.verdict()
-                    if found.do == "cold":
-                        raise NoForkError(found.why)
-                    return interpreter
+            interpreter = self._used_last(now)
+            if interpreter is not None:
+                found = interpreter.verdict()
+                if found.do == "cold":
+                    raise NoForkError(found.why)
+                return interpreter
             why = self._failures_in(now).cold_reason()
             if why is not None:
                 raise NoForkError(why)
             interpreter = _started(now, environment)
             self._zygotes.append(interpreter)
-            superfluous = self._zygotes[:-_MAX_ZYGOTES]
-            self._zygotes = self._zygotes[-_MAX_ZYGOTES:]
+            superfluous = _beyond_number(self._zygotes)
+            self._zygotes = [each for each in self._zygotes if each not in superfluous]
         for each in superfluous:
             each.close()
         return interpreter
+
+    def _living(self, now: Surroundings) -> WarmInterpreter | None:
+        """Return the interpreter for these surroundings, if there is one."""
+        with self._lock:
+            self._replace_failed()
+            return self._used_last(now)
+
+    def _used_last(self, now: Surroundings) -> WarmInterpreter | None:
+        """Return, with the lock held, the interpreter for these surroundings; note its use."""
+        for index, interpreter in enumerate(self._zygotes):
+            if difference(interpreter.surroundings, now) is None:
+                self._zygotes.append(self._zygotes.pop(index))
+                return interpreter
+        return None
 
     def _replace_failed(self) -> None:
         """Drop, with the lock held, the interpreters that cannot serve anybody any more."""
@@ -262,6 +354,13 @@ class WarmLauncher:
             self._failures = [
                 each for each in self._failures if each.surroundings != interpreter.surroundings
             ]
+
+
+def _beyond_number(zygotes: Sequence[WarmInterpreter]) -> list[WarmInterpreter]:
+    """Return the interpreters to end, used least: those for flows' imports count for themselves."""
+    others = [each for each in zygotes if not each.imports_of_flow]
+    of_flows = [each for each in zygotes if each.imports_of_flow]
+    return others[:-_MAX_ZYGOTES] + of_flows[:-_MAX_OF_FLOWS]
 
 
 def _started(now: Surroundings, environment: Mapping[str, str]) -> WarmInterpreter:

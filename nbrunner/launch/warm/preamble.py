@@ -54,12 +54,12 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
         return Preamble()  # it fails in the same words, warm or cold
-    judge = _Judge(is_harmless_module)
+    judge = Judge(is_harmless_module)
     folders: tuple[str, ...] = ()
     for statement in statements:
-        if _imports_metaflow(statement):
+        if imports_metaflow(statement):
             break
-        found = _generated_folders(statement)
+        found = generated_folders(statement)
         if found is not None:
             folders += found
         elif not judge.is_harmless(statement):
@@ -67,7 +67,8 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
     return Preamble(None, folders)
 
 
-def _imports_metaflow(statement: ast.stmt) -> bool:
+def imports_metaflow(statement: ast.stmt) -> bool:
+    """Return whether a statement imports metaflow when it is run."""
     if isinstance(statement, ast.Expr) and ast.unparse(statement) == "__import__('metaflow')":
         return True  # as a generated flow file does
     return any(
@@ -85,7 +86,7 @@ def _modules(node: ast.Import | ast.ImportFrom) -> Iterable[str]:
     return [alias.name for alias in node.names]
 
 
-def _generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
+def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
     """Return the folders of the line that nbrunner writes; see ``import_path_line``."""
     match statement:
         case ast.Assign(targets=[target]) if ast.unparse(target) == f"{_PATH}[1:1]":
@@ -99,7 +100,7 @@ def _generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
     return tuple(str(ast.literal_eval(each)) for each in statement.value.elts)
 
 
-class _Judge:
+class Judge:
     """Judges statements by what they can do at most."""
 
     def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:

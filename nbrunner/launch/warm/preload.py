@@ -12,12 +12,18 @@ from typing import Any
 from nbrunner.engine import metaflow_versions
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.warm.eligibility import Imported, stamp
+from nbrunner.launch.warm.learned import installed_at
 from nbrunner.launch.warm.probe import generators
 from nbrunner.launch.warm.probe.draws import refusal
 from nbrunner.launch.warm.probe.import_probe import Observed, observe
 
 
-def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], None]) -> str:
+def preload(
+    wanted: Iterable[str],
+    imported: Imported,
+    base_done: Callable[[], None],
+    learned: Sequence[str] = (),
+) -> str:
     """Import what every run needs, then those of the wanted modules that can be shared.
 
     What every run needs is always imported. If it draws something that a fork cannot renew,
@@ -32,6 +38,9 @@ def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], N
         Gets the files that each fork compares and the generators that it seeds anew.
     base_done : callable
         Called once what every run needs has been imported.
+    learned : sequence of str
+        Modules to import after those, in this order; see `nbrunner.launch.warm.learned`. The
+        first that cannot be shared is the last.
 
     Returns
     -------
@@ -52,6 +61,16 @@ def preload(wanted: Iterable[str], imported: Imported, base_done: Callable[[], N
                 imported.not_preloaded[name] = reason
             else:
                 imported.preloaded.append(name)
+    with imported.noting_imports():
+        filters = imported.filters  # the flow's own imports set them in the same order
+        for number, name in enumerate(learned):
+            if name not in sys.modules and (reason := _import_installed(name, imported)):
+                imported.not_preloaded[name] = reason
+                after = f"the flow imports it after {name}, which is not preloaded"
+                imported.not_preloaded |= dict.fromkeys(learned[number + 1 :], after)
+                break
+            imported.learned.append(name)
+        imported.filters = filters
     return unfit
 
 
@@ -63,6 +82,13 @@ def _is_unrecorded() -> bool:
     if importlib.util.find_spec("metaflow_extensions") is not None:
         return True
     return bool(metaflow_versions.side(metaflow_versions.installed()))
+
+
+def _import_installed(name: str, imported: Imported) -> str | None:
+    """Import a module that the flow imports, if it is installed; else return why not."""
+    if not installed_at(name.partition(".")[0]):
+        return "it is not an installed module"
+    return _import([name], imported)
 
 
 def _import(names: Sequence[str], imported: Imported) -> str | None:

@@ -53,7 +53,7 @@ from nbrunner.launch.warm import preload as preloading
 from nbrunner.launch.warm.become import Program, execute, restore_signals
 from nbrunner.launch.warm.eligibility import IMPORTED
 from nbrunner.launch.warm.finalize import LastExitFunction, register_last
-from nbrunner.launch.warm.fingerprint import modules_to_preload
+from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, modules_to_preload
 from nbrunner.launch.warm.fork_server import TaskServer
 from nbrunner.launch.warm.protocol import receive, send
 from nbrunner.launch.warm.task_popen import use_for_tasks
@@ -129,7 +129,8 @@ def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | N
             IMPORTED.inexact = IMPORTED.inexact or printed(log_size)
         last.note_needed()  # hides all objects made so far
 
-    unfit = preloading.preload(wanted, IMPORTED, base_done) or metaflow_seam.verify()
+    learned = os.environ.get(LEARNED_VARIABLE, "").split()
+    unfit = preloading.preload(wanted, IMPORTED, base_done, learned) or metaflow_seam.verify()
     if not unfit:
         take_shortcuts()
         metaflow_seam.remember_directories()
@@ -300,8 +301,12 @@ class WarmSupervisor(Supervisor):
             # The child does so too: whoever comes first, a stop finds the group.
             os.setpgid(self.run_pid, self.run_pid)
         error = self._say_who()
-        if self._not_preloaded:
-            with contextlib.suppress(OSError):  # it only tells how the run was started
+        preloaded = dict.fromkeys(IMPORTED.preloaded, "preload")
+        preloaded |= dict.fromkeys(IMPORTED.learned, "imported by the flow")
+        with contextlib.suppress(OSError):  # it only tells how the run was started
+            if preloaded:
+                self.directory.write(run_directory.PRELOADED, preloaded)
+            if self._not_preloaded:
                 self.directory.write(run_directory.NOT_PRELOADED, self._not_preloaded)
         if error is None:
             self._wait_for_run()
