@@ -42,7 +42,7 @@ class HowStarted:
 
     @property
     def preloaded(self: _Handle) -> dict[str, str]:
-        """Modules that the warm interpreter had imported for this run, beside metaflow -> why.
+        """Modules that the warm interpreter had imported for this run besides metaflow -> why.
 
         The reason is ``"preload"`` if the module was asked for, ``"imported by the flow"`` if
         it was found in the flow file. Empty for a cold run.

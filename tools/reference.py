@@ -21,7 +21,7 @@ from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.magic.options import OPTIONS
 from nbrunner.jupyter.magics import FlowMagics
 from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
-from nbrunner.launch.warm.launcher import WARM_VARIABLE
+from nbrunner.launch.warm.launcher import LEARN_VARIABLE, WARM_VARIABLE
 from nbrunner.record.registry import STATE_VARIABLE
 
 FILE = Path(__file__).parents[1] / "docs" / "reference.md"
@@ -36,6 +36,7 @@ Written from the docstrings by `make reference`; in a notebook `Runner?` shows t
 VARIABLES = {
     STATE_VARIABLE: "The folder of run records, logs and sweeps, for this user alone.",
     WARM_VARIABLE: "`0`, `off`, `no` or `false` starts every run in a fresh interpreter.",
+    LEARN_VARIABLE: "`0` keeps the modules that flows import out of warm interpreters.",
     PRELOAD_VARIABLE: "Space-separated modules that the warm interpreter imports besides metaflow.",
 }
 

@@ -69,7 +69,7 @@ async def _ask_supervisor(run: RunState, request: StopRequest) -> None:
             pass  # on a full disk the signal alone makes the supervisor use the defaults
     supervisor = run.supervisor
     if supervisor is None and run.attributes:
-        return  # the run has started, so none is about to write down who it is
+        return  # the run has started: no supervisor is about to be recorded
     # A supervisor that is not recorded yet checks for the request before it waits.
     if supervisor is None or supervisor.send(signal.SIGUSR1):
         grace = kept.interrupt_grace_seconds + kept.terminate_grace_seconds

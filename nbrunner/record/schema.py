@@ -84,7 +84,7 @@ class Record(TypedDict, total=False):
     command: list[str]
     flow: Flow
     subcommand: Literal["run", "resume", "spin"]
-    spin_root: str
+    spin_root: str | None
     arguments: dict[str, Any]
     top_level_options: dict[str, Any]
     cwd: str
