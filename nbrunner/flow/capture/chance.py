@@ -1,22 +1,33 @@
 """Whether a statement draws something that no second execution draws again. Pure.
 
-Calls of the libraries below are found where they stand in the statement, as in
-``x = np.random.rand(3)``; what other libraries draw inside is not.
+Calls are found where they stand in the statement, as in ``x = np.random.rand(3)``. What a
+library draws inside is known only where its function has a parameter for the seed.
 """
 
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from nbrunner.flow.capture.same_body import named
+from nbrunner.flow.capture.same_body import MISSING, named
 
-_MODULES = frozenset({"random", "numpy.random", "secrets", "uuid", "time", "_random"})
+_MODULES = ("random", "numpy.random", "secrets", "uuid", "time", "_random", "tempfile")
 _CLOCKS = frozenset({"now", "today", "utcnow"})
+# pandas and numpy read the clock for these texts.
+_CLOCK_TEXTS = frozenset({"now", "today"})
 # They draw nothing where they are given a seed.
 _SEEDED = frozenset({"Random", "default_rng", "RandomState", "SeedSequence", "Generator", "UUID"})
-_HARMLESS = frozenset({"sleep", "strftime", "strptime", "gmtime", "localtime", "seed"})
+_HARMLESS = frozenset({"sleep", "strptime", "seed", "gettempdir", "gettempprefix"})
+# They read the clock unless they are given this many arguments.
+_OF_A_TIME = {"strftime": 2, "gmtime": 1, "localtime": 1, "ctime": 1, "asctime": 1}
+# They depend on the process; what a user has typed is not there to be read again.
+_OF_THIS_PROCESS = frozenset({"hash", "id", "input"})
+_OF_SYSTEM = frozenset({"urandom", "getrandom"})
+_SEEDS = ("random_state", "seed", "rng")
+# Methods of DataFrames and of distributions: the object is not known without a call.
+_SAMPLING = frozenset({"sample", "rvs"})
 
 
 def draws(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
@@ -26,17 +37,59 @@ def draws(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
 
 
 def _draws(call: ast.Call, space: Mapping[str, Any]) -> bool:
+    if isinstance(call.func, ast.Attribute):
+        if call.func.attr in _CLOCKS:
+            return True
+        if call.func.attr in _SAMPLING and not _is_seeded(call, space):
+            return True
+    elif isinstance(call.func, ast.Name) and call.func.id in _OF_THIS_PROCESS - space.keys():
+        return True
     function = named(call.func, space)
     name = getattr(function, "__name__", "")
-    if isinstance(call.func, ast.Attribute) and call.func.attr in _CLOCKS:
-        return getattr(named(call.func.value, space), "__module__", "") == "datetime"
-    owner = (
-        getattr(function, "__module__", None)
-        or type(getattr(function, "__self__", None)).__module__
-    )
-    if not any(owner == each or str(owner).startswith(f"{each}.") for each in _MODULES):
-        return False
+    module = _module_of(function)
+    if module.partition(".")[0] in ("numpy", "pandas") and any(map(_is_clock_text, call.args)):
+        return True
+    if name in _OF_SYSTEM and module in ("posix", "nt", "os"):
+        return True
+    if not any(module == each or module.startswith(f"{each}.") for each in _MODULES):
+        return function is not MISSING and _lacks_seed(function, call, space)
+    given = [*call.args, *(each.value for each in call.keywords)]
     if name in _SEEDED:
-        given = [*call.args, *(each.value for each in call.keywords)]
-        return not given or any(isinstance(x, ast.Constant) and x.value is None for x in given)
+        return not given or any(_is_none(each, space) for each in given)
+    if name in _OF_A_TIME:
+        return len(given) < _OF_A_TIME[name]
     return name not in _HARMLESS
+
+
+def _module_of(function: Any) -> str:
+    own = getattr(function, "__module__", None)
+    return str(own or type(getattr(function, "__self__", None)).__module__)
+
+
+def _is_clock_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in _CLOCK_TEXTS
+
+
+def _is_none(node: ast.expr, space: Mapping[str, Any]) -> bool:
+    if isinstance(node, ast.Constant):
+        return node.value is None
+    return named(node, space) is None
+
+
+def _is_seeded(call: ast.Call, space: Mapping[str, Any]) -> bool:
+    return any(each.arg in _SEEDS and not _is_none(each.value, space) for each in call.keywords)
+
+
+def _lacks_seed(function: Any, call: ast.Call, space: Mapping[str, Any]) -> bool:
+    """Tell whether a function draws from a seed, by default none, and is given none."""
+    if any(each.arg is None for each in call.keywords) or _is_seeded(call, space):
+        return False
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # it is not callable, or written in C
+        return False
+    for place, each in enumerate(parameters):
+        if each.name in _SEEDS and each.default is None:
+            given = call.args[place] if place < len(call.args) else None
+            return given is None or _is_none(given, space)
+    return False

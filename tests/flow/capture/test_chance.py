@@ -12,9 +12,13 @@ from nbrunner.flow.capture.chance import draws
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 IMPORTS = """\
-import datetime, random, secrets, time, uuid
+import datetime, os, random, secrets, tempfile, time, uuid
 import datetime as dt
 import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from sklearn.model_selection import train_test_split
+table = pd.DataFrame({"a": range(1000)})
 from datetime import datetime as Moment
 from random import shuffle, random as draw
 from time import time as clock
@@ -41,6 +45,20 @@ DRAWN = [
     "def make():\n    return NS(n=random.random())\nx = make()",
     "def inner():\n    return np.random.rand()\ndef make():\n    return NS(n=inner())\nx = make()",
     "x = list(range(100))\nshuffle(x)",
+    "x = time.perf_counter()",
+    "x = pd.Timestamp.now()",
+    "x = pd.to_datetime('now')",
+    "x = [pd.Timestamp('today')]",
+    "x = np.datetime64('now', 'us')",
+    "x = tempfile.mkdtemp()\nos.rmdir(x)",
+    "x = tempfile.mktemp()",
+    "x = os.urandom(8)",
+    "x = id(object())",
+    "SEED = None\nx = np.random.default_rng(SEED).random()",
+    "x = table.sample(3).index.tolist()",
+    "x = norm.rvs(size=3)",
+    "x = train_test_split(list(range(1000)))",
+    "x = train_test_split(list(range(1000)), random_state=None)",
 ]
 
 
@@ -60,8 +78,31 @@ def test_what_was_drawn_is_not_drawn_again(text):
         "x = datetime.datetime(2020, 1, 1)",
         "time.sleep(0)",
         "x = other.time()",
+        "x = time.strftime('%Y', moment), time.localtime(0)",
+        "x = tempfile.gettempdir()",
+        "SEED = 3\nx = np.random.default_rng(SEED).random()",
+        "x = table.sample(3, random_state=1)",
+        "x = train_test_split([1, 2, 3], random_state=1)",
+        "x = pd.Timestamp('2020-01-01')",
+        "x = sorted(table.columns)",
     ],
 )
 def test_what_a_second_execution_gives_again_is_no_chance(text):
     space = Notebook(IMPORTS).namespace
-    assert not draws(ast.parse(text).body[0], space)
+    assert not any(draws(each, space) for each in ast.parse(text).body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = time.strftime('%H%M%S')", "x = time.localtime()", "x = time.gmtime().tm_sec"],
+)
+def test_a_time_that_is_not_given_is_read_from_the_clock(text):
+    """D: runs and tasks had another `stamp` each, which the notebook had not."""
+    assert draws(ast.parse(text).body[0], Notebook(IMPORTS).namespace)
+
+
+def test_what_was_typed_is_not_asked_for_again(monkeypatch):
+    """D: no one can answer in a task."""
+    answers = iter(["7"])
+    monkeypatch.setattr("builtins.input", lambda prompt="": next(answers))
+    assert Notebook(flow("n", "n = int(input('n? '))")).given() == 7
