@@ -242,9 +242,12 @@ class Collector:
             self._add_object(name, value)
 
     def _add_import(self, name: str, value: Any) -> bool:
+        if isinstance(value, types.ModuleType) and hasattr(value, "__path__"):
+            self.found.packages[name] = value
         own = self._home.binding.get(name, [])
         if own and is_import(own[-1]) and is_imported_by(own[-1], name, value):
-            self._add_made(name, [own[-1]])
+            imports = [each for each in own if is_import(each)]  # each may add a submodule
+            self._add_made(name, [x for x in imports if is_imported_by(x, name, value)])
         else:
             return self.found.import_early(name, value)
         return True

@@ -14,6 +14,7 @@ from nbrunner.flow.capture.digest import _check_made_again, _digest_of_object
 from nbrunner.flow.capture.notebook import Cell, Notebook, importable
 from nbrunner.flow.capture.packing import Packed
 from nbrunner.flow.capture.scope import bound_names, executed_names, is_future, with_decorators
+from nbrunner.flow.capture.submodules import submodules
 from nbrunner.flow.capture.unpack import _objects_of_notebook
 from nbrunner.text.line_origins import Origin
 from nbrunner.text.python_lines import python_lines
@@ -45,6 +46,8 @@ class FlowText:
     ----------
     imports : dict
         The lines that import what names stand for.
+    packages : dict
+        The packages that names stand for.
     values : dict
         The lines that give names their plain values.
     pickled : set of str
@@ -60,6 +63,7 @@ class FlowText:
 
     def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:
         self.imports: dict[str, str] = {}
+        self.packages: dict[str, types.ModuleType] = {}
         self.values: dict[str, str] = {}
         self.pickled: set[str] = set()
         self.set_again: set[str] = set()
@@ -136,7 +140,7 @@ class FlowText:
         again = self._bound(True)
         loaded = {name: f"{name} = {_LOADED}[{name!r}]" for name in sorted(self.pickled)}
         given = self.imports | self.values | loaded
-        lines += [path_line, *self.imports.values()]
+        lines += [path_line, *self.imports.values(), *self._submodules(packed)]
         lines += [line for name, line in self.values.items() if name not in again]
         origins: list[Origin] = []
         if loaded:
@@ -160,6 +164,18 @@ class FlowText:
         name = self._flow_name
         text = "\n".join(lines) + f"\n\nif __name__ == '__main__':\n    {name}()\n"
         return text, tuple(origins)
+
+    def _submodules(self, packed: Packed) -> list[str]:
+        """Return lines that import submodules which are reached through their package."""
+        nodes = (node for _, each in self._statements for node in ast.walk(each))
+        used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        used |= {name for code in packed.codes for name in code.co_names}
+        found = [
+            name
+            for each in self.packages.values()
+            for name in submodules(each, self._notebook.executed, used, self._home)
+        ]
+        return [f"__import__({name!r})" for name in dict.fromkeys(found)]
 
     def _set_again(self, name: str) -> str:
         """Return a line that gives a name its plain value again, in the object that it has."""
