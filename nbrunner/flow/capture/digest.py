@@ -1,7 +1,8 @@
 """Comparing an object that a flow makes again with the notebook's own, by a digest.
 
 The source of the functions is copied into flow files, which also run where nbrunner is not
-installed.
+installed. They import what they use of `builtins`, because a notebook may have bound ``type`` or
+``list`` itself.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
@@ -18,6 +19,15 @@ def _digest_of_object(value, module):
     import hashlib
     import pickle
     import types
+    from builtins import (  # noqa: UP029 - see above
+        NotImplemented,
+        isinstance,
+        list,
+        memoryview,
+        range,
+        str,
+        type,
+    )
 
     digest = hashlib.blake2b(digest_size=16)
 
@@ -47,6 +57,8 @@ def _check_made_again(module, digests):
 
     `digests` holds, for each name, its digest there and which statements may have changed it.
     """
+    from builtins import Exception, ValueError
+
     for name, (expected, suspects) in digests.items():
         try:
             found = _digest_of_object(module[name], module)

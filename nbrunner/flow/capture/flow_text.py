@@ -21,6 +21,8 @@ from nbrunner.text.python_lines import python_lines
 
 _LOADER = _objects_of_notebook.__name__
 _LOADED = "_loaded_objects"
+# The notebook may have bound ``globals`` itself.
+_GLOBALS = "__import__('builtins').globals()"
 
 
 def import_path_line(folders: Sequence[str], last: Sequence[str] = ()) -> str:
@@ -159,7 +161,7 @@ class FlowText:
             lines.append(f"del {_LOADER}, {_LOADED}")
         if self.digests:
             lines += _source_of(_digest_of_object, _check_made_again)
-            lines.append(f"{_check_made_again.__name__}(globals(), {self.digests!r})")
+            lines.append(f"{_check_made_again.__name__}({_GLOBALS}, {self.digests!r})")
             lines.append(f"del {_digest_of_object.__name__}, {_check_made_again.__name__}")
         name = self._flow_name
         text = "\n".join(lines) + f"\n\nif __name__ == '__main__':\n    {name}()\n"
@@ -210,7 +212,8 @@ class FlowText:
             self._add_source(lines, origins, cell, statement)
             lines.append(quote)
         python = tuple(sys.version_info[:2])
-        lines.append(f"{_LOADED} = {_LOADER}(globals(), {python}, {places}, {packed.text!r})")
+        given = f"{_GLOBALS}, {python}, {places}, {packed.text!r}"
+        lines.append(f"{_LOADED} = {_LOADER}({given})")
 
     def _sources(self, packed: Packed) -> list[tuple[Cell, ast.stmt]]:
         """Return the statements that the code of pickled functions stands in."""

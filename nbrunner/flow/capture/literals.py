@@ -68,7 +68,10 @@ def mutable_ids(value: Any) -> Iterator[int]:
 
 
 def plain_source(value: Any) -> str:
-    """Return an expression that gives a plain value again."""
+    """Return an expression that gives a plain value again.
+
+    It names nothing but ``__import__``: a notebook may have bound ``list`` or ``float`` itself.
+    """
     number = _of_python(value)
     if number is not value:  # bool_ is its name in every numpy
         name = type(value).__name__.replace("bool_", "bool").replace("bool", "bool_")
@@ -77,11 +80,25 @@ def plain_source(value: Any) -> str:
         pairs = (f"{plain_source(key)}: {plain_source(item)}" for key, item in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return f"{type(value).__name__}([{', '.join(map(plain_source, value))}])"
+        return _series_source(value)
     if isinstance(value, complex):
-        return f"complex({plain_source(value.real)}, {plain_source(value.imag)})"
+        parts = f"{plain_source(value.real)}, {plain_source(value.imag)}"
+        return f"{_BUILTINS}.complex({parts})"
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return f"float('{value}')"
+        return f"{_BUILTINS}.float('{value}')"
     if isinstance(value, int) and value.bit_length() > _MAX_DECIMAL_BITS:
         return hex(value)
     return repr(value)
+
+
+_BUILTINS = "__import__('builtins')"
+
+
+def _series_source(value: Any) -> str:
+    items = ", ".join(map(plain_source, value))
+    if isinstance(value, list):
+        return f"[{items}]"
+    if isinstance(value, tuple):
+        return f"({items},)" if items else "()"
+    # Made from a list, a set keeps the order of its members wherever their hashes allow it.
+    return f"{_BUILTINS}.{type(value).__name__}([{items}])"

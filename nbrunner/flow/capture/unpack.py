@@ -1,6 +1,7 @@
 """The function that a flow file uses to load the objects that travel in it.
 
-Its source is copied into flow files, which also run where nbrunner is not installed.
+Its source is copied into flow files, which also run where nbrunner is not installed. It
+imports what it uses of `builtins`, because a notebook may have bound ``vars`` or ``type`` itself.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
@@ -18,6 +19,15 @@ def _objects_of_notebook(module, python, places, packed):
     import sys
     import types
     import zlib
+    from builtins import (  # noqa: UP029 - see above
+        ImportError,
+        ModuleNotFoundError,
+        isinstance,
+        setattr,
+        tuple,
+        type,
+        vars,
+    )
 
     if sys.version_info[:2] != python:
         raise ImportError(

@@ -1,0 +1,61 @@
+"""A notebook that binds a name of Python's own, as ``list = [1, 2]``, travels like any other."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+from support.notebooks import Notebook
+
+from nbrunner.flow.capture import digest, unpack
+from nbrunner.flow.capture.literals import plain_source
+from nbrunner.flow.capture.scope import global_reads
+
+USED = "\nclass F:\n    def value(self):\n        return repr(({names}))\n"
+
+VALUES = [
+    *([1], (1,), (), {1}, set(), frozenset({2}), {"a": [3j]}, float("inf"), -float("inf")),
+    *(float("nan"), 10**1000, [[], ({4},)]),
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_plain_value_is_written_without_names(value):
+    """D: the flow failed with "'int' object is not callable"."""
+    space = {name: 3 for name in dir(builtins) if name.isidentifier() and name[0] != "_"}
+    source = plain_source(value)
+    assert repr(eval(source, space)) == repr(value)
+    assert global_reads(compile(source, "", "eval")) <= {"__import__"}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [unpack._objects_of_notebook, digest._digest_of_object, digest._check_made_again],
+)
+def test_what_is_copied_into_flow_files_reads_no_name_of_the_notebook(function):
+    """D: each name it reads may stand for something else there."""
+    assert global_reads(function.__code__) <= {"__name__", "_digest_of_object"}
+
+
+def test_plain_values_beside_shadowed_names():
+    """D: `list = [1, 2]` in a cell, a list in another."""
+    names = "list, set, float, xs, ys, x"
+    cell = "list = [1, 2]; set = 3; float = 4\nxs = {5, 6}; ys = [7]; x = 1e999"
+    notebook = Notebook(cell, USED.format(names=names))
+    assert notebook.given() == "([1, 2], 3, 4, {5, 6}, [7], inf)"
+
+
+def test_pickled_objects_beside_shadowed_names():
+    """D: the names that the loader uses."""
+    cell = "vars = type = isinstance = setattr = globals = tuple = 3"
+    made = "class C:\n    def f(self):\n        return vars, globals\nc = C()\nf = lambda: type"
+    notebook = Notebook(cell, made, USED.format(names="c.f(), f(), isinstance, setattr, tuple"))
+    assert notebook.given() == "((3, 3), 3, 3, 3, 3)"
+
+
+def test_large_objects_beside_shadowed_names():
+    """D: the names that the comparison of large objects uses."""
+    cell = "type = isinstance = str = list = range = memoryview = 3"
+    made = "import numpy as np\na = np.ones(300_000)\na[3] = 4\ndef g():\n    return a\n"
+    notebook = Notebook(cell, made + USED.format(names="type, str, float(a.sum())"))
+    assert notebook.given() == "(3, 3, 300003.0)"
