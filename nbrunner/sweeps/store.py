@@ -88,10 +88,13 @@ class SweepDirectory:
         OSError
             The directory of the sweep cannot be written.
         """
-        line = f"{index}\t{directory.name}\n".encode()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with open(private.open_file(self.path / _RECORDS, flags), "ab", buffering=0) as file:
-            file.write(line)
+        file = self.path / _RECORDS
+        if not file.exists():  # an older nbrunner began it: its runs must not be forgotten
+            with contextlib.suppress(FileExistsError):  # another thread has just done so
+                private.write_new(file, b"".join(_line(i, x) for i, x in self.runs().items()))
+        descriptor = private.open_file(file, os.O_WRONLY | os.O_APPEND)
+        with open(descriptor, "ab", buffering=0) as opened:
+            opened.write(_line(index, directory))
         # Checked once the run's directory exists: `stop all` writes the request before it looks for
         # runs, so one of the two sees the other.
         if self.is_stopped:
@@ -157,6 +160,10 @@ class SweepDirectory:
                 _HELD.discard(lock)
                 # Closing alone would keep the lock until a fork has closed the file too.
                 fcntl.flock(lock, fcntl.LOCK_UN)
+
+
+def _line(index: int, directory: RunDirectory) -> bytes:
+    return f"{index}\t{directory.name}\n".encode()
 
 
 def stop_living() -> tuple[list[str], dict[str, OSError]]:

@@ -81,6 +81,18 @@ def test_the_file_of_its_runs_changes_no_answer(runs):
     assert {i: each.name for i, each in made.runs().items()} == wanted, "a folder in its place"
 
 
+def test_a_sweep_of_an_older_nbrunner_that_is_continued_forgets_none_of_its_runs(runs):
+    """B10: its first new run made a file that named that run alone; the others ran once more."""
+    made = store.create(CONTENT)
+    names = {index: swept(runs, index, made.name, index).name for index in (0, 2)}
+    (made.path / "records").unlink()
+    for index in (1, 3):
+        directory = run_directory.RunDirectory(write_record(runs, 10 + index))
+        made.note(index, directory)
+        names[index] = directory.name
+    assert {index: each.name for index, each in made.runs().items()} == names
+
+
 def test_the_latest_record_of_a_place_counts(runs):
     made = store.create(CONTENT)
     for number in (7, 6):
