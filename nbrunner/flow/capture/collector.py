@@ -25,6 +25,7 @@ from nbrunner.flow.capture.scope import (
     is_definition,
     is_import,
     is_written_out,
+    position,
     used_names,
 )
 from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
@@ -173,7 +174,8 @@ class Collector:
         if name == self._flow_name:
             return
         if at is not None:
-            before = [each for each in self._again.binding(name) if each.lineno <= at.lineno]
+            made = self._again.binding(name)
+            before = [each for each in made if position(each) <= position(at)]
             if before and self._is_made_in_place(name, before):
                 self._add_made(name, before)
                 return

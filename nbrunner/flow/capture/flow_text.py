@@ -13,7 +13,13 @@ from typing import Any
 from nbrunner.flow.capture.digest import _check_made_again, _digest_of_object
 from nbrunner.flow.capture.notebook import Cell, Notebook, importable
 from nbrunner.flow.capture.packing import Packed
-from nbrunner.flow.capture.scope import bound_names, executed_names, is_future, with_decorators
+from nbrunner.flow.capture.scope import (
+    bound_names,
+    executed_names,
+    is_future,
+    position,
+    with_decorators,
+)
 from nbrunner.flow.capture.submodules import submodules
 from nbrunner.flow.capture.unpack import _objects_of_notebook
 from nbrunner.text.line_origins import Origin
@@ -240,7 +246,7 @@ class FlowText:
         home = self._home
         rows = [""] * len(python_lines(home.text))
         own = [each for cell, each in self._statements if cell is home and not is_future(each)]
-        for statement in sorted(own, key=lambda each: (each.lineno, each.col_offset)):
+        for statement in sorted(own, key=position):
             first = with_decorators(statement).lineno - 1
             for row, line in enumerate(python_lines(home.source_of(statement)), start=first):
                 rows[row] = f"{rows[row]}; {line}" if rows[row] else line
@@ -248,7 +254,7 @@ class FlowText:
 
 
 def _key(cell: Cell, statement: ast.stmt) -> tuple[str, int, int]:
-    return (cell.filename, statement.lineno, statement.col_offset)
+    return (cell.filename, *position(statement))
 
 
 @functools.cache

@@ -21,6 +21,7 @@ from nbrunner.flow.capture.scope import (
     is_definition,
     mentions,
     only_in_notebook,
+    position,
     used_names,
 )
 from nbrunner.flow.capture.staleness import Reading
@@ -193,7 +194,7 @@ class MadeAgain:
             defined = self.definition_of(each)
             if defined and draws(defined[1], self._namespace):
                 return False
-            made = [x for x in self.binding(each) if x.lineno <= statement.lineno]
+            made = [x for x in self.binding(each) if position(x) <= position(statement)]
             if not all(self._reads_the_same(name, x, seen) for x in made if not is_definition(x)):
                 return False
         return True

@@ -42,6 +42,11 @@ def is_definition(statement: ast.stmt) -> bool:
     return isinstance(statement, (*_DEFINITIONS, *_IMPORTS))
 
 
+def position(statement: ast.stmt) -> tuple[int, int]:
+    """Return where a statement begins; a row of a cell may hold several, as ``a = 1; b = 2``."""
+    return statement.lineno, statement.col_offset
+
+
 def with_decorators(statement: ast.stmt) -> ast.stmt:
     """Return the statement's place in the source, its decorators included."""
     decorators = getattr(statement, "decorator_list", [])

@@ -15,7 +15,7 @@ from typing import Any
 
 from nbrunner.flow.capture.literals import is_plain, is_scalar, mutable_ids
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of, importable, is_filled
-from nbrunner.flow.capture.scope import global_reads, is_definition
+from nbrunner.flow.capture.scope import global_reads, is_definition, position
 
 # An object of more parts is too large to travel.
 _MAX_PARTS = 100_000
@@ -72,7 +72,7 @@ class Reading:
         if is_direct and self.in_place and not any(map(is_definition, own)):
             return False  # its other statements are executed again as well
         after = [*own, *self.cell.changing(name)]
-        return any(each.lineno > self.statement.lineno for each in after) or (
+        return any(position(each) > position(self.statement) for each in after) or (
             not is_direct and self.in_place and len(own) > 1
         )
 
@@ -82,7 +82,7 @@ def _is_unbound_before(
 ) -> bool:
     """Tell whether a statement may read a name before its cell first binds it."""
     if first is not statement:
-        return first.lineno > statement.lineno
+        return position(first) > position(statement)
     is_simple = not isinstance(statement, _BLOCKS)
     return is_simple or any(each is not cell for each in notebook.binders(name))
 

@@ -22,6 +22,7 @@ from nbrunner.flow.capture.scope import (
     is_import,
     magic_texts,
     only_in_notebook,
+    position,
     used_names,
 )
 
@@ -39,7 +40,7 @@ def touching(
     """
     bound = cell.binding.get(name, [])
     for each in cell.statements:
-        is_later = not bound or each.lineno > bound[0].lineno
+        is_later = not bound or position(each) > position(bound[0])
         if is_later and each not in bound and _touches(each, cell, name, notebook, flow_name):
             yield cell, each
     for other in notebook.executed:
