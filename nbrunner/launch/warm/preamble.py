@@ -55,16 +55,8 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
     except (SyntaxError, ValueError, RecursionError):
         return Preamble()  # it fails in the same words, warm or cold
     judge = Judge(is_harmless_module)
-    folders: tuple[str, ...] = ()
-    for statement in statements:
-        if imports_metaflow(statement):
-            break
-        found = generated_folders(statement)
-        if found is not None:
-            folders += found
-        elif not judge.is_harmless(statement):
-            return Preamble(statement.lineno, folders)
-    return Preamble(None, folders)
+    _, line = judge.up_to_metaflow(statements)
+    return Preamble(line, tuple(judge.folders))
 
 
 def imports_metaflow(statement: ast.stmt) -> bool:
@@ -106,6 +98,55 @@ class Judge:
     def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:
         self._is_harmless_module = is_harmless_module
         self._from_library: set[str] = set()  # names bound by imports of the standard library
+        self.folders: list[str] = []  # of a generated flow file
+
+    def up_to_metaflow(self, statements: Sequence[ast.stmt]) -> tuple[bool, int | None]:
+        """Judge what is executed before metaflow is imported.
+
+        Returns
+        -------
+        (bool, int or None)
+            Whether these statements import it for certain, and the line of the first one that
+            may change what the import reads.
+        """
+        for statement in statements:
+            folders = generated_folders(statement)
+            if folders is not None:
+                self.folders += folders
+            elif not imports_metaflow(statement):
+                if not self.is_harmless(statement):
+                    return False, statement.lineno
+            else:
+                is_imported, line = self._importing(statement)
+                if is_imported or line is not None:
+                    return is_imported, line
+        return False, None
+
+    def _importing(self, statement: ast.stmt) -> tuple[bool, int | None]:
+        """Judge a statement that imports metaflow, or has a block that does."""
+        branches: list[Sequence[ast.stmt]]
+        match statement:
+            case ast.Import(names=names):
+                places = [each.name.partition(".")[0] == _METAFLOW for each in names]
+                before = ast.Import(names[: places.index(True)])
+                is_bad = bool(before.names) and not self._is_harmless_import(before)
+                return True, statement.lineno if is_bad else None
+            case ast.ImportFrom() | ast.Expr():
+                return True, None
+            case ast.If(test=test, body=body, orelse=orelse) if _calls_nothing(test):
+                branches = [body, orelse]
+            case ast.Try(body=[ast.Import() | ast.ImportFrom() as first, *_]) if (
+                imports_metaflow(first)  # all else follows
+            ):
+                branches = [[first]]
+            case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
+                failed = [each for handler in handlers for each in handler.body]
+                branches = [[*body, *orelse, *finalbody], [*failed, *finalbody]]
+            case _:
+                return False, statement.lineno
+        judged = [self.up_to_metaflow(each) for each in branches]
+        line = next((line for _, line in judged if line is not None), None)
+        return all(is_imported for is_imported, _ in judged), line
 
     def is_harmless(self, statement: ast.stmt) -> bool:
         """Return whether a statement cannot change what ``import metaflow`` reads."""

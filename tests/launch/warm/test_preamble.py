@@ -24,6 +24,10 @@ IMPORT = "from metaflow import FlowSpec, step\n"
         "import typing\nif typing.TYPE_CHECKING:\n    import numpy\n",
         "try:\n    import numpy\nexcept ImportError:\n    numpy = None\n",
         "__import__('sys').path[1:1] = ['/a', '/b']\n",
+        "try:\n    import numpy, metaflow\nexcept ImportError:\n    raise\n",
+        "try:\n    from metaflow import S3\nexcept ImportError:\n    S3 = print()\n",
+        "import sys\nif sys.flags.debug:\n    import metaflow\nelse:\n    import metaflow\n",
+        "import typing\nif typing.TYPE_CHECKING:\n    from metaflow import Run\n",
         "import metaflow\nimport os\nos.environ['A'] = '1'\n",
         "__import__('sys').path[1:1] = ['/a']; __import__('metaflow')\nimport a\na.b()\n",
         "this is no Python",
@@ -52,6 +56,16 @@ def test_what_cannot_change_the_import_of_metaflow(text):
         ("for i in range(3): pass\n", 1),
         ("with open('a'): pass\n", 1),
         ("import sys\nsys.modules['yaml'] = None\n", 2),
+        # A block with an import of metaflow, which may come too late or never.
+        ("import os\nif True:\n    os.umask(0)\n    import metaflow\n", 3),
+        ("import os\ntry:\n    os.umask(0)\n    import metaflow\nfinally:\n    pass\n", 3),
+        ("import os\nif False:\n    import metaflow\nos.umask(0)\n", 4),
+        ("import os\nif True:\n    def f():\n        import metaflow\nos.umask(0)\n", 5),
+        ("import os\nif os.umask(0):\n    import metaflow\n", 2),
+        ("import os\nwith os.scandir():\n    import metaflow\n", 2),
+        ("import os\nfor i in os.listdir():\n    import metaflow\n", 2),
+        ("try:\n    import numpy\n    import metaflow\nexcept ImportError:\n    print()\n", 5),
+        ("import settings, metaflow\n", 1),
     ],
 )
 def test_what_may_change_the_import_of_metaflow(text, line):
