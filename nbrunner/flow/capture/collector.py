@@ -13,7 +13,7 @@ from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
 from nbrunner.flow.capture.made_again import MadeAgain, Refusal
-from nbrunner.flow.capture.notebook import Cell, Notebook, is_imported_by
+from nbrunner.flow.capture.notebook import Cell, Notebook, is_imported_by, is_of_python
 from nbrunner.flow.capture.packing import NotPackedError, Packed, TooLargeError, pack
 from nbrunner.flow.capture.same_object import is_made_by
 from nbrunner.flow.capture.scope import (
@@ -190,6 +190,8 @@ class Collector:
                 f"{self._flow_name} uses {name!r}, which its cell assigns but the notebook does "
                 "not have: it was deleted, or is not executed yet"
             )
+        elif not own:  # IPython has put display() among Python's own
+            self.found.import_early(name, getattr(builtins, name, None))
 
     def _is_made_in_place(self, name: str, statements: list[ast.stmt]) -> bool:
         """Tell whether a name that statements of the cell use is made again before them."""
@@ -232,7 +234,7 @@ class Collector:
         if name in self._pickled:
             self._check_not_refused(name, value)
             self.found.pickled.add(name)
-        elif self._add_import(name, value) or getattr(builtins, name, self) is value:
+        elif is_of_python(name, value) or self._add_import(name, value):
             self._imported.add(name)
         elif is_plain(value):
             self._add_plain(name, value)

@@ -7,6 +7,7 @@ A script is a single cell here, that nothing is executed after.
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import linecache
 import re
@@ -308,6 +309,20 @@ def importable(value: Any) -> bool:
     return getattr(sys.modules.get(module), name, None) is value
 
 
+def is_of_python(name: str, value: Any) -> bool:
+    """Tell whether a name stands for Python's own, or for what IPython puts in its place.
+
+    That is ``open``, which in a notebook refuses the descriptors of the kernel's streams.
+    """
+    own = getattr(builtins, name, _MISSING)
+    if value is own:
+        return True
+    scope = getattr(value, "__globals__", {})
+    is_shells = str(scope.get("__name__")).startswith("IPython.")
+    return is_shells and getattr(value, "__wrapped__", None) is own
+
+
+_MISSING = object()
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 

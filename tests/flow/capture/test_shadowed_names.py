@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
 
 import pytest
 from support.notebooks import Notebook
@@ -59,3 +61,27 @@ def test_large_objects_beside_shadowed_names():
     made = "import numpy as np\na = np.ones(300_000)\na[3] = 4\ndef g():\n    return a\n"
     notebook = Notebook(cell, made + USED.format(names="type, str, float(a.sum())"))
     assert notebook.given() == "(3, 3, 300003.0)"
+
+
+def test_what_ipython_puts_among_pythons_own_names():
+    """D: `open` travelled as a pickled function of IPython, and `display` did not."""
+    script = """\
+from IPython.core.interactiveshell import InteractiveShell
+from nbrunner.flow.capture.flow_file import flow_file_text
+shell = InteractiveShell.instance()
+flow = '''class F:
+    def value(self):
+        return open, display
+'''
+shell.run_cell(flow, store_history=True).raise_error()
+print(flow_file_text(shell.user_ns["F"], shell.user_ns)[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines()[1:] if line][:2]
+    assert lines == [
+        "from IPython.core.display_functions import display as display",
+        "class F:",
+    ]
