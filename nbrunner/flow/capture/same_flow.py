@@ -66,7 +66,7 @@ def _check(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
     for name in sorted(_stale_names(flow, home, cell, notebook)):
         if not isinstance(home, ast.ClassDef) or not _is_alike(flow, home, cell, name, notebook):
             raise BadValueError(
-                f"{flow.__name__} was made with an earlier {name!r} than the notebook may have "
+                f"{flow.__name__} was made with an older {name!r} than the notebook may have "
                 f"now; execute the cell of {flow.__name__} again"
             )
 

@@ -54,7 +54,7 @@ def test_what_a_flow_was_made_with_is_never_another_value(text, split):
             "later in its cell": [BASES, f"N = 1\n{text}\nN = 2"],
         }[split]
     )
-    told = r"^F was made with an earlier 'N' than the notebook may have now; execute the cell of F"
+    told = r"^F was made with an older 'N' than the notebook may have now; execute the cell of F"
     with pytest.raises(BadValueError, match=told):
         notebook.text()
     notebook.execute(text)
@@ -108,7 +108,7 @@ def test_parameters_and_decorators_are_compared_by_their_arguments(body):
     notebook = Notebook(first, metaflow(body), first)
     assert "class F" in notebook.text()
     notebook.execute("N = 2")
-    with pytest.raises(BadValueError, match="F was made with an earlier 'N'"):
+    with pytest.raises(BadValueError, match="F was made with an older 'N'"):
         notebook.text()
 
 
@@ -136,7 +136,7 @@ def test_a_base_that_was_defined_otherwise_since_is_named(changed, base):
     notebook = Notebook("class Other:\n    pass", MIXIN, text, MIXIN)
     assert notebook.given() == "old"
     notebook.execute(changed)
-    with pytest.raises(BadValueError, match=r"^F derives from an earlier 'Mixin' than"):
+    with pytest.raises(BadValueError, match=r"^F derives from an older 'Mixin' than"):
         notebook.text()
 
 
@@ -152,7 +152,7 @@ def test_a_flow_above_that_is_out_of_date_is_named(changed, at):
     assert "class Mid" in notebook.text()
     notebook.execute(changed)
     told = (
-        r"^Mid derives from an earlier 'Mixin' than the notebook has now; execute the cell of Mid "
+        r"^Mid derives from an older 'Mixin' than the notebook has now; execute the cell of Mid "
         r"again, then that of (Two|F), which derives from it"
     )
     with pytest.raises(BadValueError, match=told):
