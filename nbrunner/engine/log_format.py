@@ -103,7 +103,7 @@ IN_METAFLOW: Mapping[str, tuple[str, ...]] = {
         *(f'"{FALLING_BACK}"', f'"{DONE}"', f'b"{FAILED}"', f'b"{CRASHED}"'),
         *(f'"{FOREACH_BEGINS}%d child steps."', f'"{ANNOUNCED}%s', '"[%s (pid %s)] "', '"[%s] "'),
         *(f'"{CLONING_BEGINS}{{}}/{{}}"', f'"{CLONED_TASK}%s"', f'"{SKIPPED_TASK}%s"'),
-        *(f'"{INTERRUPTED} ', f'"{RUN_FAILED}"'),
+        *(f'"{INTERRUPTED}', f'"{RUN_FAILED}"'),
     ),
     "cli.py": (
         *(f'"{CHECKED[0]}"', f'"{CHECKED[1]}"', f'"{CHECKED[2]}, ', f'"{CHECKED[3]}"'),

@@ -171,7 +171,8 @@ def _check_default_files(configs: list[Any], given: list[str]) -> None:
     for facts in map(vars, configs):
         path = facts["kwargs"].get("default")
         is_used = facts["name"] not in given and isinstance(path, (str, os.PathLike))
-        if not facts["_default_is_file"] or not is_used or os.fspath(path) == os.devnull:
+        # Without the attribute, the description of the configs warns.
+        if not facts.get("_default_is_file") or not is_used or os.fspath(path) == os.devnull:
             continue
         kind = kind_of_file(os.path.expanduser(path))
         if kind in ENDLESS:

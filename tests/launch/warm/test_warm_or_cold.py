@@ -61,7 +61,9 @@ def run(write_flow, **options):
 
 
 def way(running):
-    return json.loads((running.directory.path / "start.json").read_text())
+    content = json.loads((running.directory.path / "start.json").read_text())
+    assert content.pop("supervisor")["pid"] > 1
+    return content
 
 
 def test_the_way_is_on_the_handle_and_in_the_record(write_flow, monkeypatch):
