@@ -12,7 +12,7 @@ import importlib.util
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from nbrunner.launch.warm.fingerprint import NATIVE_PREFIXES
+from nbrunner.launch.warm.learned import installed_at, top_of
 from nbrunner.launch.warm.own_code import change_before_import, own_sources
 from nbrunner.launch.warm.preamble import preamble
 from nbrunner.launch.warm.probe.variables import VariablesRead
@@ -49,7 +50,7 @@ class Imported:
     added : dict of str to str
         Those, and what imports have set.
     sources : dict of str to int
-        When the user's own files among the imported were written.
+        When the files of the modules were written.
     files : dict of str to str
         The stamps of other files that imports have read or looked for. Relative names were
         not found in the directory of the warm interpreter.
@@ -67,7 +68,7 @@ class Imported:
     preloaded : list of str
         Modules that were imported beside what every run needs.
     learned : list of str
-        Modules that were imported since all flows served here import them at their top.
+        What was imported since all flows served here import it at their top; see `learned.Top`.
     read_by_preloaded : VariablesRead
         The variables that the imports of `preloaded` have asked for.
     filters : bool
@@ -124,7 +125,7 @@ class Imported:
             self.read.names |= read.names
             self.read.prefixes |= read.prefixes
         self.added = self.set_by_python | self._changes()
-        self.sources = dict(_own_sources(list(sys.modules.values())))
+        self.sources = dict(_sources(list(sys.modules.values())))
 
     def _changes(self) -> dict[str, str]:
         return {
@@ -132,7 +133,7 @@ class Imported:
         }
 
     def outdated(self) -> str | None:
-        """Tell which file of the user's was changed since; None if none was."""
+        """Return which imported file was changed since; None if none was."""
         for file, written in self.sources.items():
             if _written(file) != written:
                 return f"{file} has changed since it was preloaded"
@@ -149,12 +150,23 @@ class Imported:
             self.inexact
             or found_here(self.files, cwd)
             or before_metaflow(script, names)
+            or self._unlike_top(script)
             or shadowed(folder, names)
             or (distribution_in(folder) if self.metadata else None)
             or local_config(cwd, os.getcwd())
             or read_differently(self.read, self.environment, {**environment, **self.set_by_python})
             or own_customization(sys.modules)
         )
+
+    def _unlike_top(self, script: str) -> str | None:
+        """Return why the flow file may not import what was learned, or other than it was."""
+        if not self.learned:
+            return None
+        with contextlib.suppress(OSError):
+            top = top_of(Path(script).read_bytes(), installed_at)
+            if list(top.imports[: len(self.learned)]) == self.learned:
+                return own_for_python(script, top.of_python)
+        return "the flow file no longer imports what it did"
 
     def unlike_import(self, script: str) -> str | None:
         """Return why this flow's own imports of the preloaded modules might give something else.
@@ -223,7 +235,34 @@ def before_metaflow(script: str, names: Collection[str]) -> str | None:
     if found.reason:
         return found.reason
     folders = (each for each in found.folders if os.path.isdir(each))
-    return next(filter(None, (shadowed(each, names) for each in folders)), None)
+    return own_for_python(script, found.of_python, found.folders) or next(
+        filter(None, (shadowed(each, names) for each in folders)), None
+    )
+
+
+def own_for_python(
+    script: str, names: Collection[str], folders: Sequence[str] | None = None
+) -> str | None:
+    """Return which module of the user's is imported in place of one of the standard library.
+
+    Parameters
+    ----------
+    script : str
+    names : collection of str
+        The modules that the flow file imports as those of the standard library.
+    folders : sequence of str, optional
+        The folders that a generated flow file puts on ``sys.path``; read from it by default.
+    """
+    if folders is None:
+        folders = preamble(Path(script).read_bytes(), lambda _name: True).folders
+    for folder in (os.path.dirname(os.path.realpath(script)), *folders):
+        if os.path.isdir(folder) and (reason := shadowed(folder, names)):
+            return reason
+    for name in set(names) - sys.modules.keys():
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.has_location and is_users(str(spec.origin)):
+            return f"{spec.origin} shadows a module of Python"
+    return None
 
 
 def _is_harmless_before_metaflow(name: str) -> bool:
@@ -252,13 +291,23 @@ def shadowed(folder: str, names: Collection[str]) -> str | None:
     names : collection of str
         Top-level modules that imports have loaded, or have looked for in vain.
     """
+    namespaces = _namespaces() & set(names)
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name == "metaflow_extensions":
                 return f"{entry.path} changes what metaflow imports"
-            if _module_name(entry) in names:
+            if entry.name in namespaces or _module_name(entry) in names:
                 return f"{entry.path} shadows a module that metaflow imports"
     return None
+
+
+def _namespaces() -> set[str]:
+    """Return the packages without a file of their own: a folder of the flow's is part of them."""
+    return {
+        name
+        for name, module in list(sys.modules.items())
+        if "__path__" in (facts := getattr(module, "__dict__", {})) and not facts.get("__file__")
+    }
 
 
 def distribution_in(folder: str) -> str | None:
@@ -341,10 +390,16 @@ def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
     return None
 
 
-def _own_sources(modules: Iterable[ModuleType]) -> Iterator[tuple[str, int]]:
+def _sources(modules: Iterable[ModuleType]) -> Iterator[tuple[str, int]]:
+    """Yield the files of modules, those of Python itself left out, and when each was written."""
+    library = os.path.join(os.path.dirname(os.__file__), "")
     for module in modules:
-        file = getattr(module, "__file__", None)
-        if file and is_users(file) and (written := _written(file)):
+        file = getattr(module, "__dict__", {}).get("__file__")  # getattr would load a lazy one
+        if not isinstance(file, str) or (
+            file.startswith(library) and "site-packages" not in file.removeprefix(library)
+        ):
+            continue
+        if written := _written(file):
             yield file, written
 
 

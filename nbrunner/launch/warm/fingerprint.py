@@ -106,7 +106,8 @@ def modules_to_preload(environment: Mapping[str, str]) -> list[str]:
 
 def all_modules(environment: Mapping[str, str]) -> list[str]:
     """Return the modules to preload, and those that the flow imports at its top."""
-    return [*modules_to_preload(environment), *environment.get(LEARNED_VARIABLE, "").split()]
+    learned = environment.get(LEARNED_VARIABLE, "").split()
+    return [*modules_to_preload(environment), *(each.partition(":")[0] for each in learned)]
 
 
 def inherited() -> Surroundings:

@@ -25,7 +25,7 @@ from nbrunner.launch.warm.fingerprint import (
     surroundings,
 )
 from nbrunner.launch.warm.interpreter import NoForkError, ReplaceError, WarmInterpreter
-from nbrunner.launch.warm.learned import learned_modules
+from nbrunner.launch.warm.learned import imports_of_flow, module_of
 from nbrunner.launch.warm.readiness import ZYGOTE_LOG, pause_seconds
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
@@ -152,7 +152,7 @@ class WarmLauncher:
             return never, None
         environment = self._with_preload(environment)
         request["not_preloaded"] = {}
-        learned = learned_modules(request["script"]) if self.learns() else ()
+        learned = imports_of_flow(request["script"]) if self.learns() else ()
         of_flow = {**environment, LEARNED_VARIABLE: " ".join(learned)}
         if learned and (process := await self._ask_if_ready(request, of_flow)):
             self._bound_memory()
@@ -184,7 +184,7 @@ class WarmLauncher:
 
         Why it refuses is noted in the request.
         """
-        names = environment[LEARNED_VARIABLE].split()
+        names = map(module_of, environment[LEARNED_VARIABLE].split())
         try:
             interpreter = self._living(surroundings(environment))
         except OSError:  # without /proc, say: told by the next one that is asked

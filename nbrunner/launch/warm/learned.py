@@ -8,6 +8,8 @@ The user sets nothing for that, so it must not be seen either:
   import in ``try`` or ``if``. Each process of the flow does them in any case, the run process
   too. So no module is there that the flow does not import, nothing was set before one of them,
   and warnings filters are in the order that they would have.
+- They are done by the same statements, so ``from package import name`` imports the submodule of
+  that name only where the flow's own statement would.
 - An import inside a step does not count: other steps would have that module as well, and code may
   ask for it in ``sys.modules``.
 - Only installed modules count, and the probe (`nbrunner.launch.warm.probe`) must let each in.
@@ -28,13 +30,50 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from nbrunner.launch.warm.preamble import Judge, generated_folders, imports_metaflow
+from nbrunner.launch.warm.preamble import (
+    Judge,
+    generated_folders,
+    imports_metaflow,
+    names_of_modules,
+)
 from nbrunner.text.user_code import is_users
 
 
-def learned_modules(flow_file: str) -> tuple[str, ...]:
-    """Return the modules that a flow file imports at its top; none if it cannot be read."""
+class Top(NamedTuple):
+    """What a flow file imports at its top.
+
+    Attributes
+    ----------
+    imports : tuple of str
+        The imports of installed modules, in their order: ``"module"``, or ``"module:a,b"`` for
+        ``from module import a, b``.
+    of_python : frozenset of str
+        The top-level modules that are taken to be of the standard library.
+    """
+
+    imports: tuple[str, ...] = ()
+    of_python: frozenset[str] = frozenset()
+
+
+def module_of(what: str) -> str:
+    """Return the module that an import of `Top` names."""
+    return what.partition(":")[0]
+
+
+def modules_of(imports: Sequence[str]) -> list[str]:
+    """Return the modules that imports of `Top` have loaded in this process."""
+    found: dict[str, None] = {}
+    for what in imports:
+        module, _, names = what.partition(":")
+        below = (f"{module}.{name}" for name in names.split(","))
+        found |= dict.fromkeys([module, *(each for each in below if each in sys.modules)])
+    return list(found)
+
+
+def imports_of_flow(flow_file: str) -> tuple[str, ...]:
+    """Return what a flow file imports at its top; nothing if it cannot be read."""
     try:
         facts = os.stat(flow_file)
         return _of_file(flow_file, facts.st_mtime_ns, facts.st_size)
@@ -44,10 +83,10 @@ def learned_modules(flow_file: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _of_file(flow_file: str, _written: int, _size: int) -> tuple[str, ...]:
-    return modules_at_top(Path(flow_file).read_bytes(), installed_at)
+    return top_of(Path(flow_file).read_bytes(), installed_at).imports
 
 
-def modules_at_top(source: bytes, find: Callable[[str], Sequence[str]]) -> tuple[str, ...]:
+def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
     """Return the installed modules that a source file imports before anything else happens.
 
     Parameters
@@ -60,28 +99,29 @@ def modules_at_top(source: bytes, find: Callable[[str], Sequence[str]]) -> tuple
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
-        return ()
+        return Top()
     judge = Judge(lambda name: bool(find(name)))
     found: dict[str, None] = {}
+    of_python: set[str] = set()
     for statement in statements:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             if not all(map(find, _not_of_python(statement))):
                 break
-            found |= dict.fromkeys(_modules(statement, find))
+            of_python |= names_of_modules(statement) & sys.stdlib_module_names
+            found |= dict.fromkeys(_imports_of(statement, find))
             judge.is_harmless(statement)  # so that it knows the names
         elif not (_is_generated(statement) or _is_for_types(statement)) and (
             _imports(statement) or not judge.is_harmless(statement)
         ):
             break
-    return tuple(found)
+    return Top(tuple(found), frozenset(of_python))
 
 
 def _not_of_python(statement: ast.Import | ast.ImportFrom) -> set[str]:
     """Return the top-level modules, but for those of Python and metaflow itself."""
-    names = [alias.name for alias in statement.names]
-    if isinstance(statement, ast.ImportFrom):
-        names = ["." if statement.level else statement.module or ""]
-    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"metaflow"}
+    if isinstance(statement, ast.ImportFrom) and statement.level:
+        return {"."}
+    return names_of_modules(statement) - sys.stdlib_module_names - {"metaflow"}
 
 
 def _is_generated(statement: ast.stmt) -> bool:
@@ -104,7 +144,7 @@ def _imports(statement: ast.stmt) -> bool:
     return any(isinstance(each, (ast.Import, ast.ImportFrom)) for each in ast.walk(statement))
 
 
-def _modules(
+def _imports_of(
     statement: ast.Import | ast.ImportFrom, find: Callable[[str], Sequence[str]]
 ) -> Iterator[str]:
     if isinstance(statement, ast.Import):
@@ -113,15 +153,8 @@ def _modules(
                 yield alias.name
         return
     name = statement.module or ""
-    top, *below = name.split(".")
-    places = () if statement.level else find(top)
-    if not places:
-        return
-    yield name
-    for alias in statement.names:
-        paths = [Path(place, *below, alias.name) for place in places]
-        if any(each.is_dir() or each.with_suffix(".py").is_file() for each in paths):
-            yield f"{name}.{alias.name}"
+    if not statement.level and find(name.partition(".")[0]):
+        yield f"{name}:{','.join(alias.name for alias in statement.names)}"
 
 
 def installed_at(name: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _METAFLOW = "metaflow"
@@ -27,10 +27,13 @@ class Preamble:
         is none.
     folders : tuple of str
         The folders that a generated flow file puts on ``sys.path``, in front or behind.
+    of_python : frozenset of str
+        The top-level modules imported there that are taken to be of the standard library.
     """
 
     line: int | None = None
     folders: tuple[str, ...] = ()
+    of_python: frozenset[str] = frozenset()
 
     @property
     def reason(self) -> str | None:
@@ -56,7 +59,7 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
         return Preamble()  # it fails in the same words, warm or cold
     judge = Judge(is_harmless_module)
     _, line = judge.up_to_metaflow(statements)
-    return Preamble(line, tuple(judge.folders))
+    return Preamble(line, tuple(judge.folders, frozenset(judge.of_python)))
 
 
 def imports_metaflow(statement: ast.stmt) -> bool:
@@ -64,18 +67,21 @@ def imports_metaflow(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr) and ast.unparse(statement) == "__import__('metaflow')":
         return True  # as a generated flow file does
     return any(
-        name.partition(".")[0] == _METAFLOW
+        name == _METAFLOW
         for node in ast.walk(statement)
         if isinstance(node, (ast.Import, ast.ImportFrom))
         and not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-        for name in _modules(node)
+        for name in names_of_modules(node)
     )
 
 
-def _modules(node: ast.Import | ast.ImportFrom) -> Iterable[str]:
+def names_of_modules(node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Return the top-level modules that a statement imports, or imports from."""
     if isinstance(node, ast.ImportFrom):
-        return [node.module or ""]
-    return [alias.name for alias in node.names]
+        names = [node.module or ""]
+    else:
+        names = [alias.name for alias in node.names]
+    return {name.partition(".")[0] for name in names}
 
 
 def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
@@ -93,11 +99,19 @@ def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
 
 
 class Judge:
-    """Judges statements by what they can do at most."""
+    """Judges statements by what they can do at most.
+
+    Attributes
+    ----------
+    of_python : set of str
+        The modules imported so far that are taken to be of the standard library.
+    """
 
     def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:
+        self.of_python: set[str] = set()
         self._is_harmless_module = is_harmless_module
-        self._from_library: set[str] = set()  # names bound by imports of the standard library
+        # Names bound by imports of the standard library, and the module that each is from.
+        self._from_library: dict[str, str] = {}
         self.folders: list[str] = []  # of a generated flow file
 
     def up_to_metaflow(self, statements: Sequence[ast.stmt]) -> tuple[bool, int | None]:
@@ -157,11 +171,16 @@ class Judge:
                 return True
             case ast.Assign(value=value, targets=targets):
                 return _is_literal(value) and all(isinstance(each, ast.Name) for each in targets)
-            case ast.AnnAssign(value=value, target=ast.Name()):
-                return value is None or _is_literal(value)
+            case ast.AnnAssign(value=value, target=ast.Name(), annotation=annotation):
+                literal = value is None or _is_literal(value)
+                return literal and not _runs_something(annotation)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
-                return self._are_known(statement.decorator_list) and all(map(_is_literal, defaults))
+                return (
+                    self._are_known(statement.decorator_list)
+                    and all(map(_is_literal, defaults))
+                    and not any(map(_runs_something, _annotations(statement)))
+                )
             case ast.ClassDef(bases=bases, keywords=[], body=body):
                 known = self._are_known([*statement.decorator_list, *bases])
                 return known and self._are_harmless(body)
@@ -178,17 +197,26 @@ class Judge:
     def _is_harmless_import(self, node: ast.Import | ast.ImportFrom) -> bool:
         if isinstance(node, ast.ImportFrom) and node.level:
             return False
-        tops = {name.partition(".")[0] for name in _modules(node)}
+        tops = names_of_modules(node)
         others = tops - sys.stdlib_module_names
-        if not others:
-            self._from_library |= {
-                (alias.asname or alias.name).partition(".")[0] for alias in node.names
-            }
-            return True
-        return all(map(self._is_harmless_module, others))
+        self.of_python |= tops - others
+        self._note_bound(node)
+        return not others or all(map(self._is_harmless_module, others))
+
+    def _note_bound(self, node: ast.Import | ast.ImportFrom) -> None:
+        """Note the names that an import binds: those bound so far may be others from here on."""
+        for alias in node.names:
+            name = (alias.asname or alias.name).partition(".")[0]
+            module = (alias.name if isinstance(node, ast.Import) else node.module or "").split(".")
+            if name == "*":
+                self._from_library.clear()
+            elif module[0] in sys.stdlib_module_names:
+                self._from_library[name] = module[0]
+            else:
+                self._from_library.pop(name, None)
 
     def _are_known(self, expressions: Iterable[ast.expr]) -> bool:
-        """Return whether all are of the standard library, called with literals if at all."""
+        """Return whether all are of those of the standard library that only make something."""
         return all(map(self._is_known, expressions))
 
     def _is_known(self, expression: ast.expr) -> bool:
@@ -197,8 +225,16 @@ class Judge:
             return self._is_known(expression.func) and all(map(_is_literal, values))
         while isinstance(expression, ast.Attribute):
             expression = expression.value
-        return isinstance(expression, ast.Name) and expression.id in self._from_library | _BUILTIN
+        return isinstance(expression, ast.Name) and (
+            expression.id in _BUILTIN or self._from_library.get(expression.id) in _MAKING
+        )
 
+
+# Modules whose decorators and bases make a function or a class, and change nothing else.
+_MAKING = frozenset(
+    {"abc", "collections", "contextlib", "dataclasses", "enum", "functools", "threading", "typing"}
+    | {"logging", "json", "argparse", "ast", "string", "numbers", "types", "datetime", "random"}
+)
 
 # Bases and decorators that run nothing of the user's.
 _BUILTIN = frozenset(
@@ -213,6 +249,20 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return False
     return True
+
+
+def _annotations(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    of = function.args
+    every = [*of.posonlyargs, *of.args, *of.kwonlyargs, of.vararg, of.kwarg]
+    yield from (each.annotation for each in every if each and each.annotation)
+    if function.returns:
+        yield function.returns
+
+
+def _runs_something(node: ast.expr) -> bool:
+    """Return whether an expression calls something, or binds a name."""
+    making = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp)
+    return any(isinstance(each, (*making, ast.GeneratorExp)) for each in ast.walk(node))
 
 
 def _calls_nothing(node: ast.expr) -> bool:

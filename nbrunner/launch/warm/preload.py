@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from nbrunner.engine import metaflow_versions
 from nbrunner.launch import metaflow_seam
 from nbrunner.launch.warm.eligibility import Imported, stamp
-from nbrunner.launch.warm.learned import installed_at
+from nbrunner.launch.warm.learned import installed_at, module_of
 from nbrunner.launch.warm.probe import generators
 from nbrunner.launch.warm.probe.draws import refusal
-from nbrunner.launch.warm.probe.import_probe import Observed, observe
+from nbrunner.launch.warm.probe.import_probe import Observed, import_as_flow, is_done, observe
+from nbrunner.launch.warm.probe.variables import VariablesRead
 
 
 def preload(
@@ -39,7 +38,7 @@ def preload(
     base_done : callable
         Called once what every run needs has been imported.
     learned : sequence of str
-        Modules to import after those, in this order; see `nbrunner.launch.warm.learned`. The
+        What to import after those, in this order; see `nbrunner.launch.warm.learned`. The
         first that cannot be shared is the last.
 
     Returns
@@ -49,29 +48,37 @@ def preload(
     """
     with imported.noting_imports():
         if _is_unrecorded():
-            why = _import(metaflow_seam.PRELOADED, imported)
+            why = _import(metaflow_seam.PRELOADED, imported, VariablesRead())
             imported.inexact = imported.inexact or (why and f"metaflow: {why}")
         unfit = metaflow_seam.preload()
         base_done()
     with imported.noting_imports(imported.read_by_preloaded):
         for name in wanted:
-            if name in sys.modules:
+            if is_done(name):
                 continue
-            if reason := _import([name], imported):
+            if reason := _import([name], imported, imported.read_by_preloaded):
                 imported.not_preloaded[name] = reason
             else:
                 imported.preloaded.append(name)
-    with imported.noting_imports():
+    _learn(learned, imported)
+    return unfit
+
+
+def _learn(learned: Sequence[str], imported: Imported) -> None:
+    """Import what a flow imports at its top, down to the first that cannot be shared."""
+    read = VariablesRead()
+    with imported.noting_imports(read):
         filters = imported.filters  # the flow's own imports set them in the same order
-        for number, name in enumerate(learned):
-            if name not in sys.modules and (reason := _import_installed(name, imported)):
+        for number, what in enumerate(learned):
+            if not is_done(what) and (reason := _import_installed(what, imported, read)):
+                name = module_of(what)
                 imported.not_preloaded[name] = reason
                 after = f"the flow imports it after {name}, which is not preloaded"
-                imported.not_preloaded |= dict.fromkeys(learned[number + 1 :], after)
+                for later in map(module_of, learned[number + 1 :]):
+                    imported.not_preloaded.setdefault(later, after)
                 break
-            imported.learned.append(name)
+            imported.learned.append(what)
         imported.filters = filters
-    return unfit
 
 
 def _is_unrecorded() -> bool:
@@ -84,31 +91,42 @@ def _is_unrecorded() -> bool:
     return bool(metaflow_versions.side(metaflow_versions.installed()))
 
 
-def _import_installed(name: str, imported: Imported) -> str | None:
+def _import_installed(what: str, imported: Imported, read: VariablesRead) -> str | None:
     """Import a module that the flow imports, if it is installed; else return why not."""
-    if not installed_at(name.partition(".")[0]):
+    if not installed_at(module_of(what).partition(".")[0]):
         return "it is not an installed module"
-    return _import([name], imported)
+    return _import([what], imported, read)
 
 
-def _import(names: Sequence[str], imported: Imported) -> str | None:
+def _import(names: Sequence[str], imported: Imported, read: VariablesRead) -> str | None:
     """Import modules, if a fork has what a fresh import would give; else return why not."""
     try:
         observed = observe(names)
     except OSError as error:
         return f"no process could be started to check its import: {error}"
-    reason = why_not(observed)
+    reason = why_not(observed) or _set_too_late(observed, imported, read)
     if reason:
         os.write(2, observed.output)  # into the log of warm interpreters
         return reason
     stamps = {path: stamp(path) for path in observed.files}
     before = generators.living()
     for name in names:
-        importlib.import_module(name)
+        import_as_flow(name)
     imported.files |= stamps
     imported.metadata |= observed.metadata
     imported.filters |= observed.filters
     imported.generators += _drawn(before, observed)
+    return None
+
+
+def _set_too_late(observed: Observed, imported: Imported, read: VariablesRead) -> str | None:
+    """Return which variable an import sets that earlier imports have read.
+
+    A task inherits it from its run process, so there they find it set.
+    """
+    for name in observed.sets:
+        if name in imported.read or name in read:
+            return f"it sets ${name}, which an earlier import reads"
     return None
 
 

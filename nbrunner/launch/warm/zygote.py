@@ -55,6 +55,7 @@ from nbrunner.launch.warm.eligibility import IMPORTED
 from nbrunner.launch.warm.finalize import LastExitFunction, register_last
 from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, modules_to_preload
 from nbrunner.launch.warm.fork_server import TaskServer
+from nbrunner.launch.warm.learned import modules_of
 from nbrunner.launch.warm.protocol import receive, send
 from nbrunner.launch.warm.task_popen import use_for_tasks
 from nbrunner.launch.warm.warmup import take_shortcuts
@@ -302,7 +303,7 @@ class WarmSupervisor(Supervisor):
             os.setpgid(self.run_pid, self.run_pid)
         error = self._say_who()
         preloaded = dict.fromkeys(IMPORTED.preloaded, "preload")
-        preloaded |= dict.fromkeys(IMPORTED.learned, "imported by the flow")
+        preloaded |= dict.fromkeys(modules_of(IMPORTED.learned), "imported by the flow")
         with contextlib.suppress(OSError):  # it only tells how the run was started
             if preloaded:
                 self.directory.write(run_directory.PRELOADED, preloaded)

@@ -8,15 +8,15 @@ from support.waiting import until
 
 from nbrunner import Runner
 from nbrunner.launch.warm.launcher import LAUNCHER, WARM_VARIABLE
-from nbrunner.launch.warm.learned import installed_at, modules_at_top
+from nbrunner.launch.warm.learned import installed_at, top_of
 
 METAFLOW = "from metaflow import FlowSpec, step\n"
 
 TOPS = {
     "import numpy\n": ["numpy"],
     "import numpy as np, pandas as pd\nimport sklearn.svm\n": ["numpy", "pandas", "sklearn.svm"],
-    "from sklearn import svm, __version__\n": ["sklearn", "sklearn.svm"],
-    "from sklearn.svm import SVC\n": ["sklearn.svm"],
+    "from sklearn import svm, __version__\n": ["sklearn:svm,__version__"],
+    "from sklearn.svm import SVC as S\nfrom sklearn import *\n": ["sklearn.svm:SVC", "sklearn:*"],
     "'What it is.'\nfrom __future__ import annotations\nN = 3\nimport numpy\n": ["numpy"],
     "import os, sys\nfrom dataclasses import dataclass\nimport numpy\n": ["numpy"],
     "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\nimport numpy\n": [
@@ -35,6 +35,16 @@ TOPS = {
     "try:\n    import numpy\nexcept ImportError:\n    numpy = None\nimport pandas\n": [],
     "import os\nif os.environ.get('A'):\n    import numpy\nimport pandas\n": [],
     "class F(FlowSpec):\n    pass\nimport pandas\n": [],
+    "import atexit\n@atexit.register\ndef f(): pass\nimport pandas\n": [],
+    "import sys\n@sys.addaudithook\ndef f(): pass\nimport pandas\n": [],
+    "import os\ndef f(a: os.nice(1)): pass\nimport pandas\n": [],
+    "import os\ndef f() -> (n := 1): pass\nimport pandas\n": [],
+    "import os\na: os.nice(1)\nimport pandas\n": [],
+    "from functools import cache\nfrom numpy import cache\n@cache\ndef f(): pass\n"
+    "import pandas\n": ["numpy:cache"],
+    "from functools import cache\nfrom numpy import *\n@cache\ndef f(): pass\nimport pandas\n": [
+        "numpy:*"
+    ],
     "this is no Python": [],
 }
 
@@ -47,7 +57,7 @@ def test_what_counts_as_imported_at_the_top(text):
     for source in (METAFLOW + text, text):
         if "__future__" in text and source != text:
             continue
-        assert list(modules_at_top(source.encode(), find)) == TOPS[text]
+        assert list(top_of(source.encode(), find).imports) == TOPS[text]
 
 
 def test_which_modules_are_installed():

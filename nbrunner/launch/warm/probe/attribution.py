@@ -21,7 +21,8 @@ IMPORT = ("it", "<module>")
 
 # The recording's own modules.
 _RECORDING = frozenset(
-    {"nbrunner.launch.warm.probe.recording", "nbrunner.launch.warm.probe.stand_ins", __name__}
+    {f"nbrunner.launch.warm.probe.{name}" for name in ("recording", "stand_ins", "variables")}
+    | {__name__}
 )
 
 

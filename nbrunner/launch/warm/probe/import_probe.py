@@ -12,13 +12,16 @@ import importlib
 import json
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from nbrunner.launch.warm.probe.attribution import IMPORT
 from nbrunner.launch.warm.probe.draws import Draw
 from nbrunner.launch.warm.probe.recording import Recording
+from nbrunner.launch.warm.probe.variables import VariablesRead
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -43,6 +46,8 @@ class Observed:
         Whether it has looked up installed distributions.
     filters : bool
         Whether it has changed ``warnings.filters``.
+    sets : list of str
+        Environment variables that it has set or changed.
     """
 
     draws: list[Draw] = field(default_factory=list)
@@ -52,10 +57,39 @@ class Observed:
     output: bytes = b""
     metadata: bool = False
     filters: bool = False
+    sets: list[str] = field(default_factory=list)
+
+
+def import_as_flow(what: str) -> None:
+    """Import as a statement of a flow file does: a warning may name the importing module.
+
+    Parameters
+    ----------
+    what : str
+        ``"module"``, or ``"module:a,b"`` for ``from module import a, b``.
+    """
+    module, _, names = what.partition(":")
+    if not module.replace(".", "").isidentifier():
+        importlib.import_module(module)  # fails in its own words
+        return
+    statement = f"from {module} import {names}" if names else f"import {module}"
+    exec(statement, {"__name__": "__main__"})
+
+
+def is_done(what: str) -> bool:
+    """Return whether `import_as_flow` would import nothing in this process."""
+    module, _, names = what.partition(":")
+    space = vars(sys.modules[module]) if module in sys.modules else None
+    return space is not None and (not names or set(names.split(",")) <= space.keys())
 
 
 def observe(names: Iterable[str]) -> Observed:
     """Import modules in a fork of this process, which itself stays as it is.
+
+    Parameters
+    ----------
+    names : iterable of str
+        See `import_as_flow`.
 
     Raises
     ------
@@ -93,6 +127,7 @@ def observe(names: Iterable[str]) -> Observed:
         said,
         found["metadata"],
         found["filters"],
+        found["sets"],
     )
 
 
@@ -104,14 +139,17 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
     os.dup2(output, 1)
     os.dup2(output, 2)
     recording = Recording()
-    filters = list(warnings.filters)
+    filters, variables, read = list(warnings.filters), dict(os.environ), VariablesRead()
     error = ""
     try:
-        with recording:
+        with recording, read.noting():
             for name in names:
-                importlib.import_module(name)
+                import_as_flow(name)
     except BaseException as failure:  # an import may raise anything
         error = f"{type(failure).__name__}: {failure}"
+    sets = sorted(name for name in os.environ if os.environ[name] != variables.get(name))
+    for name in filter(read.is_read_for_its_value, sets):
+        recording.draws.add(Draw(f"sets ${name}, which it reads", *IMPORT))
     answer = {
         "draws": sorted(recording.draws),
         "files": sorted(recording.files),
@@ -119,6 +157,7 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
         "error": error,
         "metadata": recording.metadata,
         "filters": warnings.filters != filters,
+        "sets": sets,
     }
     with open(writing, "w", encoding="utf-8") as pipe:
         json.dump(answer, pipe)

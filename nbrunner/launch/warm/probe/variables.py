@@ -29,11 +29,14 @@ class VariablesRead(Collection[str]):
         Variables that were read by name.
     prefixes : set of str
         Any variable with one of these prefixes counts too; ``""`` stands for all.
+    for_value : set of str
+        Those of the names that were not only read by ``os.environ.setdefault``.
     """
 
     def __init__(self) -> None:
         self.names: set[str] = set()
         self.prefixes: set[str] = set()
+        self.for_value: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         return name in self.names or (
@@ -46,13 +49,19 @@ class VariablesRead(Collection[str]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def note(self, name: str, reader: Reader) -> None:
+    def is_read_for_its_value(self, name: str) -> bool:
+        """Return whether a variable was read, other than to set it if it is not set."""
+        return name in self.for_value or bool(name.startswith(tuple(self.prefixes)))
+
+    def note(self, name: str, reader: Reader, for_value: bool = True) -> None:
         """Add a variable that a function has read.
 
         A function of `PREFIXES` reads many that it does not use; its prefix is added instead.
         """
         if reader not in PREFIXES:
             self.names.add(name)
+            if for_value:
+                self.for_value.add(name)
 
     def note_all(self, reader: Reader) -> None:
         """Add the prefix that a function looks for, or all variables if it is not known."""
@@ -65,7 +74,8 @@ class VariablesRead(Collection[str]):
         getitem, iterate = kind.__getitem__, kind.__iter__
 
         def noting_name(environ: os._Environ[str], name: str) -> str:
-            self.note(os.fsdecode(name), _reader(sys._getframe(1)))
+            frame = sys._getframe(1)
+            self.note(os.fsdecode(name), _reader(frame), not _sets_default(frame))
             return getitem(environ, name)
 
         def noting_all(environ: os._Environ[str]) -> Iterator[str]:
@@ -79,6 +89,14 @@ class VariablesRead(Collection[str]):
         finally:
             kind.__getitem__ = getitem  # type: ignore[method-assign]
             kind.__iter__ = iterate  # type: ignore[method-assign]
+
+
+def _sets_default(frame: types.FrameType | None) -> bool:
+    while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
+        if frame.f_code.co_name == "setdefault":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _reader(frame: types.FrameType | None) -> Reader:
