@@ -84,31 +84,32 @@ def restore_signals() -> None:
 def _open_stdio() -> None:
     """Open sys.stdin, stdout and stderr as ``python -u`` does (``create_stdio``, CPython's
     ``Python/pylifecycle.c``); encodings are those of the interpreter forked from.
+
+    The objects stay the same: a module that was imported before the fork may have kept one.
     """
-    old_in, old_out, old_err = sys.stdin, sys.stdout, sys.stderr
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(  # type: ignore[misc]
-        _named(open(0, "rb", closefd=False), "<stdin>"),
-        encoding=old_in.encoding,
-        errors=old_in.errors,
-        newline=None,
-        write_through=True,  # as there; it means nothing for reading
+    stdin = _named(open(0, "rb", closefd=False), "<stdin>")
+    # write_through as there; it means nothing for reading.
+    sys.stdin = sys.__stdin__ = _opened(  # type: ignore[misc]
+        sys.stdin, stdin, newline=None, write_through=True
     )
-    sys.stdout = sys.__stdout__ = _unbuffered(1, "<stdout>", old_out)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _unbuffered(2, "<stderr>", old_err)  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _unbuffered(1, "<stdout>", sys.stdout)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _unbuffered(2, "<stderr>", sys.stderr)  # type: ignore[misc]
     for stream, mode in ((sys.stdin, "r"), (sys.stdout, "w"), (sys.stderr, "w")):
         stream.mode = mode  # type: ignore[misc]
 
 
 def _unbuffered(descriptor: int, name: str, old: Any) -> io.TextIOWrapper:
     raw = _named(open(descriptor, "wb", buffering=0, closefd=False), name)
-    return io.TextIOWrapper(
-        raw,
-        encoding=old.encoding,
-        errors=old.errors,
-        newline="\n",
-        line_buffering=os.isatty(descriptor),
-        write_through=True,
-    )
+    is_terminal = os.isatty(descriptor)
+    return _opened(old, raw, newline="\n", line_buffering=is_terminal, write_through=True)
+
+
+def _opened(old: Any, buffer: Any, **options: Any) -> io.TextIOWrapper:
+    """Return a stream over a buffer, with the encoding of an old one: this itself if it can be."""
+    stream = old if type(old) is io.TextIOWrapper else io.TextIOWrapper.__new__(io.TextIOWrapper)
+    options |= {"encoding": old.encoding, "errors": old.errors}
+    io.TextIOWrapper.__init__(stream, buffer, **options)
+    return stream
 
 
 def _named(stream: Any, name: str) -> Any:

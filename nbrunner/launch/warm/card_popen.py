@@ -30,6 +30,7 @@ from nbrunner.launch.warm.fingerprint import (
     task_difference,
 )
 from nbrunner.launch.warm.forked_process import ForkedProcess, read_number, readable
+from nbrunner.launch.warm.run_files import RunFiles
 
 # The server answers in milliseconds.
 _ANSWER_SECONDS = 10.0
@@ -47,12 +48,14 @@ class CardServer:
         The number, in the server, of the pipe that it reads requests from.
     inherited : dict
         What a child of the server inherits; see `fingerprint.inherited`.
+    files : RunFiles
     """
 
     pid: int
     session: int
     pipe: int
     inherited: Surroundings
+    files: RunFiles
 
 
 def use_for_cards(server: CardServer, task: Program) -> None:
@@ -123,8 +126,10 @@ class _Subprocess:
             return "it is not started as Metaflow starts the rendering of a card"
         if os.getcwd() != self._task.cwd:
             return "the step has changed the directory"
-        return difference(self._server.inherited, inherited()) or task_difference(
-            self._task.environment, env, IMPORTED.read
+        return (
+            self._server.files.changed(self._task.cwd)
+            or difference(self._server.inherited, inherited())
+            or task_difference(self._task.environment, env, IMPORTED.read)
         )
 
     def _ask(

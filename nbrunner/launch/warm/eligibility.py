@@ -7,12 +7,11 @@ is what depends on the flow's folder, the directory, and on what has been import
 from __future__ import annotations
 
 import contextlib
-import importlib.machinery
 import importlib.util
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from nbrunner.launch.warm.learned import installed_at, top_of
 from nbrunner.launch.warm.own_code import change_before_import, own_sources
 from nbrunner.launch.warm.preamble import preamble
 from nbrunner.launch.warm.probe.variables import VariablesRead
+from nbrunner.launch.warm.shadowing import distribution_in, own_for_python, shadowed
 from nbrunner.text.user_code import is_users
 
 # Where metaflow, while it is imported, looks for a configuration: upwards from the
@@ -50,7 +50,8 @@ class Imported:
     added : dict of str to str
         Those, and what imports have set.
     sources : dict of str to int
-        When the files of the modules were written.
+        When the files of modules were written: the user's own, and all that were imported
+        beside what every run needs.
     files : dict of str to str
         The stamps of other files that imports have read or looked for. Relative names were
         not found in the directory of the warm interpreter.
@@ -106,14 +107,19 @@ class Imported:
         self.added = self._changes()
 
     @contextlib.contextmanager
-    def noting_imports(self, read: VariablesRead | None = None) -> Iterator[None]:
+    def noting_imports(
+        self, read: VariablesRead | None = None, installed: bool = False
+    ) -> Iterator[None]:
         """Note what matters of the imports that the block does.
 
         Parameters
         ----------
         read : VariablesRead, optional
             Gets the variables that they ask for, as `read` of this object does.
+        installed : bool
+            Whether the files of installed modules are compared too, not only the user's own.
         """
+        before = set(sys.modules)
         read = VariablesRead() if read is None else read
         looked_for = _LookedFor(self.looked_for)
         sys.meta_path.insert(0, looked_for)
@@ -125,17 +131,24 @@ class Imported:
             self.read.names |= read.names
             self.read.prefixes |= read.prefixes
         self.added = self.set_by_python | self._changes()
-        self.sources = dict(_sources(list(sys.modules.values())))
+        new = [module for name, module in list(sys.modules.items()) if name not in before]
+        self.sources |= dict(_sources(new, installed))
 
     def _changes(self) -> dict[str, str]:
         return {
             name: value for name, value in os.environ.items() if self.environment.get(name) != value
         }
 
-    def outdated(self) -> str | None:
-        """Return which imported file was changed since; None if none was."""
+    def outdated(self, installed: bool = True) -> str | None:
+        """Return which file that imports have read was changed since; None if none was.
+
+        Parameters
+        ----------
+        installed : bool
+            Whether the files of installed modules count too, of which there may be very many.
+        """
         for file, written in self.sources.items():
-            if _written(file) != written:
+            if (installed or is_users(file)) and _written(file) != written:
                 return f"{file} has changed since it was preloaded"
         for path, then in self.files.items():
             if os.path.isabs(path) and stamp(path) != then:
@@ -144,7 +157,7 @@ class Imported:
 
     def refusal(self, script: str, cwd: str, environment: Mapping[str, str]) -> str | None:
         """Return why a fork would not be exact; None if it would."""
-        names = _loaded() | self.looked_for
+        names = loaded() | self.looked_for
         folder = os.path.dirname(os.path.realpath(script))
         return (
             self.inexact
@@ -221,7 +234,8 @@ class _LookedFor:
 IMPORTED = Imported()
 
 
-def _loaded() -> set[str]:
+def loaded() -> set[str]:
+    """Return the top-level modules that this process has imported."""
     names = {name.partition(".")[0] for name in sys.modules}
     return names - set(sys.builtin_module_names)
 
@@ -240,31 +254,6 @@ def before_metaflow(script: str, names: Collection[str]) -> str | None:
     )
 
 
-def own_for_python(
-    script: str, names: Collection[str], folders: Sequence[str] | None = None
-) -> str | None:
-    """Return which module of the user's is imported in place of one of the standard library.
-
-    Parameters
-    ----------
-    script : str
-    names : collection of str
-        The modules that the flow file imports as those of the standard library.
-    folders : sequence of str, optional
-        The folders that a generated flow file puts on ``sys.path``; read from it by default.
-    """
-    if folders is None:
-        folders = preamble(Path(script).read_bytes(), lambda _name: True).folders
-    for folder in (os.path.dirname(os.path.realpath(script)), *folders):
-        if os.path.isdir(folder) and (reason := shadowed(folder, names)):
-            return reason
-    for name in set(names) - sys.modules.keys():
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.has_location and is_users(str(spec.origin)):
-            return f"{spec.origin} shadows a module of Python"
-    return None
-
-
 def _is_harmless_before_metaflow(name: str) -> bool:
     """Return whether a module is an installed one, or one that the probe has let in.
 
@@ -277,61 +266,6 @@ def _is_harmless_before_metaflow(name: str) -> bool:
     except (ImportError, ValueError):
         return False
     return spec is not None and bool(spec.origin) and not is_users(str(spec.origin))
-
-
-def shadowed(folder: str, names: Collection[str]) -> str | None:
-    """Return which file in a folder a fresh interpreter would have imported instead.
-
-    The flow's folder comes first on ``sys.path``, already while metaflow is imported; the
-    flow file itself may be in the way of a module.
-
-    Parameters
-    ----------
-    folder : str
-    names : collection of str
-        Top-level modules that imports have loaded, or have looked for in vain.
-    """
-    namespaces = _namespaces() & set(names)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name == "metaflow_extensions":
-                return f"{entry.path} changes what metaflow imports"
-            if entry.name in namespaces or _module_name(entry) in names:
-                return f"{entry.path} shadows a module that metaflow imports"
-    return None
-
-
-def _namespaces() -> set[str]:
-    """Return the packages without a file of their own: a folder of the flow's is part of them."""
-    return {
-        name
-        for name, module in list(sys.modules.items())
-        if "__path__" in (facts := getattr(module, "__dict__", {})) and not facts.get("__file__")
-    }
-
-
-def distribution_in(folder: str) -> str | None:
-    """Return which installed distribution in a flow's folder a module would have found first."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith((".dist-info", ".egg-info", ".egg")):
-                return f"{entry.path} would be read by a preloaded module"
-    return None
-
-
-def _module_name(entry: os.DirEntry[str]) -> str | None:
-    """Return the name that a file or folder can be imported by, if any."""
-    for suffix in importlib.machinery.all_suffixes():
-        if entry.name.endswith(suffix):
-            return entry.name.removesuffix(suffix)
-    # A folder without __init__.py gives way to any module of its name.
-    # Only folders are looked into: of data files there may be very many.
-    try:
-        is_folder = entry.is_dir()
-    except OSError:  # a link that leads round in a circle, or where nobody answers
-        return None
-    package = is_folder and os.path.exists(os.path.join(entry.path, "__init__.py"))
-    return entry.name if package else None
 
 
 def found_here(names: Iterable[str], cwd: str) -> str | None:
@@ -390,16 +324,14 @@ def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
     return None
 
 
-def _sources(modules: Iterable[ModuleType]) -> Iterator[tuple[str, int]]:
-    """Yield the files of modules, those of Python itself left out, and when each was written."""
-    library = os.path.join(os.path.dirname(os.__file__), "")
+def _sources(modules: Iterable[ModuleType], installed: bool) -> Iterator[tuple[str, int]]:
     for module in modules:
         file = getattr(module, "__dict__", {}).get("__file__")  # getattr would load a lazy one
-        if not isinstance(file, str) or (
-            file.startswith(library) and "site-packages" not in file.removeprefix(library)
+        if (
+            isinstance(file, str)
+            and (is_users(file) or (installed and "site-packages" in file))
+            and (written := _written(file))
         ):
-            continue
-        if written := _written(file):
             yield file, written
 
 

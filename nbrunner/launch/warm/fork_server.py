@@ -17,13 +17,15 @@ from nbrunner.launch.warm.become import Program, restore_signals
 from nbrunner.launch.warm.card_popen import CardServer, use_for_cards
 from nbrunner.launch.warm.fingerprint import inherited
 from nbrunner.launch.warm.protocol import Json, receive
+from nbrunner.launch.warm.run_files import RunFiles
 
 
 class TaskServer:
     """Serves one run process; see `nbrunner.launch.warm.task_popen` for the other side."""
 
-    def __init__(self, requests: socket.socket) -> None:
+    def __init__(self, requests: socket.socket, files: RunFiles) -> None:
         self._requests = requests
+        self._files = files
         self._selector = selectors.EpollSelector()
         self._selector.register(requests, selectors.EVENT_READ)
         self._statuses: dict[int, tuple[int, int]] = {}  # pidfd -> pid, status pipe
@@ -34,7 +36,9 @@ class TaskServer:
 
     def play(self) -> Program:
         """Serve until the run process is gone; return, in a child, what it is to run."""
-        self._as_known = CardServer(os.getpid(), os.getsid(0), self._cards_end, inherited())
+        self._as_known = CardServer(
+            os.getpid(), os.getsid(0), self._cards_end, inherited(), self._files
+        )
         # An interrupt is meant for the run process and its tasks.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:

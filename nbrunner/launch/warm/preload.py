@@ -52,7 +52,7 @@ def preload(
             imported.inexact = imported.inexact or (why and f"metaflow: {why}")
         unfit = metaflow_seam.preload()
         base_done()
-    with imported.noting_imports(imported.read_by_preloaded):
+    with imported.noting_imports(imported.read_by_preloaded, installed=True):
         for name in wanted:
             if is_done(name):
                 continue
@@ -67,7 +67,7 @@ def preload(
 def _learn(learned: Sequence[str], imported: Imported) -> None:
     """Import what a flow imports at its top, down to the first that cannot be shared."""
     read = VariablesRead()
-    with imported.noting_imports(read):
+    with imported.noting_imports(read, installed=True):
         filters = imported.filters  # the flow's own imports set them in the same order
         for number, what in enumerate(learned):
             if not is_done(what) and (reason := _import_installed(what, imported, read)):

@@ -17,18 +17,23 @@ from typing import Any
 
 from nbrunner.engine.log_format import process_name
 from nbrunner.launch import metaflow_seam
-from nbrunner.launch.warm.eligibility import IMPORTED, found_here, local_config
+from nbrunner.launch.warm.eligibility import IMPORTED, local_config
 from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_reason
 from nbrunner.launch.warm.forked_process import ForkedProcess, read_number
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
 from nbrunner.launch.warm.protocol import send
+from nbrunner.launch.warm.run_files import RunFiles
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import note_task_start
 
 
 def use_for_tasks(
-    server: socket.socket, environment: Mapping[str, str], cwd: str, directory: RunDirectory
+    server: socket.socket,
+    environment: Mapping[str, str],
+    cwd: str,
+    directory: RunDirectory,
+    files: RunFiles,
 ) -> None:
     """Make Metaflow's runtime, in this process, start its tasks by the task server.
 
@@ -37,7 +42,7 @@ def use_for_tasks(
     (`nbrunner.record.task_starts`).
     """
     open_lines = OpenLines(directory)
-    metaflow_seam.start_tasks_by(_Subprocess(server, environment, cwd, directory))
+    metaflow_seam.start_tasks_by(_Subprocess(server, environment, cwd, directory, files))
     metaflow_seam.read_output_by(lambda event: LinePoll(event, open_lines))
     metaflow_seam.claim_ids()
 
@@ -51,7 +56,9 @@ class _Subprocess:
         environment: Mapping[str, str],
         cwd: str,
         directory: RunDirectory,
+        files: RunFiles,
     ) -> None:
+        self._files = files
         self._server: socket.socket | None = server
         self._environment = dict(environment)
         self._cwd = cwd
@@ -91,7 +98,7 @@ class _Subprocess:
         # The flow may have changed the directory, or what a child inherits.
         cwd = os.getcwd()
         return (
-            found_here(IMPORTED.files, cwd)
+            self._files.changed(cwd)
             or (local_config(cwd, cwd) if cwd != self._cwd else None)
             or difference(self._inherited, inherited())
             or task_cold_reason(args, sys.argv[0], self._environment, env, IMPORTED.read)

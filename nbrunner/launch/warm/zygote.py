@@ -57,6 +57,7 @@ from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, modules_to_preloa
 from nbrunner.launch.warm.fork_server import TaskServer
 from nbrunner.launch.warm.learned import modules_of
 from nbrunner.launch.warm.protocol import receive, send
+from nbrunner.launch.warm.run_files import RunFiles
 from nbrunner.launch.warm.task_popen import use_for_tasks
 from nbrunner.launch.warm.warmup import take_shortcuts
 from nbrunner.record import private, run_directory
@@ -242,7 +243,8 @@ class _Requested:
             return _script(request)
         not_preloaded = IMPORTED.not_preloaded | request["not_preloaded"]
         directory = RunDirectory(request["directory"])
-        return WarmSupervisor(directory, request["environment"], not_preloaded)
+        files = RunFiles(request["script"], request["environment"])
+        return WarmSupervisor(directory, request["environment"], not_preloaded, files)
 
 
 def _cwd(request: Json) -> str:
@@ -267,9 +269,14 @@ class WarmSupervisor(Supervisor):
     """Supervises a run whose processes are forks of this one."""
 
     def __init__(
-        self, directory: RunDirectory, environment: dict[str, str], not_preloaded: dict[str, str]
+        self,
+        directory: RunDirectory,
+        environment: dict[str, str],
+        not_preloaded: dict[str, str],
+        files: RunFiles,
     ) -> None:
         super().__init__(directory)
+        self._files = files
         self._environment = environment
         self._not_preloaded = not_preloaded
 
@@ -295,7 +302,7 @@ class WarmSupervisor(Supervisor):
         if server == 0:
             for_run.close()
             self._leave()
-            return TaskServer(for_server)
+            return TaskServer(for_server, self._files)
         for_server.close()
         for_run.close()
         with contextlib.suppress(PermissionError, ProcessLookupError):
@@ -330,7 +337,7 @@ class WarmSupervisor(Supervisor):
     def _program(self, server: socket.socket) -> Program:
         """Return what the run process is to run."""
         record = self.directory.read(run_directory.RECORD) or {}
-        use_for_tasks(server, self._environment, record["cwd"], self.directory)
+        use_for_tasks(server, self._environment, record["cwd"], self.directory, self._files)
         command = record["command"]
         return Program(
             arguments=command[command.index("-u") + 1 :],

@@ -15,7 +15,6 @@ from nbrunner.launch.warm.eligibility import (
     local_config,
     own_customization,
     read_differently,
-    shadowed,
 )
 from nbrunner.launch.warm.fingerprint import (
     difference,
@@ -24,6 +23,7 @@ from nbrunner.launch.warm.fingerprint import (
     surroundings,
     task_cold_reason,
 )
+from nbrunner.launch.warm.shadowing import shadowed
 
 pytestmark = pytest.mark.once
 

@@ -1,0 +1,52 @@
+"""What a run changes, while it runs, that a process of it would read when it starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from nbrunner.launch.warm.eligibility import IMPORTED, found_here, loaded, stamp
+from nbrunner.launch.warm.fingerprint import difference, installed
+from nbrunner.launch.warm.shadowing import distribution_in, shadowed
+
+
+class RunFiles:
+    """The files that each process of a run reads before it imports anything else.
+
+    Parameters
+    ----------
+    script : str
+        The flow file.
+    environment : mapping of str to str
+        That of the run.
+    """
+
+    def __init__(self, script: str, environment: Mapping[str, str]) -> None:
+        self._script = os.path.realpath(script)
+        self._folder = os.path.dirname(self._script)
+        # What a run writes on PYTHONPATH, its bytecode for one, is not what tasks import first.
+        self._environment = {
+            name: value for name, value in environment.items() if name != "PYTHONPATH"
+        }
+        self._then = self._look()
+        self._listing = stamp(os.path.join(self._folder, ""))
+
+    def changed(self, cwd: str) -> str | None:
+        """Return what a process that starts now would read otherwise than the run did."""
+        return (
+            found_here(IMPORTED.files, cwd)
+            or difference(self._then, self._look())
+            or IMPORTED.outdated(installed=False)
+            or self._shadowed()
+        )
+
+    def _look(self) -> dict[str, str]:
+        return {"the flow file": stamp(self._script), **installed(self._environment)}
+
+    def _shadowed(self) -> str | None:
+        if stamp(os.path.join(self._folder, "")) == self._listing:
+            return None
+        names = loaded() | IMPORTED.looked_for
+        return shadowed(self._folder, names) or (
+            distribution_in(self._folder) if IMPORTED.metadata else None
+        )
