@@ -139,6 +139,7 @@ CHANGES = {
     "a variable": "os.environ['METAFLOW_DEBUG_TRACING'] = '1'",
     "the mask of new files": "os.umask(0o027)",
     "the directory": "os.makedirs('elsewhere'); os.chdir('elsewhere')",
+    "the flow file": "open(sys.argv[0], 'a').write('#')",
     "buffering": "del os.environ['PYTHONUNBUFFERED']",
     "a limit": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
 }

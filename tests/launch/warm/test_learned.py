@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support.both_ways import both_ways, warmly
+from support.scripts import run_script
 from support.waiting import until
 
 from nbrunner import Runner
@@ -64,6 +67,68 @@ def test_which_modules_are_installed():
     assert installed_at("numpy") and installed_at("psutil")
     for name in ("metaflow", "json", "sys", "no_such_module", "conftest"):
         assert not installed_at(name)
+
+
+PACKAGES = {
+    "att/__init__.py": "from att.other import name",
+    "att/other.py": "def name(): pass",
+    "att/name.py": "",
+    "att/below.py": "",
+    "lazy/__init__.py": "def __getattr__(name):\n    import lazy.hidden\n    return lazy.hidden",
+    "lazy/hidden.py": "",
+    "star/__init__.py": "__all__ = ['sub']",
+    "star/sub.py": "",
+    "early.py": "import os\nfound = os.environ.get('NEW_X')",
+    "late.py": "import os\nos.environ['NEW_X'] = '1'",
+    "default.py": "import os\nos.environ.setdefault('NEW_Y', '1')",
+}
+LEARNING = """
+import json, os, sys
+from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm.eligibility import Imported
+from nbrunner.launch.warm.learned import modules_of
+from nbrunner.launch.warm.preload import preload
+metaflow_seam.PRELOADED = ("colorsys",)
+sys.path.insert(0, sys.argv[1])
+for imports in json.loads(sys.argv[2]):
+    if os.fork() == 0:
+        imported = Imported()
+        preload([], imported, lambda: None, imports)
+        names = [name for name in sys.modules if name.partition(".")[0] + ".py" in sys.argv[3]]
+        print(json.dumps([sorted(names), modules_of(imported.learned), imported.not_preloaded]))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+LEARNED = {
+    ("att:name",): ["att", "att.other"],  # the function: no submodule is imported
+    ("att:below,name",): ["att", "att.below", "att.other"],
+    ("att.name",): ["att", "att.name", "att.other"],
+    ("lazy",): ["lazy"],
+    ("lazy:anything",): ["lazy", "lazy.hidden"],
+    ("star:*",): ["star", "star.sub"],
+    ("early", "default"): ["default", "early"],
+    ("late", "early"): ["early", "late"],
+    ("early", "late"): ["early"],  # in a task, the first finds what the second has set
+}
+
+
+def test_imports_are_done_as_the_flow_does_them(tmp_path):
+    """A9: each module that the flow's own statement imports, and none besides."""
+    site = tmp_path / "site-packages"
+    for name, text in PACKAGES.items():
+        (site / name).parent.mkdir(exist_ok=True, parents=True)
+        (site / name).write_text(text)
+    tops = " ".join({f"{name.split('/')[0].removesuffix('.py')}.py" for name in PACKAGES})
+    answers = run_script(tmp_path, LEARNING, str(site), json.dumps(list(LEARNED)), tops)
+    for (imports, loaded), answer in zip(LEARNED.items(), answers, strict=True):
+        names, told, refused = json.loads(answer)
+        assert names == loaded, imports
+        assert set(told) <= set(loaded)
+        assert refused == ({"late": LATE} if imports == ("early", "late") else {})
+
+
+LATE = "it sets $NEW_X, which an earlier import reads"
 
 
 # -- in runs -------------------------------------------------------------------------------

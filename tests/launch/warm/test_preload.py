@@ -125,6 +125,15 @@ MODULES = {
     "print('Hello from the community')": "it prints 'Hello from the community'",
     "import os\nos.write(2, b'\\xff\\n')": "it prints '\ufffd'",
     "import warnings\nwarnings.warn('old')": "UserWarning: old",
+    # As the flow file's own import does it: there, a DeprecationWarning is shown.
+    "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)": "Warning: old",
+    "import warnings\nwarnings.warn('old', DeprecationWarning)": None,
+    "import warnings\nwarnings.warn('old', ImportWarning, stacklevel=2)": None,
+    "import os\nos.environ['NEW_A'] = os.environ.get('NEW_A', '') + 'a'": "sets $NEW_A, which it",
+    "import os\nos.environ['PATH'] += ':/more'": "sets $PATH, which it reads",
+    "import os\nfound = dict(os.environ)\nos.environ['NEW_B'] = '1'": "sets $NEW_B, which it",
+    "import os\nos.environ.setdefault('NEW_C', '1')": None,
+    "import os\nos.environ['NEW_D'] = '1'": None,
     "import dataclasses, enum, re, logging\nlog = logging.getLogger('own')": None,
     "raise ValueError('on purpose')": "ValueError: on purpose",
     "import no_such_module_anywhere": "ModuleNotFoundError: No module named",
@@ -244,6 +253,17 @@ def drawn(write_flow, monkeypatch, preload, imports, expression, runs=2):
         outcome = warmly(flow, monkeypatch)
         found += outcome.running.run.data.drawn
     return found, outcome.running
+
+
+def test_a_module_that_keeps_a_standard_stream(tmp_path, write_flow, monkeypatch):
+    """A9: it is the stream of the fork too."""
+    text = "import logging, sys\nkept = sys.stdin, sys.stdout, logging.StreamHandler().stream\n"
+    own_module(tmp_path, monkeypatch, text)
+    monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
+    expression = "[a is b for a, b in zip(ours.kept, (sys.stdin, sys.stdout, sys.stderr))]"
+    found, running = drawn(write_flow, monkeypatch, "ours", "import ours, sys", expression, runs=1)
+    assert found == [[True] * 3] * 3
+    assert running.preloaded == {"ours": "preload"}
 
 
 def own_module(tmp_path, monkeypatch, text):
