@@ -67,7 +67,9 @@ TESTED_BY = {
         *("launch/warm/probe/recording", "launch/warm/probe/stand_ins"),
         *("launch/warm/probe/process_facts", "launch/warm/probe/variables"),
     ),
-    "launch/warm/test_preload.py": ("launch/warm/probe/import_probe",),
+    "launch/warm/test_preload.py": (
+        *("launch/warm/probe/import_probe", "launch/warm/probe/replaced"),
+    ),
     # Records on disk, damaged, many or old.
     "record/test_state_directory.py": ("record/registry", "record/run_directory"),
     "record/test_many_records.py": ("record/run_index",),

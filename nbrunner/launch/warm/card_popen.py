@@ -14,7 +14,6 @@ import os
 import secrets
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from nbrunner.launch import metaflow_seam
 from nbrunner.launch.warm.become import Program
 from nbrunner.launch.warm.eligibility import IMPORTED
 from nbrunner.launch.warm.fingerprint import (
+    EXECUTABLE,
     Surroundings,
     difference,
     inherited,
@@ -120,7 +120,7 @@ class _Subprocess:
     def _cold_reason(self, args: Sequence[str], env: Mapping[str, str]) -> str | None:
         if os.getppid() != self._server.pid or os.getsid(0) != self._server.session:
             return "the task server is not the parent"
-        if args[0] != sys.executable or args[1] != self._task.arguments[0]:
+        if args[0] != EXECUTABLE or args[1] != self._task.arguments[0]:
             return "it does not run the flow file"
         if ("card", "create") not in itertools.pairwise(args) or not env.get("PYTHONUNBUFFERED"):
             return "it is not started as Metaflow starts the rendering of a card"

@@ -75,6 +75,9 @@ STEP_COMMANDS = frozenset({"step", "spin-step"})
 # The commands by which remote decorators run a step.
 _REMOTE = frozenset({"batch", "kubernetes", "slurm", "snowpark", "nvidia", "nvct"})
 
+# Noted before a flow can set it to something else.
+EXECUTABLE = sys.executable
+
 PRELOAD_VARIABLE = "NBRUNNER_PRELOAD"
 
 # For the warm interpreter alone: the modules that the flows it serves import at their top.
@@ -203,7 +206,7 @@ def task_cold_reason(
     read : collection of str
         Variables that have been read, beside those that always are, by imports.
     """
-    if command[0] != sys.executable:  # @conda, @pypi
+    if command[0] != EXECUTABLE:  # @conda, @pypi
         return f"the interpreter is {command[0]}"
     if command[1:2] != [script]:
         return "it does not run the flow file"

@@ -56,7 +56,7 @@ def preload(
         for name in wanted:
             if is_done(name):
                 continue
-            if reason := _import([name], imported, imported.read_by_preloaded):
+            if reason := _import([name], imported, imported.read_by_preloaded, _replaced):
                 imported.not_preloaded[name] = reason
             else:
                 imported.preloaded.append(name)
@@ -98,13 +98,18 @@ def _import_installed(what: str, imported: Imported, read: VariablesRead) -> str
     return _import([what], imported, read)
 
 
-def _import(names: Sequence[str], imported: Imported, read: VariablesRead) -> str | None:
+def _import(
+    names: Sequence[str],
+    imported: Imported,
+    read: VariablesRead,
+    more: Callable[[Observed], str | None] = lambda _observed: None,
+) -> str | None:
     """Import modules, if a fork has what a fresh import would give; else return why not."""
     try:
         observed = observe(names)
     except OSError as error:
         return f"no process could be started to check its import: {error}"
-    reason = why_not(observed) or _set_too_late(observed, imported, read)
+    reason = why_not(observed) or _set_too_late(observed, imported, read) or more(observed)
     if reason:
         os.write(2, observed.output)  # into the log of warm interpreters
         return reason
@@ -117,6 +122,11 @@ def _import(names: Sequence[str], imported: Imported, read: VariablesRead) -> st
     imported.filters |= observed.filters
     imported.generators += _drawn(before, observed)
     return None
+
+
+def _replaced(observed: Observed) -> str | None:
+    """Return what a flow that does not import the module would find replaced."""
+    return f"it replaces {observed.replaced[0]}" if observed.replaced else None
 
 
 def _set_too_late(observed: Observed, imported: Imported, read: VariablesRead) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from nbrunner.launch.warm.eligibility import IMPORTED, found_here, loaded, stamp
 from nbrunner.launch.warm.fingerprint import difference, installed
@@ -30,6 +30,10 @@ class RunFiles:
         }
         self._then = self._look()
         self._listing = stamp(os.path.join(self._folder, ""))
+
+    def runs(self, command: Sequence[str]) -> bool:
+        """Return whether a command runs the flow file."""
+        return len(command) > 1 and os.path.realpath(command[1]) == self._script
 
     def changed(self, cwd: str) -> str | None:
         """Return what a process that starts now would read otherwise than the run did."""

@@ -97,6 +97,8 @@ class _Subprocess:
             return "it is not started the way Metaflow starts a step task"
         # The flow may have changed the directory, or what a child inherits.
         cwd = os.getcwd()
+        if not self._files.runs(args):
+            return "it does not run the flow file"
         return (
             self._files.changed(cwd)
             or (local_config(cwd, cwd) if cwd != self._cwd else None)

@@ -111,6 +111,9 @@ MODULES = {
     "import sys\nsys.setrecursionlimit(5000)": "changes the limit of recursion",
     "import sys\nsys.excepthook = print": "changes sys.excepthook",
     "import builtins\nbuiltins.answer = 42": "changes names of builtins",
+    "import builtins\nbuiltins.print = print.__call__": "changes names of builtins",
+    "import sys\nsys.setprofile(None)\nimport time\nt = time.time()": "replaces sys.setprofile",
+    "import sys\nsys.settrace(lambda *_: None)": "changes sys.settrace",
     "import os\nos.umask(0o27)": "changes the mask of new files",
     "import locale\nlocale.setlocale(locale.LC_ALL, 'C')": "changes the locale",
     "import mmap\nmemory = mmap.mmap(-1, 4096)": "maps memory that forks would share",
@@ -183,6 +186,35 @@ def test_looking_at_an_import_leaves_the_process_as_it_is(judged):
     assert judged[1] == "[] 0"
 
 
+REPLACING = {
+    "import json\njson.dumps = print": ["json.dumps"],
+    "import ssl\nssl.SSLContext.wrap_socket = print": ["ssl.SSLContext.wrap_socket"],
+    "import ssl\ndef f(*_): pass\nssl.SSLContext.wrap_socket = f": ["ssl.SSLContext.wrap_socket"],
+    "import logging\nclass L(logging.Logger): pass\nlogging.setLoggerClass(L)": [
+        "logging._loggerClass"
+    ],
+    "import os\ndef f(*_): pass\nos.stat = f": ["os.stat"],
+    "import os, time\nn = os.stat('/'), time.gmtime(0)": [],
+    "import typing_extensions": [],
+}
+
+
+def test_what_a_module_replaces(tmp_path):
+    """A1: a flow that does not import the module must not find it replaced."""
+    for number, text in enumerate(REPLACING):
+        (tmp_path / f"module_{number}.py").write_text(text)
+    answers = run_script(
+        tmp_path,
+        f"""
+        import json, logging, os, ssl, time
+        from nbrunner.launch.warm.probe.import_probe import observe
+        for number in range({len(REPLACING)}):
+            print(json.dumps(observe([f"module_{{number}}"]).replaced))
+        """,
+    )
+    assert list(map(json.loads, answers)) == list(REPLACING.values())
+
+
 LIBRARIES = ["faker", "fsspec", "pandas", "sklearn.ensemble", "scipy.stats", "psutil", "boto3"]
 
 
@@ -193,10 +225,11 @@ def test_libraries_that_can_be_preloaded(library, tmp_path):
         f"""
         from nbrunner.launch.warm.probe.import_probe import observe
         from nbrunner.launch.warm.preload import why_not
-        print(why_not(observe([{library!r}])))
+        observed = observe([{library!r}])
+        print(why_not(observed), observed.replaced)
         """,
     )
-    assert answer == "None"
+    assert answer == "None []"
 
 
 def test_what_a_library_keeps_makes_it_refused(tmp_path):

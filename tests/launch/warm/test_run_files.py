@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from nbrunner.launch.warm.eligibility import IMPORTED, Imported
@@ -54,6 +56,16 @@ def test_what_a_step_may_change_for_later_tasks(change, flow):
     make(flow)
     found = files.changed(str(flow.parent))
     assert found is None if reason is None else reason in str(found)
+
+
+def test_a_command_that_runs_another_file(flow, tmp_path):
+    """A9: a flow may set sys.argv, by which Metaflow starts its tasks."""
+    files = RunFiles(str(flow), {})
+    (tmp_path / "link.py").symlink_to(flow)
+    for script in (flow, tmp_path / "link.py"):
+        assert files.runs([sys.executable, str(script), "step"])
+    for words in ([], [str(tmp_path / "other.py")]):
+        assert not files.runs([sys.executable, *words])
 
 
 def test_an_installed_package_makes_later_tasks_cold(flow, tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from typing import NoReturn
 from nbrunner.launch.warm.probe.attribution import IMPORT
 from nbrunner.launch.warm.probe.draws import Draw
 from nbrunner.launch.warm.probe.recording import Recording
+from nbrunner.launch.warm.probe.replaced import callables, replaced
 from nbrunner.launch.warm.probe.variables import VariablesRead
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -48,6 +49,8 @@ class Observed:
         Whether it has changed ``warnings.filters``.
     sets : list of str
         Environment variables that it has set or changed.
+    replaced : list of str
+        Functions and classes of Python and metaflow that it has replaced, by full name.
     """
 
     draws: list[Draw] = field(default_factory=list)
@@ -58,6 +61,7 @@ class Observed:
     metadata: bool = False
     filters: bool = False
     sets: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
 
 
 def import_as_flow(what: str) -> None:
@@ -128,6 +132,7 @@ def observe(names: Iterable[str]) -> Observed:
         found["metadata"],
         found["filters"],
         found["sets"],
+        found["replaced"],
     )
 
 
@@ -139,6 +144,7 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
     os.dup2(output, 1)
     os.dup2(output, 2)
     recording = Recording()
+    before = callables()
     filters, variables, read = list(warnings.filters), dict(os.environ), VariablesRead()
     error = ""
     try:
@@ -158,6 +164,7 @@ def _report(names: Iterable[str], writing: int, output: int, parent: int) -> NoR
         "metadata": recording.metadata,
         "filters": warnings.filters != filters,
         "sets": sets,
+        "replaced": replaced(before),
     }
     with open(writing, "w", encoding="utf-8") as pipe:
         json.dump(answer, pipe)

@@ -91,7 +91,8 @@ def _settings() -> dict[str, Any]:
         "the timeout of sockets": socket.getdefaulttimeout(),
         "the thresholds of the collector": gc.get_threshold(),
         "warnings.showwarning": warnings.showwarning,
-        "names of builtins": sorted(vars(builtins)),
+        "names of builtins": {name: id(value) for name, value in vars(builtins).items()},
+        "sys.settrace": sys.gettrace(),
         "the mask of new files": _mask(),
     }
 

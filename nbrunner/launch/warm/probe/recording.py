@@ -153,6 +153,8 @@ class Recording:
         sys.setprofile(self._profile)
 
     def __exit__(self, *_exception: object) -> None:
+        if sys.getprofile() != self._profile:  # and then not all of its draws were seen
+            self.draws.add(Draw("replaces sys.setprofile's function", *IMPORT))
         sys.setprofile(None)
         threading.setprofile(None)
         self._active = False
