@@ -59,7 +59,7 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
         return Preamble()  # it fails in the same words, warm or cold
     judge = Judge(is_harmless_module)
     _, line = judge.up_to_metaflow(statements)
-    return Preamble(line, tuple(judge.folders, frozenset(judge.of_python)))
+    return Preamble(line, tuple(judge.folders), frozenset(judge.of_python))
 
 
 def imports_metaflow(statement: ast.stmt) -> bool:
