@@ -6,7 +6,7 @@
 import type { AnyModel, AnyWidget, InitializeProps, RenderProps } from "@anywidget/types";
 
 type Widget = { render: (props: RenderProps) => (() => void) | undefined };
-type Bundle = { default: () => Widget };
+type Bundle = { default: (model: AnyModel) => Widget };
 
 /** Where a page keeps its bundles: by their texts, as two versions may meet in one page. */
 const BUNDLES = Symbol.for("nbrunner.bundles");
@@ -14,16 +14,21 @@ const BUNDLES = Symbol.for("nbrunner.bundles");
 function bundleOf(model: AnyModel): Promise<Bundle> {
   const page = globalThis as { [BUNDLES]?: Map<string, Promise<Bundle>> };
   const bundles = (page[BUNDLES] ??= new Map());
-  const text = model.get("_bundle_text") as string;
-  const found = bundles.get(text) ?? imported(text);
-  bundles.set(text, found);
-  return found;
+  const text: string = model.get("_bundle_text");
+  const found = bundles.get(text);
+  if (found) return found;
+  const style = document.createElement("style");
+  style.textContent = model.get("_style_text");
+  document.head.append(style);
+  const made = imported(text);
+  bundles.set(text, made);
+  return made;
 }
 
 async function imported(text: string): Promise<Bundle> {
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   try {
-    return (await import(url)) as Bundle;
+    return await import(url);
   } finally {
     URL.revokeObjectURL(url);
   }
@@ -35,7 +40,7 @@ export default (() => {
     // Nobody waits for it here: anywidget gives a model two seconds, and a page that has much
     // to open may need longer.
     initialize({ model }: InitializeProps) {
-      widget = bundleOf(model).then((bundle) => bundle.default());
+      widget = bundleOf(model).then((bundle) => bundle.default(model));
     },
     render: async (props: RenderProps) => (await widget).render(props),
   };

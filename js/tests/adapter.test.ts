@@ -1,19 +1,22 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { widget } from "../src/core/adapter.ts";
+import type { AnyModel } from "@anywidget/types";
+import { part, widget } from "../src/core/adapter.ts";
 
-type Listener = () => void;
+type Listener = (...given: any[]) => void;
 
-/** A model as anywidget gives it to one view: listeners of a view go with it. */
-function modelOf(state: Record<string, unknown>) {
+/** A model as anywidget gives it. */
+function modelOf(state: Record<string, unknown>): AnyModel & { change(name: string, value: unknown): void } {
   const listeners = new Map<string, Set<Listener>>();
   return {
-    get: (name: string) => state[name],
-    set: (name: string, value: unknown) => void (state[name] = value),
+    get: (name) => state[name],
+    set: (name, value) => void (state[name] = value),
     save_changes: () => undefined,
     send: () => undefined,
-    on: (name: string, listener: Listener) =>
-      void listeners.set(name, (listeners.get(name) ?? new Set()).add(listener)),
-    off: (name: string, listener: Listener) => void listeners.get(name)?.delete(listener),
+    on(name: string, listener: (...given: any[]) => void) {
+      listeners.set(name, (listeners.get(name) ?? new Set()).add(listener));
+    },
+    off: (name, listener) => void (listener && listeners.get(String(name))?.delete(listener)),
+    widget_manager: { get_model: () => Promise.reject(new Error("not ipywidgets")) },
     change(name: string, value: unknown) {
       state[name] = value;
       for (const listener of listeners.get(`change:${name}`) ?? []) listener();
@@ -25,18 +28,22 @@ let made: HTMLInputElement[];
 let aborted: number;
 let restored: number;
 let place: HTMLElement;
-let render: (props: { model: never; el: HTMLElement }) => () => void;
+let kind: ReturnType<typeof part>;
+let model: ReturnType<typeof modelOf>;
+let render: ReturnType<ReturnType<typeof widget>>["render"];
 
 beforeEach(() => {
   made = [];
   aborted = restored = 0;
-  ({ render } = widget<{ value: string }>(["value"], (_model, signal) => {
+  kind = part<{ value: string }>(["value"], (_model, signal) => {
     const element = document.createElement("input");
     made.push(element);
     signal.addEventListener("abort", () => (aborted += 1));
     const update = ({ value }: { value: string }) => void (element.title = value);
     return { element, update, restored: () => void (restored += 1) };
-  })() as never);
+  });
+  model = modelOf({ value: "a" });
+  ({ render } = widget(kind)(model));
   place = document.createElement("div");
   place.className = "lm-Panel";
   const child = document.createElement("div");
@@ -47,15 +54,13 @@ beforeEach(() => {
 
 const tasks = () => new Promise((done) => setTimeout(done));
 
-function view(state: Record<string, unknown>) {
+function view() {
   const el = document.createElement("div");
-  const model = modelOf(state);
-  return { el, model, close: render({ model: model as never, el }) };
+  return { el, close: render({ el }) };
 }
 
 test("a view that takes another's place goes on with what stood there", async () => {
-  const state = { value: "a" };
-  const first = view(state);
+  const first = view();
   place.replaceChildren(first.el);
   await tasks();
   made[0]!.value = "typed";
@@ -65,7 +70,7 @@ test("a view that takes another's place goes on with what stood there", async ()
   expect(place.firstChild).toBe(first.el);
   expect(restored).toBe(2); // when it was put there, and when it was put back
   expect(document.activeElement).toBe(made[0]);
-  const second = view(state);
+  const second = view();
   expect(second.el.childElementCount).toBe(0);
   place.textContent = "";
   place.append(second.el);
@@ -76,15 +81,14 @@ test("a view that takes another's place goes on with what stood there", async ()
   expect(document.activeElement).toBe(made[0]);
   first.close();
   expect(aborted).toBe(0);
-  second.model.change("value", "b");
+  model.change("value", "b");
   await vi.waitFor(() => expect(made[0]!.title).toBe("b"));
   second.close();
   expect(aborted).toBe(1);
 });
 
 test("a click that is ended in the view that has taken the place is a click", async () => {
-  const state = { value: "a" };
-  const first = view(state);
+  const first = view();
   place.replaceChildren(first.el);
   await tasks();
   let clicks = 0;
@@ -96,7 +100,7 @@ test("a click that is ended in the view that has taken the place is a click", as
   mouse("mousedown");
   place.textContent = "Loading widget...";
   await tasks();
-  place.replaceChildren(view(state).el);
+  place.replaceChildren(view().el);
   await tasks();
   expect(clicks).toBe(0);
   mouse("mouseup");
@@ -106,18 +110,17 @@ test("a click that is ended in the view that has taken the place is a click", as
 });
 
 test("views at several places have each their own", async () => {
-  const state = { value: "a" };
-  const first = view(state);
+  const first = view();
   place.replaceChildren(first.el);
   await tasks();
-  const second = view(state);
+  const second = view();
   expect(second.el.firstChild).toBe(made[1]);
   first.close();
   expect(aborted).toBe(1);
 });
 
 test("a widget that cannot be shown is not put back", async () => {
-  const first = view({ value: "a" });
+  const first = view();
   place.replaceChildren(first.el);
   await tasks();
   place.textContent = "Error displaying widget";

@@ -1,17 +1,17 @@
 import { expect, test, vi } from "vitest";
+import type { Hear } from "../src/core/model.ts";
 import { Conversation } from "../src/core/rpc.ts";
 
 /** A model of which a test plays the kernel; `send` is what becomes of a message. */
 function talking(send: (message: { id: string }) => void) {
-  const listeners = new Map<string, (message: object, buffers: DataView[]) => void>();
+  let heard: Hear = () => undefined;
   const model = {
-    send,
-    on: (name: string, listener: (message: object) => void) => void listeners.set(name, listener),
-    off: (name: string) => void listeners.delete(name),
+    send: (content: object) => send(content as { id: string }),
+    onMessage: (hear: Hear) => void (heard = hear),
   };
   const controller = new AbortController();
-  const talk = new Conversation(model as never, controller.signal);
-  return { talk, hear: (message: object) => listeners.get("msg:custom")?.(message, []) };
+  const talk = new Conversation(model, controller.signal);
+  return { talk, hear: (message: object) => heard({ kind: "", ...message }, []) };
 }
 
 test("an answer is that of its request", async () => {

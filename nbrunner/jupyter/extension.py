@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nbrunner.environment import run_environment
+from nbrunner.jupyter.kernel import wire
 from nbrunner.launch.warm.launcher import LAUNCHER
 
 # Callbacks registered for the shell's events, to unregister them on unload.
@@ -30,6 +31,7 @@ def load(shell: Any) -> None:
     _show_handles_as_panels(shell, config)
     _show_sweeps(shell, config)
     _close_old_panels(shell)
+    _take_up_panels(shell)
     if config.nested_asyncio:
         import nest_asyncio2
 
@@ -61,6 +63,19 @@ def _close_old_panels(shell: Any) -> None:
 
     shell.events.register("pre_run_cell", close_old)
     _LISTENERS.append(close_old)
+
+
+def _take_up_panels(shell: Any) -> None:
+    """Let a page show on, by this kernel, the panels of the kernel before it."""
+    if getattr(shell, "kernel", None) is None:
+        return
+
+    def opened(comm: Any, message: Any) -> None:
+        from nbrunner.jupyter.panels.taking_up import opened
+
+        opened(comm, message)
+
+    shell.kernel.comm_manager.register_target(wire.TAKE_UP, opened)
 
 
 def _show_sweeps(shell: Any, config: Any) -> None:
@@ -110,6 +125,8 @@ def unload(shell: Any) -> None:
     formatter.pop(sweep_handle.Sweep, None)
     sweeps_api.SHOWN_BY.clear()
     sweep_handle.STARTED_BY.clear()
+    if getattr(shell, "kernel", None) is not None:
+        shell.kernel.comm_manager.targets.pop(wire.TAKE_UP, None)
     while _LISTENERS:
         shell.events.unregister("pre_run_cell", _LISTENERS.pop())
     matchers = shell.Completer.custom_matchers

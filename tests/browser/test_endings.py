@@ -165,12 +165,12 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_
     assert told.count() == 0
     lab.restart()
     lab.until(told.count, "what has become of the panel")
-    assert "%load_ext nbrunner and %flowruns" in told.inner_text()
+    assert "%load_ext nbrunner in the new kernel" in told.inner_text()
     stop = panel.button("Stop")
     assert stop.get_attribute("aria-disabled") == "true"
     stop.click(force=True)  # as a person would, who does not see that it is off
     assert stop.inner_text() == "Stop", "nothing is waited for"
-    icons = "[...document.querySelectorAll('.nbrunner-panel.jupyter-widgets-disconnected')].map("
+    icons = "[...document.querySelectorAll('.jupyter-widgets-disconnected')].map("
     icons += "each => getComputedStyle(each, '::before').content)"
     assert lab.page.evaluate(icons) == ["none"], "no broken link beside it"
     # Lines that it has not got are not asked for: nobody is there to answer.

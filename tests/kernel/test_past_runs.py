@@ -94,7 +94,7 @@ def test_runs_whose_records_are_deleted_meanwhile_are_shown_by_metaflow(plain):
     plain.execute("running.runner.cleanup()").checked()
     key = "panel.table.rows[0]['key']"
     plain.execute(f"panel._act('open', {key})\nloaded()").checked()
-    of = "print([type(each).__name__ for each in panel._below.children], panel.table.error)"
+    of = "print([type(each).__name__ for each in panel.held_below()], panel.table.error)"
     assert plain.execute(of).checked().stdout == "['StoredPanel'] \n"
     plain.execute("panel._act('refresh', '')").checked()
     assert plain.execute("print(shown() == before)").checked().stdout == "True\n"

@@ -1,6 +1,7 @@
 // A value of an artifact, as text, table, image or page.
 
 import { html } from "../core/dom.ts";
+import { blobPart } from "../core/rpc.ts";
 
 export interface Value {
   name: string;
@@ -25,7 +26,7 @@ function part(value: Value, later: (undo: () => void) => void): HTMLElement {
     case "table":
       return table(value);
     case "image": {
-      const url = URL.createObjectURL(new Blob(value.buffers as never, { type: value.mime }));
+      const url = URL.createObjectURL(new Blob(value.buffers.map(blobPart), { type: value.mime }));
       later(() => URL.revokeObjectURL(url));
       return html("img", { src: url, alt: value.name, class: "nbr-image" });
     }

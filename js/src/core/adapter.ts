@@ -1,10 +1,11 @@
-// Between a component, which knows plain values, and an anywidget model.
+// Between a component, which knows plain values, and its part in the kernel.
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
-import { composure } from "../jupyterlab/view_state.ts";
-import { keepKeys } from "../jupyterlab/shortcuts.ts";
-import { whenOrphaned } from "../jupyterlab/disconnected.ts";
+import { openGate } from "../jupyterlab/live_model.ts";
 import { placeOf, whenPlaced, whenReplaced } from "../jupyterlab/output_area.ts";
+import { keepKeys } from "../jupyterlab/shortcuts.ts";
+import { composure } from "../jupyterlab/view_state.ts";
+import { ownSource, valuesOf, type Model, type Source } from "./model.ts";
 
 /** What a component gives: its element, and how to show new values. */
 export interface Component<Values> {
@@ -15,50 +16,91 @@ export interface Component<Values> {
   dispose?(): void;
 }
 
-export type Model<Values> = AnyModel<Values & Record<string, unknown>>;
+type Make<Values extends object> = (model: Model<Values>, signal: AbortSignal) => Component<Values>;
+type Place<Values extends object> = (el: HTMLElement, model: Model<Values>, signal: AbortSignal) => void;
 
-type Make<Values> = (model: Model<Values>, signal: AbortSignal) => Component<Values>;
-type Place<Values> = (el: HTMLElement, model: Model<Values>, signal: AbortSignal) => void;
-type Listener = (...args: never[]) => void;
+/** A component that shows its part of the kernel, wherever that is: a model, or part of one. */
+export interface Mounted {
+  element: HTMLElement;
+  restored(): void;
+  close(): void;
+}
 
-/** Read the traits that a component shows. */
-export function valuesOf<Values extends object>(
-  model: Model<Values>,
-  names: readonly (keyof Values & string)[],
-): Values {
-  return Object.fromEntries(names.map((name) => [name, model.get(name)])) as Values;
+/** A kind of widget: by itself, or inside a panel. */
+export interface Part {
+  mount(source: Source): Mounted;
+  /** Called with what it stands in, for what has to do with that. */
+  place(el: HTMLElement, source: Source, signal: AbortSignal): void;
 }
 
 /**
- * Return what anywidget calls for each model: an object with a render function.
+ * Return a kind of widget.
  *
- * Changes that arrive together are shown together, in the next frame. When JupyterLab renders
- * an output anew, as at the end of a run, the new view takes over what stood in the old one:
- * what is typed, unfolded or selected stays, and so does the focus.
- *
- * `place` is called for each view, with what has to do with where it stands.
+ * Changes that arrive together are shown together, in the next frame.
  */
-export function widget<Values extends object>(
+export function part<Values extends object>(
   names: readonly (keyof Values & string)[],
   make: Make<Values>,
   place: Place<Values> = () => undefined,
-) {
-  return () => {
-    const all = new Set<Shown<Values>>(); // of one model
-    const render = ({ model: untyped, el }: RenderProps) => {
-      const model = untyped as unknown as Model<Values>;
+): Part {
+  return {
+    mount: (source) => mounted(names, make, source.as<Values>()),
+    place: (el, source, signal) => place(el, source.as<Values>(), signal),
+  };
+}
+
+function mounted<Values extends object>(
+  names: readonly (keyof Values & string)[],
+  make: Make<Values>,
+  model: Model<Values>,
+): Mounted {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const component = make(model, signal);
+  const show = () => component.update(valuesOf(model, names));
+  let frame = 0;
+  const soon = () => {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      show();
+    });
+  };
+  for (const name of names) model.onChange(name, soon, signal);
+  show();
+  return {
+    element: component.element,
+    restored: () => component.restored?.(),
+    close() {
+      cancelAnimationFrame(frame);
+      controller.abort();
+      component.dispose?.();
+    },
+  };
+}
+
+/**
+ * Return what the loader calls for each model: it gives an object with a render function.
+ *
+ * When JupyterLab renders an output anew, as at the end of a run, the new view takes over what
+ * stood in the old one: what is typed, unfolded or selected stays, and so does the focus.
+ */
+export function widget(kind: Part, sourceOf: (model: AnyModel) => Source = ownSource) {
+  return (model: AnyModel) => {
+    const source = sourceOf(model);
+    const all = new Set<Shown>(); // of one model
+    void openGate(model);
+    const render = ({ el }: Pick<RenderProps, "el">) => {
       const view = new AbortController();
-      let shown: Shown<Values> | undefined;
+      let shown: Shown | undefined;
       const begin = () => {
         const there = placeOf(el);
         const left = [...all].find((each) => each.place !== null && each.place === there);
-        shown = left ?? new Shown(names, make, model);
+        shown = left ?? new Shown(kind.mount(source));
         all.add(shown);
-        shown.standIn(el, model, view.signal);
+        shown.standIn(el, view.signal);
       };
       keepKeys(el, view.signal);
-      whenOrphaned(el, view.signal);
-      place(el, model, view.signal);
+      kind.place(el, source, view.signal);
       if ([...all].some((each) => each.place)) whenPlaced(el, begin, view.signal);
       else begin();
       return () => {
@@ -73,38 +115,25 @@ export function widget<Values extends object>(
 }
 
 /** A component of a model, in one view after the other. */
-class Shown<Values extends object> {
+class Shown {
   el: HTMLElement | null = null;
   /** The place where a view is about to take that of this one's. */
   place: Element | null = null;
   private readonly controller = new AbortController();
-  private readonly model: PassedOn<Values>;
-  private readonly component: Component<Values>;
   private readonly restore: () => void;
-  private frame = 0;
 
-  constructor(
-    private readonly names: readonly (keyof Values & string)[],
-    make: Make<Values>,
-    model: Model<Values>,
-  ) {
-    const { signal } = this.controller;
-    this.model = new PassedOn(model);
-    this.component = make(this.model as never, signal);
-    const restore = composure(this.component.element, signal);
+  constructor(private readonly mounted: Mounted) {
+    const restore = composure(mounted.element, this.controller.signal);
     this.restore = () => {
       restore();
-      this.component.restored?.();
+      mounted.restored();
     };
-    for (const name of names) on(this.model, `change:${name}`, () => this.soon(), signal);
-    this.show();
   }
 
-  standIn(el: HTMLElement, model: Model<Values>, signal: AbortSignal): void {
+  standIn(el: HTMLElement, signal: AbortSignal): void {
     this.el = el;
     this.place = null;
-    this.model.passTo(model);
-    el.append(this.component.element);
+    el.append(this.mounted.element);
     this.restore();
     const replaced = () => {
       this.place = placeOf(el);
@@ -114,70 +143,7 @@ class Shown<Values extends object> {
   }
 
   close(): void {
-    cancelAnimationFrame(this.frame);
     this.controller.abort();
-    this.component.dispose?.();
+    this.mounted.close();
   }
-
-  private soon(): void {
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      this.show();
-    });
-  }
-
-  private show(): void {
-    this.component.update(valuesOf(this.model as never, this.names));
-  }
-}
-
-/** A model that is spoken to through the view that there is; anywidget gives each its own. */
-class PassedOn<Values extends object> {
-  private listeners: [string, Listener][] = [];
-
-  constructor(private through: Model<Values>) {}
-
-  get = (name: never) => this.through.get(name);
-  set = (name: never, value: never) => this.through.set(name, value);
-  save_changes = () => this.through.save_changes();
-  send = (content: unknown, callbacks?: never, buffers?: never) =>
-    this.through.send(content, callbacks, buffers);
-
-  on = (name: string, listener: Listener) => {
-    this.listeners.push([name, listener]);
-    this.through.on(name as never, listener as never);
-  };
-
-  off = (name: string, listener: Listener) => {
-    this.listeners = this.listeners.filter((each) => each[0] !== name || each[1] !== listener);
-    this.through.off(name as never, listener as never);
-  };
-
-  passTo(model: Model<Values>): void {
-    if (model === this.through) return;
-    for (const [name, listener] of this.listeners) {
-      this.through.off(name as never, listener as never);
-      model.on(name as never, listener as never);
-    }
-    this.through = model;
-  }
-}
-
-/** Listen to a model until the signal is aborted. */
-export function on(
-  model: { on: (name: never, listener: never) => void; off: (name: never, listener: never) => void },
-  name: string,
-  listener: Listener,
-  signal: AbortSignal,
-): void {
-  model.on(name as never, listener as never);
-  signal.addEventListener("abort", () => model.off(name as never, listener as never));
-}
-
-/** Return what gives values to a model, and so to the kernel. */
-export function setter<Values extends object>(model: Model<Values>) {
-  return (values: Partial<Values>): void => {
-    for (const [name, value] of Object.entries(values)) model.set(name as never, value as never);
-    model.save_changes();
-  };
 }

@@ -1,12 +1,7 @@
 // Requests to the kernel, each answered by one or more messages with its id.
 
-import { on, type Model } from "./adapter.ts";
+import type { Hear, Message, Model } from "./model.ts";
 import { ACTION, ERROR } from "./wire.ts";
-
-export interface Answer {
-  kind: string;
-  id?: string;
-}
 
 const PATIENCE_MS = 20_000;
 /** For what a bucket or a metadata service may have to be asked. */
@@ -14,12 +9,22 @@ export const REMOTE_PATIENCE_MS = 600_000;
 // Where clicks are delivered only between cells, as long as a cell may take.
 const BUSY_PATIENCE_MS = 24 * 3600 * 1000;
 
-type Take = (answer: Answer, buffers: DataView[]) => boolean;
+type Take = (answer: Message, buffers: DataView[]) => boolean;
 
 interface Waiting {
   take: Take;
   end(): void;
 }
+
+interface Failed extends Message {
+  text: string;
+}
+
+const isError = (answer: Message): answer is Failed => answer.kind === ERROR;
+
+/** A copy of a buffer: what a message came in may be shared memory, which a Blob does not take. */
+export const blobPart = ({ buffer, byteOffset, byteLength }: DataView): BlobPart =>
+  new Uint8Array(buffer, byteOffset, byteLength).slice();
 
 export class Conversation {
   private readonly waiting = new Map<string, Waiting>();
@@ -28,15 +33,15 @@ export class Conversation {
 
   /** `other` is given what is no answer to a request of this view. */
   constructor(
-    private readonly model: Model<never>,
+    private readonly model: Pick<Model<object>, "send" | "onMessage">,
     signal: AbortSignal,
-    other: (message: Answer, buffers: DataView[]) => void = () => undefined,
+    other: Hear = () => undefined,
   ) {
-    const hear = (message: Answer, buffers: DataView[]) => {
+    const hear: Hear = (message, buffers) => {
       if (message.id === undefined) other(message, buffers);
       else this.waiting.get(message.id)?.take(message, buffers);
     };
-    on(model, "msg:custom", hear as never, signal);
+    model.onMessage(hear, signal);
     signal.addEventListener("abort", () => [...this.waiting.values()].forEach(({ end }) => end()));
   }
 
@@ -46,10 +51,12 @@ export class Conversation {
     patienceMs = PATIENCE_MS,
   ): Promise<Content & { buffers: DataView[] }> {
     let found: (Content & { buffers: DataView[] }) | undefined;
-    await this.askAll(message, (answer, buffers) => {
-      found = { ...(answer as unknown as Content), buffers };
+    const take: Take = (answer, buffers) => {
+      const content: object = answer;
+      found = { ...(content as Content), buffers };
       return true;
-    }, patienceMs);
+    };
+    await this.askAll(message, take, patienceMs);
     if (!found) throw new Error("no answer");
     return found;
   }
@@ -76,9 +83,9 @@ export class Conversation {
         }, patienceMs);
       };
       const heard: Take = (answer, buffers) => {
-        if (answer.kind === ERROR) {
+        if (isError(answer)) {
           end();
-          reject(new Error((answer as Answer & { text: string }).text));
+          reject(new Error(answer.text));
           return true;
         }
         if (take(answer, buffers)) {
@@ -95,7 +102,7 @@ export class Conversation {
         this.model.send({ ...message, id });
       } catch (error) {
         end(); // its kernel is gone
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
   }

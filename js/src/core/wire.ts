@@ -15,3 +15,7 @@ export const BARS = "bars";
 export const VALUE = "value";
 export const CARD = "card";
 export const RELOAD = "reload";
+
+export const STATE = "state";
+export const PART = "part";
+export const TAKE_UP = "nbrunner.panel";

@@ -10,39 +10,13 @@ import { moving, type Movable } from "./scroll_input.ts";
 import { labelWidth, MORE } from "./row.ts";
 import { moved, ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
+import type { LogRequests, LogValues } from "./types.ts";
 import "./log_view.css";
-
-export interface LogValues {
-  name: string;
-  total: number;
-  lines: number;
-  ended: boolean;
-  steps: string[];
-  step: string;
-  stream: string;
-  query: string;
-  follow: boolean;
-  wrap: boolean;
-  revision: number;
-  matches: number;
-  counting: boolean;
-  current: number;
-}
-
-/** What the log asks the kernel for, and what it tells the model. */
-export interface LogRequests {
-  /** Have lines sent; tells whether they came. */
-  window(start: number, stop: number, revision: number): Promise<boolean>;
-  match(index: number, revision: number): Promise<number>;
-  whole(number: number, revision: number): Promise<string>;
-  download(): Promise<void>;
-  /** Give how many lines above were too many for the clipboard; null where it may not be written. */
-  copy(): Promise<number | null>;
-  set(values: Partial<LogValues>): void;
-}
 
 export interface LogComponent extends Component<LogValues> {
   take(start: number, lines: readonly Line[], revision: number): void;
+  /** Ask for the lines again: some may have been missed. */
+  forget(): void;
 }
 
 const LEAST_HEIGHT = 4 * LINE_HEIGHT;
@@ -136,6 +110,11 @@ class LogPane implements LogComponent, Movable {
     if (revision !== this.values?.revision) return; // of a filter that is gone
     this.cache.put(start, lines);
     this.stale = false;
+    this.soon();
+  }
+
+  forget(): void {
+    this.cache.clear();
     this.soon();
   }
 

@@ -1,7 +1,7 @@
 // What stands above the log: filters, search, follow, download, copy, the count.
 
 import { html, icon, say } from "../core/dom.ts";
-import type { LogRequests, LogValues } from "./component.ts";
+import type { LogRequests, LogValues } from "./types.ts";
 
 export interface ToolbarActions extends Pick<LogRequests, "set" | "download" | "copy"> {
   goTo(index: number): void;

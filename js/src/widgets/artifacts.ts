@@ -1,15 +1,4 @@
-import { artifacts, type ArtifactValues } from "../artifacts/component.ts";
-import type { Value } from "../artifacts/value.ts";
-import { setter, widget } from "../core/adapter.ts";
-import { Conversation, REMOTE_PATIENCE_MS } from "../core/rpc.ts";
-import { RELOAD, VALUE } from "../core/wire.ts";
+import { widget } from "../core/adapter.ts";
+import part from "../artifacts/part.ts";
 
-const NAMES = ["unfolded", "loading", "error", "steps", "tasks", "step", "task", "rows"] as const;
-
-export default widget<ArtifactValues>(NAMES, (model, signal) => {
-  const talk = new Conversation(model as never, signal);
-  const value = (name: string, large: boolean) =>
-    talk.ask<Value>({ kind: VALUE, name, large }, REMOTE_PATIENCE_MS);
-  const reload = () => model.send({ kind: RELOAD });
-  return artifacts({ value, reload, set: setter(model) }, signal);
-});
+export default widget(part);

@@ -1,4 +1,4 @@
-import { failureBox, type FailureValues } from "../failure_box/component.ts";
 import { widget } from "../core/adapter.ts";
+import part from "../failure_box/part.ts";
 
-export default widget<FailureValues>(["failure"], () => failureBox());
+export default widget(part);

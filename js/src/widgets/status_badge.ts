@@ -1,4 +1,4 @@
-import { badge, type BadgeValues } from "../status_badge/component.ts";
 import { widget } from "../core/adapter.ts";
+import part from "../status_badge/part.ts";
 
-export default widget<BadgeValues>(["status", "detail"], () => badge());
+export default widget(part);

@@ -1,9 +1,4 @@
 import { widget } from "../core/adapter.ts";
-import { stepGraph, type StepValues } from "../step_graph/component.ts";
+import part from "../step_graph/part.ts";
 
-export default widget<StepValues>(["steps", "progress", "selected"], (model, signal) =>
-  stepGraph((name) => {
-    model.set("selected", name);
-    model.save_changes();
-  }, signal),
-);
+export default widget(part);

@@ -17,3 +17,7 @@ BARS = "bars"
 VALUE = "value"
 CARD = "card"
 RELOAD = "reload"
+
+STATE = "state"
+PART = "part"
+TAKE_UP = "nbrunner.panel"

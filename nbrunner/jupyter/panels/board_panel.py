@@ -47,7 +47,7 @@ class BoardPanel(Panel):
         )
         # Whoever sorts wants to see it at once, also when nothing runs any more.
         self.table.observe(lambda _: FEED.submit(self._show), ["sort", "descending"])
-        super().__init__([self.table])
+        super().__init__({"table": self.table}, origin=_origin(runs))
         self._shown: Future[Any] = FEED.start(self._follow())
 
     # -- fed, in the feed's thread -------------------------------------------------------
@@ -150,3 +150,9 @@ def _check(runs: Runs) -> None:
         return
     if not isinstance(runs, Sequence) or not all(isinstance(r, ExecutingProcess) for r in runs):
         raise BadTypeError(f"BoardPanel: expected a sweep or a list of runs, got {runs!r}")
+
+
+def _origin(runs: Runs) -> dict[str, Any]:
+    if isinstance(runs, Sweep):
+        return {"kind": "sweep", "sweep": runs.name}
+    return {"kind": "runs", "runs": [run.directory.name for run in runs]}

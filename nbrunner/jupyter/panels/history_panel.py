@@ -77,7 +77,7 @@ class HistoryPanel(Panel):
             loading=True,
         )
         self.table.observe(self._choose, ["query", "status", "namespace", "page"])
-        super().__init__([self.table])
+        super().__init__({"table": self.table}, origin={"kind": "history", "flow": flow})
         self._refresh()
 
     # -- reading, in a thread of its own --------------------------------------------------

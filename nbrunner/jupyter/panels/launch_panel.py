@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from nbrunner.errors import NbrunnerError, said, without_choices
@@ -76,8 +77,14 @@ class LaunchPanel(Panel):
         )
         self._show_what()
         self.form.observe(lambda _: self._aside(self._check), "values")
-        super().__init__([self.form])
+        super().__init__({"form": self.form}, origin=self._origin())
         self._check()
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what another kernel can show: a file, but no flow of this one's cells."""
+        if not isinstance(self._flow, str | Path):
+            return {}
+        return {"kind": "form", "flow": str(Path(self._flow).absolute())}
 
     def _prepared(self, words: list[Word]) -> Launch:
         return prepared(self._flow, words, self._options, "")

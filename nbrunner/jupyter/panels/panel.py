@@ -1,49 +1,49 @@
-"""What all panels have in common: how they are shown, and that they close what is in them."""
+"""The base of all panels: how they are shown, what stays of them in the file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
-import ipywidgets
 from IPython.display import display
 
 from nbrunner.jupyter.html.fallback_output import kept, live_class
+from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.jupyter.widgets.composite import Composite
 
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Panel(ipywidgets.VBox):
+class Panel(Composite):
     """A container of widgets that is the output of a cell.
 
     Parameters
     ----------
-    parts : iterable of Widget
+    parts : mapping of str to Widget
+        By name, in the order in which they are drawn.
+    origin : dict, optional
+        What another kernel needs to show the same.
     """
 
-    def __init__(self, parts: Iterable[Any]) -> None:
+    def __init__(self, parts: Mapping[str, Widget], origin: dict[str, Any] | None = None) -> None:
         self._displays: list[Any] = []
         self._pictured: dict[str, str] = {}
         self._changed = False  # asked to put a new picture before there was a place for it
         self._inside: Panel | None = None
-        self._below = ipywidgets.VBox()
-        super().__init__([*parts, self._below])
-        self.add_class("nbrunner-panel")
-        self.add_class(live_class(self.model_id))
+        super().__init__(parts, origin=origin or {})
+        self.add_class(live_class(self.own_id))
 
     # -- panels below ------------------------------------------------------------------------
 
-    def show_below(self, part: Any, first: bool = True) -> None:
+    def show_below(self, part: Widget, first: bool = True) -> None:
         """Show a part below this panel, a panel of its own perhaps: above or behind the others."""
         if isinstance(part, Panel):
             part._inside = self  # noqa: SLF001 (its own class)
-        others = self._below.children
-        self._below.children = (part, *others) if first else (*others, part)
+        self.hold_below(part, first)
 
-    def close_below(self, part: Any) -> None:
+    def close_below(self, part: Widget) -> None:
         """Close a part that is shown below."""
-        self._below.children = tuple(each for each in self._below.children if each is not part)
-        part.close()
+        self.drop_below(part)
 
     # -- what stays in the notebook ----------------------------------------------------------
 
@@ -53,7 +53,7 @@ class Panel(ipywidgets.VBox):
 
     def picture(self) -> dict[str, str]:
         """Return what is shown where no widget can be: this panel, and those below."""
-        below = [each for each in self._below.children if isinstance(each, Panel)]
+        below = [each for each in self.held_below() if isinstance(each, Panel)]
         pictures = [self.own_picture(), *(each.picture() for each in below)]
         return {
             kind: separator.join(each[kind] for each in pictures)
@@ -64,7 +64,7 @@ class Panel(ipywidgets.VBox):
         """Return the MIME bundle: the live view, and the picture where none can be shown."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         self._pictured = picture = self.picture()
-        page = f'<div class="{live_class(self.model_id)}">{picture["text/html"]}</div>'
+        page = f'<div class="{live_class(self.own_id)}">{picture["text/html"]}</div>'
         return {_VIEW: view, **picture, "text/html": page}
 
     def _ipython_display_(self) -> None:
@@ -75,7 +75,7 @@ class Panel(ipywidgets.VBox):
             self.refresh_picture()
 
     def _kept(self) -> dict[str, str]:
-        return kept(self._pictured["text/html"], self.model_id)
+        return kept(self._pictured["text/html"], self.own_id)
 
     def refresh_picture(self) -> None:
         """Put the picture as it is now into the notebook, if the panel is in one.
@@ -95,21 +95,3 @@ class Panel(ipywidgets.VBox):
         for each in self._displays:
             each.update({"text/plain": ""}, raw=True)
         self.close()
-
-    def close(self) -> None:
-        """Close the panel and all that is in it; runs go on."""
-        close_all(self.children)
-        super().close()
-        self.layout.close()
-
-
-def close_all(parts: Iterable[Any]) -> None:
-    """Close widgets, and what is in the containers among them."""
-    for part in parts:
-        if type(part) in (ipywidgets.Box, ipywidgets.HBox, ipywidgets.VBox):
-            close_all(part.children)
-        part.close()
-        # Widgets by themselves, which ipywidgets leaves open.
-        for own in (part.layout, getattr(part, "style", None)):
-            if isinstance(own, ipywidgets.Widget):
-                own.close()

@@ -6,23 +6,25 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ipywidgets
+from traitlets import Bool, List, Unicode
 
 from nbrunner.engine import client
 from nbrunner.errors import said
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import PastRun
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.magic.launch import is_flow, name_of_flow
-from nbrunner.jupyter.panels.panel import close_all
+from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.record.schema import flow_of
 from nbrunner.rerun import runner_of
 from nbrunner.runner import Runner
+from nbrunner.text.printable import visible
 
 _ENDED = {"failed": "failed", "stopped": "was stopped", "timed out": "timed out"}
 
 
-class ResumeBar(ipywidgets.VBox):
+class ResumeBar(Widget, bundle="resume_bar"):
     """Offers to resume a run.
 
     Parameters
@@ -32,7 +34,27 @@ class ResumeBar(ipywidgets.VBox):
         Files and flows of the notebook, by what they are called.
     on_start : callable
         Called with the new run.
+
+    Attributes
+    ----------
+    message : str
+        What Start does; then the new run, or why there is none.
+    steps : list of [label, name]
+        Steps that the resume can begin with; the name is empty for the failed one.
+    flows : list of str
+    step, flow : str
+        What is chosen.
+    busy : bool
+        Whether the run is being started.
     """
+
+    message = Unicode().tag(sync=True)
+    pathspec = Unicode().tag(sync=True)
+    steps = List(List(Unicode())).tag(sync=True)
+    flows = List(Unicode()).tag(sync=True)
+    step = Unicode().tag(sync=True)
+    flow = Unicode().tag(sync=True)
+    busy = Bool().tag(sync=True)
 
     def __init__(
         self,
@@ -46,52 +68,46 @@ class ResumeBar(ipywidgets.VBox):
         self._flows = _choices(run, flows, self._recorded)
         steps = _steps(run, self._recorded)
         by_itself = _where_it_ended(run, self._recorded, steps)
-        self.step = ipywidgets.Dropdown(
-            options=[(by_itself, ""), *((step, step) for step in steps)],
-            description="From step",
-            value="",
+        super().__init__(
+            message=f"Resume {run.pathspec}" if self._flows else "no flow file to resume it with",
+            pathspec=run.pathspec,
+            steps=[[by_itself, ""], *([step, step] for step in steps)],
+            flows=list(self._flows),
+            flow=next(iter(self._flows), ""),
         )
-        self.flow = ipywidgets.Dropdown(options=list(self._flows), description="With")
-        self.button = ipywidgets.Button(
-            description="Start", disabled=not self._flows, tooltip=f"resume {run.pathspec}"
-        )
-        self.message = ipywidgets.Label(
-            f"Resume {run.pathspec}" if self._flows else "no flow file to resume with"
-        )
-        self.button.on_click(lambda _: FEED.start(self._start()))
-        chosen = ipywidgets.HBox([self.step, self.flow, self.button])
-        chosen.layout.flex_flow = "row wrap"
-        chosen.layout.align_items = "center"
-        super().__init__((self.message, chosen))
-        self.add_class("nbr-resume")
+        self.on_msg(self._message)
+
+    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        if content.get("kind") == wire.ACTION:
+            self.start()
+            self._answer_action(content)
+
+    def start(self) -> None:
+        """Begin to start what was chosen; returns at once, in whichever thread it is."""
+        FEED.start(self._start())
 
     async def _start(self) -> None:
         """Start what was chosen; on the feed's loop."""
-        if self.button.disabled:  # pressed again before anybody could see that it was
+        if self.busy or not self._flows:  # pressed again before anybody could see that it was
             return
-        self.button.disabled = True
+        self.busy = True
         arguments: dict[str, Any] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
-        if self.step.value:
-            arguments["step_to_rerun"] = self.step.value
+        if self.step:
+            arguments["step_to_rerun"] = self.step
         try:
             handle = await self._runner().async_resume(**arguments)
-            self.message.value = f"{handle.pathspec} resumes {self.run.pathspec}"
+            self.message = f"{handle.pathspec} resumes {self.run.pathspec}"
             self._on_start(handle)
         except Exception as error:
-            self.message.value = said(error)
+            self.message = visible(said(error))
         finally:
-            self.button.disabled = False
+            self.busy = False
 
     def _runner(self) -> Runner:
-        flow = self._flows[self.flow.value]
+        flow = self._flows[self.flow]
         if self._recorded is None:
             return Runner(flow, show_output=False)
         return runner_of(self._recorded, flow)
-
-    def close(self) -> None:
-        """Close all of it; the new run goes on."""
-        close_all(self.children)
-        super().close()
 
 
 def _choices(

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any
 
-import ipywidgets
+from traitlets import dlink, link
 
 from nbrunner.engine.progress import Progress
 from nbrunner.errors import said
@@ -95,15 +95,25 @@ class RunPanel(Panel):
             steps=flow["steps"],
         )
         # A click on a step filters the log by it, and the other way round.
-        ipywidgets.link((self.graph, "selected"), (self.log_view, "step"))
+        link((self.graph, "selected"), (self.log_view, "step"))
         aside = Aside()
         self.artifacts = Artifacts(running, aside)
         self.cards = Cards(running, aside)
         self.timeline = Timeline(running, FEED.submit)
-        ipywidgets.dlink((self.graph, "selected"), (self.artifacts, "step"))
+        dlink((self.graph, "selected"), (self.artifacts, "step"))
         self._folded = (self.artifacts, self.cards, self.timeline)
-        folds = ipywidgets.Box(self._folded).add_class("nbrunner-folds")
-        super().__init__((self.header, self.graph, self.failure, self.log_view, folds))
+        super().__init__(
+            {
+                "header": self.header,
+                "graph": self.graph,
+                "failure": self.failure,
+                "log_view": self.log_view,
+                "artifacts": self.artifacts,
+                "cards": self.cards,
+                "timeline": self.timeline,
+            },
+            origin={"kind": "run", "run": running.directory.name, "name": name},
+        )
         self._shown: Future[None] = FEED.follow(running, self)
 
     # -- fed, in the feed's thread -------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ipywidgets
+from traitlets import dlink
 
 from nbrunner.engine import client
 from nbrunner.engine.progress import Progress, StepProgress
@@ -66,9 +66,15 @@ class StoredPanel(Panel):
         self.graph.show(stored.progress)
         self.artifacts = Artifacts(stored, aside)
         self.cards = Cards(stored, aside)
-        ipywidgets.dlink((self.graph, "selected"), (self.artifacts, "step"))
-        folds = ipywidgets.Box((self.artifacts, self.cards)).add_class("nbrunner-folds")
-        super().__init__([self.header, self.graph, folds])
+        dlink((self.graph, "selected"), (self.artifacts, "step"))
+        super().__init__(
+            {
+                "header": self.header,
+                "graph": self.graph,
+                "artifacts": self.artifacts,
+                "cards": self.cards,
+            },
+        )
 
     def own_picture(self) -> dict[str, str]:
         """Return what is known of the run."""

@@ -47,7 +47,7 @@ class RunData(Widget):
     def __init__(self, running: HasResults, aside: Submit | None = None, **traits: Any) -> None:
         super().__init__(**traits)
         self._running = running
-        self._aside = aside or Aside(f"nbrunner-{self._bundle}")
+        self._aside = aside or Aside(f"nbrunner-{self.bundle_name}")
         self._waiting = False
         self._loaded_at = -1
         self.on_msg(self._asked)

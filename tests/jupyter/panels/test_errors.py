@@ -70,7 +70,7 @@ def test_run_of_a_form(write_flow, monkeypatch, method):
         panel._act("run", "")
         until(lambda: panel.form.errors == {"": "ZeroDivisionError: unforeseen"})
         until(lambda: panel.form.ready)
-    assert panel._below.children == ()
+    assert panel.held_below() == []
     panel.close()
 
 
@@ -97,7 +97,7 @@ def test_start_of_a_resume_bar(failed, monkeypatch, where):
     bar = ResumeBar(run, {}, on_start=unforeseen)
     if where == "async_resume":
         monkeypatch.setattr(Runner, where, unforeseen)
-    bar.button.click()
-    until(lambda: bar.message.value == "ZeroDivisionError: unforeseen")
-    until(lambda: not bar.button.disabled)
+    bar.start()
+    until(lambda: bar.message == "ZeroDivisionError: unforeseen")
+    until(lambda: not bar.busy)
     bar.close()

@@ -115,8 +115,8 @@ def test_a_run_is_resumed_with_flows_of_its_own_name(failed, tmp_path):
     }
     bar = ResumeBar(past(failed), {**flows, "other.py": "other.py"}, on_start=print)
     file = f"{failed.record['flow']['file']} as it is now"
-    assert bar.flow.options == ("FailFlow", "other.py", file)
-    assert bar.flow.value == "FailFlow"
+    assert bar.flows == ["FailFlow", "other.py", file]
+    assert bar.flow == "FailFlow"
     bar.close()
 
 
@@ -131,11 +131,11 @@ def test_a_second_press_before_the_first_is_seen_starts_nothing_more(failed, mon
 
     monkeypatch.setattr(Runner, "async_resume", resume)
     bar = ResumeBar(past(failed), {}, on_start=lambda run: None)
-    bar.button.click()
-    bar.button.click()
+    bar.start()
+    bar.start()
     until(lambda: asked)
     gate.set()
-    until(lambda: not bar.button.disabled)
+    until(lambda: not bar.busy)
     assert len(asked) == 1
     bar.close()
 

@@ -1,0 +1,192 @@
+// Whether a kernel answers for a panel, and how a panel comes to the next kernel.
+
+import type { AnyModel } from "@anywidget/types";
+import type { Message } from "../core/model.ts";
+import { ERROR, TAKE_UP } from "../core/wire.ts";
+import { hearOn, liveModel, managerOf, type Kernel, type LiveModel } from "./live_model.ts";
+
+const AS_IT_WAS = "This is what it knew last.";
+const NOT_LOADED = "nbrunner is not loaded in the new kernel";
+const OPENING_MS = 10_000;
+
+export interface Notices {
+  /** What is to be said may be different now. */
+  changed(): void;
+  /** Another kernel answers for the panel. */
+  back(): void;
+  /** Something may have been missed. */
+  ask(): void;
+}
+
+export interface Life {
+  readonly isGone: boolean;
+  /** Why the panel is out of touch; empty where it is not. */
+  why(late: boolean): string;
+  reconnect(): Promise<void>;
+}
+
+/** Return why a panel is out of touch with a kernel that is there, but has not answered. */
+export function whyLate(kernel: Pick<Kernel, "status" | "connectionStatus"> | null): string {
+  if (kernel && kernel.connectionStatus !== "connected") {
+    return `The page has lost its connection to the Jupyter server. ${AS_IT_WAS}`;
+  }
+  if (kernel?.status === "busy") {
+    return `The kernel is busy and has not answered yet. ${AS_IT_WAS}`;
+  }
+  return `The kernel has not answered yet: it, or this page, may be slow. ${AS_IT_WAS}`;
+}
+
+/** Return what is said in a panel whose kernel is gone; `why` tells how taking it up failed. */
+export function whyGone(origin: Record<string, unknown>, why: string): string {
+  const gone = `The kernel that showed this is gone; its runs go on. ${AS_IT_WAS}`;
+  if (!origin["kind"]) return `${gone} Run the cell again in the new kernel.`;
+  const tried = why ? ` (${why})` : "";
+  return `${gone}${tried} To show it on: Reconnect, or %load_ext nbrunner in the new kernel.`;
+}
+
+/** Look after a panel's kernel; null where the front end is none of ipywidgets'. */
+export async function whenAlive(
+  model: AnyModel,
+  notices: Notices,
+  signal: AbortSignal,
+): Promise<Life | null> {
+  const live = await liveModel(model);
+  if (!live || signal.aborted) return null;
+  return new Watched(live, notices, signal);
+}
+
+class Watched implements Life {
+  /** Those of a page, to be taken up together once one of them has loaded the extension. */
+  private static readonly all = new Set<Watched>();
+  private failed = "";
+  private readonly kernel: Kernel | null;
+
+  constructor(
+    private readonly live: LiveModel,
+    private readonly notices: Notices,
+    signal: AbortSignal,
+  ) {
+    this.kernel = managerOf(live).kernel ?? null;
+    const lives = () => {
+      if (!this.isGone) this.failed = "";
+      if (this.isGone) notices.changed();
+      else notices.back();
+    };
+    live.on("comm_live_update", lives);
+    signal.addEventListener("abort", () => live.off("comm_live_update", lives));
+    if (this.kernel) this.watch(this.kernel, signal);
+    Watched.all.add(this);
+    signal.addEventListener("abort", () => Watched.all.delete(this));
+  }
+
+  get isGone(): boolean {
+    return !this.live.comm_live;
+  }
+
+  why(late: boolean): string {
+    if (this.isGone) return whyGone(this.live.get("origin") ?? {}, this.failed);
+    return late ? whyLate(this.kernel) : "";
+  }
+
+  /** Have the kernel that is there show the panel; load the extension into it where it is not. */
+  async reconnect(): Promise<void> {
+    if (!this.isGone) {
+      if (this.kernel && this.kernel.connectionStatus !== "connected") await this.kernel.reconnect();
+      return this.notices.ask();
+    }
+    this.failed = await takenUp(this.live);
+    if (this.failed === NOT_LOADED && this.kernel) {
+      this.failed = await loaded(this.kernel);
+      if (!this.failed) {
+        const others = [...Watched.all].filter(({ kernel, isGone }) => isGone && kernel === this.kernel);
+        await Promise.all(others.map((each) => each.follow()));
+      }
+    }
+    return this.notices.changed();
+  }
+
+  /** Notice a cell that may have loaded the extension, and a connection that is back. */
+  private watch(kernel: Kernel, signal: AbortSignal): void {
+    let isLoading = false;
+    const hear = (_: unknown, { header, content }: IopubMessage) => {
+      if (header.msg_type === "execute_input") isLoading ||= String(content["code"]).includes("nbrunner");
+    };
+    const turn = (_: unknown, status: string) => {
+      if (status !== "idle" || !isLoading) return;
+      isLoading = false;
+      if (this.isGone) void this.follow();
+    };
+    const connect = () => this.notices.ask();
+    kernel.iopubMessage.connect(hear);
+    kernel.statusChanged.connect(turn);
+    kernel.connectionStatusChanged.connect(connect);
+    signal.addEventListener("abort", () => {
+      kernel.iopubMessage.disconnect(hear);
+      kernel.statusChanged.disconnect(turn);
+      kernel.connectionStatusChanged.disconnect(connect);
+    });
+  }
+
+  private async follow(): Promise<void> {
+    this.failed = await takenUp(this.live);
+    this.notices.changed();
+  }
+}
+
+interface IopubMessage {
+  header: { msg_type: string };
+  content: Record<string, unknown>;
+}
+
+/** Of a model that several views show, each of which would have it taken up. */
+const TAKING_UP = new WeakMap<LiveModel, Promise<string>>();
+
+/** Have the kernel that is there take up a panel of the page; return why it did not. */
+function takenUp(live: LiveModel): Promise<string> {
+  const found = TAKING_UP.get(live);
+  if (found) return found;
+  const taking = opened(live).catch(String).finally(() => TAKING_UP.delete(live));
+  TAKING_UP.set(live, taking);
+  return taking;
+}
+
+async function opened(live: LiveModel): Promise<string> {
+  if (live.comm_live) return "";
+  const comm = await managerOf(live)._create_comm?.(TAKE_UP, live.get("own_id"));
+  if (!comm) return "this front end opens no comms";
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      comm.close();
+      resolve("it has not answered");
+    }, OPENING_MS);
+    const end = (why: string) => {
+      clearTimeout(timer);
+      resolve(why);
+    };
+    comm.on_close(() => end(NOT_LOADED));
+    comm.on_msg((message) => {
+      const content = message.content.data.content;
+      if (content && isRefusal(content)) {
+        comm.close();
+        return end(content.text);
+      }
+      live.comm = comm;
+      hearOn(live, comm);
+      comm.on_close((closed) => live._handle_comm_closed(closed));
+      live.comm_live = true;
+      end("");
+      return live._handle_comm_msg(message);
+    });
+    comm.open({ origin: live.get("origin") });
+  });
+}
+
+const isRefusal = (content: object): content is Message & { text: string } =>
+  "kind" in content && content.kind === ERROR;
+
+/** Load the extension in a kernel; return why that failed. */
+async function loaded(kernel: Kernel): Promise<string> {
+  const request = { code: "%load_ext nbrunner", silent: true, store_history: false, allow_stdin: false };
+  const { content } = await kernel.requestExecute(request).done;
+  return content.status === "ok" ? "" : `%load_ext nbrunner failed: ${content.evalue ?? content.status}`;
+}

@@ -1,0 +1,86 @@
+// ipywidgets' own model behind the one that anywidget passes on, and its comm.
+
+import type { AnyModel } from "@anywidget/types";
+
+/** A comm as ipywidgets has it. */
+export interface Comm {
+  comm_id: string;
+  open(data: object, callbacks?: object, metadata?: object): unknown;
+  send(data: object, callbacks?: object, metadata?: object, buffers?: unknown[]): unknown;
+  on_msg(hear: (message: CommMessage) => unknown): void;
+  on_close(closed: (message: unknown) => unknown): void;
+  close(): unknown;
+}
+
+export interface CommMessage {
+  content: { data: { method?: string; content?: object } };
+}
+
+/** The kernel's connection, where a front end has JupyterLab's. */
+export interface Kernel {
+  status: string;
+  connectionStatus: string;
+  iopubMessage: Signal<{ header: { msg_type: string }; content: Record<string, unknown> }>;
+  statusChanged: Signal<string>;
+  connectionStatusChanged: Signal<string>;
+  reconnect(): Promise<void>;
+  requestExecute(content: object): { done: Promise<{ content: { status: string; evalue?: string } }> };
+}
+
+interface Signal<Value> {
+  connect(slot: (sender: unknown, value: Value) => void): boolean;
+  disconnect(slot: (sender: unknown, value: Value) => void): boolean;
+}
+
+export interface Manager {
+  kernel?: Kernel | null;
+  get_model?(id: string): Promise<LiveModel> | undefined;
+  _create_comm?(target: string, id: string): Promise<Comm>;
+}
+
+export interface LiveModel extends AnyModel {
+  comm?: Comm;
+  comm_live: boolean;
+  _handle_comm_msg(message: CommMessage): Promise<void>;
+  _handle_comm_closed(message: unknown): void;
+}
+
+export const managerOf = (model: AnyModel): Manager => (model.widget_manager ?? {}) as Manager;
+
+/** Return ipywidgets' model; null where the front end is not one of ipywidgets'. */
+export async function liveModel(model: AnyModel): Promise<LiveModel | null> {
+  try {
+    const found = await managerOf(model).get_model?.(model.get("own_id"));
+    return found && "_handle_comm_msg" in found ? found : null;
+  } catch {
+    return null; // a model that is closed meanwhile
+  }
+}
+
+/**
+ * Have a model hear the kernel also where its page was slow.
+ *
+ * anywidget has each message wait for the model to be ready, and rejects that for good 2 s after
+ * the model's creation (`Runtime.ready`): a model of a page that was busy then would hear
+ * nothing any more. Once this runs the model is ready, so messages go to ipywidgets' own method.
+ */
+export async function openGate(model: AnyModel): Promise<LiveModel | null> {
+  const live = await liveModel(model);
+  if (!live) return null;
+  const anywidgets: unknown = Object.getPrototypeOf(live);
+  const ipywidgets: unknown = Object.getPrototypeOf(anywidgets);
+  if (isHandler(ipywidgets)) {
+    live._handle_comm_msg = ipywidgets._handle_comm_msg;
+    hearOn(live, live.comm);
+  }
+  return live;
+}
+
+function isHandler(value: unknown): value is Pick<LiveModel, "_handle_comm_msg"> {
+  return typeof value === "object" && value !== null && "_handle_comm_msg" in value;
+}
+
+/** Have a model hear what comes by a comm. */
+export function hearOn(live: LiveModel, comm: Comm | undefined): void {
+  comm?.on_msg((message) => live._handle_comm_msg(message));
+}

@@ -1,0 +1,187 @@
+// A panel's model in the page, kept in step with the kernel's.
+//
+// What the kernel has the page keep is numbered. A page that misses a number, a view that has just
+// been drawn, a page that was hidden, asleep or without a network, asks for the whole state, again
+// and again until it comes.
+
+import type { AnyModel } from "@anywidget/types";
+import type { Message, Model, Source } from "../core/model.ts";
+import { PART, STATE } from "../core/wire.ts";
+import { StoredPart, type PartData } from "./stored_part.ts";
+
+type Version = [epoch: string, number: number];
+type State = Record<string, Record<string, unknown>>;
+
+interface Whole extends Message {
+  version?: Version;
+  state?: State;
+  same?: boolean;
+}
+
+interface PartMessage extends Message {
+  part: string;
+  data: PartData;
+  by: string;
+  version?: Version;
+}
+
+const isPart = (message: Message): message is PartMessage => message.kind === PART;
+const isWhole = (message: Message): message is Whole => message.kind === STATE;
+
+/** How long a view that asks may be without an answer before that is told. */
+export const LATE_MS = 1000;
+const AGAIN_MS = [1000, 1000, 2000, 4000, 5000];
+/** A panel that has heard nothing for so long asks whether it has missed something. */
+export const QUIET_MS = 20_000;
+const TICK_MS = 5000;
+
+/** Who gives the answer to its own changes no heed. */
+const PAGE = Math.random().toString(36).slice(2);
+
+export class Link implements Source {
+  private readonly stored = new Map<string, StoredPart>();
+  private version: Version | null = null;
+  private asking = "";
+  private asked = 0;
+  private timer = 0;
+  private heardAt = 0;
+  private tickedAt = 0;
+  private number = 0;
+  private isLate = false;
+  private readonly watchers = new Set<() => void>();
+
+  constructor(private readonly model: AnyModel) {
+    model.on("msg:custom", (message: Message, buffers: DataView[]) => this.hear(message, buffers));
+    model.on("change:snapshot", () => this.takeSnapshot());
+    this.takeSnapshot();
+  }
+
+  /** Whether the kernel has not answered in time. */
+  get late(): boolean {
+    return this.isLate;
+  }
+
+  as<Values extends object>(): Model<Values> {
+    return this.part("").as<Values>();
+  }
+
+  part(path: string): StoredPart {
+    const found = this.stored.get(path) ?? new StoredPart((data) => this.tell(path, data));
+    this.stored.set(path, found);
+    return found;
+  }
+
+  /** Call back whenever the panel gets out of touch or back into it. */
+  watch(watcher: () => void, signal: AbortSignal): void {
+    this.watchers.add(watcher);
+    signal.addEventListener("abort", () => this.watchers.delete(watcher));
+  }
+
+  /** Ask for the state until it comes; `silent` where nobody is to be told that it takes long. */
+  ask(silent = false): void {
+    if (this.asking && (silent || this.asked === 0)) return;
+    this.number += 1;
+    this.asking = `${PAGE}-${this.number}`;
+    this.asked = 0;
+    this.askOnce(silent);
+  }
+
+  /** Look whether time has passed that nobody has seen, or nothing was heard; see TICK_MS. */
+  tick(now: number): void {
+    const slept = this.tickedAt > 0 && now - this.tickedAt > 3 * TICK_MS;
+    this.tickedAt = now;
+    if (slept) this.ask();
+    else if (now - this.heardAt > QUIET_MS) this.ask(true);
+  }
+
+  /** Look after the link while a view is there. */
+  keep(signal: AbortSignal): void {
+    const timer = window.setInterval(() => this.tick(Date.now()), TICK_MS);
+    const again = () => {
+      if (!document.hidden) this.ask(true);
+    };
+    document.addEventListener("visibilitychange", again, { signal });
+    window.addEventListener("online", () => this.ask(), { signal });
+    signal.addEventListener("abort", () => {
+      clearInterval(timer);
+      if (this.watchers.size) return;
+      clearTimeout(this.timer);
+      this.asking = "";
+    });
+    this.heardAt = this.tickedAt = Date.now();
+    this.ask();
+  }
+
+  private askOnce(silent: boolean): void {
+    clearTimeout(this.timer);
+    const message = { kind: STATE, id: this.asking, version: this.version };
+    try {
+      this.model.send(message);
+    } catch {
+      silent = false; // its kernel is gone
+    }
+    const wait = AGAIN_MS[Math.min(this.asked, AGAIN_MS.length - 1)] ?? LATE_MS;
+    this.asked += 1;
+    this.timer = window.setTimeout(() => {
+      if (!silent) this.setLate(true);
+      this.askOnce(silent);
+    }, wait);
+  }
+
+  private hear(message: Message, buffers: DataView[]): void {
+    this.heardAt = Date.now();
+    if (isPart(message)) this.takePart(message, buffers);
+    else if (isWhole(message)) this.takeWhole(message);
+    if (!this.asking) this.setLate(false);
+  }
+
+  private takePart(message: PartMessage, buffers: DataView[]): void {
+    const { part, data, version, by } = message;
+    if (version) {
+      const [epoch, number] = version;
+      const isOurs = this.version?.[0] === epoch;
+      const last = isOurs ? this.version![1] : -1;
+      if (isOurs && number <= last) return; // in the state that came meanwhile
+      if (number === last + 1) this.version = version;
+      else this.ask();
+    }
+    if (data.method === "echo_update" && by === PAGE) return;
+    this.part(part).take(data, buffers);
+  }
+
+  private takeWhole({ version, state, same }: Whole): void {
+    clearTimeout(this.timer);
+    this.asking = "";
+    this.setLate(false);
+    if (same || !version || !state) return;
+    const isFirst = this.version === null;
+    this.version = version;
+    this.setAll(state);
+    // What was sent once, and is no value, may be missing: lines of a log, say.
+    if (!isFirst) for (const part of this.stored.values()) part.hear({ kind: STATE }, []);
+  }
+
+  /** The state that the model came with: a page that is opened again has it at once. */
+  private takeSnapshot(): void {
+    const snapshot: Whole | undefined = this.model.get("snapshot");
+    if (!snapshot?.version || !snapshot.state) return;
+    this.version = snapshot.version;
+    this.setAll(snapshot.state);
+  }
+
+  /** The panels' own values come last: what they draw is there by then. */
+  private setAll(state: State): void {
+    const paths = Object.keys(state).sort((one, other) => other.length - one.length);
+    for (const path of paths) this.part(path).set(state[path] ?? {});
+  }
+
+  private tell(part: string, data: PartData): void {
+    this.model.send({ kind: PART, part, data, by: PAGE });
+  }
+
+  private setLate(late: boolean): void {
+    if (late === this.isLate) return;
+    this.isLate = late;
+    for (const watcher of [...this.watchers]) watcher();
+  }
+}

@@ -1,0 +1,62 @@
+"""Panels of a page whose kernel was restarted, shown on by the new kernel.
+
+The page keeps its models when a kernel restarts, but their comms are dead. A panel of the page
+opens a new one to the target below, with its old model id and its `origin`: the run, flow or
+sweep that it shows. A page can do so once ``%load_ext nbrunner`` has registered the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nbrunner.errors import BadValueError, said
+from nbrunner.handles import attach
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.panels.board_panel import BoardPanel
+from nbrunner.jupyter.panels.history_panel import HistoryPanel
+from nbrunner.jupyter.panels.launch_panel import LaunchPanel
+from nbrunner.jupyter.panels.panel import Panel
+from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.sweeps.api import attach_sweep
+
+_MADE: dict[str, Callable[[Mapping[str, Any]], Panel]] = {
+    "run": lambda origin: RunPanel(attach(str(origin["run"]))),
+    "runs": lambda origin: BoardPanel([attach(str(name)) for name in origin["runs"]]),
+    "sweep": lambda origin: BoardPanel(attach_sweep(str(origin["sweep"]))),
+    "history": lambda origin: HistoryPanel(str(origin["flow"])),
+    "form": lambda origin: LaunchPanel(str(origin["flow"])),
+}
+
+
+def opened(real: Any, message: Mapping[str, Any]) -> None:
+    """Show what the page has shown before; tell it why not, where that fails."""
+    origin = message["content"]["data"].get("origin", {})
+    try:
+        panel = no_cells_context().run(panel_of, origin)
+    except Exception as error:  # its record may be deleted, say
+        content = {"kind": wire.ERROR, "text": said(error)}
+        no_cells_context().run(real.send, {"method": "custom", "content": content})
+        return
+    assert panel.comm is not None
+    panel.comm.adopt(real)
+    panel.send_whole({})
+
+
+def panel_of(origin: Mapping[str, Any]) -> Panel:
+    """Return a panel that shows what one of another kernel has shown.
+
+    Raises
+    ------
+    BadValueError
+        It showed what that kernel alone had: the flow of a cell, say.
+    RunNotFoundError
+        The run's record was deleted.
+    """
+    make = _MADE.get(str(origin.get("kind")))
+    if make is None:
+        raise BadValueError(
+            "this panel showed a flow of the kernel that is gone; run its cell again"
+        )
+    return make(origin)

@@ -1,0 +1,102 @@
+"""The way of a widget's messages: a comm of its own, the panel that holds it, or both.
+
+ipywidgets opens a comm, and with it a model in the page, for each widget that is made. Here a
+comm is opened when somebody shows the widget by itself; inside a panel its messages travel by
+the panel's comm, so that a panel is one model, however many parts it has.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import comm
+
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+
+TARGET = "jupyter.widget"
+_PROTOCOL = "2.1.0"  # of ipywidgets' messages
+
+
+class Holder(Protocol):
+    """A panel: it passes the messages of its parts on."""
+
+    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None: ...
+
+
+class Channel:
+    """What a widget takes for its comm.
+
+    Parameters
+    ----------
+    state : callable
+        Returns the state that the comm is opened with.
+    opened, closed : callable
+        Called with the model id when the comm is opened or closed.
+    """
+
+    def __init__(
+        self,
+        state: Callable[[], tuple[dict[str, Any], list[Any], list[Any]]],
+        opened: Callable[[str], None],
+        closed: Callable[[str], None],
+    ) -> None:
+        #: Known before the comm is opened: the state and the HTML beside the view name it.
+        self.id = uuid.uuid4().hex
+        self.real: Any = None
+        self.holder: Holder | None = None
+        self.name = ""
+        self._state = state
+        self._opened = opened
+        self._closed = closed
+        self._hear: Any = None
+
+    @property
+    def comm_id(self) -> str:
+        """Open the comm if it is not; return its id, which is the model's."""
+        if self.real is None:
+            no_cells_context().run(self._open)
+        return self.id
+
+    def _open(self) -> None:
+        state, paths, buffers = self._state()
+        self._take(
+            comm.create_comm(
+                target_name=TARGET,
+                comm_id=self.id,
+                data={"state": state, "buffer_paths": paths},
+                buffers=buffers,
+                metadata={"version": _PROTOCOL},
+            )
+        )
+
+    def adopt(self, real: Any) -> None:
+        """Take a comm that a page has opened: its model there has that id."""
+        self.id = real.comm_id
+        real.target_name = TARGET  # a page that is reloaded asks for those
+        self._take(real)
+
+    def _take(self, real: Any) -> None:
+        self.real = real
+        real.on_msg(self._hear)
+        self._opened(self.id)
+
+    def on_msg(self, hear: Any) -> None:
+        self._hear = hear
+        if self.real is not None:
+            self.real.on_msg(hear)
+
+    def send(self, data: dict[str, Any], metadata: Any = None, buffers: Any = None) -> None:
+        """Send to whoever shows the widget; in no cell's name, see `no_cells_context`."""
+        if self.holder is not None:
+            self.holder.carry(self.name, data, buffers)
+        if self.real is not None:
+            no_cells_context().run(self.real.send, data, metadata, buffers)
+
+    def close(self) -> None:
+        self.holder = None
+        real, self.real = self.real, None
+        if real is not None:
+            self._closed(self.id)
+            no_cells_context().run(real.close)

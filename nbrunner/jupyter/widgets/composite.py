@@ -1,0 +1,164 @@
+"""One model for a panel and all its parts: their messages share its comm."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from traitlets import Dict, List, Unicode
+
+from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.widgets.base import Widget
+
+# The page whose change is being taken in: what is sent meanwhile is an answer to it.
+_BY: ContextVar[str] = ContextVar("_BY", default="")
+
+
+class Composite(Widget, bundle="panel"):
+    """Widgets that are drawn below each other by one model.
+
+    Everything that a page is told to keep has a number. A page that misses one, and a view that
+    has just been drawn, asks for the whole state.
+
+    Parameters
+    ----------
+    parts : mapping of str to Widget
+        By name, in the order in which they are drawn.
+
+    Attributes
+    ----------
+    parts, below : list of [name, kind]
+        What is drawn; ``below`` are panels of their own, opened from this one.
+    origin : dict
+        What another kernel needs to show the same: see `nbrunner.jupyter.panels.taking_up`.
+    """
+
+    parts = List(List(Unicode())).tag(sync=True)
+    below = List(List(Unicode())).tag(sync=True)
+    origin = Dict().tag(sync=True)
+    # For a page that is opened later, or has no kernel: read when the model's state is.
+    snapshot = Dict().tag(sync=True, to_json=lambda _, panel: panel.whole())
+
+    def __init__(self, parts: Mapping[str, Widget], **traits: Any) -> None:
+        self._held: dict[str, Widget] = {}
+        self._sending = threading.RLock()
+        self._epoch = uuid.uuid4().hex[:8]
+        self._version = 0
+        self._opened_below = 0
+        super().__init__(**traits)
+        for name, part in parts.items():
+            self._hold(name, part)
+        self.parts = [[name, part.bundle_name] for name, part in parts.items()]
+
+    # -- parts ----------------------------------------------------------------------------
+
+    def _hold(self, name: str, part: Widget) -> None:
+        assert part.comm is not None
+        part.comm.holder, part.comm.name = self, name
+        self._held[name] = part
+
+    def hold_below(self, part: Widget, first: bool = True) -> None:
+        """Draw another widget below the others."""
+        self._opened_below += 1
+        name = f"below{self._opened_below}"
+        self._hold(name, part)
+        added = [[name, part.bundle_name]]
+        self.below = added + self.below if first else self.below + added
+
+    def drop_below(self, part: Widget) -> None:
+        """Draw a widget no longer, and close it."""
+        for name in [name for name, each in self._held.items() if each is part]:
+            self.below = [each for each in self.below if each[0] != name]
+            del self._held[name]
+        part.close()
+
+    def held_below(self) -> list[Widget]:
+        """Return what is drawn below, in this order."""
+        return [self._held[name] for name, _ in self.below]
+
+    def _all_parts(self) -> Iterator[tuple[str, Widget]]:
+        for name, part in list(self._held.items()):
+            yield name, part
+            if isinstance(part, Composite):
+                for path, inner in part._all_parts():
+                    yield f"{name}/{path}", inner
+
+    # -- to a page ------------------------------------------------------------------------
+
+    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+        """Send a part's message; what a page is to keep gets the next number."""
+        channel = self.comm
+        if channel is None:
+            return
+        if channel.holder is not None:
+            channel.holder.carry(f"{channel.name}/{path}", data, buffers)
+        self._send_part(path, data, buffers)
+
+    def _send_part(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+        channel = self.comm
+        if channel is None or channel.real is None:
+            return
+        content = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
+        with self._sending:
+            if "id" not in data.get("content", {}):  # no answer to one view
+                self._version += 1
+                content["version"] = [self._epoch, self._version]
+            sent = {"method": "custom", "content": content}
+            no_cells_context().run(channel.real.send, sent, None, buffers)
+
+    def part_state(self) -> dict[str, Any]:
+        names = ("parts", "below")
+        return self.get_state(names)
+
+    def whole(self) -> dict[str, Any]:
+        """Return the state of all parts, and which number it has."""
+        with self._sending:
+            version = [self._epoch, self._version]
+            state = {path: part.part_state() for path, part in self._all_parts()}
+            return {"version": version, "state": {"": self.part_state(), **state}}
+
+    def send_whole(self, asked: Mapping[str, Any]) -> None:
+        """Answer a page that asks for the state, or whether it has the latest."""
+        answer: dict[str, Any] = {"kind": wire.STATE, "id": asked.get("id")}
+        with self._sending:  # nothing newer is sent before it
+            same = asked.get("version") == [self._epoch, self._version]
+            self.send(answer | ({"same": True} if same else self.whole()))
+
+    def notify_change(self, change: Any) -> None:
+        """Send a change of the panel's own traits as that of a part, with a number."""
+        if change["name"] in ("parts", "below") and self.comm is not None:
+            state = {change["name"]: change["new"]}
+            self._send_part("", {"method": "update", "state": state}, None)
+        super().notify_change(change)
+
+    # -- from a page ----------------------------------------------------------------------
+
+    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+        kind = content.get("kind")
+        if kind == wire.STATE:
+            self.send_whole(content)
+        elif kind == wire.PART:
+            self._hand_over(content, buffers)
+        else:
+            super()._handle_custom_msg(content, buffers)
+
+    def _hand_over(self, content: Mapping[str, Any], buffers: Any) -> None:
+        part = dict(self._all_parts()).get(str(content.get("part")))
+        if part is None:  # closed meanwhile
+            return
+        token = _BY.set(str(content.get("by", "")))
+        try:
+            part._handle_msg({"content": {"data": content["data"]}, "buffers": buffers})
+        finally:
+            _BY.reset(token)
+
+    def close(self) -> None:
+        """Close the model and all parts."""
+        parts = [part for _, part in self._all_parts()]
+        super().close()
+        for part in parts:
+            part.close()
