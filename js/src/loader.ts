@@ -10,6 +10,7 @@ type Bundle = { default: (model: AnyModel) => Widget };
 
 /** Where a page keeps its bundles: by their texts, as two versions may meet in one page. */
 const BUNDLES = Symbol.for("nbrunner.bundles");
+const HUSHED = Symbol.for("nbrunner.hushed");
 
 function bundleOf(model: AnyModel): Promise<Bundle> {
   const page = globalThis as { [BUNDLES]?: Map<string, Promise<Bundle>> };
@@ -34,12 +35,37 @@ async function imported(text: string): Promise<Bundle> {
   }
 }
 
+interface Slow {
+  get(name: string): unknown;
+  _handle_comm_msg?(message: object): Promise<void>;
+}
+
+/**
+ * Have nobody told that a model was slow: panels look after themselves (`openGate`).
+ *
+ * anywidget rejects a promise when a model is not ready 2 s after its creation, as in a page that
+ * opens many; where nobody waits for it the browser reports an error. A message waits for it.
+ */
+function hush(model: AnyModel): void {
+  const { _models } = model.widget_manager as { _models?: Record<string, Promise<Slow>> };
+  for (const each of Object.values(_models ?? {})) void each.then(wait, () => undefined);
+}
+
+function wait(model: Slow): void {
+  const page = globalThis as { [HUSHED]?: WeakSet<Slow> };
+  const hushed = (page[HUSHED] ??= new WeakSet());
+  if (hushed.has(model) || !String(model.get("_anywidget_id")).startsWith("nbrunner.")) return;
+  hushed.add(model);
+  model._handle_comm_msg?.({ content: { data: {} } }).catch(() => undefined);
+}
+
 export default (() => {
   let widget: Promise<Widget>;
   return {
     // Nobody waits for it here: anywidget gives a model two seconds, and a page that has much
     // to open may need longer.
     initialize({ model }: InitializeProps) {
+      hush(model);
       widget = bundleOf(model).then((bundle) => bundle.default(model));
     },
     render: async (props: RenderProps) => (await widget).render(props),

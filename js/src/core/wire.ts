@@ -18,4 +18,5 @@ export const RELOAD = "reload";
 
 export const STATE = "state";
 export const PART = "part";
+export const OPENED = "opened";
 export const TAKE_UP = "nbrunner.panel";

@@ -20,4 +20,5 @@ RELOAD = "reload"
 
 STATE = "state"
 PART = "part"
+OPENED = "opened"
 TAKE_UP = "nbrunner.panel"

@@ -126,8 +126,7 @@ class Widget(anywidget.AnyWidget):
     def part_state(self) -> dict[str, Any]:
         """Return what a part of a panel shows: no bundle, and nothing of a view's own."""
         names = [name for name in self.keys if name not in _FIXED | _OF_VIEW]
-        state = self.get_state([name for name in names if not name.startswith("_")])
-        return state
+        return self.get_state([name for name in names if not name.startswith("_")])
 
     def _handle_msg(self, msg: dict[str, Any]) -> None:
         """Handle a message of the front end, which thereby shows that it has widgets."""

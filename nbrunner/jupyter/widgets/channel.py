@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import comm
 
+from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
 
 TARGET = "jupyter.widget"
@@ -61,15 +62,17 @@ class Channel:
 
     def _open(self) -> None:
         state, paths, buffers = self._state()
-        self._take(
-            comm.create_comm(
-                target_name=TARGET,
-                comm_id=self.id,
-                data={"state": state, "buffer_paths": paths},
-                buffers=buffers,
-                metadata={"version": _PROTOCOL},
-            )
+        real = comm.create_comm(
+            target_name=TARGET,
+            comm_id=self.id,
+            data={"state": state, "buffer_paths": paths},
+            buffers=buffers,
+            metadata={"version": _PROTOCOL},
         )
+        self._take(real)
+        # JupyterLab handles one message after the other, and anywidget has each wait for its
+        # model: so a page makes the next model when this one is ready, and not all at once.
+        real.send({"method": "custom", "content": {"kind": wire.OPENED}})
 
     def adopt(self, real: Any) -> None:
         """Take a comm that a page has opened: its model there has that id."""

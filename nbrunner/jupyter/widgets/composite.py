@@ -100,13 +100,14 @@ class Composite(Widget, bundle="panel"):
 
     def _send_part(self, path: str, data: dict[str, Any], buffers: Any) -> None:
         channel = self.comm
-        if channel is None or channel.real is None:
-            return
         content = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
         with self._sending:
             if "id" not in data.get("content", {}):  # no answer to one view
+                # Counted also while no comm is open: one may be opened with an earlier state.
                 self._version += 1
                 content["version"] = [self._epoch, self._version]
+            if channel is None or channel.real is None:
+                return
             sent = {"method": "custom", "content": content}
             no_cells_context().run(channel.real.send, sent, None, buffers)
 
