@@ -1,0 +1,73 @@
+"""What panels show beside what their kernel has, in a page that is as slow as one likes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from support.lab import NotebookPage
+
+QUICK = """\
+%%flowrun --no-pylint
+from metaflow import FlowSpec, step
+
+class QuickFlow(FlowSpec):
+
+    @step
+    def start(self):
+        print('line\\n' * 30)
+        self.next(self.end)
+
+    @step
+    def end(self):
+        print('the end')
+"""
+ANOTHER = "from nbrunner.jupyter.panels import RunPanel; display(RunPanel(running))"
+
+_SHOWN = """() => [...document.querySelectorAll('.nbrunner-panel')].map(panel => ({
+  status: panel.querySelector('[role=status]')?.textContent,
+  lines: panel.querySelector('.nbr-log-count')?.textContent,
+  steps: [...panel.querySelectorAll('.nbr-step')].map(step => step.dataset.state),
+  log: !panel.querySelector('.nbr-log-pane')?.clientHeight
+    || panel.querySelector('.nbr-log-rows').textContent.includes('the end'),
+  note: panel.querySelector('.nbr-note')?.textContent ?? '',
+}))"""
+
+
+def throttle(lab: NotebookPage, rate: int) -> None:
+    """Have the page's CPU be so many times slower."""
+    session = lab.page.context.new_cdp_session(lab.page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
+
+
+def run_all(lab: NotebookPage, panels: int) -> None:
+    """Write and run a cell that runs a flow, and others that show the same run."""
+    cells = ["%load_ext nbrunner", QUICK, *[ANOTHER] * (panels - 1)]
+    lab.page.evaluate(
+        "cells => { const app = window.jupyterapp;"
+        " const notebook = app.shell.currentWidget.content;"
+        " cells.forEach((text, at) => notebook.widgets[at].model.sharedModel.setSource(text));"
+        " void app.commands.execute('notebook:run-all-cells') }",
+        cells,
+    )
+
+
+def wrong(lab: NotebookPage, panels: int) -> list[dict[str, Any]]:
+    """Return what panels show that is not so; the run has ended well and printed 40 lines."""
+    right = {"status": "successful", "steps": ["done", "done"], "log": True, "note": ""}
+    shown = lab.page.evaluate(_SHOWN)
+    found = [
+        each
+        for each in shown
+        if any(each[name] != value for name, value in right.items())
+        or not str(each["lines"]).startswith("4")
+    ]
+    return found + [{"missing": number} for number in range(len(shown), panels)]
+
+
+def settled(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, Any]]:
+    """Wait until all is right, at most so long; return what is still wrong."""
+    began = time.monotonic()
+    while (found := wrong(lab, panels)) and time.monotonic() - began < seconds:
+        lab.page.wait_for_timeout(100)
+    return found
