@@ -8,8 +8,8 @@ beforeEach(() => (controller = new AbortController()));
 afterEach(() => controller.abort());
 
 const tasks = () => new Promise((done) => setTimeout(done));
-const row = (key: string): CardRow => ({ key, step: "train", task: key, type: "default", id: "" });
-const values: CardValues = { unfolded: true, loading: false, error: "", rows: [row("1")] };
+const row = (key: string): CardRow => ({ key, step: "train", task: key, type: "default", id: "", stamp: "0" });
+const values: CardValues = { unfolded: true, loading: false, error: "", rows: [row("1")], shown: "" };
 
 test("a card that one reads stays when another task has one, and comes anew when asked for", async () => {
   const loaded: string[] = [];
@@ -31,6 +31,31 @@ test("a card that one reads stays when another task has one, and comes anew when
   update({ ...values, rows: [row("2")] }); // the run has lost it
   await tasks();
   expect(element.querySelector("iframe")?.getAttribute("srcdoc")).toBe("<p>2</p>");
+});
+
+test("a card that has changed comes anew, and the earlier one stays until it has", async () => {
+  const given: ((page: string) => void)[] = [];
+  const card = () => new Promise<string>((done) => given.push(done));
+  const set: object[] = [];
+  const requests = { card, reload: () => undefined, set: (value: object) => void set.push(value) };
+  const { element, update } = cards(requests, controller.signal);
+  document.body.replaceChildren(element);
+  update(values);
+  given[0]!("<p>epoch 1</p>");
+  await tasks();
+  const page = () => element.querySelector("iframe")?.getAttribute("srcdoc");
+  expect([page(), set]).toEqual(["<p>epoch 1</p>", [{ shown: "1" }]]);
+  const changed = (stamp: string) => update({ ...values, rows: [{ ...row("1"), stamp }], shown: "1" });
+  changed("1");
+  await tasks();
+  expect(page()).toBe("<p>epoch 1</p>");
+  changed("2");
+  given[1]!("<p>epoch 2</p>");
+  await tasks();
+  expect(page()).toBe("<p>epoch 1</p>");
+  given[2]!("<p>epoch 5</p>");
+  await tasks();
+  expect([page(), given.length]).toEqual(["<p>epoch 5</p>", 3]);
 });
 
 test("what one selects of a run's name and parameters stays while its time goes on", () => {

@@ -86,6 +86,16 @@ CHECKED = (
     "Skipping Pylint checks.",
 )
 
+# Printed before every run, with nothing wrong.
+VALIDATING = "Validating your flow..."
+LINTING = "Running pylint..."
+GREETING = "|".join(
+    [
+        r"Metaflow \S+ executing \S+ for \S+",
+        *map(re.escape, (VALIDATING, LINTING, CHECKED[0], CHECKED[1], CHECKED[3])),
+    ]
+)
+
 # -- an error without a traceback: `print_metaflow_exception` in metaflow/cli.py -----------------
 
 HEADLINE = r"(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:"
@@ -107,6 +117,8 @@ IN_METAFLOW: Mapping[str, tuple[str, ...]] = {
     ),
     "cli.py": (
         *(f'"{CHECKED[0]}"', f'"{CHECKED[1]}"', f'"{CHECKED[2]}, ', f'"{CHECKED[3]}"'),
+        *('"Metaflow %s" % version', '" executing *%s*"', '" for *%s*"'),
+        *(f'"{VALIDATING}"', f'"{LINTING}"'),
         *('strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]', '" in file %s"', '" on line %d"'),
     ),
 }

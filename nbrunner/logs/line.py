@@ -98,6 +98,16 @@ def shown(line: bytes, stream: int, left_out: int, max_characters: int) -> Shown
     return ShownLine(begins, stream, len(text) - len(begins) + left_out, time, label)
 
 
+_GREETING = re.compile(log_format.GREETING)
+
+
+def is_greeting(line: ShownLine) -> bool:
+    """Return whether a line of stderr belongs to Metaflow's greeting, which is no warning."""
+    if line.stream != STDERR or line.time or line.label:
+        return False
+    return _GREETING.fullmatch(escapes.without_escapes(line.text).strip()) is not None
+
+
 def beginning_and_end(beginning: bytes, end: bytes) -> bytes | None:
     """Join the prefix and the last state of a very long line overwritten with ``\\r``.
 

@@ -36,7 +36,7 @@ SENTENCES = sorted(
 SPELLED = re.compile(
     r"Task (is starting|fallback|finished|failed)|Foreach yields|child steps|\(pid [%{\\]"
     r"|Workflow (starting|interrupted|failed)|(C|c)loning (?!directory)|previously run task"
-    r"|The graph looks good|Pylint (is|not)|Pylint checks"
+    r"|The graph looks good|Pylint (is|not)|Pylint checks|Validating your|Running pylint"
 )
 
 

@@ -11,6 +11,8 @@ export interface CardRow {
   task: string;
   type: string;
   id: string;
+  /** Changes when the card does. */
+  stamp: string;
 }
 
 export interface CardValues {
@@ -18,6 +20,7 @@ export interface CardValues {
   loading: boolean;
   error: string;
   rows: CardRow[];
+  shown: string;
 }
 
 export interface CardRequests {
@@ -39,15 +42,24 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   let rows: CardRow[] = [];
   let shown = "";
   let drawn = "";
+  let told = "";
   const selected = () => rows.find(({ key }) => key === select.value);
+  const tell = (key: string) => {
+    if (key !== told) requests.set({ shown: key }); // the kernel looks whether that one changes
+    told = key;
+  };
   const show = async () => {
     const row = selected();
+    const before = drawn && (JSON.parse(drawn) as CardRow | "");
     drawn = JSON.stringify(row ?? "");
+    tell(row?.key ?? "");
     if (!row) return place.replaceChildren();
-    place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
+    // A card that is refreshed stays until the newer one has come.
+    const isRefreshed = before && before.key === row.key && place.querySelector("iframe");
+    if (!isRefreshed) place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
     try {
       const page = await requests.card(row.key);
-      if (select.value !== row.key) return undefined;
+      if (drawn !== JSON.stringify(row)) return undefined; // another, or a newer one, is coming
       // Without allow-same-origin: a card sees neither the notebook nor its cookies.
       const attributes = { class: "nbr-frame", sandbox: "allow-scripts", title: cardName(row) };
       return place.replaceChildren(html("iframe", { ...attributes, srcdoc: page }));
@@ -74,6 +86,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
       rows = values.rows;
       note.update(values.loading && !rows.length, values.error, rows.length ? "" : "no cards yet");
       select.hidden = !rows.length;
+      told = values.shown;
       const now = JSON.stringify(rows);
       if (now === shown || values.loading || !values.unfolded) return;
       shown = now;

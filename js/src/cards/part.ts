@@ -3,7 +3,7 @@ import { part } from "../core/adapter.ts";
 import { Conversation, REMOTE_PATIENCE_MS } from "../core/rpc.ts";
 import { CARD, RELOAD } from "../core/wire.ts";
 
-export default part<CardValues>(["unfolded", "loading", "error", "rows"], (model, signal) => {
+export default part<CardValues>(["unfolded", "loading", "error", "rows", "shown"], (model, signal) => {
   const talk = new Conversation(model, signal);
   const card = async (key: string) =>
     (await talk.ask<{ html: string }>({ kind: CARD, card: key }, REMOTE_PATIENCE_MS)).html;

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from nbrunner.logs.index import LineView
-from nbrunner.logs.line import ShownLine
+from nbrunner.logs.line import STDOUT, ShownLine, is_greeting
 from nbrunner.text import escapes
 
-#: [text, stream (0 stdout, 1 stderr), characters not sent, time, step/task]
+#: [text, stream (0 stdout or a greeting, 1 stderr), characters not sent, time, step/task]
 WireLine = list[Any]
 Rename = Callable[[str], str]
 
@@ -59,4 +59,5 @@ def _on_wire(line: ShownLine, rename: Rename | None, length: int = LINE_CHARACTE
     if len(text) > length:
         text = escapes.cut(line.text, length)
         cut += len(line.text) - len(text)
-    return [rename(text) if rename else text, line.stream, cut, line.time, line.label]
+    stream = STDOUT if is_greeting(line) else line.stream  # no bar of a warning beside it
+    return [rename(text) if rename else text, stream, cut, line.time, line.label]
