@@ -18,12 +18,16 @@ interface PanelValues {
 /** Kinds that are folded until somebody wants them: they share a line. */
 const FOLDED = new Set(["artifacts", "cards", "timeline"]);
 
+/** So long after a click, what is new below is taken for what the click has opened. */
+const OPENED_MS = 10_000;
+
 /** The parts of a panel, one below the other; a panel below may have parts of its own. */
 class Parts implements Mounted {
   readonly element = html("div", { class: "nbrunner-panel" });
   private readonly folds = html("div", { class: "nbrunner-folds" });
   private readonly controller = new AbortController();
   private readonly mounted = new Map<string, Mounted>();
+  private clickedAt = 0;
 
   constructor(
     private readonly link: Link,
@@ -32,6 +36,7 @@ class Parts implements Mounted {
     const { signal } = this.controller;
     const model = link.part(path).as<PanelValues>();
     const show = () => this.show(model.get("parts") ?? [], model.get("below") ?? []);
+    this.element.addEventListener("click", () => (this.clickedAt = Date.now()), { signal, capture: true });
     model.onChange("parts", show, signal);
     model.onChange("below", show, signal);
     show();
@@ -54,6 +59,7 @@ class Parts implements Mounted {
       each.element.remove();
       this.mounted.delete(name);
     }
+    const opened = below.find(([name]) => !this.mounted.has(name));
     let behind: Node | null = this.element.querySelector(":scope > .nbr-note") ?? null;
     const append = (element: HTMLElement) => {
       const next: ChildNode | null = behind ? behind.nextSibling : this.element.firstChild;
@@ -67,6 +73,14 @@ class Parts implements Mounted {
       else if (element.parentElement !== this.folds) this.folds.append(element);
       if (FOLDED.has(kind) && behind !== this.folds) append(this.folds);
     }
+    if (opened) this.reveal(opened[0]);
+  }
+
+  /** Bring in sight what somebody has just opened here, below a long table perhaps. */
+  private reveal(name: string): void {
+    if (Date.now() - this.clickedAt > OPENED_MS) return;
+    const element = this.mounted.get(name)?.element;
+    requestAnimationFrame(() => element?.scrollIntoView?.({ block: "nearest" }));
   }
 
   private part(name: string, kind: string): HTMLElement | null {
