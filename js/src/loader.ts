@@ -47,8 +47,10 @@ interface Slow {
  * opens many; where nobody waits for it the browser reports an error. A message waits for it.
  */
 function hush(model: AnyModel): void {
-  const { _models } = model.widget_manager as { _models?: Record<string, Promise<Slow>> };
-  for (const each of Object.values(_models ?? {})) void each.then(wait, () => undefined);
+  const manager = (model.widget_manager ?? {}) as { _models?: Record<string, Promise<Slow>> };
+  for (const each of Object.values(manager._models ?? {})) {
+    void Promise.resolve(each).then(wait).catch(() => undefined);
+  }
 }
 
 function wait(model: Slow): void {

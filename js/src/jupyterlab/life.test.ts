@@ -37,6 +37,7 @@ function page(opened: (comm: FakeComm, data: object) => void) {
       listeners.set(name, listener);
     },
     off: () => undefined,
+    comm: new FakeComm("jupyter.widget", "id", () => undefined),
     get comm_live() {
       return lives;
     },

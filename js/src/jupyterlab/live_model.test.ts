@@ -40,5 +40,5 @@ test("a model that anywidget has rejected hears the kernel all the same", async 
 
 test("a front end that is none of ipywidgets' is left as it is", async () => {
   expect(await openGate(anywidgets(undefined))).toBeNull();
-  expect(await openGate(anywidgets({ get: () => undefined }))).toBeNull();
+  expect(await openGate(anywidgets({ _handle_comm_msg: async () => undefined }))).toBeNull();
 });

@@ -47,11 +47,11 @@ export interface LiveModel extends AnyModel {
 
 export const managerOf = (model: AnyModel): Manager => (model.widget_manager ?? {}) as Manager;
 
-/** Return ipywidgets' model; null where the front end is not one of ipywidgets'. */
+/** Return ipywidgets' model with its comm; null where the front end is not one of ipywidgets'. */
 export async function liveModel(model: AnyModel): Promise<LiveModel | null> {
   try {
     const found = await managerOf(model).get_model?.(model.get("own_id"));
-    return found && "_handle_comm_msg" in found ? found : null;
+    return found?.comm?.on_msg && "_handle_comm_msg" in found ? found : null;
   } catch {
     return null; // a model that is closed meanwhile
   }

@@ -128,13 +128,13 @@ export function panel(link: Link, model: AnyModel): Mounted {
     parts.element.replaceWith(fresh.element);
     parts.close();
     parts = fresh;
-    link.ask();
+    link.askAgain();
     show();
   };
-  button.addEventListener("click", () => void (life ? life.reconnect() : link.ask()), { signal });
+  button.addEventListener("click", () => void (life ? life.reconnect() : link.askAgain()), { signal });
   link.watch(show, signal);
   link.keep(signal);
-  void whenAlive(model, { changed: show, back: again, ask: () => link.ask() }, signal).then((found) => {
+  void whenAlive(model, { changed: show, back: again, ask: () => link.askAgain() }, signal).then((found) => {
     life = found;
     show();
   });

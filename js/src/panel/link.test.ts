@@ -81,6 +81,15 @@ test("where no answer comes that is told in a second, and asked again until one 
   expect(model.sent.length).toBe(asked);
 });
 
+test("a kernel that tells what comes next, but answers nothing, is in touch", () => {
+  const { model, late, status } = drawn(whole(3, "starting"));
+  vi.advanceTimersByTime(LATE_MS);
+  model.hear(change(4, { status: "running" }));
+  expect([late, status()]).toEqual([[true, false], "running"]);
+  vi.advanceTimersByTime(10_000);
+  expect(late).toEqual([true, false]);
+});
+
 test("a number that is missed has the whole asked for; what comes meanwhile is shown", () => {
   const { model, status } = drawn();
   model.hear(whole(1, "starting"));
@@ -91,6 +100,13 @@ test("a number that is missed has the whole asked for; what comes meanwhile is s
   model.hear(whole(6, "failed"));
   model.hear(change(6, { status: "stopped" })); // in it already
   expect(status()).toBe("failed");
+});
+
+test("many messages behind a gap have the whole asked for once", () => {
+  const { model } = drawn();
+  model.hear(whole(1, "starting"));
+  for (let number = 5; number < 50; number += 1) model.hear(change(number, {}));
+  expect(model.sent).toHaveLength(2);
 });
 
 test("after a gap the parts are told that messages may be missing, and not at first", () => {

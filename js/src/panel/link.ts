@@ -47,6 +47,7 @@ export class Link implements Source {
   private heardAt = 0;
   private tickedAt = 0;
   private number = 0;
+  private isSilent = false;
   private isLate = false;
   private readonly watchers = new Set<() => void>();
 
@@ -79,11 +80,17 @@ export class Link implements Source {
 
   /** Ask for the state until it comes; `silent` where nobody is to be told that it takes long. */
   ask(silent = false): void {
-    if (this.asking && (silent || this.asked === 0)) return;
+    const isAsking = Boolean(this.asking);
+    this.isSilent = silent && (!isAsking || this.isSilent);
+    if (!isAsking) this.askAgain();
+  }
+
+  /** Ask at once, also where that has been done and no answer came. */
+  askAgain(): void {
     this.number += 1;
     this.asking = `${PAGE}-${this.number}`;
     this.asked = 0;
-    this.askOnce(silent);
+    this.askOnce();
   }
 
   /** Look whether time has passed that nobody has seen, or nothing was heard; see TICK_MS. */
@@ -112,19 +119,19 @@ export class Link implements Source {
     this.ask();
   }
 
-  private askOnce(silent: boolean): void {
+  private askOnce(): void {
     clearTimeout(this.timer);
     const message = { kind: STATE, id: this.asking, version: this.version };
     try {
       this.model.send(message);
     } catch {
-      silent = false; // its kernel is gone
+      this.isSilent = false; // its kernel is gone
     }
     const wait = AGAIN_MS[Math.min(this.asked, AGAIN_MS.length - 1)] ?? LATE_MS;
     this.asked += 1;
     this.timer = window.setTimeout(() => {
-      if (!silent) this.setLate(true);
-      this.askOnce(silent);
+      if (!this.isSilent) this.setLate(true);
+      this.askOnce();
     }, wait);
   }
 
@@ -142,11 +149,19 @@ export class Link implements Source {
       const isOurs = this.version?.[0] === epoch;
       const last = isOurs ? this.version![1] : -1;
       if (isOurs && number <= last) return; // in the state that came meanwhile
-      if (number === last + 1) this.version = version;
+      if (number === last + 1) this.inStep(version);
       else this.ask();
     }
     if (data.method === "echo_update" && by === PAGE) return;
     this.part(part).take(data, buffers);
+  }
+
+  /** What was to be asked for is known: where a kernel answers between cells alone, it still tells. */
+  private inStep(version: Version): void {
+    this.version = version;
+    if (!this.asking) return;
+    clearTimeout(this.timer);
+    this.asking = "";
   }
 
   private takeWhole({ version, state, same }: Whole): void {
