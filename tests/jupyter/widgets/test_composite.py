@@ -155,9 +155,9 @@ def test_a_widget_by_itself_opens_its_comm_when_it_is_shown(comms, tmp_path):
     assert comms == []
     box = ipywidgets.VBox([log])
     assert f"IPY_MODEL_{log.model_id}" in box.get_state()["children"]
-    assert [each.comm_id for each in comms if each.comm_id == log.own_id]
+    (own,) = [each for each in comms if each.comm_id == log.own_id]
     log.step = "start"
-    assert comms[-1].sent[-1][1]["state"] == {"step": "start"}
+    assert {"step": "start"} in [data.get("state") for _, data in own.sent]
     log.close()
     box.close()
 
