@@ -101,7 +101,7 @@ class Widget(anywidget.AnyWidget):
         if channel is None:
             return
         channel.close()
-        self._repr_mimebundle_ = None
+        self._repr_mimebundle_ = None  # type: ignore[method-assign,assignment]
         if "layout" in self._trait_values:  # a widget by itself, which ipywidgets leaves open
             self.layout.close()
 

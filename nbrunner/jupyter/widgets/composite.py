@@ -100,7 +100,7 @@ class Composite(Widget, bundle="panel"):
 
     def _send_part(self, path: str, data: dict[str, Any], buffers: Any) -> None:
         channel = self.comm
-        content = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
+        content: dict[str, Any] = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
         with self._sending:
             if "id" not in data.get("content", {}):  # no answer to one view
                 # Counted also while no comm is open: one may be opened with an earlier state.

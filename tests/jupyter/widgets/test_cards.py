@@ -48,7 +48,7 @@ if __name__ == '__main__':
 
 def told(html: str) -> str:
     """Return what a card's page says: its data are in it as base64."""
-    data = re.findall(r'"([A-Za-z0-9+/]{40,}=*)"', html)
+    data = re.findall(r'__MF_DATA__\["[^"]*"\] = "([A-Za-z0-9+/]+=*)"', html)
     return "\n".join(base64.b64decode(each).decode("utf-8", "replace") for each in data)
 
 
