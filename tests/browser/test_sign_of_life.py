@@ -95,5 +95,5 @@ def test_a_run_whose_record_is_gone_says_so_in_its_panel(lab):
     lab.restart()
     lab.until(lambda: notes(lab).count() == 1, "what is the matter")
     lab.panel().button("Reconnect").click()
-    lab.until(lambda: "no run" in notes(lab).inner_text(), "why it cannot be shown on")
+    lab.until(lambda: "no record of a run" in notes(lab).inner_text(), "why it cannot be shown on")
     assert lab.panel().status == "successful"
