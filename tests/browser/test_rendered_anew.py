@@ -35,7 +35,7 @@ class WaitFlow(FlowSpec):
 
 # Notes, before each picture that is seen, what somebody at the page would have lost.
 WATCH = """panel => {
-  panel.isFirst = true;
+  panel.parentElement.parentElement.isFirst = true;
   window.seen = [];
   const look = () => {
     const { activeElement } = document;
@@ -49,7 +49,8 @@ WATCH = """panel => {
   look();
 }"""
 SEEN = """() => { cancelAnimationFrame(window.watching); return [...new Set(window.seen)] }"""
-IS_FIRST = "() => document.querySelector('.nbrunner-panel').isFirst"
+# The panel's own elements move from the view that goes to the one that comes.
+IS_FIRST = "() => document.querySelector('.nbr-panel-place').parentElement.isFirst"
 FIRST_LINE = """log => {
   const { top } = log.getBoundingClientRect();
   const rows = [...log.querySelectorAll('.nbr-log-row')];
