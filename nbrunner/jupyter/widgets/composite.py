@@ -66,8 +66,15 @@ class Composite(Widget, bundle="panel"):
         self._opened_below += 1
         name = f"below{self._opened_below}"
         self._hold(name, part)
+        self._introduce(name, part)
         added = [[name, part.bundle_name]]
         self.below = added + self.below if first else self.below + added
+
+    def _introduce(self, name: str, part: Widget) -> None:
+        """Send the state of a part that a page has not heard of, its own parts first."""
+        inner = list(part._all_parts()) if isinstance(part, Composite) else []
+        for path, each in [*((f"{name}/{path}", each) for path, each in inner), (name, part)]:
+            self.carry(path, {"method": "update", "state": each.part_state()}, None)
 
     def drop_below(self, part: Widget) -> None:
         """Draw a widget no longer, and close it."""

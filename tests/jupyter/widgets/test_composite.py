@@ -189,6 +189,21 @@ def test_a_panel_below_is_closed_and_no_longer_drawn(comms):
     panel.close()
 
 
+def test_a_page_that_is_open_is_told_all_of_a_panel_that_is_opened_below(comms):
+    panel = Composite({})
+    panel.model_id  # noqa: B018
+    inner = Composite({"badge": StatusBadge(status="failed")})
+    panel.hold_below(inner)
+    known: dict[str, object] = {}
+    for each in comms[0].contents:
+        known[str(each["part"])] = each["data"]["state"]
+    assert list(known) == ["below1/badge", "below1", ""], "what is drawn is there before it is"
+    assert known["below1/badge"]["status"] == "failed"
+    assert known["below1"]["parts"] == [["badge", "status_badge"]]
+    assert known[""]["below"] == [["below1", "panel"]]
+    panel.close()
+
+
 def test_a_layout_is_a_model_of_its_own_only_where_somebody_uses_it(comms):
     badge = StatusBadge()
     badge.model_id  # noqa: B018
