@@ -116,9 +116,9 @@ export function panel(link: Link, model: AnyModel): Mounted {
   let life: Life | null = null;
   const show = () => {
     const why = life?.why(link.late) ?? (link.late ? NO_ANSWER : "");
-    element.classList.toggle("nbr-panel-off", life?.isGone ?? false);
     if (!why) return note.remove();
     said.textContent = why;
+    if (life?.isGone) switchOff(parts.element, why);
     if (!note.isConnected) parts.element.prepend(note);
     return undefined;
   };
@@ -146,6 +146,14 @@ export function panel(link: Link, model: AnyModel): Mounted {
       parts.close();
     },
   };
+}
+
+/** Switch off what asks the kernel for something; what comes back is drawn anew. */
+function switchOff(element: HTMLElement, why: string): void {
+  for (const each of element.querySelectorAll<HTMLElement>("button[aria-disabled]")) {
+    each.setAttribute("aria-disabled", "true");
+    each.title = why;
+  }
 }
 
 const NO_ANSWER = "The kernel has not answered yet. This is what it knew last.";
