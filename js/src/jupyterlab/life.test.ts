@@ -66,7 +66,7 @@ class FakeComm {
   ) {}
   open = (data: object) => this.opened(this, data);
   send = () => undefined;
-  close = () => undefined;
+  close = () => this.closed({}); // as JupyterLab's does
   on_msg = (hear: (message: CommMessage) => unknown) => void (this.hear = hear);
   on_close = (closed: (message: unknown) => unknown) => void (this.closed = closed);
 }

@@ -156,8 +156,8 @@ async function opened(live: LiveModel): Promise<string> {
   if (!comm) return "this front end opens no comms";
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      comm.close();
       resolve("it has not answered");
+      comm.close();
     }, OPENING_MS);
     const end = (why: string) => {
       clearTimeout(timer);
@@ -167,8 +167,8 @@ async function opened(live: LiveModel): Promise<string> {
     comm.on_msg((message) => {
       const content = message.content.data.content;
       if (content && isRefusal(content)) {
-        comm.close();
-        return end(content.text);
+        end(content.text);
+        return void comm.close(); // which tells on_close as well
       }
       live.comm = comm;
       hearOn(live, comm);
