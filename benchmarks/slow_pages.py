@@ -15,14 +15,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from support.lab import NotebookPage, opened
-from support.panel_states import run_all, settled, throttle
+from support.panel_states import run_all, settled, throttle, until_run
 
 _SECONDS = 5.0
 
 
 def _idle(lab: NotebookPage, panels: int) -> None:
     """Wait until all cells have run and the page has time for what is not urgent."""
-    lab.until(lambda: "*" not in lab.prompt(panels) and lab.prompt(panels), "all cells", 600)
+    until_run(lab, panels, 600)
     lab.page.evaluate("() => new Promise(done => requestIdleCallback(() => done()))")
 
 
@@ -42,7 +42,7 @@ def measure(panels: int, rate: int) -> tuple[int, int, int, float]:
         began = time.monotonic()
         lab.page.reload()
         lab.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
-        lab.until(lambda: lab.page.locator(".nbrunner-panel").count() == panels, "panels", 300)
+        lab.page.locator(".nbrunner-panel").nth(panels - 1).wait_for(state="attached")
         lab.page.evaluate("() => new Promise(done => requestIdleCallback(() => done()))")
         took = time.monotonic() - began
         after_reload = len(settled(lab, panels, _SECONDS))

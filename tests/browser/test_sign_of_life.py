@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.cells import LOAD, TICKING
 from support.lab import NotebookPage, browser_environment, jupyter, write_notebook
-from support.panel_states import QUICK, run_all, settled, throttle
+from support.panel_states import QUICK, run_all, settled, throttle, until_run
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_a_slow_page_shows_what_the_kernel_has(many, rate):
     lab.page.on("pageerror", lambda error: errors.append(str(error)))
     throttle(lab, rate)
     run_all(lab, PANELS)
-    lab.until(lambda: "*" not in lab.prompt(PANELS) and lab.prompt(PANELS), "all cells", 120)
+    until_run(lab, PANELS, 120)
     assert settled(lab, PANELS, 30) == []
     throttle(lab, 1)
     lab.save()

@@ -24,6 +24,9 @@ class QuickFlow(FlowSpec):
 """
 ANOTHER = "from nbrunner.jupyter.panels import RunPanel; display(RunPanel(running))"
 
+# Seldom: a slow page that is asked all the time does nothing else.
+_LOOK_MS = 500
+
 _SHOWN = """() => [...document.querySelectorAll('.nbrunner-panel')].map(panel => ({
   status: panel.querySelector('[role=status]')?.textContent,
   lines: panel.querySelector('.nbr-log-count')?.textContent,
@@ -69,5 +72,13 @@ def settled(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, An
     """Wait until all is right, at most so long; return what is still wrong."""
     began = time.monotonic()
     while (found := wrong(lab, panels)) and time.monotonic() - began < seconds:
-        lab.page.wait_for_timeout(100)
+        lab.page.wait_for_timeout(_LOOK_MS)
     return found
+
+
+def until_run(lab: NotebookPage, panels: int, seconds: float) -> None:
+    """Wait until the cells of `run_all` have run."""
+    began = time.monotonic()
+    while not (prompt := lab.prompt(panels)) or "*" in prompt:
+        assert time.monotonic() - began < seconds, f"cell {panels} has not run: {prompt!r}"
+        lab.page.wait_for_timeout(_LOOK_MS)
