@@ -4,6 +4,9 @@ import type { Component } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
 import { fold, remark, sizeText } from "../core/fold.ts";
 import { valueView, type Value } from "./value.ts";
+import "../core/colours.css";
+import "../core/base.css";
+import "../core/fold.css";
 import "./artifacts.css";
 
 export interface Row {

@@ -3,6 +3,9 @@
 import type { Component } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
 import { fold, remark } from "../core/fold.ts";
+import "../core/colours.css";
+import "../core/base.css";
+import "../core/fold.css";
 import "../artifacts/artifacts.css";
 
 export interface CardRow {

@@ -1,6 +1,8 @@
 // A part of a panel that is folded until somebody wants it.
 
 import { html } from "./dom.ts";
+import "./colours.css";
+import "./base.css";
 import "./fold.css";
 
 export interface Fold {

@@ -2,6 +2,8 @@
 
 import { html } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
+import "../core/colours.css";
+import "../core/base.css";
 import "./failure_box.css";
 
 export interface SourceLine {

@@ -3,6 +3,10 @@
 import type { Component } from "../core/adapter.ts";
 import { KernelButton } from "../core/buttons.ts";
 import { html } from "../core/dom.ts";
+import "../core/colours.css";
+import "../core/base.css";
+import "../run_header/run_header.css";
+import "../core/fold.css";
 import "./launch_form.css";
 
 export interface Field {

@@ -11,6 +11,8 @@ import { labelWidth, MORE } from "./row.ts";
 import { moved, ScrollMap } from "./scroll_map.ts";
 import { toolbar, type ToolbarActions } from "./toolbar.ts";
 import type { LogRequests, LogValues } from "./types.ts";
+import "../core/colours.css";
+import "../core/base.css";
 import "./log_view.css";
 
 export interface LogComponent extends Component<LogValues> {

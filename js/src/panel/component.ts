@@ -6,6 +6,8 @@ import { whenAlive, type Life } from "../jupyterlab/life.ts";
 import type { AnyModel } from "@anywidget/types";
 import type { Link } from "./link.ts";
 import { PARTS } from "./parts.ts";
+import "../core/colours.css";
+import "../core/base.css";
 import "./panel.css";
 
 type Named = [name: string, kind: string];

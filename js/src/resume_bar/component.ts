@@ -3,6 +3,8 @@
 import type { Component } from "../core/adapter.ts";
 import { KernelButton } from "../core/buttons.ts";
 import { html, say } from "../core/dom.ts";
+import "../core/colours.css";
+import "../core/base.css";
 import "./resume_bar.css";
 
 export interface ResumeValues {

@@ -6,6 +6,8 @@ import { ActionButtons, type Action } from "../core/buttons.ts";
 import { clock, took } from "../core/duration.ts";
 import type { State } from "../core/states.ts";
 import { badge } from "../status_badge/component.ts";
+import "../core/colours.css";
+import "../core/base.css";
 import "./run_header.css";
 
 export interface HeaderValues {

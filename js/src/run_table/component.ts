@@ -5,6 +5,12 @@ import { ActionButtons, type Action } from "../core/buttons.ts";
 import { arrange, html, keepingFocus } from "../core/dom.ts";
 import { remark } from "../core/fold.ts";
 import { TableRow, type Column, type Row } from "./row.ts";
+import "../core/colours.css";
+import "../core/states.css";
+import "../status_badge/status_badge.css";
+import "../core/base.css";
+import "../run_header/run_header.css";
+import "../core/fold.css";
 import "./run_table.css";
 
 export interface TableValues {

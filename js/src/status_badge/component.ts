@@ -3,6 +3,8 @@
 import { html, say } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
 import { RUN_GLYPHS, type State } from "../core/states.ts";
+import "../core/colours.css";
+import "../core/states.css";
 import "./status_badge.css";
 
 export interface BadgeValues {

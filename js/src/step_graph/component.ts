@@ -8,6 +8,9 @@ import { inSight } from "./auto_scroll.ts";
 import { STEP_GLYPHS } from "../core/states.ts";
 import { atWork, doneText, NONE, roomFor, stepState, stepText, tally } from "./step_state.ts";
 import type { Counts, Step } from "./step_state.ts";
+import "../core/colours.css";
+import "../core/base.css";
+import "../core/states.css";
 import "./step_graph.css";
 
 export interface StepValues {

@@ -5,6 +5,9 @@ import { html } from "../core/dom.ts";
 import { fold } from "../core/fold.ts";
 import { barText, grouped, groupText, merged, ticks, tickText, type Bar, type Group, type WireBar } from "./bars.ts";
 import { hatching } from "./hatching.ts";
+import "../core/colours.css";
+import "../core/base.css";
+import "../core/fold.css";
 import "./timeline.css";
 
 export interface TimelineValues {
