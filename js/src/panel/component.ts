@@ -3,6 +3,7 @@
 import type { Part, Mounted } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
 import { whenAlive, type Life } from "../jupyterlab/life.ts";
+import { OFF } from "../jupyterlab/disconnected.ts";
 import type { AnyModel } from "@anywidget/types";
 import type { Link } from "./link.ts";
 import { PARTS } from "./parts.ts";
@@ -118,6 +119,7 @@ export function panel(link: Link, model: AnyModel): Mounted {
   let life: Life | null = null;
   const show = () => {
     const why = life?.why(link.late) ?? (link.late ? NO_ANSWER : "");
+    element.classList.toggle(OFF, life?.isGone ?? false);
     if (!why) return note.remove();
     said.textContent = why;
     if (life?.isGone) switchOff(parts.element, why);
