@@ -24,7 +24,7 @@ TESTED_BY = {
     "test_runner.py": ("handles", "starter"),
     "kernel/test_nbrunner.py": ("notebook_runner",),
     "test_history.py": ("engine/client",),
-    "browser/test_results.py": ("engine/cards", "jupyter/widgets/cards"),
+    "browser/test_results.py": ("engine/cards",),
     # The state of a run that its log tells, line by line, and why it failed.
     "logs/test_progress_follower.py": ("engine/progress", "failed_run"),
     "logs/test_index.py": ("logs/merged",),
@@ -95,9 +95,10 @@ TESTED_BY = {
         *("jupyter/widgets/run_header", "jupyter/widgets/step_graph"),
     ),
     "browser/test_launch_panel.py": ("jupyter/widgets/launch_form",),
+    "browser/test_sign_of_life.py": ("jupyter/panels/taking_up",),
+    "jupyter/widgets/test_composite.py": ("jupyter/widgets/channel",),
     "browser/test_appearance.py": ("jupyter/widgets/status_badge",),
     "browser/test_log.py": ("jupyter/widgets/log_view",),
-    "text/test_escapes.py": ("jupyter/widgets/log_wire",),
     "jupyter/test_visible_texts.py": ("jupyter/widgets/failure_box",),
 }
 

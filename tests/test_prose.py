@@ -48,8 +48,6 @@ _FORBIDDEN = re.compile("|".join(f"(?:{pattern})" for pattern in FORBIDDEN))
 #: What has not been rewritten yet. Delete a line once its folder is done.
 UNFINISHED = (
     "nbrunner/flow/capture/",
-    "nbrunner/jupyter/panels/",
-    "nbrunner/jupyter/widgets/",
     "nbrunner/launch/warm/",
     "nbrunner/record/",
 )

@@ -1,4 +1,4 @@
-"""Panels: containers of widgets, each for one thing that people do with runs."""
+"""Panels: compositions of widgets that are shown below a cell."""
 
 from nbrunner.jupyter.panels.board_panel import BoardPanel
 from nbrunner.jupyter.panels.history_panel import HistoryPanel

@@ -1,4 +1,4 @@
-"""Which rows a board of runs has: some of many, sorted. Pure."""
+"""Selects and sorts the rows of a board. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ MAX_ROWS = 20
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One run of a board.
+    """A run in a board.
 
     Attributes
     ----------
     key : str
-        What names the row; its place among all.
+        Identifies the row: its index among all runs.
     status : str
         A label of `nbrunner.status.RUN_STATES`, ``"waiting"`` or ``"not started"``.
     name : str
-        Pathspec, or why there is none.
+        Pathspec, or the reason why there is none.
     values : mapping
-        Parameters, and artifacts that have been asked for.
+        Parameters and requested artifacts by name.
     done, total : int
-        Tasks.
+        Number of ended tasks, and of all tasks.
     seconds : float or None
+        Duration; None if unknown.
     """
 
     key: str
@@ -43,10 +44,10 @@ class BoardRow:
 def chosen(
     rows: Sequence[BoardRow], sort: str = "", descending: bool = False, most: int = MAX_ROWS
 ) -> list[BoardRow]:
-    """Return the rows to draw, sorted; without a column those first that need attention."""
+    """Return the rows to draw, sorted; without a sort column by how much they need attention."""
     if sort:
         ordered = sorted(rows, key=lambda row: _key(row, sort), reverse=descending)
-        # Rows without a value stand last, whichever way.
+        # Rows without a value come last, in both directions.
         found = [row for row in ordered if _value(row, sort) is not None]
         ordered = found + [row for row in ordered if _value(row, sort) is None]
     elif len(rows) <= most:
@@ -57,25 +58,25 @@ def chosen(
 
 
 def summary(rows: Iterable[BoardRow], drawn: Iterable[BoardRow]) -> str:
-    """Return what is said of the rows that are not drawn: ``"80 more: 70 successful, ..."``."""
+    """Return a summary of the rows that are not drawn: ``"80 more: 70 successful, ..."``."""
     keys = {row.key for row in drawn}
     rest = [row.status for row in rows if row.key not in keys]
     return f"{len(rest):,} more: {counts(rest)}" if rest else ""
 
 
 def counts(statuses: Sequence[str]) -> str:
-    """Return how many there are of each: ``"3 running, 1 failed"``."""
+    """Return the number of each status: ``"3 running, 1 failed"``."""
     ordered = sorted(dict.fromkeys(statuses), key=rank)
     return ", ".join(f"{statuses.count(status):,} {status}" for status in ordered)
 
 
 def column_of(name: str) -> str:
-    """Return what the column of a parameter or artifact is sorted by: its name, if it is free."""
+    """Return the column name of a parameter or artifact, distinct from the fixed columns."""
     return f"{_VALUE}{name}" if name in _OWN else name
 
 
 def _value(row: BoardRow, column: str) -> Any:
-    """Return what a row is sorted by; None for nothing, and for what is not a number (NaN)."""
+    """Return the sort value of a row; None if there is none, or it is NaN."""
     if column in _OWN:
         return _OWN[column](row)
     value = row.values.get(column.removeprefix(_VALUE))
@@ -83,9 +84,9 @@ def _value(row: BoardRow, column: str) -> Any:
 
 
 def _key(row: BoardRow, column: str) -> tuple[int, Any]:
-    """Return what sorts rows: numbers by size before everything else by its text."""
+    """Return the sort key of a row: numbers come first, then other values as text."""
     value = _value(row, column)
-    # The abstract type, so that numpy's numbers are taken as well.
+    # The abstract type, which includes numpy's numbers.
     return (0, value) if isinstance(value, Real) else (1, str(value))
 
 
@@ -99,5 +100,5 @@ _OWN: Mapping[str, Callable[[BoardRow], Any]] = {
     "progress": _progress,
     "time": lambda row: row.seconds,
 }
-# No parameter has a blank in its name.
+# Parameter names contain no spaces.
 _VALUE = "value "

@@ -1,4 +1,4 @@
-"""BoardPanel: many runs at once."""
+"""BoardPanel: a live table of many runs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.widgets.run_table import RunTable, action
 from nbrunner.sweeps.handle import Sweep
 
-# Each look reads the state of every run that goes on.
+# Each update reads the state of every active run.
 _PACE_SECONDS = 0.25
 
 
 class BoardPanel(Panel):
-    """Many runs: a row each with state, the parameters that differ, progress and time.
+    """A table of runs: state, the parameters that differ, progress and time of each.
 
     Parameters
     ----------
     runs : Sweep, or sequence of ExecutingRun
+        The runs.
     artifacts : iterable of str
-        Artifacts of the last step to show, and to sort by, once a run has ended; default
-        those of the sweep.
+        Artifacts of the last step to show, and to sort by, once a run has ended; default those
+        of the sweep.
     """
 
     def __init__(self, runs: Runs, artifacts: Iterable[str] = ()) -> None:
@@ -45,12 +46,12 @@ class BoardPanel(Panel):
             title=self._rows.title,
             columns=self._rows.columns,
         )
-        # Whoever sorts wants to see it at once, also when nothing runs any more.
+        # A new sort order must show at once, even if no run is active.
         self.table.observe(lambda _: FEED.submit(self._show), ["sort", "descending"])
         super().__init__({"table": self.table}, origin=_origin(runs))
         self._shown: Future[Any] = FEED.start(self._follow())
 
-    # -- fed, in the feed's thread -------------------------------------------------------
+    # -- updates, in the feed's thread ---------------------------------------------------
 
     async def _follow(self) -> None:
         while not self._is_over_and_shown():  # noqa: ASYNC110 (many runs; looked at in one pace)
@@ -61,7 +62,7 @@ class BoardPanel(Panel):
         try:
             over = self._is_over()
             self._show()
-        except Exception as error:  # of a disk, say; the rows stay as they were
+        except Exception as error:  # for example of the disk; the rows are left unchanged
             self.table.error = said(error)
             return False
         self.table.error = ""
@@ -101,21 +102,21 @@ class BoardPanel(Panel):
         lives = "running" in statuses or "waiting" in statuses
         return [action("stop all", "Stop all", disabled=self._stopping)] if lives else []
 
-    # -- as output of a cell ---------------------------------------------------------------
+    # -- output of a cell ------------------------------------------------------------------
 
     def own_picture(self) -> dict[str, str]:
-        """Return the table as it stands."""
+        """Return the current table as a MIME bundle."""
         return picture_of(self._rows, self._rows.read())
 
     def close(self) -> None:
-        """Close the board and its widgets; the runs go on."""
+        """Close the board and its widgets; runs continue."""
         self._shown.cancel()
         super().close()
 
-    # -- asked for by whoever looks at it --------------------------------------------------
+    # -- actions ---------------------------------------------------------------------------
 
     def _act(self, name: str, key: str) -> None:
-        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        """Start the action of a button and return at once; called in any thread."""
         if name == "stop all":
             self._stopping = True
             FEED.start(self._stop(list(self.runs)))

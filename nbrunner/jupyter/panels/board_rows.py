@@ -1,4 +1,4 @@
-"""The runs of a board as rows: read from the runs, as they stand."""
+"""Reads the rows of a board from its runs."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class BoardRows:
     Parameters
     ----------
     runs : Sweep, or sequence of ExecutingRun
+        The runs.
     artifacts : iterable of str
         Artifacts of the last step to show once a run has ended; default those of the sweep.
     """
@@ -41,12 +42,14 @@ class BoardRows:
 
     @property
     def title(self) -> str:
+        """The title of the board."""
         if isinstance(self._runs, Sweep):
             return f"{self._runs.flow}: {len(self._runs)} runs, {self._runs.parallel} at once"
         return f"{len(self._runs)} runs"
 
     @property
     def columns(self) -> list[dict[str, Any]]:
+        """The columns of the table: differing parameters, artifacts, tasks and time."""
         names = (*self._names, *self._artifacts)
         return [
             column("run", "Run"),
@@ -56,7 +59,7 @@ class BoardRows:
         ]
 
     def read(self) -> list[BoardRow]:
-        """Return a row for each run, in order; those that have ended are not read again."""
+        """Return a row for each run, in order; ended runs are not read again."""
         statuses = self._runs.statuses if isinstance(self._runs, Sweep) else None
         return [
             self._ended.get(str(index)) or self._row(index, run, statuses)
@@ -64,12 +67,12 @@ class BoardRows:
         ]
 
     def cells(self, row: BoardRow) -> list[str]:
-        """Return the texts of a row, one a column."""
+        """Return the cell texts of a row."""
         values = [_short(row.values.get(name)) for name in (*self._names, *self._artifacts)]
         progress = f"{row.done}/{row.total}" if row.total else ""
         return [row.name, *values, progress, elapsed(row.seconds, row.status)]
 
-    # -- inside -------------------------------------------------------------------------
+    # -- internal -----------------------------------------------------------------------
 
     def _parameters(self) -> list[dict[str, Any]]:
         if isinstance(self._runs, Sweep):
@@ -89,7 +92,7 @@ class BoardRows:
         try:
             tasks = run.progress.tasks
         except CleanedUpError:
-            tasks = StepProgress()  # nobody knows any more
+            tasks = StepProgress()  # unknown
         row = BoardRow(
             key,
             LABELS[status],
@@ -110,24 +113,24 @@ class BoardRows:
 
 
 def _artifact(run: ExecutingRun, name: str) -> Any:
-    """Return an artifact; None without it, or the name of the error that reading it ends with.
+    """Return an artifact; None if it does not exist, or the name of the error that reading raised.
 
-    Not tried again: at every look, that would hold up all panels.
+    Errors are not retried: that would delay all panels at every update.
     """
     try:
         return getattr(run.run.data, name, None)
-    except Exception as error:  # a class of the task's environment; a service that is away
+    except Exception as error:  # a class is not installed here, or a service is unavailable
         return f"({type(error).__name__})"
 
 
 def board_picture(runs: Runs, artifacts: Iterable[str] = ()) -> dict[str, str]:
-    """Return the runs as they stand, as text and as an HTML table."""
+    """Return the current state of the runs as text and an HTML table."""
     rows = BoardRows(runs, artifacts)
     return picture_of(rows, rows.read())
 
 
 def picture_of(rows: BoardRows, read: Sequence[BoardRow]) -> dict[str, str]:
-    """Return rows that have been read as text and as an HTML table."""
+    """Return rows as text and an HTML table."""
     names = ["status", *(each["label"] for each in rows.columns)]
     drawn = chosen(read, most=_MAX_PICTURE_ROWS)
     cells = [[row.status, *rows.cells(row)] for row in drawn]

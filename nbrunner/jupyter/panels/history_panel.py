@@ -1,4 +1,4 @@
-"""HistoryPanel: past runs, also those of other kernels and other people."""
+"""HistoryPanel: a table of past runs, also of other kernels and users."""
 
 from __future__ import annotations
 
@@ -41,15 +41,14 @@ _COLUMNS = [column(name.lower(), name, numeric=name == "Time", sortable=False) f
 
 
 class HistoryPanel(Panel):
-    """A table of past runs, the newest first, page by page.
+    """A table of past runs, newest first, page by page.
 
     Parameters
     ----------
     flow : str
-        Name of the flow; empty for all runs that nbrunner has started.
+        Name of the flow; empty for all runs started by nbrunner.
     flows : callable, optional
-        Returns what a run may be resumed with, by what it is called: files and flows of the
-        notebook, as they are then.
+        Returns the current flows of the notebook by name, with which a run may be resumed.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class HistoryPanel(Panel):
         super().__init__({"table": self.table}, origin={"kind": "history", "flow": flow})
         self._refresh()
 
-    # -- reading, in a thread of its own --------------------------------------------------
+    # -- reading, in a thread -------------------------------------------------------------
 
     def _choose(self, _change: Any) -> None:
         self._refresh()
@@ -93,7 +92,7 @@ class HistoryPanel(Panel):
         self._aside(lambda: self._read(number))
 
     def _read(self, number: int) -> None:
-        if number != self._asked:  # something else has been chosen since
+        if number != self._asked:  # another page was selected in the meantime
             return
         self.table.loading = True
         try:
@@ -103,12 +102,12 @@ class HistoryPanel(Panel):
                 self._show()
                 self.refresh_picture()
                 self._watch()
-        except Exception as failure:  # of Metaflow or of a service
+        except Exception as failure:  # raised by Metaflow or a service
             if number == self._asked:
                 self._show_error(failure)
 
     def _watch(self) -> None:
-        """Read the page again once a run on it that goes on has ended."""
+        """Read the page again once one of its active runs has ended."""
         shown = (_attached(run) for run in self._page.runs if run.status == "running")
         living = [running for running in shown if running is not None]
         if self._watching is not None:
@@ -123,7 +122,7 @@ class HistoryPanel(Panel):
                 return
 
     def close(self) -> None:
-        """Close the panel; runs go on, and what is being read is read for nobody."""
+        """Close the panel; runs continue, and the result of a read in progress is dropped."""
         self._closed = True
         self._asked += 1
         if self._watching is not None:
@@ -131,7 +130,7 @@ class HistoryPanel(Panel):
         super().close()
 
     def read(self) -> Page:
-        """Return the page that is chosen."""
+        """Return the selected page."""
         table, number = self.table, self._asked
         if not table.namespaces:
             own = client.current_namespace()
@@ -146,7 +145,7 @@ class HistoryPanel(Panel):
         )
 
     def _tell(self, runs: list[PastRun], seen: int, total: int) -> None:
-        """Show what a search through many runs has found so far."""
+        """Show the runs that a search has found so far."""
         self._page = Page(runs[:PAGE_SIZE], self.table.page, -1)
         with self.table.hold_sync():
             self._fill()
@@ -162,14 +161,14 @@ class HistoryPanel(Panel):
             self.table.loading = False
 
     def _show_error(self, failure: Exception) -> None:
-        """Show what went wrong where it was asked for, above the rows as they were."""
+        """Show an error where it was caused, above the unchanged rows."""
         with self.table.hold_sync():
             self.table.error = said(failure)
             self.table.summary = ""
             self.table.loading = False
 
     def _fill(self) -> None:
-        """Put the page into the table, without the columns that tell nothing on it."""
+        """Show the page in the table, without empty columns."""
         runs = self._page.runs
         cells = [cells_of(run) for run in runs]
         columns = telling_columns(cells)
@@ -197,10 +196,10 @@ class HistoryPanel(Panel):
             "code": _code(run),
         }
 
-    # -- what is pressed -------------------------------------------------------------------
+    # -- actions ---------------------------------------------------------------------------
 
     def _act(self, name: str, key: str) -> None:
-        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        """Start the action of a button and return at once; called in any thread."""
         if name == "refresh":
             self._refresh()
             return
@@ -220,19 +219,19 @@ class HistoryPanel(Panel):
             self._refresh()
 
     def _toggle(self, what: str, run: PastRun) -> None:
-        """Show what a row's button opens below the table, or close it."""
+        """Show or close, below the table, what a row's button opens."""
         key = f"{what} {run.pathspec}"
         part = self._open.pop(key, None)
         try:
             if part is None and not self._closed:
                 part = self._open[key] = no_cells_context().run(self._made, what, run)
                 self.show_below(part)
-                if self._closed:  # while it was made
+                if self._closed:  # in the meantime
                     part.close()
             elif part is not None:
                 self.close_below(part)
             self._show()
-        except Exception as failure:  # of Metaflow or of a service
+        except Exception as failure:  # raised by Metaflow or a service
             self._show_error(failure)
 
     def _made(self, what: str, run: PastRun) -> Any:
@@ -246,21 +245,21 @@ class HistoryPanel(Panel):
         return StoredPanel(run) if running is None else RunPanel(running)
 
     def _show_resumed(self, running: ExecutingProcess) -> None:
-        """Show the run that resumed one of these, and find it among the others."""
+        """Show the run that resumes one of these, and reload the table."""
         panel = no_cells_context().run(RunPanel, running)
         self._open[f"open {running.pathspec}"] = panel
         self.show_below(panel)
         self._refresh()
 
-    # -- as output of a cell ----------------------------------------------------------------
+    # -- output of a cell -------------------------------------------------------------------
 
     def own_picture(self) -> dict[str, str]:
-        """Return the page that is shown."""
+        """Return the current page as a MIME bundle."""
         return history_picture(self.flow, self._page, self._is_read)
 
 
 def _attached(run: PastRun) -> ExecutingProcess | None:
-    """Return the handle of a run; None where nbrunner has no record of it, or no longer."""
+    """Return the handle of a run; None if nbrunner has no record of it."""
     if run.recorded:
         with contextlib.suppress(RunNotFoundError):
             return attach(run.recorded)
@@ -268,7 +267,7 @@ def _attached(run: PastRun) -> ExecutingProcess | None:
 
 
 def _code(run: PastRun) -> str:
-    """Return what starts a run again, or at least loads it."""
+    """Return the code to start a run again, or else to load it."""
     load = f"run = metaflow.Run({run.pathspec!r})"
     running = _attached(run)
     if running is None:
@@ -278,7 +277,7 @@ def _code(run: PastRun) -> str:
 
 
 def history_picture(flow: str, page: Page, is_read: bool = True) -> dict[str, str]:
-    """Return a page of runs as text and as an HTML table; it may still be read."""
+    """Return a page of runs as text and an HTML table; ``is_read`` is False while it loads."""
     noted = any(run.note for run in page.runs)
     columns = [index for index, name in enumerate(CELLS) if noted or name != "Note"]
     names = ["status", *(_COLUMNS[index]["label"] for index in columns)]
@@ -293,7 +292,7 @@ def history_picture(flow: str, page: Page, is_read: bool = True) -> dict[str, st
 
 
 def _by_whom(runs: Sequence[PastRun]) -> str:
-    """Return who started the runs, where it is one and the same user."""
+    """Return the user of the runs if it is the same for all."""
     users = {run.user for run in runs}
     if len(users) != 1 or users == {""}:
         return ""

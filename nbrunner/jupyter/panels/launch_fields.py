@@ -1,4 +1,4 @@
-"""A form for a flow's parameters: which fields it has, and the words that they make. Pure."""
+"""The fields of a flow's form, and the command line words for their values. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from nbrunner.flow.description import FlowDescription, Option
 from nbrunner.flow.parse_argv import Word
 
-# Options that one changes from run to run; the others are for the line.
+# Options that are often changed between runs; all others are left to the command line.
 _OPTIONS = ("max_workers", "tags", "decospecs")
 
 Values = Mapping[str, Any]
@@ -21,10 +21,10 @@ def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``name``; ``kind`` as of `Option`, or ``"choice"`` for a bool that may be left open;
-        ``group`` (``"parameter"``, ``"config"`` or ``"option"``); ``label``; ``value``, the
-        default as text, or a bool; ``required``;
-        ``multiple``; ``choices``; ``help``; ``hint``, what an empty field means.
+        ``name``; ``kind`` as in `Option`, or ``"choice"`` for an optional bool; ``group``
+        (``"parameter"``, ``"config"`` or ``"option"``); ``label``; ``value``, the default as text
+        or bool; ``required``; ``multiple``; ``choices``; ``help``; ``hint``, the meaning of an
+        empty field.
     """
     options = {option.name: option for option in (*flow.run, *flow.top_level)}
     return [
@@ -53,17 +53,17 @@ def _field(option: Option, group: str) -> dict[str, Any]:
 
 
 def _has_three_states(option: Option) -> bool:
-    """Tell whether a bool may be left open: a box that is not checked cannot say that."""
+    """Return whether a bool may be left unset, which a checkbox cannot represent."""
     return option.kind == "bool" and option.default is None
 
 
 def default_of(option: Option) -> Any:
-    """Return what a field holds before anybody has changed it."""
+    """Return the initial value of a field."""
     return text_of(option, option.default)
 
 
 def text_of(option: Option, value: Any) -> Any:
-    """Return a value as the field of an option holds it: a text, or a bool."""
+    """Return a value as shown in the field of an option: a str or bool."""
     if option.kind == "bool" and not _has_three_states(option):
         return bool(value)
     if value is None:
@@ -76,15 +76,15 @@ def text_of(option: Option, value: Any) -> Any:
 
 
 def values_of_run(flow: FlowDescription, arguments: Values) -> dict[str, Any]:
-    """Return the fields that an earlier run's arguments fill in."""
+    """Return the field values for the arguments of an earlier run."""
     known = {option.name: option for option in (*flow.parameters, *flow.run)}
     return {name: text_of(known[name], value) for name, value in arguments.items() if name in known}
 
 
 def words_of_form(flow: FlowDescription, values: Values) -> list[Word]:
-    """Return the words behind ``python flow.py`` for what the form holds.
+    """Return the words after ``python flow.py`` for the values of the form.
 
-    A field that is as it was at first is left out: the flow's own default applies.
+    Unchanged fields are left out, so that the flow's own default applies.
     """
     before: list[Word] = []
     behind: list[Word] = []
@@ -98,7 +98,7 @@ def words_of_form(flow: FlowDescription, values: Values) -> list[Word]:
 
 
 def _can_be_empty(field: Mapping[str, Any]) -> bool:
-    """Tell whether a field that was emptied stands for an empty text, not for the default."""
+    """Return whether an emptied field means an empty str instead of the default."""
     return field["kind"] == "str" and field["group"] == "parameter" and not field["required"]
 
 

@@ -1,4 +1,4 @@
-"""LaunchPanel: a form of a flow's parameters, and the runs that it starts."""
+"""LaunchPanel: a form of a flow's parameters that starts runs."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ _OTHER_FIELDS = "The flow's parameters changed. Check the fields and press Run a
 
 
 class LaunchPanel(Panel):
-    """A labelled control for every parameter of a flow, checked while one types.
+    """A form with a labelled control for every parameter of a flow, checked during input.
 
     Parameters
     ----------
-    flow : path-like, FlowSpec class, or the reference that ``%%flowrun`` leaves
+    flow : path-like, FlowSpec class or CellFlow
+        The flow.
     options : Options, optional
-        Our own options: profile, environment, directory.
+        nbrunner's own options: profile, environment, directory.
     name : str
-        How the flow is called on a ``%flowrun`` line; default its class or its file.
+        Name of the flow on a ``%flowrun`` line; default its class or file.
     on_start : callable, optional
-        Called with each run that the form has started, in the feed's thread.
+        Called in the feed's thread with each run that the form has started.
     current : callable, optional
-        Returns the flow as it is now: a cell may have defined it anew.
+        Returns the current version of the flow, which a cell may have redefined.
 
     Raises
     ------
@@ -68,7 +69,7 @@ class LaunchPanel(Panel):
         self._name = name or self._runner.flow_name or self._runner.flow_file
         self._launch: Launch | None = None
         self._notice = ""
-        self._is_unseen = False  # the fields have changed, and nobody has pressed Run since
+        self._is_unseen = False  # the fields have changed since Run was last pressed
         self._aside = Aside("nbrunner-form")
         described = self._description
         self._fields = launch_fields.fields_of(described)
@@ -81,7 +82,7 @@ class LaunchPanel(Panel):
         self._check()
 
     def _origin(self) -> dict[str, Any]:
-        """Return what another kernel can show: a file, but no flow of this one's cells."""
+        """Return the flow for another kernel: its file, or nothing for a flow of a cell."""
         if not isinstance(self._flow, str | Path):
             return {}
         return {"kind": "form", "flow": str(Path(self._flow).absolute())}
@@ -89,17 +90,17 @@ class LaunchPanel(Panel):
     def _prepared(self, words: list[Word]) -> Launch:
         return prepared(self._flow, words, self._options, "")
 
-    # -- what is typed --------------------------------------------------------------------
+    # -- input ----------------------------------------------------------------------------
 
     def _check(self) -> None:
-        """Check what the form holds, and show the line that does the same."""
+        """Check the values of the form and show the equivalent magic line."""
         try:
             self._renew()
         except Exception as failure:
             self._launch = None
             with self.form.hold_sync():
                 self.form.errors = {"": _first_line(failure)}
-                self.form.ready = True  # tried again when it is pressed
+                self.form.ready = True  # checked again when Run is pressed
             return
         values = dict(self.form.values)
         errors = {name: "required" for name in launch_fields.missing(self._description, values)}
@@ -125,7 +126,7 @@ class LaunchPanel(Panel):
             self.form.ready = self._launch is not None
 
     def _renew(self) -> None:
-        """Take the flow as it is now, and its fields if they are others."""
+        """Describe the current version of the flow, and replace the fields if they differ."""
         self._flow = self._current()
         self._runner = runner_of(self._flow, [], self._options)
         before, self._description = self._description, self._runner.describe()
@@ -143,7 +144,7 @@ class LaunchPanel(Panel):
         self.form.doc = described.doc
 
     def _take_fields(self, fields: list[dict[str, Any]]) -> None:
-        """Show other fields, with what somebody has typed: what is a default may be another."""
+        """Replace the fields and keep the user's input; defaults may have changed."""
         defaults = {each["name"]: each["value"] for each in self._fields}
         names = {each["name"] for each in fields}
         values = self.form.values.items()
@@ -156,7 +157,7 @@ class LaunchPanel(Panel):
         }
 
     def _error_of(self, words: list[Word]) -> str:
-        """Return what is wrong with one field alone."""
+        """Return the error in the words of a single field; empty if there is none."""
         described = self._description
         try:
             call = call_of(described, words)
@@ -166,17 +167,17 @@ class LaunchPanel(Panel):
             return _first_line(error)
         return ""
 
-    # -- what is pressed ------------------------------------------------------------------
+    # -- actions --------------------------------------------------------------------------
 
     def _act(self, name: str, key: str) -> None:
-        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        """Start the action of a button and return at once; called in any thread."""
         if name == "run":
             self._aside(self._run)
         elif name == "take":
             self._aside(lambda: self._take(key))
 
     def _run(self) -> None:
-        """Start a run of the flow as it is now: its cell or file may have changed since."""
+        """Start a run of the current version of the flow."""
         with self._errors_shown():
             self._check()
         if self._launch is not None and self._is_unseen:
@@ -186,7 +187,7 @@ class LaunchPanel(Panel):
             FEED.start(self._start(self._launch))
 
     async def _start(self, launch: Launch) -> None:
-        """Start a run; whatever comes of it, the button can be pressed again."""
+        """Start a run; in any case, enable the button again."""
         self.form.errors = {}
         self.form.ready = False
         try:
@@ -202,7 +203,7 @@ class LaunchPanel(Panel):
         try:
             await launch.wait_for_id(running)
         except Exception:
-            self.close_below(panel)  # its record is gone
+            self.close_below(panel)  # its record was deleted
             raise
         self.form.earlier = _earlier(self._description.name)
         if self._on_start is not None:
@@ -210,7 +211,7 @@ class LaunchPanel(Panel):
 
     @contextlib.contextmanager
     def _errors_shown(self) -> Iterator[None]:
-        """Show in the form what goes wrong, be it expected or not."""
+        """Show all errors in the form, expected or not."""
         try:
             yield
         except Exception as error:
@@ -221,24 +222,24 @@ class LaunchPanel(Panel):
         return no_cells_context().run(RunPanel, running, code=code)
 
     def _line(self, words: Iterable[str]) -> str:
-        """Return the magic line that starts the same."""
+        """Return the equivalent magic line."""
         return f"%flowrun {typed([*self._options.words, self._name, *words])}"
 
     def _take(self, key: str) -> None:
-        """Fill in what an earlier run was given."""
-        with self._errors_shown():  # its record may be gone
+        """Fill in the values of an earlier run."""
+        with self._errors_shown():  # its record may have been deleted
             run = attach(key)
             self.form.values = launch_fields.values_of_run(self._description, run.parameters)
 
-    # -- as output of a cell --------------------------------------------------------------
+    # -- output of a cell -----------------------------------------------------------------
 
     def own_picture(self) -> dict[str, str]:
-        """Return the table of the fields."""
+        """Return the table of the fields as a MIME bundle."""
         return parameter_picture(self._description)
 
 
 def parameter_picture(flow: FlowDescription) -> dict[str, str]:
-    """Return a flow's parameters as text and as an HTML table."""
+    """Return a flow's parameters as text and an HTML table."""
     fields = [each for each in launch_fields.fields_of(flow) if each["group"] != "option"]
     rows = [
         [
@@ -254,15 +255,15 @@ def parameter_picture(flow: FlowDescription) -> dict[str, str]:
 
 
 def _earlier(flow_name: str) -> list[dict[str, str]]:
-    """Return the latest runs of a flow whose values can be taken."""
+    """Return the latest runs of a flow whose values can be filled in."""
     found: list[dict[str, str]] = []
     for directory in registry.of_flow(flow_name):
         record = directory.read(run_directory.RECORD) or {}
         attributes = directory.read(run_directory.ATTRIBUTES) or {}
         if flow_of(record)["name"] == flow_name and record.get("subcommand") == "run":
-            said = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
+            arguments = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
             run_id = attributes.get("run_id", directory.name)
-            found.append({"key": directory.name, "label": f"{run_id}  {said}"[:80]})
+            found.append({"key": directory.name, "label": f"{run_id}  {arguments}"[:80]})
             if len(found) == _MAX_EARLIER:
                 break
     return found

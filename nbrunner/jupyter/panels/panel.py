@@ -28,7 +28,7 @@ class Panel(Composite):
     def __init__(self, parts: Mapping[str, Widget], origin: dict[str, Any] | None = None) -> None:
         self._displays: list[Any] = []
         self._pictured: dict[str, str] = {}
-        self._changed = False  # asked to put a new picture before there was a place for it
+        self._changed = False  # a refresh was requested before the panel was displayed
         self._inside: Panel | None = None
         super().__init__(parts, origin=origin or {})
         self.add_class(live_class(self.own_id))
@@ -36,7 +36,7 @@ class Panel(Composite):
     # -- panels below ------------------------------------------------------------------------
 
     def show_below(self, part: Widget, first: bool = True) -> None:
-        """Show a part below this panel, a panel of its own perhaps: above or behind the others."""
+        """Show a part, such as another panel, below this one, before or after the others."""
         if isinstance(part, Panel):
             part._inside = self  # noqa: SLF001 (its own class)
         self.hold_below(part, first)
@@ -45,14 +45,14 @@ class Panel(Composite):
         """Close a part that is shown below."""
         self.drop_below(part)
 
-    # -- what stays in the notebook ----------------------------------------------------------
+    # -- static HTML in the notebook ---------------------------------------------------------
 
     def own_picture(self) -> dict[str, str]:
         """Return this panel, without those below, as a MIME bundle of text and HTML."""
         raise NotImplementedError
 
     def picture(self) -> dict[str, str]:
-        """Return what is shown where no widget can be: this panel, and those below."""
+        """Return this panel and those below as static text and HTML."""
         below = [each for each in self.held_below() if isinstance(each, Panel)]
         pictures = [self.own_picture(), *(each.picture() for each in below)]
         return {
@@ -61,7 +61,7 @@ class Panel(Composite):
         }
 
     def bundle(self) -> dict[str, Any]:
-        """Return the MIME bundle: the live view, and the picture where none can be shown."""
+        """Return the MIME bundle: the live view, and static text and HTML as a fallback."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         self._pictured = picture = self.picture()
         page = f'<div class="{live_class(self.own_id)}">{picture["text/html"]}</div>'
@@ -78,9 +78,9 @@ class Panel(Composite):
         return kept(self._pictured["text/html"], self.own_id)
 
     def refresh_picture(self) -> None:
-        """Put the picture as it is now into the notebook, if the panel is in one.
+        """Update the static HTML in the notebook, if the panel is displayed there.
 
-        A front end then renders the panel anew, so nothing is put that is there already.
+        The front end renders the panel again in response, so unchanged HTML is not sent.
         """
         if self._inside is not None:
             self._inside.refresh_picture()
@@ -91,7 +91,7 @@ class Panel(Composite):
             beside.update(self._kept(), raw=True)
 
     def withdraw(self) -> None:
-        """Close the panel, and leave nothing of it in the notebook."""
+        """Close the panel and remove it from the notebook."""
         for each in self._displays:
             each.update({"text/plain": ""}, raw=True)
         self.close()

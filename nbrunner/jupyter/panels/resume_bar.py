@@ -1,4 +1,4 @@
-"""What one chooses before a past run is resumed: the step, and which flow goes on."""
+"""The choices before a past run is resumed: the step and the version of the flow."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ _ENDED = {"failed": "failed", "stopped": "was stopped", "timed out": "timed out"
 
 
 class ResumeBar(Widget, bundle="resume_bar"):
-    """Offers to resume a run.
+    """Controls to resume a run.
 
     Parameters
     ----------
     run : PastRun
+        The run.
     flows : mapping of str to any
-        Files and flows of the notebook, by what they are called.
+        Files and flows of the notebook by name.
     on_start : callable
         Called with the new run.
 
@@ -42,6 +43,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
     steps : list of [label, name]
         Steps that the resume can begin with; the name is empty for the failed one.
     flows : list of str
+        Names of the files and flows to resume with.
     step, flow : str
         What is chosen.
     busy : bool
@@ -69,7 +71,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
         steps = _steps(run, self._recorded)
         by_itself = _where_it_ended(run, self._recorded, steps)
         super().__init__(
-            message=f"Resume {run.pathspec}" if self._flows else "no flow file to resume it with",
+            message=f"Resume {run.pathspec}" if self._flows else "no flow file to resume with",
             pathspec=run.pathspec,
             steps=[[by_itself, ""], *([step, step] for step in steps)],
             flows=list(self._flows),
@@ -87,7 +89,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
         FEED.start(self._start())
 
     async def _start(self) -> None:
-        """Start what was chosen; on the feed's loop."""
+        """Start the run with the selected step and flow, on the feed's loop."""
         if self.busy or not self._flows:  # pressed again before anybody could see that it was
             return
         self.busy = True
@@ -113,7 +115,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
 def _choices(
     run: PastRun, flows: Mapping[str, Any], recorded: ExecutingProcess | None
 ) -> dict[str, Any]:
-    """Return the flows that this run can be resumed with: first those of the notebook."""
+    """Return the flows that can resume this run; those of the notebook come first."""
     name = run.pathspec.partition("/")[0]
     found = {
         label: flow
@@ -139,7 +141,7 @@ def _steps(run: PastRun, recorded: ExecutingProcess | None) -> list[str]:
 
 
 def _where_it_ended(run: PastRun, recorded: ExecutingProcess | None, begun: Sequence[str]) -> str:
-    """Return what is said of the steps that a resume begins with unless told otherwise."""
+    """Return the label of the default step."""
     steps = list(begun[-1:])
     if recorded is not None:
         counts = recorded.progress.steps.items()

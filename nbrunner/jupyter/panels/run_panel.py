@@ -1,4 +1,4 @@
-"""RunPanel: one run, live."""
+"""RunPanel: a live view of one run."""
 
 from __future__ import annotations
 
@@ -42,23 +42,24 @@ from nbrunner.status import LABELS, STOPPED, UNSUCCESSFUL, how_it_failed, what_l
 
 _SHOWN_LAST_SECONDS = 10.0
 
-# What is said while a run is being stopped, by the last signal that it needed.
+# Shown while a run is being stopped, by the last signal sent.
 _RUNGS = {"SIGINT": "asked to stop", "SIGTERM": "terminating", "SIGKILL": "killed"}
 _RUNG_SECONDS = 0.1
 
 
 class RunPanel(Panel):
-    """One run: state, steps, failure and log, with buttons to stop and to resume it.
+    """One run: state, steps, failure and log, with buttons to stop and resume it.
 
     Parameters
     ----------
     running : ExecutingRun or ExecutingTask
+        The run.
     code : dict of str to str, optional
-        ``magic`` and ``python`` that start the same run.
+        ``magic`` and ``python`` code that starts the same run.
     detach : Detach, optional
-        Asked when a waiting cell is to end without its run.
+        Ends the wait of a cell without stopping its run.
     saved_log_lines : int
-        Last lines of the log in the picture that stays in a saved notebook.
+        Number of last log lines in the static HTML of a saved notebook.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class RunPanel(Panel):
         self.running = running
         self._detach = detach
         self._saved_log_lines = saved_log_lines
-        self._is_busy = False  # what a button has asked for is being done
+        self._is_busy = False  # the action of a button is in progress
         self._error = ""
         flow = flow_of(running.record)
         name = _name_of(running)
@@ -94,7 +95,7 @@ class RunPanel(Panel):
             rename=as_written(running),
             steps=flow["steps"],
         )
-        # A click on a step filters the log by it, and the other way round.
+        # Selecting a step filters the log, and vice versa.
         link((self.graph, "selected"), (self.log_view, "step"))
         aside = Aside()
         self.artifacts = Artifacts(running, aside)
@@ -116,10 +117,10 @@ class RunPanel(Panel):
         )
         self._shown: Future[None] = FEED.follow(running, self)
 
-    # -- fed, in the feed's thread -------------------------------------------------------
+    # -- updates, in the feed's thread ---------------------------------------------------
 
     def show(self, over: bool) -> bool:
-        """Show the run as it stands; see `nbrunner.jupyter.kernel.feed.Shows`."""
+        """Show the current state of the run; see `nbrunner.jupyter.kernel.feed.Shows`."""
         running = self.running
         status = running.status
         header = self.header
@@ -146,7 +147,7 @@ class RunPanel(Panel):
         return more
 
     def _label(self) -> str:
-        """Return what the badge says."""
+        """Return the label of the badge."""
         running = self.running
         status = running.status
         if status == "running" and running.pathspec is None:
@@ -167,17 +168,17 @@ class RunPanel(Panel):
             found.append(action("stop", "Stop", disabled=is_busy))
             return found
         if status == "lost" and self.running.watched.lives_on():
-            # Nobody has seen how it ended, and its tasks may still be at work.
+            # Its exit code is unknown, and its tasks may still be running.
             found.append(action("stop", "Stop", disabled=is_busy))
         if status in UNSUCCESSFUL and _can_be_resumed(self.running):
             found.append(action("resume", "Resume", is_busy, _resumed_with(self.running)))
         return found
 
     def own_picture(self) -> dict[str, str]:
-        """Return the run as it stands."""
+        """Return the current state of the run as a MIME bundle."""
         return picture(self.running, self._saved_log_lines)
 
-    # -- asked for by whoever looks at it --------------------------------------------------
+    # -- actions ---------------------------------------------------------------------------
 
     def wait_until_shown(self) -> None:
         """Wait until the end of the run is shown."""
@@ -185,12 +186,12 @@ class RunPanel(Panel):
             self._shown.result(_SHOWN_LAST_SECONDS)
 
     def close(self) -> None:
-        """Close the panel and all its widgets; the run goes on."""
+        """Close the panel and its widgets; the run continues."""
         FEED.leave(self)
         super().close()
 
     def _act(self, name: str) -> None:
-        """Begin what a button asks for; returns at once, in whichever thread it is."""
+        """Start the action of a button and return at once; called in any thread."""
         if name == "background" and self._detach is not None:
             self._detach.ask()
         elif name == "stop" and not self._is_busy:
@@ -204,7 +205,7 @@ class RunPanel(Panel):
         FEED.start(self._done(work))
 
     async def _done(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what a button asks for; whatever comes of it, the button can be pressed again."""
+        """Run the action of a button; in any case, enable the buttons again."""
         error: Exception | None = None
         try:
             await work
@@ -222,14 +223,14 @@ class RunPanel(Panel):
         await asyncio.gather(stopping, self._tell_how_far(stopping))
 
     async def _tell_how_far(self, stopping: asyncio.Future[Any]) -> None:
-        """Tell how far the ladder has been climbed, until the run is stopped."""
+        """Show the last signal sent until the run has stopped."""
         while not stopping.done():
             told = self.running.directory.read(run_directory.STOPPING) or {}
             self.header.detail = _RUNGS[(told.get("signals") or ["SIGINT"])[-1]]
             await asyncio.wait([stopping], timeout=_RUNG_SECONDS)
 
     async def _resume(self) -> None:
-        """Resume the run, and show the new one below."""
+        """Resume the run, and show the new run below."""
         origin = self.running.attributes["run_id"]
         handle = await runner_of(self.running).async_resume(origin_run_id=origin)
         self.show_below(RunPanel(handle, saved_log_lines=self._saved_log_lines), first=False)
@@ -238,14 +239,14 @@ class RunPanel(Panel):
         self._error = "" if error is None else said(error)
         status = self.running.status
         with self.header.hold_sync():
-            if status != "running":  # no longer fed, perhaps
+            if status != "running":  # the feed may have stopped updating the panel
                 self.header.detail = self._how_it_ended(status)
             self.header.warning = self._error
             self.header.actions = self._actions(status)
 
 
 def _name_of(running: ExecutingProcess) -> str:
-    """Return what a run is called: before it has its id, by its flow."""
+    """Return the name of a run: its flow until it has an id."""
     flow = flow_of(running.record)["name"]
     return running.pathspec or flow or running.directory.name
 
@@ -259,7 +260,7 @@ def _can_be_resumed(running: ExecutingProcess) -> bool:
 
 
 def _resumed_with(running: ExecutingProcess) -> str:
-    """Return what is said of the button: it knows nothing of what was edited meanwhile."""
+    """Return the tooltip of the Resume button, which ignores later edits of the cell."""
     cell = flow_of(running.record)["cell"]
     if not cell:
         return "Continues after the last finished task, with the flow file as it is now."
@@ -274,7 +275,7 @@ def _parameters(running: ExecutingProcess, progress: Progress) -> list[list[str]
 
 
 class PanelShown:
-    """The output of a cell whose front end can show a panel."""
+    """The output of a cell as a panel; see `nbrunner.jupyter.output.Shown`."""
 
     tells_why = True
 
@@ -286,6 +287,7 @@ class PanelShown:
         self._panel: RunPanel | None = None
 
     def follow(self, running: ExecutingProcess) -> None:
+        """Display the panel and update it until the run has ended."""
         self._panel = no_cells_context().run(
             RunPanel,
             running,
@@ -297,16 +299,20 @@ class PanelShown:
         self._panel._ipython_display_()
 
     def wait(self, running: ExecutingProcess) -> bool:
+        """Wait for the run; return True if it has ended, False if the cell was detached."""
         assert self._detach is not None
         return wait_for(running, self._detach, self._launch.options.on_interrupt)
 
     def left_running(self, running: ExecutingProcess) -> None:
+        """Do nothing: the panel shows that the run continues."""
         pass
 
     def ended(self, running: ExecutingProcess) -> None:
+        """Wait until the end of the run is shown."""
         if self._panel is not None:
             self._panel.wait_until_shown()
 
     def withdraw(self) -> None:
+        """Close the panel if it was displayed."""
         if self._panel is not None:
             self._panel.withdraw()

@@ -1,4 +1,4 @@
-"""StoredPanel: a run that nbrunner has no record of, as Metaflow has stored it."""
+"""StoredPanel: a run without an nbrunner record, as stored by Metaflow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = {"unfinished": "running"}
 
 
 class StoredRun:
-    """A past run as the widgets over a run's results take it."""
+    """A past run in the form that the widgets for results use."""
 
     def __init__(self, run: PastRun) -> None:
         self.pathspec = run.pathspec
@@ -33,11 +33,12 @@ class StoredRun:
 
 
 class StoredPanel(Panel):
-    """State, steps, artifacts and cards of a run; its logs are with its tasks.
+    """State, steps, artifacts and cards of a run; its logs are read from its tasks.
 
     Parameters
     ----------
     run : PastRun
+        The run.
     """
 
     def __init__(self, run: PastRun) -> None:
@@ -77,5 +78,5 @@ class StoredPanel(Panel):
         )
 
     def own_picture(self) -> dict[str, str]:
-        """Return what is known of the run."""
+        """Return the stored facts about the run as a MIME bundle."""
         return table_picture(self.run.pathspec, ["status"], [[self.run.status]])

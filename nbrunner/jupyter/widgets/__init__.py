@@ -1,4 +1,4 @@
-"""Widgets, one kind a file: usable by themselves in any layout of ipywidgets."""
+"""Widgets, one kind per file, which can be used on their own in any ipywidgets layout."""
 
 from nbrunner.jupyter.widgets.artifacts import Artifacts
 from nbrunner.jupyter.widgets.cards import Cards

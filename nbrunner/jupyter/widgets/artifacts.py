@@ -1,4 +1,4 @@
-"""The artifacts of a run's tasks: name, type and size; a value when it is asked for."""
+"""Widget with the artifacts of a run's tasks: name, type and size, and values on demand."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from nbrunner.jupyter.widgets.value_view import view_of
 
 MAX_TASKS = 500
 
-# Loading a value takes the kernel's memory and time.
+# Larger values are loaded only on request, as they take the kernel's memory and time.
 _LARGE_BYTES = 200_000_000
 
 
 class Artifacts(RunData, bundle="artifacts"):
-    """The artifacts of one task of a run at a time.
+    """The artifacts of one task of a run.
 
     Parameters
     ----------
     running : ExecutingRun or ExecutingTask
+        The run.
     aside : callable, optional
-        Takes a function and calls it in a thread where Metaflow's Client may take its time.
+        Calls a function in a thread for slow calls of Metaflow's Client.
 
     Attributes
     ----------
     steps, tasks : list of str
-        Steps that have had tasks, and the tasks of the chosen one.
+        Steps that have had tasks, and the tasks of the selected step.
     step, task : str
-        What is shown; empty for the last step with a task that is done, and its first task.
+        The selection; empty for the last step with a finished task, and its first task.
     rows : list of dict
         ``name``, ``type`` and ``size`` (bytes, or None) of each artifact.
     """
@@ -57,7 +58,7 @@ class Artifacts(RunData, bundle="artifacts"):
         step = self.step if self.step in steps else self._latest(steps)
         tasks = self._task_ids(step, MAX_TASKS) if step else []
         task = self.task if self.task in tasks else (tasks[0] if tasks else "")
-        # Before anything of the task is read: one that cannot be is left for another.
+        # Set first, so that another task can be selected if this one cannot be read.
         rows = self.rows if (step, task) == self._shown else []
         self._fill(rows, steps=steps, tasks=tasks, step=step, task=task)
         found = client.artifacts_of(self._task(step, task)) if task else []
@@ -65,7 +66,7 @@ class Artifacts(RunData, bundle="artifacts"):
         return f"task {task} has not finished" if found is None else ""
 
     def _latest(self, steps: list[str]) -> str:
-        """Return the last step that has left something, or at least begun."""
+        """Return the last step with results, or else the last one that has started."""
         progress = self._running.progress.steps
         left = [name for name in steps if progress[name].done + progress[name].cloned]
         return (left or steps or [""])[-1]
@@ -78,7 +79,7 @@ class Artifacts(RunData, bundle="artifacts"):
             self.rows = rows
 
     def _answer(self, asked: dict[str, Any]) -> None:
-        """Answer with a value; with how to load it where it is large, unless that is asked for."""
+        """Send a value, or the code to load it if it is large and was not requested explicitly."""
         name, step, task = str(asked["name"]), self.step, self.task
         size = next((row["size"] for row in self.rows if row["name"] == name), None)
         about = {"kind": wire.VALUE, "id": asked.get("id"), "name": name}

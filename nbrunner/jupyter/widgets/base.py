@@ -24,7 +24,7 @@ _OF_VIEW = {"layout", "tabbable", "tooltip", "_dom_classes", "_view_count"}
 
 
 class Widget(anywidget.AnyWidget):
-    """A widget whose bundle has the name of its module.
+    """A widget whose JavaScript bundle has the name of its module.
 
     It opens its comm when its `model_id` is asked for, as a display does. Inside a panel it
     needs none: see `nbrunner.jupyter.widgets.channel`.
@@ -38,19 +38,19 @@ class Widget(anywidget.AnyWidget):
     bundle_name = ""
     _script = ""
     _style = ""
-    # What the loader imports, which is anywidget's `_esm`. A page keeps every module that it has
-    # imported, and anywidget imports one for each widget: so that one is small.
+    # The bundle imported by the loader, which is anywidget's `_esm`. A page never drops imported
+    # modules, and anywidget imports `_esm` for each widget, so the loader is small.
     _bundle_text = traitlets.Unicode(read_only=True).tag(sync=True)
-    # Not anywidget's `_css`, which sets the text of the page's style sheet for each model anew.
+    # Not anywidget's `_css`, which rewrites the page's style sheet for every model.
     _style_text = traitlets.Unicode(read_only=True).tag(sync=True)
     own_id = traitlets.Unicode().tag(sync=True)
 
     comm: Channel | None
 
     def __init_subclass__(cls, bundle: str = "", **arguments: Any) -> None:
-        if bundle:  # not of the classes that traitlets derives when a trait is added
+        if bundle:  # not for the classes that traitlets derives when a trait is added
             cls.bundle_name = bundle
-            # As text: of a path anywidget keeps every instance, to tell it of changes.
+            # As text: for a path, anywidget keeps every instance alive, to reload it on changes.
             cls._script = _text(f"{bundle}.js")
             cls._style = _text(f"{bundle}.css")
             cls._esm = _text("loader.js") or "export default {}\n"
@@ -76,7 +76,7 @@ class Widget(anywidget.AnyWidget):
     # -- its comm -------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Prepare the channel; the comm is opened when somebody asks for the model's id."""
+        """Prepare the channel; its comm is opened when the model's id is read."""
         if self.comm is None:
             channel = Channel(self._first_state, self._register, _unregister)
             self.own_id = channel.id
@@ -109,7 +109,7 @@ class Widget(anywidget.AnyWidget):
 
     @traitlets.default("layout")
     def _made_layout(self) -> Layout:
-        """Make the layout once somebody uses it: it is another model in the page."""
+        """Create the layout on first use: it is another model in the page."""
         layout = Layout()
         if self.comm is not None and self.comm.real is not None:
             state = {"layout": f"IPY_MODEL_{layout.model_id}"}
@@ -117,6 +117,7 @@ class Widget(anywidget.AnyWidget):
         return layout
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """Return the synchronized traits; the layout only if it is used."""
         if key is None:
             made = "layout" in self._trait_values
             key = [name for name in self.keys if name != "layout" or made]
@@ -124,12 +125,12 @@ class Widget(anywidget.AnyWidget):
         return state
 
     def part_state(self) -> dict[str, Any]:
-        """Return what a part of a panel shows: no bundle, and nothing of a view's own."""
+        """Return the state as a part of a panel: without its bundle and traits of single views."""
         names = [name for name in self.keys if name not in _FIXED | _OF_VIEW]
         return self.get_state([name for name in names if not name.startswith("_")])
 
     def _handle_msg(self, msg: dict[str, Any]) -> None:
-        """Handle a message of the front end, which thereby shows that it has widgets."""
+        """Handle a message of the front end, and note that this front end supports widgets."""
         WIDGET_SESSIONS.note(msg)
         if msg["content"]["data"].get("method") == "request_state":
             self.send_state([name for name in self.keys if name not in _FIXED | _OF_VIEW])
@@ -137,7 +138,7 @@ class Widget(anywidget.AnyWidget):
             super()._handle_msg(msg)
 
     def _answer_action(self, asked: dict[str, Any]) -> None:
-        """Tell the front end that what it asked for has been handed over: its button waits."""
+        """Confirm to the front end, whose button waits for it, that an action was passed on."""
         answer = {"kind": wire.ACTION, "id": asked.get("id")}
         no_cells_context().run(self.send, answer)
 
@@ -148,5 +149,5 @@ def _unregister(model_id: str) -> None:
 
 def _text(name: str) -> str:
     file = STATIC / name
-    # A text of one line would be taken for a path.
+    # anywidget would treat a single line as a path.
     return file.read_text(encoding="utf-8") + "\n" if file.exists() else ""

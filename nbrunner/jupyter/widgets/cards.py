@@ -12,25 +12,26 @@ from nbrunner.engine import cards as task_cards
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.widgets.run_data import RunData
 
-# Of each step; looking for cards asks the storage once for each task.
+# Per step; the storage is queried once for each task.
 MAX_TASKS = 100
 
-# While a run goes on: the card that somebody looks at, and which others there are.
+# Intervals while a run is running: reading the card that is shown, and listing the cards.
 _LOOK_SECONDS = 1.0
 _LIST_SECONDS = 5.0
 
 
 class Cards(RunData, bundle="cards"):
-    """The cards of a run's tasks; the page of one when it is asked for.
+    """The list of cards of a run's tasks; a card's page is loaded on demand.
 
-    A card is a page with scripts: it is shown in a frame of its own, from which
-    neither the notebook nor its cookies can be reached; what it loads from elsewhere comes.
+    A card is a page with scripts. It is shown in a sandboxed frame, without access to the
+    notebook and its cookies; it may load content from other sites.
 
     Parameters
     ----------
     running : ExecutingRun or ExecutingTask
+        The run.
     aside : callable, optional
-        As for `Artifacts`.
+        See `Artifacts`.
 
     Attributes
     ----------
@@ -119,7 +120,7 @@ class Cards(RunData, bundle="cards"):
         self.send({"kind": wire.CARD, "id": asked.get("id"), "html": page})
 
     def _stamp(self, key: str, card: Any) -> str:
-        """Return what differs when a card has; the one that is shown is read for that."""
+        """Return a stamp that changes with the card; the card that is shown is read for it."""
         if key == self.shown and key in self._sent and _digest(card.get()) != self._sent[key]:
             self._changes[key] = self._changes.get(key, 0) + 1
         return f"{card.path} {self._changes.get(key, 0)}"

@@ -1,8 +1,8 @@
-"""The way of a widget's messages: a comm of its own, the panel that holds it, or both.
+"""Where a widget's messages are sent: its own comm, the panel that holds it, or both.
 
-ipywidgets opens a comm, and with it a model in the page, for each widget that is made. Here a
-comm is opened when somebody shows the widget by itself; inside a panel its messages travel by
-the panel's comm, so that a panel is one model, however many parts it has.
+ipywidgets opens a comm, and with it a model in the page, for each widget that is created. Here
+a comm is opened when the widget is displayed on its own. Inside a panel its messages are sent
+over the panel's comm, so that a panel is one model, however many parts it has.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ _PROTOCOL = "2.1.0"  # of ipywidgets' messages
 
 
 class Holder(Protocol):
-    """A panel: it passes the messages of its parts on."""
+    """A panel, which forwards the messages of its parts."""
 
-    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None: ...
+    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+        """Send the message of a part."""
+        ...
 
 
 class Channel:
-    """What a widget takes for its comm.
+    """The object that a widget uses as its comm.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ class Channel:
         opened: Callable[[str], None],
         closed: Callable[[str], None],
     ) -> None:
-        #: Known before the comm is opened: the state and the HTML beside the view name it.
+        #: Known before the comm is opened: the state and the HTML next to the view contain it.
         self.id = uuid.uuid4().hex
         self.real: Any = None
         self.holder: Holder | None = None
@@ -86,18 +88,20 @@ class Channel:
         self._opened(self.id)
 
     def on_msg(self, hear: Any) -> None:
+        """Set the callback for messages from the page."""
         self._hear = hear
         if self.real is not None:
             self.real.on_msg(hear)
 
     def send(self, data: dict[str, Any], metadata: Any = None, buffers: Any = None) -> None:
-        """Send to whoever shows the widget; in no cell's name, see `no_cells_context`."""
+        """Send to all views, outside of any cell's context; see `no_cells_context`."""
         if self.holder is not None:
             self.holder.carry(self.name, data, buffers)
         if self.real is not None:
             no_cells_context().run(self.real.send, data, metadata, buffers)
 
     def close(self) -> None:
+        """Detach from the panel and close the comm."""
         self.holder = None
         real, self.real = self.real, None
         if real is not None:

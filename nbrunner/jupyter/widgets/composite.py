@@ -14,15 +14,15 @@ from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
 from nbrunner.jupyter.widgets.base import Widget
 
-# The page whose change is being taken in: what is sent meanwhile is an answer to it.
+# The page whose change is being applied: messages sent during that are answers to it.
 _BY: ContextVar[str] = ContextVar("_BY", default="")
 
 
 class Composite(Widget, bundle="panel"):
     """Widgets that are drawn below each other by one model.
 
-    Everything that a page is told to keep has a number. A page that misses one, and a view that
-    has just been drawn, asks for the whole state.
+    Every message that changes a page's state has a number. A page that has missed one, and a
+    view that has just been drawn, asks for the whole state.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Composite(Widget, bundle="panel"):
 
     def _introduce(self, name: str, part: Widget) -> None:
         """Send the state of a part that a page has not heard of, its own parts first."""
-        inner = list(part._all_parts()) if isinstance(part, Composite) else []
+        inner = list(part.all_parts()) if isinstance(part, Composite) else []
         for path, each in [*((f"{name}/{path}", each) for path, each in inner), (name, part)]:
             self.carry(path, {"method": "update", "state": each.part_state()}, None)
 
@@ -84,14 +84,15 @@ class Composite(Widget, bundle="panel"):
         part.close()
 
     def held_below(self) -> list[Widget]:
-        """Return what is drawn below, in this order."""
+        """Return the widgets drawn below, in order."""
         return [self._held[name] for name, _ in self.below]
 
-    def _all_parts(self) -> Iterator[tuple[str, Widget]]:
+    def all_parts(self) -> Iterator[tuple[str, Widget]]:
+        """Yield the path and widget of each part, and of its parts."""
         for name, part in list(self._held.items()):
             yield name, part
             if isinstance(part, Composite):
-                for path, inner in part._all_parts():
+                for path, inner in part.all_parts():
                     yield f"{name}/{path}", inner
 
     # -- to a page ------------------------------------------------------------------------
@@ -119,6 +120,7 @@ class Composite(Widget, bundle="panel"):
             no_cells_context().run(channel.real.send, sent, None, buffers)
 
     def part_state(self) -> dict[str, Any]:
+        """Return the names and kinds of the parts."""
         names = ("parts", "below")
         return self.get_state(names)
 
@@ -126,7 +128,7 @@ class Composite(Widget, bundle="panel"):
         """Return the state of all parts, and which number it has."""
         with self._sending:
             version = [self._epoch, self._version]
-            state = {path: part.part_state() for path, part in self._all_parts()}
+            state = {path: part.part_state() for path, part in self.all_parts()}
             return {"version": version, "state": {"": self.part_state(), **state}}
 
     def send_whole(self, asked: Mapping[str, Any]) -> None:
@@ -155,18 +157,19 @@ class Composite(Widget, bundle="panel"):
             super()._handle_custom_msg(content, buffers)
 
     def _hand_over(self, content: Mapping[str, Any], buffers: Any) -> None:
-        part = dict(self._all_parts()).get(str(content.get("part")))
-        if part is None:  # closed meanwhile
+        part = dict(self.all_parts()).get(str(content.get("part")))
+        if part is None:  # it has been closed
             return
         token = _BY.set(str(content.get("by", "")))
         try:
-            part._handle_msg({"content": {"data": content["data"]}, "buffers": buffers})
+            message = {"content": {"data": content["data"]}, "buffers": buffers}
+            part._handle_msg(message)  # noqa: SLF001 (as ipywidgets' comm calls it)
         finally:
             _BY.reset(token)
 
     def close(self) -> None:
         """Close the model and all parts."""
-        parts = [part for _, part in self._all_parts()]
+        parts = [part for _, part in self.all_parts()]
         super().close()
         for part in parts:
             part.close()

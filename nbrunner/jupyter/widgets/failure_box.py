@@ -1,4 +1,4 @@
-"""Why a run failed, the user's own lines first."""
+"""Widget with the failure of a run; the user's own lines come first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbrunner.text.printable import visible
 
 
 class FailureBox(Widget, bundle="failure_box"):
-    """Why a run failed; empty while it has not.
+    """The failure of a run; empty if there is none.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class FailureBox(Widget, bundle="failure_box"):
     failure: Any = Instance(dict, allow_none=True).tag(sync=True)
 
     def show(self, failure: Failure | None) -> None:
-        """Show a failure, of a long message its first lines, or none."""
+        """Show a failure, with a long message truncated; None shows nothing."""
         self.failure = (
             None
             if failure is None

@@ -1,4 +1,4 @@
-"""A form: a labelled control for each field, and a button that runs."""
+"""Widget with a form: a labelled control for each field, and a Run button."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from nbrunner.text.printable import visible
 
 
 class LaunchForm(Widget, bundle="launch_form"):
-    """Fields and what is wrong with them.
+    """A form with fields and their errors.
 
     Parameters
     ----------
     on_action : callable, optional
-        Called with ``"run"`` or ``"take"``, in whichever thread the message arrives.
+        Called with ``"run"`` or ``"take"`` in the thread that receives the message.
 
     Attributes
     ----------
     label : str
         Accessible name of the region.
     title, doc : str
+        Name and docstring of the flow.
     fields : list of dict
-        As `nbrunner.jupyter.panels.launch_fields.fields_of` gives them.
+        Result of `nbrunner.jupyter.panels.launch_fields.fields_of`.
     values : dict
-        What the fields hold; of one that is missing, its default.
+        Values by field name; a missing one means the default.
     errors : dict of str to str
-        What is wrong with a field; under ``""`` with all of it.
+        Error messages by field name; ``""`` for the whole form.
     code : str
-        The equal magic line.
+        The equivalent magic line.
     ready : bool
-        Whether the button can be pressed.
+        True if the Run button is enabled.
     earlier : list of dict
-        ``key`` and ``label`` of runs whose values can be taken.
+        ``key`` and ``label`` of runs whose values can be filled in.
     """
 
     label = Unicode().tag(sync=True)

@@ -1,4 +1,4 @@
-"""The log of a run: the browser holds a window of it, the file stays on disk."""
+"""Widget with the log of a run: the browser holds a window of it, the text stays on disk."""
 
 from __future__ import annotations
 
@@ -16,49 +16,50 @@ from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.jupyter.widgets.log_wire import Rename, WireLine, newest_lines, window_lines
 from nbrunner.logs.index import LogSearch, MergedLog
 
-# How often a view is told of new lines, at most.
+# Minimum interval between messages about new lines.
 PACE_SECONDS = 0.1
 
 _MAX_WINDOW = 2000
 _COPIED_CHARACTERS = 1_000_000
 _COPIED_AT_ONCE = 1000
 
-# How much is counted or searched before other requests have their turn: some milliseconds.
+# Bytes processed before other requests are served; takes some milliseconds.
 _SLICE_BYTES = 1 << 20
 
-# A front end that is slower than the disk drops what it cannot take: 40 MB a second at most.
+# Limits a download to 40 MB/s: a slow front end drops messages that it cannot process.
 _CHUNK_SECONDS = 0.025
 
 
 class LogView(Widget, bundle="log_view"):
     """The log of a run, of any length.
 
-    A message of the front end is only handed over, to ``submit``: all reading is done there.
+    Messages of the front end are passed to ``submit``, in whose thread all reading is done.
 
     Parameters
     ----------
     log : MergedLog
+        The log.
     submit : callable, optional
-        Takes a function and calls it, one after the other, in the thread that `refresh` is
-        called from. Default: at once.
+        Calls functions one after the other in the thread that calls `refresh`. Default: at once.
     file_name : str
-        Of a downloaded log; may be changed.
+        File name of a downloaded log; may be changed.
     rename : callable, optional
-        What lines are given to before they are shown.
+        Converts lines before they are shown.
 
     Attributes
     ----------
     step, stream, query : str
-        What is shown: lines of that step, that stream, and what is searched for.
+        The filter: a step, a stream, and a text to search for; empty for all.
     total, lines : int
-        Lines of the log, and of them those that the filter lets through.
+        Number of lines in the log, and of those that pass the filter.
     matches, current : int
-        Lines with the query in them, -1 without a query; which of them was gone to.
+        Number of lines that match the query, -1 without a query; index of the current match.
     counting : bool
-        Whether the search is still going on.
+        True while the search is in progress.
     follow, wrap : bool
+        Whether to scroll to new lines, and whether to wrap long ones.
     revision : int
-        Grows with every change of the filter.
+        Increases with every change of the filter.
     """
 
     name = Unicode("Log").tag(sync=True)
@@ -93,27 +94,27 @@ class LogView(Widget, bundle="log_view"):
         self._working = False
         self._told_at = 0.0
         self._sent_at = 0.0
-        self._sent = (-1, 0, 0)  # version of the log, lines with an end, revision
+        self._sent = (-1, 0, 0)  # version of the log, terminated lines, revision
         self._newest: tuple[int, list[WireLine]] = (0, [])
         self.on_msg(self._asked)
         self.observe(lambda _: self._submit(self._choose), ["step", "stream", "query"])
         self._search.choose(self.step, self.stream, self.query)
 
     def close(self) -> None:
-        """Close the view, and the log's files."""
-        # Once: ipywidgets closes again what is collected, in whichever thread that comes to
-        # pass, and whatever that thread holds; nothing may be submitted, or even begun, there.
+        """Close the view and the log's files."""
+        # Only once: ipywidgets closes collected widgets again, in any thread and whatever locks it
+        # holds, so nothing may be submitted then.
         if self.comm is None:
             return
         super().close()
         self._submit(self._log.close)
 
-    # -- called by whoever follows the run -------------------------------------------------
+    # -- updates, in the feed's thread -----------------------------------------------------
 
     def refresh(self, ended: bool = False) -> bool:
-        """Take in what was written, and tell; return whether to call again soon.
+        """Read what was written and update the view; return True if there is more to do soon.
 
-        What takes long goes on by itself, piece by piece, through ``submit``.
+        Long work continues in pieces through ``submit``.
         """
         self._log.ended = ended
         more = self._work()
@@ -147,7 +148,7 @@ class LogView(Widget, bundle="log_view"):
             self.matches = -1 if found is None else found.lines
 
     def _tell_tail(self, now: float) -> None:
-        """Send the newest lines: those without an end may have changed, others are new."""
+        """Send the newest lines: unterminated ones may have changed, others are new."""
         version, ended_lines, revision = self._sent
         log, shown = self._search.log, self._search.shown
         if version == log.version or now - self._sent_at < PACE_SECONDS:
@@ -159,7 +160,7 @@ class LogView(Widget, bundle="log_view"):
                 content = {"start": start, "lines": lines, "total": self.total}
                 self.send({"kind": wire.TAIL, **content, "revision": self.revision})
                 self._sent_at = now
-        # After a change of the filter a front end asks for what it shows.
+        # After a change of the filter the front end requests its window again.
         self._sent = (log.version, shown.ended_lines, self.revision)
 
     def _choose(self) -> None:
@@ -173,11 +174,11 @@ class LogView(Widget, bundle="log_view"):
         self._rest()
 
     def _rest(self) -> None:
-        """Hold no file open for a run that has ended."""
+        """Close the files of an ended run."""
         if self.ended and not self._working:
             self._log.close()
 
-    # -- called by the front end -----------------------------------------------------------
+    # -- requests of the front end ---------------------------------------------------------
 
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         answer = {
@@ -193,7 +194,7 @@ class LogView(Widget, bundle="log_view"):
     def _try(self, answer: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
         try:
             answer(asked)
-        except Exception as error:  # shown where it was asked for
+        except Exception as error:  # shown in the front end
             self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": said(error)})
         self._rest()
 
@@ -215,7 +216,7 @@ class LogView(Widget, bundle="log_view"):
         self._answer(asked, number=number, text=self._rename(text) if self._rename else text)
 
     def _answer_copy(self, asked: dict[str, Any]) -> None:
-        """Answer with lines as plain text; of too many the last ones, and how many are not."""
+        """Send lines as plain text; if too many, the last ones and the number left out."""
         shown = self._search.shown
         start = max(0, int(asked.get("start") or 0))
         stop = min(int(asked.get("stop") or shown.lines), shown.lines)
@@ -238,7 +239,7 @@ class LogView(Widget, bundle="log_view"):
         self._send_chunks(asked, self._log.chunks())
 
     def _send_chunks(self, asked: dict[str, Any], chunks: Iterator[bytes]) -> None:
-        """Send a chunk, and the next one later: others are answered in between."""
+        """Send one chunk and schedule the next, so that other requests are served in between."""
         while self.comm is not None:
             chunk = next(chunks, None)
             buffers = [] if chunk is None else [chunk]
@@ -247,7 +248,7 @@ class LogView(Widget, bundle="log_view"):
                 break
             try:
                 loop = asyncio.get_running_loop()
-            except RuntimeError:  # a thread of its own, where nobody else waits
+            except RuntimeError:  # no event loop: a thread of its own, which may block
                 time.sleep(_CHUNK_SECONDS)
             else:
                 loop.call_later(_CHUNK_SECONDS, self._send_chunks, asked, chunks)

@@ -1,4 +1,4 @@
-"""Lines of a log as they go to a front end, and never too much of them at once."""
+"""Log lines in the format of the messages to the front end, limited in size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Rename = Callable[[str], str]
 
 LINE_CHARACTERS = 8000
 
-# The newest lines go along with the news that there are any, ten times a second.
+# Number of newest lines sent with each update, up to ten times a second.
 _TAIL_LINES = 200
 _TAIL_BYTES = 64_000
 
-# A window of long lines has less of each.
+# Limit for one window, shared by its lines.
 _WINDOW_CHARACTERS = 1_000_000
 _LEAST_CHARACTERS = 200
 
@@ -28,7 +28,7 @@ _GONE: WireLine = ["(log deleted: the run's files no longer exist)", 1, 0, "", "
 
 
 def window_lines(view: LineView, start: int, stop: int, rename: Rename | None) -> list[WireLine]:
-    """Return the lines of a window, each at most 8,000 characters of it."""
+    """Return the lines of a window, each truncated to at most 8,000 characters."""
     found = view.window(start, stop, LINE_CHARACTERS)
     if sum(len(line.text) for line in found) > _WINDOW_CHARACTERS:
         length = max(_LEAST_CHARACTERS, _WINDOW_CHARACTERS // len(found))
@@ -40,7 +40,7 @@ def window_lines(view: LineView, start: int, stop: int, rename: Rename | None) -
 
 
 def newest_lines(view: LineView, start: int, rename: Rename | None) -> tuple[int, list[WireLine]]:
-    """Return the last lines, from ``start`` at most, and the number of the first of them."""
+    """Return the last lines, not before ``start``, and the number of the first one."""
     stop = view.lines
     start = max(min(start, stop - 1), stop - _TAIL_LINES, 0)
     lines: list[WireLine] = []
@@ -59,5 +59,5 @@ def _on_wire(line: ShownLine, rename: Rename | None, length: int = LINE_CHARACTE
     if len(text) > length:
         text = escapes.cut(line.text, length)
         cut += len(line.text) - len(text)
-    stream = STDOUT if is_greeting(line) else line.stream  # no bar of a warning beside it
+    stream = STDOUT if is_greeting(line) else line.stream  # not marked as a warning
     return [rename(text) if rename else text, stream, cut, line.time, line.label]

@@ -1,4 +1,4 @@
-"""What the widgets over a run's stored results have in common."""
+"""The base class of widgets that show stored results of a run."""
 
 from __future__ import annotations
 
@@ -17,27 +17,38 @@ from nbrunner.jupyter.widgets.base import Widget
 
 
 class HasResults(Protocol):
-    """What these widgets need of a run."""
+    """The attributes of a run that these widgets use."""
 
     @property
-    def pathspec(self) -> str | None: ...
+    def pathspec(self) -> str | None:
+        """``"<flow name>/<run id>"``; None until the run has an id."""
+        ...
+
     @property
-    def attributes(self) -> Mapping[str, Any]: ...
+    def attributes(self) -> Mapping[str, Any]:
+        """Metaflow's attributes of the run."""
+        ...
+
     @property
-    def progress(self) -> Progress: ...
+    def progress(self) -> Progress:
+        """The progress of its steps."""
+        ...
 
 
 class RunData(Widget):
-    """Reads what Metaflow's Client knows of a run, beside everything else.
+    """Reads results of a run with Metaflow's Client, in the background.
 
-    A metadata service or a bucket may answer slowly: all reading is done in a thread of its
-    own, and nothing is read while the widget is folded.
+    A metadata service or bucket may be slow: all reading is done in a thread, and nothing is read
+    while the widget is folded.
 
     Attributes
     ----------
     unfolded : bool
+        True if the content is visible.
     loading : bool
+        True while results are being read.
     error : str
+        Message of the last error; empty if there is none.
     """
 
     unfolded = Bool().tag(sync=True)
@@ -54,13 +65,13 @@ class RunData(Widget):
         self.observe(lambda _: self.reload(), "unfolded")
 
     def show(self, over: bool) -> bool:
-        """Read again if tasks have ended since; see `nbrunner.jupyter.kernel.feed.Shows`."""
+        """Read again if more tasks have ended; see `nbrunner.jupyter.kernel.feed.Shows`."""
         if self.unfolded and self._ended_tasks() != self._loaded_at:
             self.reload()
         return False
 
     def reload(self) -> None:
-        """Read again what is shown, soon."""
+        """Schedule reading the content again."""
         if not self.unfolded or self._waiting:
             return
         self._waiting = True
@@ -72,7 +83,7 @@ class RunData(Widget):
         self.loading = True
         try:
             self.error = self._load()
-        except Exception as error:  # of Metaflow or of a storage; shown where it was asked for
+        except Exception as error:  # raised by Metaflow or a storage; shown in the widget
             self.error = said(error)
         finally:
             self.loading = False
@@ -82,16 +93,16 @@ class RunData(Widget):
         return tasks.done + tasks.failed + tasks.cloned
 
     def _load(self) -> str:
-        """Read what is shown; return why nothing is, where that needs to be said."""
+        """Read the content; return a message if it is empty for a reason."""
         raise NotImplementedError
 
     def _answer(self, content: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    # -- what is there ------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------
 
     def _steps(self) -> list[str]:
-        """Return the steps that have had tasks, in their order."""
+        """Return the steps that have had tasks, in order."""
         steps = self._running.progress.steps.items()
         return [name for name, counts in steps if counts.total > counts.pending]
 
@@ -108,7 +119,7 @@ class RunData(Widget):
         metadata = self._running.attributes.get("metadata")
         return client.task_of(f"{self._running.pathspec}/{step}/{task_id}", metadata)
 
-    # -- asked by the front end ---------------------------------------------------------
+    # -- requests of the front end ------------------------------------------------------
 
     def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("kind") == wire.RELOAD:
@@ -119,5 +130,5 @@ class RunData(Widget):
     def _try(self, answer: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
         try:
             answer(asked)
-        except Exception as error:  # a value may need what is not installed here, and more
+        except Exception as error:  # for example a package that is not installed here
             self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": said(error)})

@@ -1,4 +1,4 @@
-"""The first lines of a panel: state, name, time, what was given, and what one can do."""
+"""Widget with the first lines of a panel: state, name, time, arguments and buttons."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from nbrunner.text.printable import visible
 
 
 class RunHeader(Widget, bundle="run_header"):
-    """The headline of a run's panel.
+    """The header of a run's panel.
 
     Parameters
     ----------
     on_action : callable, optional
-        Called with the name of the action that was clicked, in whichever thread the front
-        end's message arrives.
+        Called with the name of a clicked action in the thread that receives the message.
 
     Attributes
     ----------
     label : str
-        Accessible name of the panel that the header stands in.
+        Accessible name of the panel.
     title : str
+        Name of the run.
     status, detail : str
-        As of `StatusBadge`.
+        See `StatusBadge`.
     elapsed : float or None
-        Seconds.
+        Duration in seconds; None if unknown.
     parameters : list of [name, text]
+        Parameters and options of the run.
     tags : list of str
+        Tags of the run.
     warning : str
+        Warning or error message; empty if there is none.
     actions : list of dict
         ``name``, ``label``, ``disabled``, ``hint`` of each button.
     code : dict
-        ``magic`` and ``python``: what the button "Copy code" gives.
+        ``magic`` and ``python`` code for the "Copy code" button.
     """
 
     label = Unicode().tag(sync=True)

@@ -1,4 +1,4 @@
-"""A table of runs: a row each, with its state and what one can do with it."""
+"""Widget with a table of runs: state, columns and buttons of each."""
 
 from __future__ import annotations
 
@@ -13,41 +13,46 @@ from nbrunner.text.printable import visible
 
 
 class RunTable(Widget, bundle="run_table"):
-    """Rows of runs, as many as one looks at; which ones is decided in Python.
+    """A page of runs; Python selects and sorts the rows.
 
     Parameters
     ----------
     on_action : callable, optional
-        Called with the name of an action and the key of a row (empty for the table's own),
-        in whichever thread the front end's message arrives.
+        Called with the name of an action and the key of a row (empty for the table's own
+        actions) in the thread that receives the message.
 
     Attributes
     ----------
     label : str
         Accessible name of the region.
     title : str
+        Heading of the table.
     columns : list of dict
         ``name``, ``label``, ``numeric``, ``sortable``.
     rows : list of dict
-        ``key``, ``status``, ``cells`` (texts, one a column), ``done`` (from 0 to 1, or None),
-        ``actions`` (each with ``name``, ``label``, ``disabled``, ``hint``), and ``code`` (what
-        the copy button of a row gives), where there is some.
+        ``key``, ``status``, ``cells`` (one text per column), ``done`` (from 0 to 1, or None),
+        ``actions`` (each with ``name``, ``label``, ``disabled``, ``hint``), and optionally
+        ``code`` for the copy button of a row.
     actions : list of dict
-        Of the whole table.
+        Actions of the whole table.
     sort : str
-        Name of the column that the rows are sorted by; empty for the order they have.
+        Name of the sort column; empty for the original order.
     descending : bool
+        Sort direction.
     summary : str
-        What is not among the rows: ``"80 more: 70 successful, 10 running"``.
+        Summary of the rows that are not shown: ``"80 more: 70 successful, 10 running"``.
     query, status, namespace : str
-        What the rows are to contain; offered where `filters` is set.
+        Filters, offered if `filters` is set; empty for all.
     filters : bool
+        Whether to show the filter controls.
     statuses, namespaces : list of str
-        What there is to choose from.
+        Values offered by the filter controls.
     page, pages : int
-        Which page is shown, from 0, and of how many; -1 for a number not known so far.
+        Page number, from 0, and number of pages, -1 if not yet known.
     loading : bool
+        True while rows are being read.
     error : str
+        Error message; empty if there is none.
     """
 
     label = Unicode().tag(sync=True)
@@ -94,12 +99,12 @@ class RunTable(Widget, bundle="run_table"):
 
 
 def action(name: str, label: str, disabled: bool = False, hint: str = "") -> dict[str, Any]:
-    """Return a button as the widgets take it."""
+    """Return a button in the format of the widgets."""
     return {"name": name, "label": label, "disabled": disabled, "hint": hint}
 
 
 def column(
     name: str, label: str = "", numeric: bool = False, sortable: bool = True
 ) -> dict[str, Any]:
-    """Return a column as the table takes it."""
+    """Return a column in the format of the table."""
     return {"name": name, "label": label or name, "numeric": numeric, "sortable": sortable}

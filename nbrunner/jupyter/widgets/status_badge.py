@@ -1,4 +1,4 @@
-"""The state of a run as a word and a shape."""
+"""Widget with the state of a run as a word and a shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StatusBadge(Widget, bundle="status_badge"):
     status : str
         A label of `nbrunner.status.RUN_STATES`.
     detail : str
-        What is being done about it, ``"asked to stop"``; how the process of a failed run ended.
+        Progress of a stop, ``"asked to stop"``; or how the process of a failed run ended.
     """
 
     status = Enum(list(LABELS.values()), "starting").tag(sync=True)

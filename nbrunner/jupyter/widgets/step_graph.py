@@ -1,4 +1,4 @@
-"""The steps of a flow as a drawing, with what became of each."""
+"""Widget with the graph of a flow and the progress of each step."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class StepGraph(Widget, bundle="step_graph"):
     steps : list of dict
         ``name``, ``type``, ``next`` and ``doc`` of each step.
     progress : dict
-        For each step how many of its tasks are pending, running, done, failed, cloned; and
-        how many of the failed were ended with the run, which was ``stopped``.
+        For each step, the number of its tasks that are pending, running, done, failed, cloned;
+        ``stopped`` is the number of failed tasks that were stopped with the run.
     selected : str
-        The step that was clicked; empty for none.
+        The selected step; empty for none.
     """
 
     steps = List(Dict()).tag(sync=True)
@@ -36,13 +36,14 @@ class StepGraph(Widget, bundle="step_graph"):
         return [{**step, "doc": visible(step.get("doc", ""))} for step in proposal["value"]]
 
     def show(self, progress: Progress, stopped: bool = False) -> None:
-        """Show what became of the steps so far.
+        """Show the progress of the steps.
 
         Parameters
         ----------
         progress : Progress
+            Number of tasks of each step by state.
         stopped : bool
-            Whether the run was stopped: what failed then was ended with it.
+            True if the run was stopped: failed tasks are then shown as stopped.
         """
         self.progress = {
             name: {**asdict(counts), "stopped": counts.failed if stopped else 0}
@@ -51,7 +52,7 @@ class StepGraph(Widget, bundle="step_graph"):
 
 
 def steps_of(flow: Flow) -> list[dict[str, Any]]:
-    """Return the steps of a run's record as the graph takes them."""
+    """Return the steps of a run's record in the format of the graph."""
     types, docs = flow["types"], flow["docs"]
     return [
         {"name": name, "type": types.get(name, ""), "next": list(behind)}

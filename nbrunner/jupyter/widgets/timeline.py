@@ -1,4 +1,4 @@
-"""When each task of a run was at work, as bars."""
+"""Widget with the tasks of a run as bars over time."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ from nbrunner.status import STOPPED
 
 
 class Timeline(Widget, bundle="timeline"):
-    """The tasks of a run as bars along its time; nothing is read while it is folded.
+    """The tasks of a run as bars over time; nothing is read while it is folded.
 
     Parameters
     ----------
     running : ExecutingProcess
+        The run.
     submit : callable, optional
-        Takes a function and calls it in the thread that `show` is called from.
+        Calls a function in the thread that calls `show`.
 
     Attributes
     ----------
     unfolded : bool
+        True if the content is visible.
     version : int
-        Grows whenever a bar has changed; a view then asks for those that have.
+        Increases when a bar changes; a view then requests the changed bars.
     elapsed : float
-        Seconds since the run's start.
+        Seconds since the start of the run.
     steps : list of str
-        In the order of the flow.
+        Steps in the order of the flow.
     ended : bool
+        True if the run has ended.
     """
 
     unfolded = Bool().tag(sync=True)
@@ -51,12 +54,12 @@ class Timeline(Widget, bundle="timeline"):
         self.steps = flow_of(running.record)["steps"]
         self._submit = submit or InTurn()
         self._spans: list[TaskSpan] = []
-        self._changed: list[int] = []  # in which version each was changed last
+        self._changed: list[int] = []  # version of the last change of each bar
         self.on_msg(self._asked)
         self.observe(lambda _: self._submit(self._take_in), "unfolded")
 
     def show(self, over: bool) -> bool:
-        """Show the run as it stands; see `nbrunner.jupyter.kernel.feed.Shows`."""
+        """Show the current state of the run; see `nbrunner.jupyter.kernel.feed.Shows`."""
         if self.unfolded and not (over and self.ended):
             self._take_in()
         return False
@@ -104,7 +107,7 @@ class Timeline(Widget, bundle="timeline"):
 
 
 def _ended_with_run(spans: list[TaskSpan]) -> list[TaskSpan]:
-    """Return the spans of a run that was stopped: the last attempts were ended with it."""
+    """Return the spans of a stopped run, with its last unfinished attempts marked as stopped."""
     latest = {(span.step, span.task_id): number for number, span in enumerate(spans)}
     return [
         replace(span, state="stopped")

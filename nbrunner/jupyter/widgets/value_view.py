@@ -1,4 +1,4 @@
-"""A Python value as something to look at: text, a table, an image or a page. Pure.
+"""Converts a Python value for display: as text, table, image or HTML page. Pure functions.
 
 Libraries are recognised by what their values offer; none is imported. By hand: IPython's
 ``display_formatter.format`` makes all of a value into HTML, where tables here are cut first and
@@ -21,7 +21,7 @@ MAX_COLUMNS = 50
 MAX_CELL = 200
 MAX_CHARACTERS = 50_000
 
-# Longer than that in characters, so that not all of a very long list is made into text.
+# More items than fit into the text, so that a very long list is not converted completely.
 _MAX_ITEMS = MAX_CHARACTERS
 _SLICED: Mapping[type, Callable[[Any], Any]] = {
     list: lambda value: value[:_MAX_ITEMS],
@@ -40,20 +40,20 @@ _IMAGES = {
 
 @dataclass(frozen=True)
 class ValueView:
-    """What to show of a value.
+    """A value prepared for display.
 
     Attributes
     ----------
     kind : str
         ``"text"``, ``"table"``, ``"image"`` or ``"html"``.
     text : str
-        The text or the page.
+        Text, or HTML page.
     columns, rows : list
-        Of a table: the names of its columns, and its cells as text.
+        Column names of a table, and its cells as text.
     cut : str
-        What is not shown: ``"the first 200 of 10,000 rows"``; empty if all is.
+        What is left out: ``"the first 200 of 10,000 rows"``; empty if nothing is.
     mime, data
-        Of an image.
+        Type and content of an image.
     """
 
     kind: Literal["text", "table", "image", "html"]
@@ -66,7 +66,7 @@ class ValueView:
 
 
 def view_of(value: Any) -> ValueView:
-    """Return what to show of a value."""
+    """Return a value prepared for display."""
     for look in (_image, _frame, _page, _plain_table):
         found = look(value)
         if found is not None:
@@ -84,7 +84,7 @@ def _image(value: Any) -> ValueView | None:
 
 
 def _drawn(value: Any) -> bytes | None:
-    draw = getattr(value, "_repr_png_", None)  # PIL's images, and many more
+    draw = getattr(value, "_repr_png_", None)  # PIL's images, and many others
     if callable(draw) and not isinstance(value, type):
         found = draw()
         return found if isinstance(found, bytes) else None
@@ -96,7 +96,7 @@ def _drawn(value: Any) -> bytes | None:
 
 
 def _frame(value: Any) -> ValueView | None:
-    """Show a DataFrame, a Series or an array of up to two dimensions as a table."""
+    """Return a DataFrame, Series or array of up to two dimensions as a table, else None."""
     library = type(value).__module__.partition(".")[0]
     if library == "pandas" and hasattr(value, "iloc"):
         return _pandas(value)
@@ -123,7 +123,7 @@ def _pandas(value: Any) -> ValueView | None:
 
 
 def _page(value: Any) -> ValueView | None:
-    """Show what draws itself in HTML as that; the front end keeps it in a frame of its own."""
+    """Return the HTML of a value that has one; the front end shows it in a sandboxed frame."""
     draw = getattr(value, "_repr_html_", None)
     if not callable(draw) or isinstance(value, type):
         return None
@@ -132,7 +132,7 @@ def _page(value: Any) -> ValueView | None:
 
 
 def _plain_table(value: Any) -> ValueView | None:
-    """Show a dict, or a list of dicts with the same keys, as a table."""
+    """Return a dict, or a list of dicts with the same keys, as a table, else None."""
     if isinstance(value, Mapping) and value and all(_is_small(each) for each in value.values()):
         return _table(["", "value"], islice(value.items(), MAX_ROWS), len(value))
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)) or not value:
@@ -154,7 +154,7 @@ def _table(
     columns: Iterable[Any], rows: Iterable[Iterable[Any]], total: int, numbered: bool = False
 ) -> ValueView:
     names = [visible(str(name)) for name in columns]
-    # Cut before anything is made into text: there may be very many columns.
+    # Truncated before the cells are converted: there may be very many columns.
     cells = [[_cell(value) for value in islice(row, MAX_COLUMNS)] for row in rows]
     if numbered:
         names = ["", *names]
@@ -169,7 +169,7 @@ def _table(
 
 
 def _cell(value: Any) -> str:
-    # Numbers as pandas shows them; numpy's floats are Python's.
+    # Numbers are formatted as in pandas; numpy's floats are Python floats.
     text = f"{value:.6g}" if isinstance(value, float) else visible(str(value))
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
