@@ -68,3 +68,27 @@ def no_cells_context() -> contextvars.Context:
             if isinstance(variable, contextvars.ContextVar):
                 context.run(variable.set, empty)
     return context
+
+
+def send_as_answer(
+    comm: Any, data: dict[str, Any], buffers: Any, request: Mapping[str, Any]
+) -> None:
+    """Send a comm's message as the answer to a request, with its header as the parent.
+
+    Not by the comm's own ``send``: ipykernel would then handle all further messages to this comm in
+    the subshell of that request, even once that page and its subshell are gone.
+    """
+    kernels = sys.modules.get("ipykernel.kernelbase")
+    if kernels is None or not kernels.Kernel.initialized():
+        comm.send(data, None, buffers)
+        return
+    kernel = kernels.Kernel.instance()
+    kernel.session.send(
+        kernel.iopub_socket,
+        "comm_msg",
+        {"data": data, "comm_id": comm.comm_id},
+        metadata={},
+        parent=request,
+        ident=comm.topic,
+        buffers=buffers,
+    )

@@ -132,8 +132,9 @@ class Widget(anywidget.AnyWidget):
     def _handle_msg(self, msg: dict[str, Any]) -> None:
         """Handle a message of the front end, and note that this front end supports widgets."""
         WIDGET_SESSIONS.note(msg)
-        if msg["content"]["data"].get("method") == "request_state":
-            self.send_state([name for name in self.keys if name not in _FIXED | _OF_VIEW])
+        is_request = msg["content"]["data"].get("method") == "request_state"
+        if is_request and self.comm is not None:
+            self.comm.answer_state(msg)
         else:
             super()._handle_msg(msg)
 

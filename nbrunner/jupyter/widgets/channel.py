@@ -8,13 +8,13 @@ over the panel's comm, so that a panel is one model, however many parts it has.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import comm
 
 from nbrunner.jupyter.kernel import wire
-from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.front_end import no_cells_context, send_as_answer
 
 TARGET = "jupyter.widget"
 _PROTOCOL = "2.1.0"  # of ipywidgets' messages
@@ -99,6 +99,17 @@ class Channel:
             self.holder.carry(self.name, data, buffers)
         if self.real is not None:
             no_cells_context().run(self.real.send, data, metadata, buffers)
+
+    def answer_state(self, request: Mapping[str, Any]) -> None:
+        """Send the whole state to a page that has no model yet.
+
+        ipywidgets' manager makes a model from it. It takes only an answer whose parent is its
+        request.
+        """
+        if self.real is not None:
+            state, paths, buffers = self._state()
+            data = {"method": "update", "state": state, "buffer_paths": paths}
+            send_as_answer(self.real, data, buffers, request)
 
     def close(self) -> None:
         """Detach from the panel and close the comm."""
