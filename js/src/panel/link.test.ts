@@ -73,7 +73,9 @@ test("where no answer comes that is told in a second, and asked again until one 
   vi.advanceTimersByTime(1);
   expect(late).toEqual([true]);
   vi.advanceTimersByTime(60_000);
-  expect(model.sent.length).toBeGreaterThan(10);
+  expect(model.sent).toHaveLength(7); // after 0, 1, 3, 7, 15, 31, 61 s
+  vi.advanceTimersByTime(60_000);
+  expect(model.sent).toHaveLength(9); // and every 30 s
   model.hear(whole(1, "successful"));
   expect([late, status()]).toEqual([[true, false], "successful"]);
   const asked = model.sent.length;
@@ -119,6 +121,28 @@ test("after a gap the parts are told that messages may be missing, and not at fi
   model.hear(change(9, {}));
   model.hear(whole(9, "running"));
   expect(kinds).toEqual(["state"]);
+});
+
+test("of several answers with the same number, one is taken", () => {
+  const { model, link, badge } = drawn();
+  const kinds: string[] = [];
+  const seen: string[] = [];
+  const signal = controller.signal;
+  link.part("badge").as().onMessage(({ kind }) => kinds.push(kind), signal);
+  badge.onChange("status", () => seen.push(badge.get("status")), signal);
+  model.hear(whole(1, "starting"));
+  vi.advanceTimersByTime(60_000);
+  link.ask();
+  for (let count = 0; count < 5; count += 1) model.hear(whole(4, "running"));
+  expect([kinds, seen]).toEqual([["state"], ["starting", "running"]]);
+});
+
+test("an answer to an earlier question takes nothing back", () => {
+  const { model, status } = drawn();
+  model.hear(whole(3, "running"));
+  model.hear(change(4, { status: "failed" }));
+  model.hear(whole(3, "running"));
+  expect(status()).toBe("failed");
 });
 
 test("another kernel counts from its own beginning", () => {

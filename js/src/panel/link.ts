@@ -30,7 +30,11 @@ const isWhole = (message: Message): message is Whole => message.kind === STATE;
 
 /** How long a view that asks may be without an answer before that is told. */
 export const LATE_MS = 1000;
-const AGAIN_MS = [1000, 1000, 2000, 4000, 5000];
+/**
+ * When to ask again. Further and further apart: each question that waits in the kernel is answered,
+ * and what ends an outage (a connection, a kernel, a page in sight again) asks at once.
+ */
+const AGAIN_MS = [LATE_MS, 2000, 4000, 8000, 16_000, 30_000];
 /** A panel that has heard nothing for so long asks whether it has missed something. */
 export const QUIET_MS = 20_000;
 const TICK_MS = 5000;
@@ -169,6 +173,8 @@ export class Link implements Source {
     this.asking = "";
     this.setLate(false);
     if (same || !version || !state) return;
+    // Of several questions that waited in the kernel, the first answer has brought it.
+    if (this.version?.[0] === version[0] && this.version[1] >= version[1]) return;
     const isFirst = this.version === null;
     this.version = version;
     this.setAll(state);
