@@ -65,8 +65,21 @@ def jupyter(
         try:
             yield _address(log, server)
         finally:
-            server.terminate()
-            server.wait(30)
+            _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End a server; its kernels end when they notice that it is gone.
+
+    One that does not end in time is killed: `Popen` would wait for it without a limit, until the
+    test's own limit interrupts that and leaves the process behind.
+    """
+    server.terminate()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _silence(settings: Path) -> None:

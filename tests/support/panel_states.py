@@ -27,14 +27,18 @@ ANOTHER = "from nbrunner.jupyter.panels import RunPanel; display(RunPanel(runnin
 # Seldom: a slow page that is asked all the time does nothing else.
 _LOOK_MS = 500
 
+# A log that is out of sight draws its rows when it comes into sight.
 _SHOWN = """() => [...document.querySelectorAll('.nbrunner-panel')].map(panel => ({
   status: panel.querySelector('[role=status]')?.textContent,
   lines: panel.querySelector('.nbr-log-count')?.textContent,
   steps: [...panel.querySelectorAll('.nbr-step')].map(step => step.dataset.state),
-  log: !panel.querySelector('.nbr-log-pane')?.clientHeight
+  log: !panel.querySelector('.nbr-log-pane')?.checkVisibility({contentVisibilityAuto: true})
     || panel.querySelector('.nbr-log-rows').textContent.includes('the end'),
   note: panel.querySelector('.nbr-note')?.textContent ?? '',
 }))"""
+
+_SHOW = """number => document.querySelectorAll('.nbrunner-panel .nbr-log-pane')[number]
+  ?.scrollIntoView({block: 'center'})"""
 
 
 def throttle(lab: NotebookPage, rate: int) -> None:
@@ -73,6 +77,15 @@ def settled(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, An
     began = time.monotonic()
     while (found := wrong(lab, panels)) and time.monotonic() - began < seconds:
         lab.page.wait_for_timeout(_LOOK_MS)
+    return found
+
+
+def looked_at(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, Any]]:
+    """Bring each panel's log into sight, and return the panels that are wrong then."""
+    found = []
+    for number in range(panels):
+        lab.page.evaluate(_SHOW, number)
+        found += [each for each in settled(lab, panels, seconds) if each not in found]
     return found
 
 
