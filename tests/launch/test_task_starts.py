@@ -20,6 +20,7 @@ from nbrunner import CleanedUpError, Runner, TaskStarts, attach, doctor
 from nbrunner.launch.warm import task_popen
 from nbrunner.launch.warm.fingerprint import task_cold_reason
 from nbrunner.launch.warm.partial_lines import task_of
+from nbrunner.launch.warm.run_files import RunFiles
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import note_task_start, read_task_starts
 
@@ -135,14 +136,16 @@ def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
     """A10: also where the fork server has ended, or has no room for another process."""
     ours, theirs = socket.socketpair()
     theirs.close()
-    monkeypatch.setattr(sys, "argv", ["flow.py"])
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "flow.py")])
+    flow = tmp_path / "flow.py"
+    flow.write_text("")
     env = dict(os.environ)
-    starts = task_popen._Subprocess(ours, env, "/", RunDirectory(tmp_path))
+    files = RunFiles(str(flow), env)
+    starts = task_popen._Subprocess(ours, env, "/", RunDirectory(tmp_path), files)
     pipe = task_popen.subprocess.PIPE
     piped = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "env": env}
-    (tmp_path / "flow.py").write_text("")
     for _ in range(2):
-        process = starts.Popen([sys.executable, "flow.py", "step", "start"], **piped)
+        process = starts.Popen([sys.executable, str(flow), "step", "start"], **piped)
         process.stdin.close()
         assert process.wait() == 0
         process.stdout.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import comm
 import ipywidgets
@@ -194,7 +194,7 @@ def test_a_page_that_is_open_is_told_all_of_a_panel_that_is_opened_below(comms):
     panel.model_id  # noqa: B018
     inner = Composite({"badge": StatusBadge(status="failed")})
     panel.hold_below(inner)
-    known: dict[str, object] = {}
+    known: dict[str, Any] = {}
     for each in comms[0].contents:
         known[str(each["part"])] = each["data"]["state"]
     assert list(known) == ["below1/badge", "below1", ""], "what is drawn is there before it is"
