@@ -57,7 +57,7 @@ def css() -> str:
         + f"\n  ) {{\n  --nbr-state: var({_VARIABLES[role]});\n}}"
         for role, labels in roles.items()
     ]
-    return "\n".join((f"/* {_NOTE} */", '@import "./colours.css";', *rules, ""))
+    return "\n".join((f"/* {_NOTE} */", *rules, ""))
 
 
 def _union(name: str, states: Iterable[State]) -> str:
