@@ -11,6 +11,7 @@ import sys
 import psutil
 import pytest
 from support.offspring import lives, processes_of
+from support.other_fork import other_fork
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
@@ -250,12 +251,8 @@ def test_fork_that_fails_is_a_cold_start(folder, monkeypatch):
     """A hook: root, whom the suite runs as, is not bound by a limit of processes."""
     assert runner(folder, "slowflow.py").run(seconds=0).warm
     LAUNCHER.close()
-    failing = (
-        "import os\n"
-        "def fork():\n    raise BlockingIOError(11, 'Resource temporarily unavailable')\n"
-        "os.fork = fork\n"
-    )
-    (folder / "no_forks.py").write_text(failing)
+    failing = "raise BlockingIOError(11, 'Resource temporarily unavailable')"
+    (folder / "no_forks.py").write_text(other_fork("zygote", failing))
     running = runner(
         folder,
         "slowflow.py",
@@ -300,15 +297,9 @@ if __name__ == '__main__':
 
 # Of the task server alone; every second time, or each.
 TASKS_NOT_FORKED = """\
-import itertools, os, sys
-
-def fork(fork=os.fork, count=itertools.count()):
-    if sys._getframe(1).f_globals["__name__"] == "nbrunner.launch.warm.fork_server":
-        if next(count) % {every} == 0:
-            raise BlockingIOError(11, "Resource temporarily unavailable")
-    return fork()
-
-os.fork = fork
+if next(count) % {every} == 0:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+return os.fork()
 """
 
 
@@ -316,7 +307,9 @@ os.fork = fork
 def test_a_task_that_cannot_be_forked_is_started_cold(write_flow, folder, every, forked):
     write_flow("familyflow.py", FAMILY)
     # Beside the flow it would stand in for a module that is loaded.
-    preload = write_flow("preload/no_tasks.py", TASKS_NOT_FORKED.format(every=every))
+    preload = write_flow(
+        "preload/no_tasks.py", other_fork("fork_server", TASKS_NOT_FORKED.format(every=every))
+    )
     env = {"NBRUNNER_PRELOAD": "no_tasks", "PYTHONPATH": str(preload.parent)}
     running = runner(folder, "familyflow.py", env=env).run(words="x,y", max_workers=1)
     assert running.warm, running.cold_reason

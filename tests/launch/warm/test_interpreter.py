@@ -15,6 +15,7 @@ import time
 
 import psutil
 import pytest
+from support.other_fork import other_fork
 from support.waiting import async_until, until
 
 from nbrunner import Runner
@@ -228,12 +229,7 @@ def test_one_that_is_suspended_while_starts_wait_for_its_answer(folder, monkeypa
     assert last.way == "warm"
 
 
-HANGS = """\
-import os, time
-def fork(fork=os.fork):
-    time.sleep(3600)
-os.fork = fork
-"""
+HANGS = other_fork("zygote", "import time\ntime.sleep(3600)")
 
 
 def test_one_that_does_not_answer_is_replaced(folder, tmp_path):
