@@ -167,7 +167,7 @@ def test_a_customization_that_differs_in_each_process(write_flow, monkeypatch, t
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     running = Runner(flow(write_flow), show_output=False, pylint=False).run()
     assert (running.status, running.warm) == ("successful", False)
-    assert "sets $PROC_TOKEN anew" in running.cold_reason
+    assert "sets $PROC_TOKEN to a new value" in running.cold_reason
 
 
 @pytest.mark.slow
