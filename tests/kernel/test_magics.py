@@ -110,7 +110,7 @@ def test_in_a_folder_that_was_deleted_a_line_says_so_and_earlier_runs_show(plain
     plain.execute(cell("--no-pylint --n 3")).checked()
     plain.execute("import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')").checked()
     said = plain.execute(cell("--no-pylint --n 3")).stderr
-    assert said.startswith("UsageError: the current directory was deleted: change to another")
+    assert said.startswith("UsageError: the current directory was deleted; change to another")
     assert "successful" in plain.execute("%flowrun").checked().result
 
 
