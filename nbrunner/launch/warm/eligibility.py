@@ -11,7 +11,7 @@ import importlib.util
 import os
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any
 from nbrunner.launch.warm.fingerprint import NATIVE_PREFIXES
 from nbrunner.launch.warm.learned import installed_at, top_of
 from nbrunner.launch.warm.own_code import change_before_import, own_sources
-from nbrunner.launch.warm.preamble import preamble
+from nbrunner.launch.warm.preamble import Preamble, preamble
 from nbrunner.launch.warm.probe.variables import VariablesRead
 from nbrunner.launch.warm.shadowing import distribution_in, own_for_python, shadowed
 from nbrunner.text.user_code import is_users
@@ -30,6 +30,8 @@ from nbrunner.text.user_code import is_users
 # directory (``init_local_config`` in ``metaflow_config_funcs.py``).
 _LOCAL_FOLDER = ".metaflow"
 _LOCAL_CONFIG = "config.json"
+
+_OTHER_IMPORTS = "the flow file no longer imports what it did"
 
 # Differs for every run, and nothing reads it while it is imported.
 _OURS = "NBRUNNER_"
@@ -162,8 +164,7 @@ class Imported:
         return (
             self.inexact
             or found_here(self.files, cwd)
-            or before_metaflow(script, names)
-            or self._unlike_top(script)
+            or self._unlike_file(script, names)
             or shadowed(folder, names)
             or (distribution_in(folder) if self.metadata else None)
             or local_config(cwd, os.getcwd())
@@ -171,15 +172,28 @@ class Imported:
             or own_customization(sys.modules)
         )
 
-    def _unlike_top(self, script: str) -> str | None:
+    def _unlike_file(self, script: str, names: Collection[str]) -> str | None:
+        """Return what the flow file does that a fork of this interpreter could not."""
+        try:
+            source = Path(script).read_bytes()
+        except OSError:
+            # Without learned imports, a fork fails as Python itself does.
+            return _OTHER_IMPORTS if self.learned else None
+        found = preamble(source, _is_harmless_before_metaflow)
+        return (
+            found.reason
+            or before_metaflow(script, found, names)
+            or self._unlike_top(script, source, found.folders)
+        )
+
+    def _unlike_top(self, script: str, source: bytes, folders: Sequence[str]) -> str | None:
         """Return why the flow file may not import what was learned, or other than it was."""
         if not self.learned:
             return None
-        with contextlib.suppress(OSError):
-            top = top_of(Path(script).read_bytes(), installed_at)
-            if list(top.imports[: len(self.learned)]) == self.learned:
-                return own_for_python(script, top.of_python)
-        return "the flow file no longer imports what it did"
+        top = top_of(source, installed_at)
+        if list(top.imports[: len(self.learned)]) != self.learned:
+            return _OTHER_IMPORTS
+        return own_for_python(script, top.of_python, folders)
 
     def unlike_import(self, script: str) -> str | None:
         """Return why this flow's own imports of the preloaded modules might give something else.
@@ -240,14 +254,8 @@ def loaded() -> set[str]:
     return names - set(sys.builtin_module_names)
 
 
-def before_metaflow(script: str, names: Collection[str]) -> str | None:
-    """Return what the flow file does before it imports metaflow that a fork could not undo."""
-    try:
-        found = preamble(Path(script).read_bytes(), _is_harmless_before_metaflow)
-    except OSError:
-        return None  # Python says so itself
-    if found.reason:
-        return found.reason
+def before_metaflow(script: str, found: Preamble, names: Collection[str]) -> str | None:
+    """Return which module a preamble imports in place of one that is loaded here."""
     folders = (each for each in found.folders if os.path.isdir(each))
     return own_for_python(script, found.of_python, found.folders) or next(
         filter(None, (shadowed(each, names) for each in folders)), None

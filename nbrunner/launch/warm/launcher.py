@@ -174,8 +174,7 @@ class WarmLauncher:
 
     def learns(self) -> bool:
         """Return whether flows get an interpreter that has imported what they import."""
-        word = os.environ.get(LEARN_VARIABLE, "").lower()
-        return self.learn_imports and word not in ("0", "off", "no", "false")
+        return self.learn_imports and not _is_off(LEARN_VARIABLE)
 
     async def _ask_if_ready(
         self, request: dict[str, Any], environment: Mapping[str, str]
@@ -374,8 +373,12 @@ def _started(now: Surroundings, environment: Mapping[str, str]) -> WarmInterpret
         raise NoForkError(f"no warm interpreter could be started: {error}") from error
 
 
+def _is_off(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("0", "off", "no", "false")
+
+
 def _cold_reason(environment: Mapping[str, str]) -> str | None:
-    if os.environ.get(WARM_VARIABLE, "").lower() in ("0", "off", "no", "false"):
+    if _is_off(WARM_VARIABLE):
         return f"turned off by ${WARM_VARIABLE}"
     if not LINUX:
         return "warm starts need Linux"

@@ -102,19 +102,17 @@ def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
         return Top()
     judge = Judge(lambda name: bool(find(name)))
     found: dict[str, None] = {}
-    of_python: set[str] = set()
     for statement in statements:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             if not all(map(find, _not_of_python(statement))):
                 break
-            of_python |= names_of_modules(statement) & sys.stdlib_module_names
             found |= dict.fromkeys(_imports_of(statement, find))
-            judge.is_harmless(statement)  # so that it knows the names
+            judge.is_harmless(statement)  # so that it knows the modules and names
         elif not (_is_generated(statement) or _is_for_types(statement)) and (
             _imports(statement) or not judge.is_harmless(statement)
         ):
             break
-    return Top(tuple(found), frozenset(of_python))
+    return Top(tuple(found), frozenset(judge.of_python))
 
 
 def _not_of_python(statement: ast.Import | ast.ImportFrom) -> set[str]:

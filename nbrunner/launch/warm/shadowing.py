@@ -7,15 +7,11 @@ import importlib.util
 import os
 import sys
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
-from nbrunner.launch.warm.preamble import preamble
 from nbrunner.text.user_code import is_users
 
 
-def own_for_python(
-    script: str, names: Collection[str], folders: Sequence[str] | None = None
-) -> str | None:
+def own_for_python(script: str, names: Collection[str], folders: Sequence[str]) -> str | None:
     """Return which module of the user's is imported in place of one of the standard library.
 
     Parameters
@@ -23,11 +19,9 @@ def own_for_python(
     script : str
     names : collection of str
         The modules that the flow file imports as those of the standard library.
-    folders : sequence of str, optional
-        The folders that a generated flow file puts on ``sys.path``; read from it by default.
+    folders : sequence of str
+        The folders that a generated flow file puts on ``sys.path``.
     """
-    if folders is None:
-        folders = preamble(Path(script).read_bytes(), lambda _name: True).folders
     for folder in (os.path.dirname(os.path.realpath(script)), *folders):
         if os.path.isdir(folder) and (reason := shadowed(folder, names)):
             return reason

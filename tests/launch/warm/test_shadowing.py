@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from nbrunner.launch.warm.preamble import preamble
 from nbrunner.launch.warm.shadowing import own_for_python, shadowed
 
 pytestmark = pytest.mark.once
@@ -58,5 +59,6 @@ def test_a_module_of_the_users_with_a_name_of_pythons(where, file, found, tmp_pa
     own = (flow.parent if where == "beside the flow" else library) / file
     own.parent.mkdir(exist_ok=True)
     own.write_text("")
-    told = own_for_python(str(flow), {"profile", "mailbox", "sys"})
+    folders = preamble(flow.read_bytes(), lambda _name: True).folders
+    told = own_for_python(str(flow), {"profile", "mailbox", "sys"}, folders)
     assert bool(told) == found, told
