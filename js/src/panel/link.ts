@@ -115,9 +115,7 @@ export class Link implements Source {
     window.addEventListener("online", () => this.ask(), { signal });
     signal.addEventListener("abort", () => {
       clearInterval(timer);
-      if (this.watchers.size) return;
-      clearTimeout(this.timer);
-      this.asking = "";
+      if (!this.watchers.size) this.stopAsking();
     });
     this.heardAt = this.tickedAt = Date.now();
     this.ask();
@@ -137,6 +135,11 @@ export class Link implements Source {
       if (!this.isSilent) this.setLate(true);
       this.askOnce();
     }, wait);
+  }
+
+  private stopAsking(): void {
+    clearTimeout(this.timer);
+    this.asking = "";
   }
 
   private hear(message: Message, buffers: DataView[]): void {
@@ -163,15 +166,11 @@ export class Link implements Source {
   /** What was to be asked for is known: where a kernel answers between cells alone, it still tells. */
   private inStep(version: Version): void {
     this.version = version;
-    if (!this.asking) return;
-    clearTimeout(this.timer);
-    this.asking = "";
+    this.stopAsking();
   }
 
   private takeWhole({ version, state, same }: Whole): void {
-    clearTimeout(this.timer);
-    this.asking = "";
-    this.setLate(false);
+    this.stopAsking();
     if (same || !version || !state) return;
     // Of several questions that waited in the kernel, the first answer has brought it.
     if (this.version?.[0] === version[0] && this.version[1] >= version[1]) return;

@@ -38,8 +38,8 @@ class Refusal:
         As ``it is larger than 1 MB``.
     is_large : bool
         It can be pickled, so that what makes it again can be compared with it.
-    digest : str
-        The digest of the object, as soon as it was needed; empty if there is none.
+    digest : str or None
+        The digest of the object; empty if there is none, None until it is needed.
     """
 
     why: str
@@ -206,16 +206,12 @@ class MadeAgain:
             return True
         if is_scalar(value) or isinstance(value, (type, types.FunctionType)):
             return False
-        if self._imports(value):
+        if isinstance(value, types.ModuleType) or FlowText.can_import(value):
             return False
-        if name not in self._home.binding and not self.is_lenient(name):
-            reader_ = None if _calls_with(reader, name) else reader
-        else:
-            reader_ = reader
-        return any(self.touching(name, reader_))
-
-    def _imports(self, value: Any) -> bool:
-        return isinstance(value, types.ModuleType) or FlowText.can_import(value)
+        # An object of another cell is not made again, so its reader may be what changed it.
+        is_made_here = name in self._home.binding or self.is_lenient(name)
+        excused = reader if is_made_here or not _calls_with(reader, name) else None
+        return any(self.touching(name, excused))
 
 
 def _calls_with(statement: ast.stmt, name: str) -> bool:
