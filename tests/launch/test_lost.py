@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.offspring import CHILDFLOW, Offspring, lives, processes_of
+from support.offspring import lives, processes_of
 from support.waiting import async_until, until, whole
 
 from nbrunner import Runner, attach
@@ -26,14 +26,6 @@ from nbrunner.record import run_directory
 pytestmark = pytest.mark.slow
 
 COMMAND = Path(sys.executable).with_name("nbrunner")
-
-
-@pytest.fixture
-def offspring(tmp_path):
-    (tmp_path / "childflow.py").write_text(CHILDFLOW)
-    family = Offspring(tmp_path)
-    yield family
-    family.kill()
 
 
 async def begin(offspring, kind="plain,setsid"):

@@ -11,21 +11,13 @@ import sys
 import threading
 
 import pytest
-from support.offspring import CHILDFLOW, KINDS, Offspring, processes_of
+from support.offspring import KINDS, processes_of
 from support.ticking import ticking
 from support.waiting import async_until
 
 from nbrunner import Runner, attach
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def offspring(tmp_path):
-    (tmp_path / "childflow.py").write_text(CHILDFLOW)
-    family = Offspring(tmp_path)
-    yield family
-    family.kill()
 
 
 async def begin(offspring, kind):

@@ -26,6 +26,13 @@ def flow(value: str, before: str = "") -> str:
     return f"{before}\nclass F:\n    def value(self):\n        return {value}\n"
 
 
+def notebook_with(statements: str, is_own_cell: bool) -> Notebook:
+    """Return a notebook with a flow, and statements in its cell or in a later one."""
+    if is_own_cell:
+        return Notebook(IMPORTS, flow(TOLD, FRAME + statements))
+    return Notebook(IMPORTS, flow(TOLD, FRAME), statements)
+
+
 READS = [
     "X = df[['a']]\ny = df['a'].values.sum()\nn = len(df)",
     "df.describe()",
@@ -40,8 +47,7 @@ READS = [
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_a_large_object_that_was_only_read_is_made_again(read, is_own_cell):
     """D: statements that read a large object and do not change it are no obstacle."""
-    cells = [flow(TOLD, FRAME + read)] if is_own_cell else [flow(TOLD, FRAME), read]
-    notebook = Notebook(IMPORTS, *cells)
+    notebook = notebook_with(read, is_own_cell)
     assert notebook.given() == notebook.namespace["F"]().value()
 
 
@@ -58,8 +64,7 @@ CHANGES = [
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_a_large_object_that_was_changed_is_never_another_one(change, is_own_cell):
     """D: a change that the flow does not do again ends the flow before its first step."""
-    cells = [flow(TOLD, FRAME + change)] if is_own_cell else [flow(TOLD, FRAME), change]
-    notebook = Notebook(IMPORTS, *cells)
+    notebook = notebook_with(change, is_own_cell)
     try:
         assert notebook.given() == notebook.namespace["F"]().value()
     except ValueError as error:

@@ -258,17 +258,23 @@ def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
         assert describe(file).parameters[0].default == int(value)
 
 
+def flow_that_looks(write_flow, monkeypatch, look):
+    """Return a flow with a parameter more if $EXTRA is there; it is described without and with."""
+    more = f"    if {look}:\n        more = Parameter('more', default='x')\n    secs ="
+    file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
+    assert [each.name for each in describe(file).parameters] == ["seconds"]
+    monkeypatch.setenv("EXTRA", "very-secret")
+    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    return file
+
+
 @pytest.mark.parametrize("warm", ["0", "1"])
 @pytest.mark.parametrize(
     "look", ["os.environ.get('EXTRA')", "os.getenv('EXTRA')", "'EXTRA' in os.environ"]
 )
 def test_a_variable_that_the_flow_reads_is_seen(write_flow, monkeypatch, look, warm):
     monkeypatch.setenv("NBRUNNER_WARM", warm)
-    more = f"    if {look}:\n        more = Parameter('more', default='x')\n    secs ="
-    file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
-    assert [each.name for each in describe(file).parameters] == ["seconds"]
-    monkeypatch.setenv("EXTRA", "very-secret")
-    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    file = flow_that_looks(write_flow, monkeypatch, look)
     monkeypatch.setenv("NOBODY_READS_IT", "1")
     assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
     assert imports_of(file) == 2
@@ -290,11 +296,7 @@ def test_a_flow_that_goes_through_all_variables_depends_on_all(
 ):
     """B2: a remembered description is never that of another environment."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
-    more = f"    if {LOOKS[look]}:\n        more = Parameter('more', default='x')\n    secs ="
-    file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
-    assert [each.name for each in describe(file).parameters] == ["seconds"]
-    monkeypatch.setenv("EXTRA", "very-secret")
-    assert [each.name for each in describe(file).parameters] == ["more", "seconds"]
+    file = flow_that_looks(write_flow, monkeypatch, LOOKS[look])
     describe(file)
     assert imports_of(file) == 2, "remembered while the environment is the same"
     answers = [each.read_text() for each in private_state.glob("descriptions/*.json")]
