@@ -103,7 +103,7 @@ class ExecutingProcess(HowStarted):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The run's keyword arguments as JSON holds them, including those of its origin run."""
+        """The run's keyword arguments in JSON form, including those of its origin run."""
         return {**self._resumed.parameters, **self._record.get("arguments", {})}
 
     @property

@@ -118,7 +118,7 @@ class Runner(MetaflowAttributes):
 
     @property
     def env_vars(self) -> MutableMapping[str, str]:
-        """The environment variables of later runs: those of this process, with changes.
+        """The environment variables for later runs: this process's, with the Runner's changes.
 
         Set or delete variables, or assign a whole environment. Changes apply to runs started
         afterwards.

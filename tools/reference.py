@@ -104,8 +104,8 @@ def text() -> str:
     parts += ["## Environment variables\n", "| | |\n|---|---|"]
     parts += [f"| `${name}` | {what} |" for name, what in VARIABLES.items()]
     parts.append(
-        "\n## Panels\n\nFrom `nbrunner.jupyter.panels`; each is an ipywidgets box, and "
-        "`close()` closes it; runs go on.\n"
+        "\n## Panels\n\nFrom `nbrunner.jupyter.panels`; each is a widget, and "
+        "`close()` closes it; its runs continue.\n"
     )
     parts += [entry(name, getattr(panels, name), 3, inside={}) for name in panels.__all__]
     parts.append("## Widgets\n\nFrom `nbrunner.jupyter.widgets`; for layouts of one's own.\n")

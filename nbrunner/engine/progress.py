@@ -115,7 +115,7 @@ class RunEvent:
         foreach the number of tasks; for a status the status. A task returns to ``"running"``, with
         its original time, if its presumed end turns out to be text that it printed.
     step, task_id : str
-        Empty for a status; for a cloned task those of its origin task.
+        The task of the event; for a cloned task its origin task; empty for a status event.
     when : str
         Local time of the run process; empty for a status.
     """

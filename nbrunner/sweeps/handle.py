@@ -128,8 +128,8 @@ class Sweep:
         Parameters
         ----------
         *artifacts : str
-            Artifacts of the last step to add, default those of the sweep; None for runs without an
-            artifact of that name.
+            Artifacts of the last step to add as columns, None for runs that lack one; default
+            those of the sweep.
 
         Returns
         -------

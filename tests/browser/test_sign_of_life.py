@@ -112,7 +112,7 @@ def test_reconnect_loads_the_extension_and_shows_the_panel_on(lab):
     panel.until_status("successful")
     lab.restart()
     lab.until(lambda: notes(lab).count() == 1, "what is the matter")
-    assert "its runs go on" in notes(lab).inner_text()
+    assert "its runs continue" in notes(lab).inner_text()
     panel.button("Reconnect").click()
     lab.until(lambda: notes(lab).count() == 0, "the panel to be back")
     panel.locator.get_by_text("Artifacts", exact=True).click()

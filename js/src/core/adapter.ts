@@ -19,7 +19,7 @@ export interface Component<Values> {
 type Make<Values extends object> = (model: Model<Values>, signal: AbortSignal) => Component<Values>;
 type Place<Values extends object> = (el: HTMLElement, model: Model<Values>, signal: AbortSignal) => void;
 
-/** A component that shows its part of the kernel, wherever that is: a model, or part of one. */
+/** A component that is drawn, connected to a model or to a part of one. */
 export interface Mounted {
   element: HTMLElement;
   restored(): void;
@@ -29,7 +29,7 @@ export interface Mounted {
 /** A kind of widget: by itself, or inside a panel. */
 export interface Part {
   mount(source: Source): Mounted;
-  /** Called with what it stands in, for what has to do with that. */
+  /** Set up what depends on the surrounding element, once it is known. */
   place(el: HTMLElement, source: Source, signal: AbortSignal): void;
 }
 

@@ -1,10 +1,10 @@
-// Whether anybody answers for what stands in the page.
+// Views whose kernel is gone.
 
-// What ipywidgets calls a view whose kernel is gone: restarted, shut down, or dead.
+// ipywidgets' class of a view whose kernel was restarted, shut down, or has died.
 const DISCONNECTED = "jupyter-widgets-disconnected";
 
-/** The same, of a panel: anywidget takes the listener away that would mark its own views. */
+/** The same for a panel: anywidget removes the listener that would mark its views. */
 export const OFF = "nbr-panel-off";
 
-/** Whether nobody answers for what stands here. */
+/** Whether the kernel of a view is gone. */
 export const isOrphan = (el: Element): boolean => el.closest(`.${DISCONNECTED}, .${OFF}`) !== null;

@@ -84,7 +84,7 @@ async function watched(opened: (comm: FakeComm, data: object) => void) {
   return { ...made, notices, life };
 }
 
-test("a kernel that is restarted is told, and Reconnect has the new one show the panel", async () => {
+test("a panel shows that its kernel was restarted, and Reconnect connects it to the new one", async () => {
   const asked: object[] = [];
   const { model, life, notices, heard } = await watched((comm, data) => {
     asked.push([comm.target, comm.comm_id, data]);
@@ -104,7 +104,7 @@ test("Reconnect loads the extension where the new kernel has not got it", async 
   let tries = 0;
   const { model, life, executed } = await watched((comm) => {
     tries += 1;
-    if (tries === 1) comm.closed({}); // as of a target that nobody has registered
+    if (tries === 1) comm.closed({}); // the target is not registered
     else accept(comm);
   });
   model["comm_live"] = false;
@@ -112,7 +112,7 @@ test("Reconnect loads the extension where the new kernel has not got it", async 
   expect([executed, tries, life.isGone]).toEqual([["%load_ext nbrunner"], 2, false]);
 });
 
-test("a cell that loads the extension has the panel taken up once it has ended", async () => {
+test("a panel reconnects after a cell that loads the extension", async () => {
   const { model, life, slots } = await watched(accept);
   model["comm_live"] = false;
   slots["iopub"]?.(null, { header: { msg_type: "execute_input" }, content: { code: "1 + 1" } });

@@ -1,20 +1,20 @@
-// Whether a kernel answers for a panel, and how a panel comes to the next kernel.
+// The connection of a panel to its kernel, and to the next one after a restart.
 
 import type { AnyModel } from "@anywidget/types";
 import type { Message } from "../core/model.ts";
 import { ERROR, TAKE_UP } from "../core/wire.ts";
 import { hearOn, liveModel, managerOf, type Kernel, type LiveModel } from "./live_model.ts";
 
-const AS_IT_WAS = "This is what it knew last.";
+export const AS_IT_WAS = "This is its last known state.";
 const NOT_LOADED = "nbrunner is not loaded in the new kernel";
 const OPENING_MS = 10_000;
 
 export interface Notices {
-  /** What is to be said may be different now. */
+  /** The notice may have changed. */
   changed(): void;
-  /** Another kernel answers for the panel. */
+  /** The panel is connected to another kernel. */
   back(): void;
-  /** Something may have been missed. */
+  /** Messages may have been missed. */
   ask(): void;
 }
 
@@ -36,15 +36,15 @@ export function whyLate(kernel: Pick<Kernel, "status" | "connectionStatus"> | nu
   return `The kernel has not answered yet: it, or this page, may be slow. ${AS_IT_WAS}`;
 }
 
-/** Return what is said in a panel whose kernel is gone; `why` tells how taking it up failed. */
+/** Return the notice of a panel whose kernel is gone; `why` is the reason of a failed reconnect. */
 export function whyGone(origin: Record<string, unknown>, why: string): string {
-  const gone = `The kernel that showed this is gone; its runs go on. ${AS_IT_WAS}`;
+  const gone = `The kernel of this panel is gone; its runs continue. ${AS_IT_WAS}`;
   if (!origin["kind"]) return `${gone} Run the cell again in the new kernel.`;
   const tried = why ? ` (${why})` : "";
-  return `${gone}${tried} To show it on: Reconnect, or %load_ext nbrunner in the new kernel.`;
+  return `${gone}${tried} To continue here, press Reconnect or run %load_ext nbrunner in the new kernel.`;
 }
 
-/** Look after a panel's kernel; null where the front end is none of ipywidgets'. */
+/** Watch a panel's kernel; null if the front end does not use ipywidgets' manager. */
 export async function whenAlive(
   model: AnyModel,
   notices: Notices,
@@ -56,7 +56,7 @@ export async function whenAlive(
 }
 
 class Watched implements Life {
-  /** Those of a page, to be taken up together once one of them has loaded the extension. */
+  /** The panels of the page: when one has loaded the extension, all of them reconnect. */
   private static readonly all = new Set<Watched>();
   private failed = "";
   private readonly kernel: Kernel | null;
@@ -88,7 +88,7 @@ class Watched implements Life {
     return late ? whyLate(this.kernel) : "";
   }
 
-  /** Have the kernel that is there show the panel; load the extension into it where it is not. */
+  /** Connect the panel to the current kernel, which loads the extension if needed. */
   async reconnect(): Promise<void> {
     if (!this.isGone) {
       if (this.kernel && this.kernel.connectionStatus !== "connected") await this.kernel.reconnect();
@@ -105,7 +105,7 @@ class Watched implements Life {
     return this.notices.changed();
   }
 
-  /** Notice a cell that may have loaded the extension, and a connection that is back. */
+  /** Watch for a cell that may have loaded the extension, and for a restored connection. */
   private watch(kernel: Kernel, signal: AbortSignal): void {
     let isLoading = false;
     const hear = (_: unknown, { header, content }: IopubMessage) => {
@@ -138,10 +138,10 @@ interface IopubMessage {
   content: Record<string, unknown>;
 }
 
-/** Of a model that several views show, each of which would have it taken up. */
+/** Reconnects in progress: several views of a model share one. */
 const TAKING_UP = new WeakMap<LiveModel, Promise<string>>();
 
-/** Have the kernel that is there take up a panel of the page; return why it did not. */
+/** Connect a panel to the current kernel; return why that failed, or an empty string. */
 function takenUp(live: LiveModel): Promise<string> {
   const found = TAKING_UP.get(live);
   if (found) return found;
@@ -184,7 +184,7 @@ async function opened(live: LiveModel): Promise<string> {
 const isRefusal = (content: object): content is Message & { text: string } =>
   "kind" in content && content.kind === ERROR;
 
-/** Load the extension in a kernel; return why that failed. */
+/** Load the extension in a kernel; return why that failed, or an empty string. */
 async function loaded(kernel: Kernel): Promise<string> {
   const request = { code: "%load_ext nbrunner", silent: true, store_history: false, allow_stdin: false };
   const { content } = await kernel.requestExecute(request).done;

@@ -2,7 +2,7 @@
 
 import type { Part, Mounted } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
-import { whenAlive, type Life } from "../jupyterlab/life.ts";
+import { AS_IT_WAS, whenAlive, type Life } from "../jupyterlab/life.ts";
 import { OFF } from "../jupyterlab/disconnected.ts";
 import type { AnyModel } from "@anywidget/types";
 import type { Link } from "./link.ts";
@@ -18,10 +18,10 @@ interface PanelValues {
   below: Named[];
 }
 
-/** Kinds that are folded until somebody wants them: they share a line. */
+/** Kinds that are folded at first and share a line. */
 const FOLDED = new Set(["artifacts", "cards", "timeline"]);
 
-/** So long after a click, what is new below is taken for what the click has opened. */
+/** A panel that appears below within this time after a click was opened by it. */
 const OPENED_MS = 10_000;
 
 /** The parts of a panel, one below the other; a panel below may have parts of its own. */
@@ -79,7 +79,7 @@ class Parts implements Mounted {
     if (opened) this.reveal(opened[0]);
   }
 
-  /** Bring in sight what somebody has just opened here, below a long table perhaps. */
+  /** Scroll to a panel that was just opened, which may be below a long table. */
   private reveal(name: string): void {
     if (Date.now() - this.clickedAt > OPENED_MS) return;
     const element = this.mounted.get(name)?.element;
@@ -107,7 +107,7 @@ class Parts implements Mounted {
   }
 }
 
-/** Show a panel, and above its parts what is the matter when the kernel does not answer. */
+/** Show a panel, with a notice above its parts while the kernel does not answer. */
 export function panel(link: Link, model: AnyModel): Mounted {
   const controller = new AbortController();
   const { signal } = controller;
@@ -127,7 +127,7 @@ export function panel(link: Link, model: AnyModel): Mounted {
     return undefined;
   };
   const again = () => {
-    // Buttons, and what was asked for, are of the kernel that is gone.
+    // Buttons and pending requests belong to the kernel that is gone.
     const fresh = new Parts(link, "");
     parts.element.replaceWith(fresh.element);
     parts.close();
@@ -152,7 +152,7 @@ export function panel(link: Link, model: AnyModel): Mounted {
   };
 }
 
-/** Switch off what asks the kernel for something; what comes back is drawn anew. */
+/** Disable the buttons that need a kernel; a panel that reconnects is drawn again. */
 function switchOff(element: HTMLElement, why: string): void {
   for (const each of element.querySelectorAll<HTMLElement>("button[aria-disabled]")) {
     each.setAttribute("aria-disabled", "true");
@@ -160,4 +160,4 @@ function switchOff(element: HTMLElement, why: string): void {
   }
 }
 
-const NO_ANSWER = "The kernel has not answered yet. This is what it knew last.";
+const NO_ANSWER = `The kernel has not answered yet. ${AS_IT_WAS}`;

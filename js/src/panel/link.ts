@@ -1,8 +1,7 @@
-// A panel's model in the page, kept in step with the kernel's.
+// A panel's model in the page, synchronized with the kernel's.
 //
-// What the kernel has the page keep is numbered. A page that misses a number, a view that has just
-// been drawn, a page that was hidden, asleep or without a network, asks for the whole state, again
-// and again until it comes.
+// Messages that change the state are numbered. The page asks for the whole state, until it comes,
+// when a number is missing, a view has just been drawn, or the page was hidden, suspended or offline.
 
 import type { AnyModel } from "@anywidget/types";
 import type { Message, Model, Source } from "../core/model.ts";
@@ -28,18 +27,18 @@ interface PartMessage extends Message {
 const isPart = (message: Message): message is PartMessage => message.kind === PART;
 const isWhole = (message: Message): message is Whole => message.kind === STATE;
 
-/** How long a view that asks may be without an answer before that is told. */
+/** Time without an answer after which a view shows that it is not connected. */
 export const LATE_MS = 1000;
 /**
- * When to ask again. Further and further apart: each question that waits in the kernel is answered,
- * and what ends an outage (a connection, a kernel, a page in sight again) asks at once.
+ * Pauses between questions. They grow, because a busy kernel later answers every question that waits;
+ * the end of an outage (connection or kernel restored, page visible again) asks at once.
  */
 const AGAIN_MS = [LATE_MS, 2000, 4000, 8000, 16_000, 30_000];
-/** A panel that has heard nothing for so long asks whether it has missed something. */
+/** Time without a message after which a panel checks for missed ones. */
 export const QUIET_MS = 20_000;
 const TICK_MS = 5000;
 
-/** Who gives the answer to its own changes no heed. */
+/** Identifies this page, which ignores the echoes of its own changes. */
 const PAGE = Math.random().toString(36).slice(2);
 
 export class Link implements Source {
@@ -76,20 +75,20 @@ export class Link implements Source {
     return found;
   }
 
-  /** Call back whenever the panel gets out of touch or back into it. */
+  /** Call back when the connection is lost or restored. */
   watch(watcher: () => void, signal: AbortSignal): void {
     this.watchers.add(watcher);
     signal.addEventListener("abort", () => this.watchers.delete(watcher));
   }
 
-  /** Ask for the state until it comes; `silent` where nobody is to be told that it takes long. */
+  /** Ask for the state until it comes; `silent` shows no notice if that takes long. */
   ask(silent = false): void {
     const isAsking = Boolean(this.asking);
     this.isSilent = silent && (!isAsking || this.isSilent);
     if (!isAsking) this.askAgain();
   }
 
-  /** Ask at once, also where that has been done and no answer came. */
+  /** Ask at once, even if an earlier question has no answer yet. */
   askAgain(): void {
     this.number += 1;
     this.asking = `${PAGE}-${this.number}`;
@@ -97,7 +96,7 @@ export class Link implements Source {
     this.askOnce();
   }
 
-  /** Look whether time has passed that nobody has seen, or nothing was heard; see TICK_MS. */
+  /** Detect that the page was suspended, or has received nothing for long; see TICK_MS. */
   tick(now: number): void {
     const slept = this.tickedAt > 0 && now - this.tickedAt > 3 * TICK_MS;
     this.tickedAt = now;
@@ -105,7 +104,7 @@ export class Link implements Source {
     else if (now - this.heardAt > QUIET_MS) this.ask(true);
   }
 
-  /** Look after the link while a view is there. */
+  /** Maintain the connection while a view exists. */
   keep(signal: AbortSignal): void {
     const timer = window.setInterval(() => this.tick(Date.now()), TICK_MS);
     const again = () => {
@@ -155,7 +154,7 @@ export class Link implements Source {
       const [epoch, number] = version;
       const isOurs = this.version?.[0] === epoch;
       const last = isOurs ? this.version![1] : -1;
-      if (isOurs && number <= last) return; // in the state that came meanwhile
+      if (isOurs && number <= last) return; // already in the state
       if (number === last + 1) this.inStep(version);
       else this.ask();
     }
@@ -163,7 +162,7 @@ export class Link implements Source {
     this.part(part).take(data, buffers);
   }
 
-  /** What was to be asked for is known: where a kernel answers between cells alone, it still tells. */
+  /** The state is complete, so a pending question needs no answer: a busy kernel answers late. */
   private inStep(version: Version): void {
     this.version = version;
     this.stopAsking();
@@ -172,16 +171,16 @@ export class Link implements Source {
   private takeWhole({ version, state, same }: Whole): void {
     this.stopAsking();
     if (same || !version || !state) return;
-    // Of several questions that waited in the kernel, the first answer has brought it.
+    // The first of several answers from a busy kernel has brought it.
     if (this.version?.[0] === version[0] && this.version[1] >= version[1]) return;
     const isFirst = this.version === null;
     this.version = version;
     this.setAll(state);
-    // What was sent once, and is no value, may be missing: lines of a log, say.
+    // Messages that are not state may be missing, such as lines of a log.
     if (!isFirst) for (const part of this.stored.values()) part.hear({ kind: STATE }, []);
   }
 
-  /** The state that the model came with: a page that is opened again has it at once. */
+  /** The state that the model was created with, available at once in a reopened page. */
   private takeSnapshot(): void {
     const snapshot: Whole | undefined = this.model.get("snapshot");
     if (!snapshot?.version || !snapshot.state) return;
@@ -189,7 +188,7 @@ export class Link implements Source {
     this.setAll(snapshot.state);
   }
 
-  /** The panels' own values come last: what they draw is there by then. */
+  /** Set the panels' own values last, when the parts that they draw are known. */
   private setAll(state: State): void {
     const paths = Object.keys(state).sort((one, other) => other.length - one.length);
     for (const path of paths) this.part(path).set(state[path] ?? {});

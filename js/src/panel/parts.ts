@@ -1,4 +1,4 @@
-// What may stand in a panel, by the name that its bundle has in Python.
+// The kinds of parts of a panel, by the name of their bundle in Python.
 
 import type { Part } from "../core/adapter.ts";
 import artifacts from "../artifacts/part.ts";

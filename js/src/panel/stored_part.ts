@@ -1,8 +1,8 @@
-// A part of a panel as the page has it: values, and what listens to them.
+// A part of a panel in the page: its values and listeners.
 
 import type { Hear, Message, Model, Source } from "../core/model.ts";
 
-/** ipywidgets' messages about one widget, as they travel inside those of a panel. */
+/** A message of ipywidgets' protocol about one part, carried by a message of the panel. */
 export interface PartData {
   method: string;
   state?: Record<string, unknown>;
