@@ -143,10 +143,26 @@ test("Reconnect connects again where the connection is lost, and asks where ther
   expect([kernel.reconnect.mock.calls.length, notices.ask.mock.calls.length]).toEqual([1, 2]);
 });
 
+test("Reconnect does not reconnect to a kernel that was shut down", async () => {
+  const { model, kernel } = page(() => undefined);
+  const ask = vi.fn();
+  const life = await whenAlive(model, { changed: vi.fn(), back: vi.fn(), ask }, new AbortController().signal);
+  Object.assign(kernel, { isDisposed: true, connectionStatus: "disconnected" });
+  await life?.reconnect();
+  expect(kernel.reconnect).not.toHaveBeenCalled();
+  expect(ask).toHaveBeenCalled();
+});
+
 test("what a panel says depends on what is the matter", () => {
   expect(whyLate({ status: "idle", connectionStatus: "connecting" })).toContain("connection");
   expect(whyLate({ status: "busy", connectionStatus: "connected" })).toContain("kernel is busy");
   expect(whyLate({ status: "idle", connectionStatus: "connected" })).toContain("slow");
   expect(whyLate(null)).toContain("slow");
+  // JupyterLab closes the connection to a kernel that it shuts down.
+  for (const ended of [{ status: "dead" }, { status: "unknown", isDisposed: true }]) {
+    for (const connectionStatus of ["connected", "disconnected"]) {
+      expect(whyLate({ ...ended, connectionStatus })).toContain("shut down or has died");
+    }
+  }
   expect(whyGone({}, "")).toContain("Run the cell again");
 });

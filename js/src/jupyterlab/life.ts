@@ -26,7 +26,12 @@ export interface Life {
 }
 
 /** Return why a panel is out of touch with a kernel that is there, but has not answered. */
-export function whyLate(kernel: Pick<Kernel, "status" | "connectionStatus"> | null): string {
+export function whyLate(
+  kernel: Pick<Kernel, "status" | "isDisposed" | "connectionStatus"> | null,
+): string {
+  if (kernel && hasEnded(kernel)) {
+    return `The kernel was shut down or has died; its runs continue. ${AS_IT_WAS} Run the cell again in a new kernel.`;
+  }
   if (kernel && kernel.connectionStatus !== "connected") {
     return `The page has lost its connection to the Jupyter server. ${AS_IT_WAS}`;
   }
@@ -35,6 +40,9 @@ export function whyLate(kernel: Pick<Kernel, "status" | "connectionStatus"> | nu
   }
   return `The kernel has not answered yet: it, or this page, may be slow. ${AS_IT_WAS}`;
 }
+
+const hasEnded = ({ status, isDisposed }: Pick<Kernel, "status" | "isDisposed">): boolean =>
+  isDisposed || status === "dead";
 
 /** Return the notice of a panel whose kernel is gone; `why` is the reason of a failed reconnect. */
 export function whyGone(origin: Record<string, unknown>, why: string): string {
@@ -91,7 +99,7 @@ class Watched implements Life {
   /** Connect the panel to the current kernel, which loads the extension if needed. */
   async reconnect(): Promise<void> {
     if (!this.isGone) {
-      if (this.kernel && this.kernel.connectionStatus !== "connected") await this.kernel.reconnect();
+      if (this.kernel && !hasEnded(this.kernel) && this.kernel.connectionStatus !== "connected") await this.kernel.reconnect();
       return this.notices.ask();
     }
     this.failed = await takenUp(this.live);

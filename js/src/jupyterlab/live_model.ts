@@ -19,6 +19,8 @@ export interface CommMessage {
 /** The kernel's connection, where a front end has JupyterLab's. */
 export interface Kernel {
   status: string;
+  /** Whether it was shut down: no connection to it is made again. */
+  isDisposed?: boolean;
   connectionStatus: string;
   iopubMessage: Signal<{ header: { msg_type: string }; content: Record<string, unknown> }>;
   statusChanged: Signal<string>;
