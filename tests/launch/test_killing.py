@@ -157,6 +157,28 @@ def test_killed_at_any_moment_of_its_start_nobody_hangs(write_flow, victim):
     assert outcomes <= {"not started", "stopped", "lost" if victim == "supervisor" else "failed"}
 
 
+# As if the supervisor were killed between the start of the run process and its record.
+UNRECORDED = """\
+import os, signal, sys, time
+if 'run' in sys.argv:
+    import glob
+    (record,) = glob.glob(os.environ["NBRUNNER_STATE_DIR"] + "/**/supervisor.json", recursive=True)
+    open("run.pid", "w").write(str(os.getpid()))
+    os.unlink(record)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(300)
+"""
+
+
+def test_a_start_whose_supervisor_dies_before_it_names_the_run_process_leaves_nothing(
+    tmp_path, write_flow
+):
+    flow = write_flow("slowflow.py", UNRECORDED + FLOWS["slowflow"])
+    with pytest.raises(RunStartError, match="its supervisor died"):
+        Runner(flow, pylint=False, show_output=False, cwd=str(tmp_path)).run(seconds=0)
+    assert not lives(int((tmp_path / "run.pid").read_text()))
+
+
 def new_directory(before):
     names = {each.name for each in before}
     return next((each for each in registry.directories() if each.name not in names), None)
