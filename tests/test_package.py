@@ -49,7 +49,7 @@ def built(tmp_path_factory) -> dict[str, Path]:
 
 def bundles() -> set[str]:
     """Return the names of the bundles that the widgets' modules ask for."""
-    modules = (PACKAGE / "jupyter" / "widgets").glob("*.py")
+    modules = (PACKAGE / "jupyter").rglob("*.py")
     return {name for file in modules for name in re.findall(r'bundle="(\w+)"', file.read_text())}
 
 
