@@ -1,11 +1,11 @@
-"""How a run and its tasks were started: warm or cold, and why."""
+"""How a run and its tasks were started: warm or cold, and why, and with which code."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from nbrunner.engine.timeline import TaskSpan
-from nbrunner.record import run_directory
+from nbrunner.record import code_store, run_directory
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import TaskStarts, all_cold, read_task_starts
 
@@ -39,6 +39,17 @@ class HowStarted:
     def cold_reason(self: _Handle) -> str:
         """Why the run was started cold; empty if it was warm or the reason is unknown."""
         return str((self.directory.read(run_directory.START) or {}).get("why", ""))
+
+    @property
+    def code(self: _Handle) -> dict[str, str]:
+        """Source texts that the run was started with: path -> text, the flow file first.
+
+        These are the flow file, or the one generated for a cell, and the user's own modules that it
+        imports. Empty if an older version of nbrunner started the run.
+        """
+        record = self.directory.read(run_directory.RECORD) or {}
+        contents = code_store.folder_beside(self.directory.path.parent)
+        return code_store.read(contents, record.get("code", {}))
 
     @property
     def preloaded(self: _Handle) -> dict[str, str]:

@@ -15,6 +15,7 @@ from nbrunner.errors import RunStartError, SharedIdError
 from nbrunner.flow.build_argv import command_words, top_level_words
 from nbrunner.flow.describe.api import describe_source
 from nbrunner.flow.description import FlowDescription, Subcommand
+from nbrunner.flow.executed_code import executed_code
 from nbrunner.flow.included_files import check_configs, check_files
 from nbrunner.flow.run_record import recorded
 from nbrunner.flow.source import FlowSource
@@ -26,7 +27,7 @@ from nbrunner.launch.processes import MARKER, moment_of_boot_clock
 from nbrunner.launch.stop_ladder import StopRequest
 from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
-from nbrunner.record import registry, run_directory
+from nbrunner.record import code_store, registry, run_directory
 from nbrunner.record.retention import KEEP
 from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
 from nbrunner.text.brief_traceback import brief_when_interrupted
@@ -182,6 +183,7 @@ class Starter:
             recorded(flow, source, subcommand, arguments, runner.top_level_options)
             | note
             | {"command": command, **runner.settings, "user": user_of(environment)}
+            | {"code": _stored_code(source, environment)}
             | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
         )
         for name in run_directory.RESERVED:
@@ -222,3 +224,12 @@ class Starter:
         words = top_level_words(None, runner.top_level_options)  # raises if they are malformed
         check_configs(runner.top_level_options, cwd)
         return await describe_source(source, environment, cwd, words, runner.file_read_timeout)
+
+
+def _stored_code(source: FlowSource, environment: Mapping[str, str]) -> Json:
+    """Store the text of the flow and of its own modules; return their digests by path."""
+    try:
+        files = executed_code(source.file, source.folders, environment)
+        return code_store.store(code_store.folder_beside(registry.runs_directory()), files)
+    except OSError:  # a run without a stored text can be followed and resumed like any other
+        return {}

@@ -253,7 +253,7 @@ def finish(directory: RunDirectory) -> None:
         directory.delete()
     elif directory.exists():  # else it was deleted, possibly with all others
         from nbrunner.launch.run_processes import goes_on
-        from nbrunner.record import run_index
+        from nbrunner.record import code_store, run_index
         from nbrunner.record.retention import expire_if_due
         from nbrunner.record.spin_attributes import spun_attributes
 
@@ -262,6 +262,8 @@ def finish(directory: RunDirectory) -> None:
             spun_attributes(directory, record)  # unless its starter did
         run_index.note_end(directory)
         if record is not None:  # else the retention limits are unknown
+            contents = code_store.folder_beside(directory.path.parent)
+            code_store.touch(contents, record.get("code", {}))
             living = functools.partial(goes_on, look=processes.Look())
             expire_if_due(directory.path.parent, living, record.get("keep", {}))
 

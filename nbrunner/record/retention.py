@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from nbrunner.record import private, run_directory, run_index
+from nbrunner.record import code_store, private, run_directory, run_index
 from nbrunner.record.run_directory import RunDirectory
 
 DAY_SECONDS = 24 * 3600.0
@@ -50,6 +50,9 @@ _OF_A_RUN = frozenset(
 # A run without an exit record that no living process is known of was lost, or its supervisor
 # has not said yet who it is; time tells them apart.
 _LOST_AFTER_SECONDS = DAY_SECONDS
+
+# The code of a run is kept a little longer than its record.
+_CODE_MARGIN_SECONDS = 3600.0
 
 GoesOn = Callable[[RunDirectory], bool]
 
@@ -129,6 +132,7 @@ def expire(
     now = time.time()
     ended = []
     total = 0
+    needed: set[str] = set()  # code of active runs
     for entry in _directories(runs):
         directory = RunDirectory(entry)
         size, written = _size_and_age(entry)
@@ -138,6 +142,10 @@ def expire(
         if directory.exists(run_directory.EXIT) or (is_old and not goes_on(directory)):
             ended.append((written, size, directory))
             total += size
+        else:
+            needed.update((directory.read(run_directory.RECORD) or {}).get("code", {}).values())
+    contents = code_store.folder_beside(runs)
+    code_store.expire(contents, max_age_seconds + _CODE_MARGIN_SECONDS, needed)
     deleted = []
     for written, size, directory in sorted(ended, key=lambda item: item[0]):
         age_seconds = now - written

@@ -91,6 +91,7 @@ class Record(TypedDict, total=False):
     profile: str | None
     env: list[str]
     user: str
+    code: dict[str, str]  # path: digest of the content, see `nbrunner.record.code_store`
     started: Moment
     boot: str
     boot_seconds: Seconds

@@ -10,6 +10,7 @@ wherever it stands: then the run is forked from an interpreter without preloaded
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def own_sources(script: Path, find: Callable[[str], Path | None]) -> list[bytes]
         size += len(source)
         if len(found) > _MOST_FILES or size > _MOST_BYTES:
             return None
-        for name in set(_imported(source)):
+        for name in imported_names(source):
             place = find(name)
             if place is None:
                 continue
@@ -149,18 +150,23 @@ def own_sources(script: Path, find: Callable[[str], Path | None]) -> list[bytes]
     return found
 
 
-def _imported(source: bytes) -> Iterator[str]:
-    """Yield the top-level names of all modules that a source file imports by name."""
+@functools.lru_cache(maxsize=_MOST_FILES)
+def imported_names(source: bytes) -> frozenset[str]:
+    """Return the top-level names of all modules that a source file imports by name."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError):
-        return
+        return frozenset()
+    return frozenset(name.partition(".")[0] for name in _imported(tree))
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+            yield node.module
         elif isinstance(node, ast.Call) and _last_name(node.func) in _IMPORTING:
             for argument in node.args[:1]:
                 if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    yield argument.value.partition(".")[0]
+                    yield argument.value
