@@ -38,6 +38,11 @@ _HOME = {
     "Sweep": "nbrunner.sweeps.handle",
     # find runs started by this or another process
     "attach": "nbrunner.handles",
+    # compare runs
+    "diff": "nbrunner.compare.diff",
+    "RunDiff": "nbrunner.compare.diff",
+    "DiffRow": "nbrunner.compare.diff",
+    "CodeChange": "nbrunner.compare.code_changes",
     # deploy to a production orchestrator with Metaflow's Deployer
     "Deployer": "nbrunner.deployer",
     "NBDeployer": "nbrunner.deployer",
@@ -68,6 +73,8 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from typing import Any
 
+    from nbrunner.compare.code_changes import CodeChange
+    from nbrunner.compare.diff import DiffRow, RunDiff, diff
     from nbrunner.deployer import Deployer, NBDeployer
     from nbrunner.engine.client import Flow, Run, Step, Task, namespace
     from nbrunner.engine.failure import Failure

@@ -1,4 +1,4 @@
-"""The command ``nbrunner``, also ``python -m nbrunner``: list, logs, stop and doctor."""
+"""The command ``nbrunner``, also ``python -m nbrunner``: list, logs, stop, diff and doctor."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ def _do(asked: argparse.Namespace) -> int:
         cli.list_runs(asked.flow, asked.words, asked.status, asked.page)
     elif asked.command == "logs":
         cli.print_log(asked.run, "stderr" if asked.stderr else "stdout", asked.follow)
+    elif asked.command == "diff":
+        cli.print_diff(asked.runs, asked.all)
     else:
         cli.stop_named(asked.runs)
     return 0
@@ -61,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     words = argparse.ArgumentParser(
         prog="nbrunner",
-        description="List, follow and stop Metaflow runs that nbrunner started.",
+        description="List, follow, stop and compare Metaflow runs that nbrunner started.",
     )
     words.add_argument("--version", action="version", version=f"nbrunner {__version__}")
     cli = words.add_subparsers(dest="command", required=True)
@@ -79,6 +81,10 @@ def parser() -> argparse.ArgumentParser:
 
     stop = cli.add_parser("stop", help="stop runs and all of their processes")
     stop.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; all: every active run")
+
+    diff = cli.add_parser("diff", help="compare runs: parameters, code, artifacts, durations")
+    diff.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; two or more")
+    diff.add_argument("--all", action="store_true", help="list what is equal too")
 
     cli.add_parser(
         "doctor",

@@ -1,4 +1,4 @@
-"""The actions behind the ``nbrunner`` command and some magics: list runs, print logs, stop."""
+"""The actions behind the ``nbrunner`` command and some magics: list, print logs, stop, compare."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from nbrunner.aio.blocking import Output, drive
+from nbrunner.compare.as_text import text_of
+from nbrunner.compare.diff import diff
 from nbrunner.errors import BadValueError, RunNotFoundError, some_of
 from nbrunner.handles import ExecutingProcess, ExecutingRun, attach
 from nbrunner.history import (
@@ -168,3 +170,18 @@ def print_log(name: str, stream: str, follow: bool) -> None:
         sys.stdout.flush()
         with open_log(running.directory.log(stream)) as log:
             shutil.copyfileobj(log, sys.stdout.buffer)
+
+
+def print_diff(names: Sequence[str], every: bool) -> None:
+    """Print a comparison of runs; with ``every``, what is equal too.
+
+    Raises
+    ------
+    BadValueError
+        Fewer than two runs are named.
+    RunNotFoundError
+        There is no such run.
+    """
+    if len(names) < 2:
+        raise BadValueError(f"diff: expected two runs or more, got {names[0]!r} alone")
+    print(text_of(diff(*names), every))  # noqa: T201

@@ -41,6 +41,24 @@ def begin(flow, **arguments):
     )
 
 
+def test_two_runs_are_compared(write_flow):
+    flow = write_flow("slowflow")
+    first, second = (begin(flow, seconds=seconds) for seconds in (0, 1))
+    until(lambda: "running" not in (first.status, second.status), "the ends")
+    lines = printed("diff", first.pathspec, second.pathspec)
+    assert lines[0].split() == [first.pathspec, second.pathspec]
+    assert ["parameters", "secs", "0", "1"] in [line.split() for line in lines]
+    assert lines[-1] == f"code of {second.pathspec} against {first.pathspec}: equal"
+    every = printed("diff", "--all", first.pathspec, second.pathspec)
+    assert any(line.split()[:3] == ["run", "status", "successful"] for line in every)
+
+
+def test_one_run_cannot_be_compared():
+    done = nbrunner("diff", "SlowFlow/1")
+    assert done.returncode == 1
+    assert done.stderr == "nbrunner: diff: expected two runs or more, got 'SlowFlow/1' alone\n"
+
+
 def change(file, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 

@@ -34,6 +34,7 @@ ROWS = (
     ("nbrunner.jupyter.widgets",),
     ("nbrunner.jupyter.kernel",),
     ("nbrunner.cli", "nbrunner.doctor"),
+    ("nbrunner.compare",),
     ("nbrunner.sweeps", "nbrunner.history"),
     ("nbrunner.rerun", "nbrunner.notebook_runner"),
     ("nbrunner.runner",),

@@ -58,11 +58,12 @@ def test_the_notebooks_cells_run_in_a_real_kernel(folder, monkeypatch):
     assert "the cube is 27" in "\n".join(printed)
     # The lines of a sweep come in the order in which its runs end.
     said = [line for line in printed if not line.startswith("stdout n=")]
-    assert said[-4:] == [
+    assert said[-5:] == [
         "stdout 27 successful",
         "stdout 49",
         "stdout 64",
         "stdout {'successful': 3} [1, 8, 27]",
+        "stdout [('cube', '1', '8')]",
     ]
 
 

@@ -40,7 +40,7 @@ VARIABLES = {
     PRELOAD_VARIABLE: "Space-separated modules that the warm interpreter imports besides metaflow.",
 }
 
-MAGICS = ("flowrun", "flowruns", "flowform", "flowstop")
+MAGICS = ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff")
 
 # The types of what `FlowDescription` holds, which nobody makes but the library.
 DESCRIBED = {"Option": Option, "Step": Step}

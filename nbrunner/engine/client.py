@@ -323,7 +323,7 @@ def stored_run(pathspec: str) -> StoredRun:
         _status(run),
         tuple(sorted(run.user_tags)),
         user,
-        _parameters(run),
+        parameters_of(run),
     )
 
 
@@ -335,7 +335,8 @@ def _status(run: Run) -> str:
     return "failed" if ended else "unfinished"
 
 
-def _parameters(run: Run) -> dict[str, Any]:
+def parameters_of(run: Run) -> dict[str, Any]:
+    """Return the parameters of a run with small values, defaults included."""
     from metaflow.exception import MetaflowNotFound
 
     try:

@@ -25,8 +25,8 @@ def executed_code(
 ) -> dict[str, bytes]:
     """Return the flow file and the user's modules that it imports, directly or indirectly.
 
-    Imports are found in the text, wherever they are in a file. Of a package, all modules count.
-    Modules that are imported by computed names are not found.
+    Imports are found in the text, wherever they are in a file. All modules of a
+    package count. Modules that are imported by computed names are not found.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def unload(shell: Any) -> None:
     shell.magics_manager.registry.pop(FlowMagics.__name__, None)
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
-        for name in ("flowrun", "flowruns", "flowform", "flowstop"):
+        for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff"):
             magics.pop(name, None)
     from nbrunner.handles import ExecutingProcess
 

@@ -21,6 +21,7 @@ from IPython.core.magic import (
 from nbrunner import cli
 from nbrunner.aio.blocking import drive
 from nbrunner.cli import all_running, tell_unreadable
+from nbrunner.compare.diff import diff
 from nbrunner.doctor import examine, report
 from nbrunner.environment import current_directory
 from nbrunner.errors import (
@@ -54,7 +55,7 @@ from nbrunner.record import registry, retention
 
 @magics_class
 class FlowMagics(Magics):
-    """``%flowrun``, ``%%flowrun``, ``%flowruns``, ``%flowform`` and ``%flowstop``."""
+    """``%flowrun``, ``%%flowrun``, ``%flowruns``, ``%flowform``, ``%flowstop``, ``%flowdiff``."""
 
     def __init__(self, shell: Any, config: FlowRun) -> None:
         super().__init__(shell)
@@ -138,6 +139,17 @@ class FlowMagics(Magics):
                 raise _expected("one flow", "%flowform FLOW", line)
             current = functools.partial(launching.flow_named, rest[0], self.shell.user_ns)
             outputs.show_form(self.shell, self._config, current, options, rest[0].text)
+
+    @no_var_expand
+    @line_magic
+    def flowdiff(self, line: str) -> None:
+        """Compare runs: ``%flowdiff RUN RUN [RUN ...]``, pathspecs or ids; see `nbrunner.diff`."""
+        with usage_errors():
+            words = self._words(line, None)
+            refuse_option(words, [])
+            if len(words) < 2:
+                raise _expected("two runs or more", "%flowdiff Flow/1 Flow/2", line)
+            outputs.show_diff(self.shell, diff(*(word.text for word in words)))
 
     # -- internal ---------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from IPython.display import DisplayHandle, display
 
 from nbrunner.cli import name_of
+from nbrunner.compare.diff import RunDiff
 from nbrunner.engine import client
 from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
@@ -118,6 +119,11 @@ def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:
         _show_panel(shell, no_cells_context().run(BoardPanel, sweep))
     else:
         _show_picture(shell, board_picture(sweep))
+
+
+def show_diff(shell: object, diff: RunDiff) -> None:
+    """Display a comparison of runs."""
+    _show_picture(shell, {"text/plain": str(diff), "text/html": diff._repr_html_()})
 
 
 def _show_panel(shell: Any, panel: Any) -> None:

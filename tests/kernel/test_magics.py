@@ -403,6 +403,15 @@ def test_tab_completes_options_parameters_flows_runs_and_steps(plain):
     assert matches == ["--table", "--tag"]
 
 
+def test_tab_completes_runs_to_compare(plain):
+    plain.execute(cell("--no-pylint --n 2")).checked()
+    plain.execute(cell("--no-pylint --n 3")).checked()
+    runs = completions(plain, "%flowdiff TrainFlow/")
+    assert set(runs.values()) == {"successful"} and len(runs) == 2
+    first, second = runs
+    assert completions(plain, f"%flowdiff {first} ") == {second: "successful"}
+
+
 def test_tab_completes_every_magic_in_every_line(plain):
     plain.execute(cell("--bg --no-pylint", SLEEP)).checked()
     name = plain.execute("print(running.pathspec)").stdout.strip()

@@ -55,6 +55,20 @@ def test_runs_of_this_and_of_an_earlier_kernel(plain):
     assert "no runs" in plain.execute("%flowruns OtherFlow").checked().result
 
 
+def test_two_runs_are_compared_before_and_after_an_edit(plain):
+    first = add("run --b 1")
+    plain.execute(first).checked()
+    plain.execute("one = running.pathspec").checked()
+    plain.execute(first.replace("self.a + self.b", "self.a - self.b").replace("--b 1", "--b 2"))
+    plain.execute("two = running.pathspec").checked()
+    table = plain.execute("%flowdiff $one $two").checked().result
+    assert ["artifacts", "total", "2.0", "-1.0"] in [line.split() for line in table.splitlines()]
+    assert "step start changed" in table
+    assert "-        self.total = self.a + self.b" in table
+    wrong = plain.execute("%flowdiff $one")
+    assert "%flowdiff: expected two runs or more" in wrong.stderr
+
+
 def test_what_spin_has_run_says_so_and_cannot_be_resumed(plain):
     plain.execute(add("run --b 1")).checked()
     plain.execute("%flowrun AddFlow --no-pylint spin start").checked()

@@ -158,6 +158,21 @@ def _behind_flowstop(
     return found
 
 
+def _behind_flowdiff(
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, object]
+) -> Candidates:
+    """Return the newest runs, of the flow that the line has named so far if it has."""
+    flow, slash, _ = (words[0].text if words else symbol).partition("/")
+    found = registry.of_flow(flow) if slash else registry.directories()
+    runs = [attach(each.name) for each in itertools.islice(found, _MOST_RUNS)]
+    taken = {word.text for word in words}
+    return [
+        (each.pathspec, LABELS[each.status])
+        for each in runs
+        if each.pathspec and each.pathspec not in taken
+    ]
+
+
 def _flows(symbol: str, namespace: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in namespace.items():
         if is_flow(value) and not name.startswith("_"):
@@ -252,4 +267,5 @@ _MAGICS = {
     "%flowform": _behind_flowform,
     "%flowruns": _behind_flowruns,
     "%flowstop": _behind_flowstop,
+    "%flowdiff": _behind_flowdiff,
 }
