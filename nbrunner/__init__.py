@@ -106,7 +106,7 @@ if TYPE_CHECKING:
     from nbrunner.sweeps.handle import Sweep
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'nbrunner' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 import metaflow
 from metaflow.plugins import get_runner_cli
@@ -53,13 +52,13 @@ class Deployer(metaflow.Deployer):  # type: ignore[misc]
 
     def __init__(
         self,
-        flow_file: Any,
+        flow_file: object,
         show_output: bool = True,
         profile: str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         file_read_timeout: float = 3600,
-        **top_level_kwargs: Any,
+        **top_level_kwargs: object,
     ) -> None:
         directory = None if cwd is None else checked_directory(cwd)
         super().__init__(
@@ -88,13 +87,13 @@ class NBDeployer(Deployer):
 
     def __init__(
         self,
-        flow: Any,
+        flow: object,
         show_output: bool = True,
         profile: str | None = None,
         env: Mapping[str, str] | None = None,
         base_dir: str | os.PathLike[str] | None = None,
         file_read_timeout: float = 3600,
-        **top_level_kwargs: Any,
+        **top_level_kwargs: object,
     ) -> None:
         self.flow = flow
         super().__init__(
@@ -111,7 +110,7 @@ class NBDeployer(Deployer):
         """Do nothing; kept for compatibility. No file was written next to the notebook."""
 
 
-def runner_commands() -> dict[str, Any]:
+def runner_commands() -> dict[str, object]:
     """Return the Runner subcommands added by Metaflow extensions, as method name -> class.
 
     The classes take the Runner as their first argument (``RUNNER_CLIS_DESC``).

@@ -42,13 +42,13 @@ class NBRunner(MetaflowAttributes):
 
     def __init__(
         self,
-        flow: Any,
+        flow: object,
         show_output: bool = True,
         profile: str | None = None,
         env: Mapping[str, str] | None = None,
         base_dir: str | os.PathLike[str] | None = None,
         file_read_timeout: float = 3600,
-        **top_level_options: Any,
+        **top_level_options: object,
     ) -> None:
         self._flow = flow
         self._runner = Runner(

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import asdict
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from nbrunner.environment import check_size, run_environment, user_of
 from nbrunner.errors import RunStartError, SharedIdError
@@ -46,7 +46,7 @@ class Settings(Protocol):
     """The settings of a `Runner` that are read when a run starts."""
 
     file_read_timeout: float
-    top_level_options: dict[str, Any]
+    top_level_options: dict[str, object]
 
     @property
     def source(self) -> FlowSource:

@@ -17,7 +17,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nbrunner.aio.inotify import let_go
 
@@ -74,7 +74,7 @@ def _loop_of_its_own() -> Iterator[asyncio.Runner]:
         let_go(loop)
 
 
-def drive(make: Callable[[Output], Coroutine[Any, Any, T]]) -> T:
+def drive(make: Callable[[Output], Coroutine[object, object, T]]) -> T:
     """Run a coroutine on its own event loop in a thread and return its result.
 
     Parameters

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from nbrunner.errors import BadTypeError, BadValueError
 
 
 def parameter_sets(
-    given: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    given: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
+) -> list[dict[str, object]]:
     """Return the keyword arguments of each run.
 
     Parameters
@@ -50,7 +49,7 @@ def parameter_sets(
     return sets
 
 
-def differing(sets: Iterable[Mapping[str, Any]]) -> list[str]:
+def differing(sets: Iterable[Mapping[str, object]]) -> list[str]:
     """Return the names whose values differ between sets, in order of appearance."""
     every = list(sets)
     names = dict.fromkeys(name for each in every for name in each)

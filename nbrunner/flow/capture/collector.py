@@ -6,7 +6,6 @@ import ast
 import builtins
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from nbrunner.errors import BadValueError, some_of
 from nbrunner.flow.capture.flow_class import is_flow_class
@@ -113,7 +112,7 @@ class Collector:
             if objects.keys() == self.found.pickled:
                 return packed
 
-    def _refuse(self, objects: Mapping[str, Any], why: str) -> None:
+    def _refuse(self, objects: Mapping[str, object], why: str) -> None:
         found = {}
         for name, value in objects.items():
             try:
@@ -229,7 +228,7 @@ class Collector:
 
     # -- values -------------------------------------------------------------------------
 
-    def _add_value(self, name: str, value: Any) -> None:
+    def _add_value(self, name: str, value: object) -> None:
         """Take in what a name stands for now."""
         if name in self._pickled:
             self._check_not_refused(name, value)
@@ -245,7 +244,7 @@ class Collector:
         ):
             self._add_object(name, value)
 
-    def _add_import(self, name: str, value: Any) -> bool:
+    def _add_import(self, name: str, value: object) -> bool:
         if isinstance(value, types.ModuleType) and hasattr(value, "__path__"):
             self.found.packages[name] = value
         own = self._home.binding.get(name, [])
@@ -256,7 +255,7 @@ class Collector:
             return self.found.import_early(name, value)
         return True
 
-    def _add_plain(self, name: str, value: Any) -> None:
+    def _add_plain(self, name: str, value: object) -> None:
         made = self._again.binding(name)
         is_computed = (
             made
@@ -270,7 +269,7 @@ class Collector:
         else:
             self.found.values[name] = f"{name} = {plain_source(value)}"
 
-    def _add_definition(self, name: str, value: Any) -> bool:
+    def _add_definition(self, name: str, value: object) -> bool:
         """Take in the source of a function or class, where it makes this very object."""
         defined = self._again.definition_of(name)
         if defined is None:
@@ -298,7 +297,7 @@ class Collector:
         defined = self._again.definition_of(name)
         return defined is None or defined[0] is self._home
 
-    def _add_as_made(self, name: str, value: Any) -> bool:
+    def _add_as_made(self, name: str, value: object) -> bool:
         """Take in the statements of the flow's cell that made an object."""
         made = self._again.binding(name)
         is_code = isinstance(value, (type, types.FunctionType)) or any(map(is_definition, made))
@@ -344,7 +343,7 @@ class Collector:
         self._add_statement(cell, statement, is_executed=False)
         return True
 
-    def _add_object(self, name: str, value: Any) -> None:
+    def _add_object(self, name: str, value: object) -> None:
         """Take in an object itself."""
         self._check_not_refused(name, value)
         self.found.pickled.add(name)
@@ -354,7 +353,7 @@ class Collector:
         at = f"line {statement.lineno} of {self._notebook.cell_name(cell.filename)}"
         return at.removesuffix(" of ")
 
-    def _check_not_refused(self, name: str, value: Any) -> None:
+    def _check_not_refused(self, name: str, value: object) -> None:
         refusal = self._refused.get(name)
         why = refusal.why if refusal else None
         if why is None and is_flow_class(value):

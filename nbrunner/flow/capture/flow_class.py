@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
 
 
-def is_flow_class(value: Any) -> bool:
+def is_flow_class(value: object) -> bool:
     """Return whether a value is a subclass of metaflow's FlowSpec."""
     return inspect.isclass(value) and any(
         base.__name__ == "FlowSpec" and base.__module__.partition(".")[0] == "metaflow"

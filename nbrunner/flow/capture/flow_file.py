@@ -23,7 +23,6 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.collector import Collector
@@ -40,7 +39,7 @@ _IMPORT = "__import__('metaflow')"
 
 def flow_file_text(
     flow: type,
-    namespace: Mapping[str, Any],
+    namespace: Mapping[str, object],
     folders: Sequence[str] = (),
     last: Sequence[str] = (),
 ) -> tuple[str, tuple[Origin, ...]]:

@@ -8,7 +8,6 @@ import inspect
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nbrunner.flow.capture.chance import draws
 from nbrunner.flow.capture.digest import _digest_of_object
@@ -46,7 +45,7 @@ class Refusal:
     is_large: bool = False
     digest: str | None = None
 
-    def digest_of(self, value: Any, namespace: Mapping[str, Any]) -> str:
+    def digest_of(self, value: object, namespace: Mapping[str, object]) -> str:
         """Return the digest of the object, for the flow to compare; empty if there is none."""
         if self.digest is None:
             self.digest = ""

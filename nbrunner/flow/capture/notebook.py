@@ -15,7 +15,6 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any
 
 from nbrunner.flow.capture.scope import (
     binds_unseen,
@@ -155,7 +154,7 @@ class Notebook:
         The name of the flow class that is taken from it.
     """
 
-    def __init__(self, namespace: Mapping[str, Any], flow_name: str = "") -> None:
+    def __init__(self, namespace: Mapping[str, object], flow_name: str = "") -> None:
         self.namespace = namespace
         self.flow_name = flow_name
         shell = namespace.get("get_ipython")
@@ -268,7 +267,7 @@ def codes_of(kind: type) -> list[types.CodeType]:
     return codes_in(vars(kind).values())
 
 
-def codes_in(values: Iterable[Any]) -> list[types.CodeType]:
+def codes_in(values: Iterable[object]) -> list[types.CodeType]:
     """Return the code of functions, and of those that they wrap."""
     codes: list[types.CodeType] = []
     seen: set[int] = set()
@@ -301,7 +300,7 @@ def is_filled(cell: types.CellType) -> bool:
         return False
 
 
-def importable(value: Any) -> bool:
+def importable(value: object) -> bool:
     """Tell whether an object can be imported under its own name from its own module."""
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module in _DYNAMIC_IMPORTS:
@@ -309,7 +308,7 @@ def importable(value: Any) -> bool:
     return getattr(sys.modules.get(module), name, None) is value
 
 
-def is_of_python(name: str, value: Any) -> bool:
+def is_of_python(name: str, value: object) -> bool:
     """Tell whether a name stands for Python's own, or for what IPython puts in its place.
 
     That is ``open``, which in a notebook refuses the descriptors of the kernel's streams.
@@ -326,7 +325,7 @@ _MISSING = object()
 _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 
-def is_imported_by(statement: ast.stmt, name: str, value: Any) -> bool:
+def is_imported_by(statement: ast.stmt, name: str, value: object) -> bool:
     """Tell whether an import, executed now, binds a name to a value."""
     if isinstance(statement, ast.Import):
         found = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.capture.flow_class import is_flow_class
@@ -119,7 +118,7 @@ def _is_same_class(one: type, other: type) -> bool:
     )
 
 
-def _is_same_attribute(key: str, one: Any, other: Any) -> bool:
+def _is_same_attribute(key: str, one: object, other: object) -> bool:
     if codes := codes_in([one]):
         return codes == codes_in([other]) and _values_of(one) == _values_of(other)
     if is_scalar(one) or is_scalar(other):
@@ -129,7 +128,7 @@ def _is_same_attribute(key: str, one: Any, other: Any) -> bool:
     return one is other or key.startswith("_")  # Metaflow keeps its own facts there
 
 
-def _values_of(value: Any) -> list[str]:
+def _values_of(value: object) -> list[str]:
     """Return what a function, or the like, was made with: defaults, and Metaflow's decorators."""
     function = getattr(value, "__func__", value)
     decorators = getattr(function, "decorators", [])
@@ -195,7 +194,7 @@ def _target(node: ast.stmt) -> str:
     return names[0] if len(names) == 1 else ""
 
 
-def _is_made_with(node: ast.stmt, found: Any, name: str, space: Mapping[str, Any]) -> bool:
+def _is_made_with(node: ast.stmt, found: object, name: str, space: Mapping[str, object]) -> bool:
     if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value:
         return is_given(node.value, found, space) is True or (
             isinstance(node.value, ast.Call)
@@ -226,7 +225,10 @@ def _annotates(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> bool:
 
 
 def _are_given(
-    keywords: list[ast.keyword], values: Mapping[str, Any], name: str, space: Mapping[str, Any]
+    keywords: list[ast.keyword],
+    values: Mapping[str, object],
+    name: str,
+    space: Mapping[str, object],
 ) -> bool:
     """Tell whether keyword arguments that mention a name give the values that there are."""
     return all(
@@ -236,14 +238,14 @@ def _are_given(
     )
 
 
-def _settings(parameter: Any) -> dict[str, Any]:
+def _settings(parameter: object) -> dict[str, object]:
     """Return the arguments that a Parameter, or the like, was made with.
 
     Metaflow moves them from one attribute to the other when it reads the flow. Where it has
     neither, nothing is known of the arguments, and the flow counts as another one.
     """
     found = dict(getattr(parameter, "kwargs", {}))
-    given: Mapping[str, Any] = getattr(parameter, "_override_kwargs", {})
+    given: Mapping[str, object] = getattr(parameter, "_override_kwargs", {})
     return found | {key: value for key, value in given.items() if value is not None}
 
 

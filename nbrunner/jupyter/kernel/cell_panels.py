@@ -5,7 +5,7 @@ Otherwise each execution would leave a panel behind, with its widgets, comms and
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Closes(Protocol):
@@ -22,7 +22,7 @@ class CellPanels:
     def __init__(self) -> None:
         self._by_cell: dict[str, list[Closes]] = {}
 
-    def add(self, shell: Any, panel: Closes) -> None:
+    def add(self, shell: object, panel: Closes) -> None:
         """Register a panel displayed by the current cell."""
         self._by_cell.setdefault(cell_id(shell), []).append(panel)
 

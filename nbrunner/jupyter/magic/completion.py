@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from IPython.core.completer import (
     CompletionContext,
@@ -111,7 +110,7 @@ def candidates(
         return [("stop", "value"), ("detach", "value")]
     _options, rest = take_options(words, Options())
     ours = _our_options()
-    flow: Any
+    flow: object
     if cell is not None:
         try:
             flow = cell_flow(cell, "Cell", [current_directory()])

@@ -7,7 +7,6 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from nbrunner.errors import BadValueError, said
 from nbrunner.flow.parse_argv import Word
@@ -19,12 +18,12 @@ class _Piece:
     """Part of a word: text, or a Python object."""
 
     text: str
-    value: Any = None
+    value: object = None
     is_value: bool = False
     is_expanded: bool = False
 
 
-def words_of(line: str, evaluate: Callable[[str], Any]) -> list[Word]:
+def words_of(line: str, evaluate: Callable[[str], object]) -> list[Word]:
     """Split a line as a shell does, and expand Python expressions in it.
 
     Text in single quotes is left unchanged; double quotes and backslashes preserve spaces.
@@ -85,7 +84,7 @@ def _word(pieces: list[_Piece]) -> Word:
 class _Splitter:
     """Splits a line, character by character."""
 
-    def __init__(self, line: str, evaluate: Callable[[str], Any]) -> None:
+    def __init__(self, line: str, evaluate: Callable[[str], object]) -> None:
         self._line = line
         self._at = 0
         self._evaluate = evaluate

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
 
 from nbrunner.status import rank
 
@@ -35,7 +34,7 @@ class BoardRow:
     key: str
     status: str
     name: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict)
     done: int = 0
     total: int = 0
     seconds: float | None = None
@@ -75,7 +74,7 @@ def column_of(name: str) -> str:
     return f"{_VALUE}{name}" if name in _OWN else name
 
 
-def _value(row: BoardRow, column: str) -> Any:
+def _value(row: BoardRow, column: str) -> object:
     """Return the sort value of a row; None if there is none, or it is NaN."""
     if column in _OWN:
         return _OWN[column](row)
@@ -83,7 +82,7 @@ def _value(row: BoardRow, column: str) -> Any:
     return None if isinstance(value, Real) and value != value else value
 
 
-def _key(row: BoardRow, column: str) -> tuple[int, Any]:
+def _key(row: BoardRow, column: str) -> tuple[int, object]:
     """Return the sort key of a row: numbers come first, then other values as text."""
     value = _value(row, column)
     # The abstract type, which includes numpy's numbers.
@@ -94,7 +93,7 @@ def _progress(row: BoardRow) -> float | None:
     return row.done / row.total if row.total else None
 
 
-_OWN: Mapping[str, Callable[[BoardRow], Any]] = {
+_OWN: Mapping[str, Callable[[BoardRow], object]] = {
     "status": lambda row: rank(row.status),
     "run": lambda row: row.name or None,
     "progress": _progress,

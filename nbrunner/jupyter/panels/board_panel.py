@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from typing import Any
 
 from nbrunner.errors import BadTypeError, said
 from nbrunner.handles import ExecutingProcess
@@ -49,7 +48,7 @@ class BoardPanel(Panel):
         # A new sort order must show at once, even if no run is active.
         self.table.observe(lambda _: FEED.submit(self._show), ["sort", "descending"])
         super().__init__({"table": self.table}, origin=_origin(runs))
-        self._shown: Future[Any] = FEED.start(self._follow())
+        self._shown: Future[object] = FEED.start(self._follow())
 
     # -- updates, in the feed's thread ---------------------------------------------------
 
@@ -84,7 +83,7 @@ class BoardPanel(Panel):
             self.table.summary = counts(statuses) + (f" — {rest}" if rest else "")
             self.table.actions = self._actions(statuses)
 
-    def _drawn(self, row: BoardRow) -> dict[str, Any]:
+    def _drawn(self, row: BoardRow) -> dict[str, object]:
         actions = []
         if row.name and row.status not in ("waiting", "not started"):
             actions.append(action("open", "Close" if row.key in self._opened else "Open"))
@@ -98,7 +97,7 @@ class BoardPanel(Panel):
             "actions": actions,
         }
 
-    def _actions(self, statuses: Sequence[str]) -> list[dict[str, Any]]:
+    def _actions(self, statuses: Sequence[str]) -> list[dict[str, object]]:
         lives = "running" in statuses or "waiting" in statuses
         return [action("stop all", "Stop all", disabled=self._stopping)] if lives else []
 
@@ -153,7 +152,7 @@ def _check(runs: Runs) -> None:
         raise BadTypeError(f"BoardPanel: expected a sweep or a list of runs, got {runs!r}")
 
 
-def _origin(runs: Runs) -> dict[str, Any]:
+def _origin(runs: Runs) -> dict[str, object]:
     if isinstance(runs, Sweep):
         return {"kind": "sweep", "sweep": runs.name}
     return {"kind": "runs", "runs": [run.directory.name for run in runs]}

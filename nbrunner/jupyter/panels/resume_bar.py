@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from traitlets import Bool, List, Unicode
 
@@ -61,7 +60,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
     def __init__(
         self,
         run: PastRun,
-        flows: Mapping[str, Any],
+        flows: Mapping[str, object],
         on_start: Callable[[ExecutingProcess], None],
     ) -> None:
         self.run = run
@@ -79,7 +78,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
         )
         self.on_msg(self._message)
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _message(self, _widget: object, content: dict[str, object], _buffers: object) -> None:
         if content.get("kind") == wire.ACTION:
             self.start()
             self._answer_action(content)
@@ -93,7 +92,7 @@ class ResumeBar(Widget, bundle="resume_bar"):
         if self.busy or not self._flows:  # pressed again before anybody could see that it was
             return
         self.busy = True
-        arguments: dict[str, Any] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
+        arguments: dict[str, object] = {"origin_run_id": self.run.pathspec.rpartition("/")[2]}
         if self.step:
             arguments["step_to_rerun"] = self.step
         try:
@@ -113,8 +112,8 @@ class ResumeBar(Widget, bundle="resume_bar"):
 
 
 def _choices(
-    run: PastRun, flows: Mapping[str, Any], recorded: ExecutingProcess | None
-) -> dict[str, Any]:
+    run: PastRun, flows: Mapping[str, object], recorded: ExecutingProcess | None
+) -> dict[str, object]:
     """Return the flows that can resume this run; those of the notebook come first."""
     name = run.pathspec.partition("/")[0]
     found = {
@@ -129,7 +128,7 @@ def _choices(
     return found
 
 
-def _file_label(record: Mapping[str, Any], file: str) -> str:
+def _file_label(record: Mapping[str, object], file: str) -> str:
     cell = flow_of(record)["cell"]
     return f"the flow as it was in {cell}" if cell else f"{file} as it is now"
 

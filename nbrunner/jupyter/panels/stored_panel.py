@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from traitlets import dlink
 
 from nbrunner.engine import client
@@ -22,7 +20,7 @@ class StoredRun:
 
     def __init__(self, run: PastRun) -> None:
         self.pathspec = run.pathspec
-        self.attributes: dict[str, Any] = {}
+        self.attributes: dict[str, object] = {}
         counts = client.task_counts(client.run_of(run.pathspec, None))
         self.progress = Progress(
             {

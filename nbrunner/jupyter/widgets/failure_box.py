@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from traitlets import Instance
 
 from nbrunner.engine.failure import Failure
@@ -20,7 +18,7 @@ class FailureBox(Widget, bundle="failure_box"):
         ``step``, ``task``, ``exception``, ``message``, ``source``, ``traceback``.
     """
 
-    failure: Any = Instance(dict, allow_none=True).tag(sync=True)
+    failure: object = Instance(dict, allow_none=True).tag(sync=True)
 
     def show(self, failure: Failure | None) -> None:
         """Show a failure, with a long message truncated; None shows nothing."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from nbrunner.logs.index import LineView
 from nbrunner.logs.line import STDOUT, ShownLine, is_greeting
 from nbrunner.text import escapes
 
 #: [text, stream (0 stdout or a greeting, 1 stderr), characters not sent, time, step/task]
-WireLine = list[Any]
+WireLine = list[object]
 Rename = Callable[[str], str]
 
 LINE_CHARACTERS = 8000

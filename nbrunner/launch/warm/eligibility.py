@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from nbrunner.launch.warm.fingerprint import NATIVE_PREFIXES
 from nbrunner.launch.warm.learned import installed_at, top_of
@@ -84,7 +83,7 @@ class Imported:
     added: dict[str, str] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    generators: list[Any] = field(default_factory=list)
+    generators: list[object] = field(default_factory=list)
     not_preloaded: dict[str, str] = field(default_factory=dict)
     inexact: str | None = None
     looked_for: set[str] = field(default_factory=set)

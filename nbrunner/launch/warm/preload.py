@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 from nbrunner.engine import metaflow_versions
 from nbrunner.launch import metaflow_seam
@@ -150,7 +149,7 @@ def why_not(observed: Observed) -> str | None:
     return None
 
 
-def _drawn(before: Sequence[Any], observed: Observed) -> list[Any]:
+def _drawn(before: Sequence[object], observed: Observed) -> list[object]:
     """Return the generators that the import has just seeded from nothing.
 
     One that is seeded with a number is in the state that it had in the scratch process.

@@ -15,7 +15,6 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -51,12 +50,12 @@ class ProcessFacts:
     path: tuple[str, ...]
     environment: frozenset[str]
     streams: tuple[int, ...]
-    handlers: dict[int, Any]
+    handlers: dict[int, object]
     descriptors: Counter[str]
     threads: int
     cpus: int
     libraries: frozenset[str]
-    settings: dict[str, Any]
+    settings: dict[str, object]
 
 
 def look() -> ProcessFacts:
@@ -76,7 +75,7 @@ def look() -> ProcessFacts:
     )
 
 
-def _settings() -> dict[str, Any]:
+def _settings() -> dict[str, object]:
     """Return, by a name to tell people, what a flow that imports nothing would find otherwise."""
     # Imported here: it registers an exit function, and the interpreter's own must be the first.
     import logging

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from nbrunner.launch.warm.probe.stand_ins import Unbound
 
@@ -19,7 +18,7 @@ _HARMLESS = frozenset(
     f"typing.{name}" for name in ("_check_generic", "_collect_parameters", "_collect_type_vars")
 )
 
-Callables = Mapping[str, Any]
+Callables = Mapping[str, object]
 
 
 def callables() -> Callables:
@@ -37,7 +36,7 @@ def replaced(before: Callables) -> list[str]:
     )
 
 
-def _attributes() -> Iterator[tuple[str, Any]]:
+def _attributes() -> Iterator[tuple[str, object]]:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] not in sys.stdlib_module_names | {"metaflow"}:
             continue
