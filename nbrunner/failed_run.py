@@ -23,7 +23,7 @@ def failure_of(run: RunState, failed_task: tuple[str, str] | None) -> Failure:
         Step and id of the failed task; None if the log shows no failed task.
     """
     failure, stored = _failure(run, failed_task)
-    if (run.exit_record or {}).get("disk_full"):
+    if run.exit_record and run.exit_record.get("disk_full"):
         failure = _on_full_disk(failure, stored, str(run.directory.path))
     flow = flow_of(run.record)
     return as_written(failure, flow["file"], line_origins.from_json(flow["origins"]))

@@ -36,7 +36,8 @@ from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.logs.reader import LineReader, read_text
 from nbrunner.record import registry, run_directory
-from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import Attributes, Record, RunStatus
 from nbrunner.resumed import ResumedRun
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
@@ -92,7 +93,7 @@ class ExecutingProcess(HowStarted):
         return f"{attributes['flow_name']}/{attributes['run_id']}" if attributes else None
 
     @property
-    def attributes(self) -> Json:
+    def attributes(self) -> Attributes:
         """Metaflow's flow_name, run_id and metadata; empty until the run has an id."""
         return self.watched.attributes
 
@@ -112,9 +113,9 @@ class ExecutingProcess(HowStarted):
         return self._resumed.origin
 
     @property
-    def record(self) -> Json:
+    def record(self) -> Record:
         """The request in record.json: flow, arguments, directory, time."""
-        return dict(self._record)
+        return self._record.copy()
 
     def __repr__(self) -> str:
         name = self.pathspec or self.directory.name
@@ -135,7 +136,7 @@ class ExecutingProcess(HowStarted):
     # -- state ------------------------------------------------------------------------
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """One of ``"running"``, ``"successful"``, ``"failed"``, ``"timeout"``, ``"stopped"``, and
         ``"lost"``, which means that the run ended and its exit code is unknown.
         """
@@ -155,8 +156,8 @@ class ExecutingProcess(HowStarted):
         started = float(self._record["started"])
         if self.status == "running":
             return max(0.0, time.time() - started)
-        ended = (self.watched.exit_record or {}).get("ended")
-        return None if ended is None else max(0.0, float(ended) - started)
+        exit_record = self.watched.exit_record
+        return None if exit_record is None else max(0.0, float(exit_record["ended"]) - started)
 
     @property
     def stdout(self) -> str:

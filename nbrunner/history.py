@@ -235,10 +235,9 @@ class History:
             if damage := directory.damage():
                 self._unreadable[damage] = None
                 continue
-            facts = directory.read(run_directory.ATTRIBUTES) or {}
+            facts = directory.read(run_directory.ATTRIBUTES)
             recorded[directory.name] = (
-                str(facts.get("flow_name", "")),
-                str(facts.get("run_id", "")),
+                (facts["flow_name"], str(facts["run_id"])) if facts else ("", "")
             )
         found = {}
         for name in sorted(recorded, reverse=True):
@@ -307,7 +306,8 @@ def _recorded_run(pathspec: str, record: str, look: Look) -> PastRun:
 
 def _note(running: ExecutingProcess) -> str:
     notes = [f"resumes {running.origin}"] if running.origin else []
-    if (running.watched.exit_record or {}).get("disk_full"):
+    exit_record = running.watched.exit_record
+    if exit_record and exit_record.get("disk_full"):
         notes.append("log disk full")
     return ", ".join(notes)
 

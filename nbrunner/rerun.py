@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nbrunner.errors import BadValueError, StateError
 from nbrunner.handles import ExecutingProcess
+from nbrunner.record.schema import Record, Sweep
 from nbrunner.runner import Runner
 
 
-def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
+def runner_like(flow: object, settings: Record | Sweep) -> Runner:
     """Return a Runner with recorded settings.
 
     Parameters
@@ -33,16 +33,17 @@ def runner_like(flow: Any, settings: Mapping[str, Any]) -> Runner:
             "create a Runner with the values: Runner(..., env={...})"
         )
     cwd = settings.get("cwd")
+    options: dict[str, Any] = settings.get("top_level_options", {})
     return Runner(
         flow,
         show_output=False,
         cwd=cwd if cwd and Path(cwd).is_dir() else None,
         profile=settings.get("profile"),
-        **settings.get("top_level_options", {}),
+        **options,
     )
 
 
-def runner_of(running: ExecutingProcess, flow: Any = None) -> Runner:
+def runner_of(running: ExecutingProcess, flow: object = None) -> Runner:
     """Return the Runner that started a run, or one with its flow, directory and options.
 
     Parameters

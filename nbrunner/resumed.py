@@ -9,8 +9,8 @@ from nbrunner.engine.progress import ProgressTracker
 from nbrunner.errors import NbrunnerError, StateError
 from nbrunner.logs.reader import open_log
 from nbrunner.record import registry, run_directory
-from nbrunner.record.run_directory import Json, RunDirectory
-from nbrunner.record.schema import flow_of
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import Record, flow_of
 
 # Metaflow prints the origin run near the top of its output, before it clones any task.
 _HEAD_BYTES = 64 * 1024
@@ -27,7 +27,7 @@ class ResumedRun:
         Its record.
     """
 
-    def __init__(self, directory: RunDirectory, record: Json) -> None:
+    def __init__(self, directory: RunDirectory, record: Record) -> None:
         self._directory = directory
         self._record = record
         self._origin = ""
@@ -48,7 +48,7 @@ class ResumedRun:
         return self._parameters or {}
 
 
-def origin_of(directory: RunDirectory, record: Json) -> str:
+def origin_of(directory: RunDirectory, record: Record) -> str:
     """Return the pathspec of a run's origin run; empty if there is none.
 
     Without ``origin_run_id`` Metaflow resumes the latest run, and the origin is unknown until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, MutableMapping
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.env_vars import EnvVars
@@ -26,11 +26,19 @@ from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.metaflow_attributes import MetaflowAttributes
 from nbrunner.record import run_directory
-from nbrunner.record.run_directory import Json
+from nbrunner.record.schema import Record
 from nbrunner.starter import Starter
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
+
+
+class ProcessOptions(TypedDict, total=False):
+    """Internal: the options of a Runner for the process of a run."""
+
+    profile: str
+    env: Mapping[str, str]
+    cwd: str
 
 
 class Runner(MetaflowAttributes):
@@ -282,23 +290,30 @@ class Runner(MetaflowAttributes):
         return self._starter
 
     @property
-    def settings(self) -> Json:
+    def settings(self) -> Record:
         """Internal: the settings to recreate this Runner, without the values of variables."""
         return {"cwd": self.cwd, "profile": self._env.profile, "env": self._env.changed}
 
     @property
-    def process_options(self) -> Json:
+    def process_options(self) -> ProcessOptions:
         """Internal: the profile, env and cwd that were given."""
-        env = EnvVars(self._env) if self._env.changed else None
-        given = {"profile": self._env.profile, "env": env, "cwd": self._cwd}
-        return {name: value for name, value in given.items() if value is not None}
+        options: ProcessOptions = {}
+        if self._env.profile is not None:
+            options["profile"] = self._env.profile
+        if self._env.changed:
+            options["env"] = EnvVars(self._env)
+        if self._cwd is not None:
+            options["cwd"] = self._cwd
+        return options
 
     def _take_flow(self) -> None:
         """Take a flow of the notebook with the values that its names have now."""
         if self._source.origins and is_flow_class(self._flow):
             self._source = flow_source(self._flow, self._cwd)
 
-    def _to_the_end(self, kind: type[_E], subcommand: Subcommand, arguments: Json) -> _E:
+    def _to_the_end(
+        self, kind: type[_E], subcommand: Subcommand, arguments: dict[str, object]
+    ) -> _E:
         self._take_flow()
 
         async def start_and_wait(output: Output) -> _E:

@@ -29,12 +29,13 @@ from nbrunner.launch.wait_started import until_started
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record import code_store, registry, run_directory
 from nbrunner.record.retention import KEEP
-from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
+from nbrunner.record.run_directory import ReservedFile, RunDirectory
+from nbrunner.record.schema import Record
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 _E = TypeVar("_E", bound=ExecutingProcess)
 
-Note = Callable[[RunDirectory], Json]
+Note = Callable[[RunDirectory], Record]
 
 
 def handle_type(subcommand: Subcommand) -> type[ExecutingProcess]:
@@ -64,7 +65,7 @@ class Settings(Protocol):
         ...
 
     @property
-    def settings(self) -> Json:
+    def settings(self) -> Record:
         """The settings to record, without the values of variables."""
         ...
 
@@ -98,7 +99,11 @@ class Starter:
         check_files(flow, arguments, runner.cwd, run_environment(runner.env_vars))
 
     async def start(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Note | None = None
+        self,
+        kind: type[_E],
+        subcommand: Subcommand,
+        arguments: dict[str, object],
+        note: Note | None = None,
     ) -> _E:
         """Start a run and wait for its id; see `launch` and `wait_for_id`."""
         while True:
@@ -110,7 +115,11 @@ class Starter:
             return handle
 
     async def launch(
-        self, kind: type[_E], subcommand: Subcommand, arguments: Json, note: Note | None = None
+        self,
+        kind: type[_E],
+        subcommand: Subcommand,
+        arguments: dict[str, object],
+        note: Note | None = None,
     ) -> _E:
         """Check the arguments and start the process; call `wait_for_id` afterwards.
 
@@ -168,9 +177,9 @@ class Starter:
         source: FlowSource,
         flow: FlowDescription,
         subcommand: Subcommand,
-        arguments: Json,
+        arguments: dict[str, object],
         environment: dict[str, str],
-        note: Json,
+        note: Record,
     ) -> None:
         """Write record.json of a run that is about to start."""
         runner = self._runner
@@ -182,9 +191,12 @@ class Starter:
             run_directory.RECORD,
             recorded(flow, source, subcommand, arguments, runner.top_level_options)
             | note
-            | {"command": command, **runner.settings, "user": user_of(environment)}
-            | {"code": _stored_code(source, environment)}
-            | {"started": time.time(), **moment_of_boot_clock(), "keep": KEEP.note()},
+            | {"command": command}
+            | runner.settings
+            | {"user": user_of(environment), "code": _stored_code(source, environment)}
+            | {"started": time.time()}
+            | moment_of_boot_clock()
+            | {"keep": KEEP.note()},
         )
         for name in run_directory.RESERVED:
             ReservedFile(directory, name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nbrunner.flow.description import FlowDescription, Subcommand
 from nbrunner.flow.source import FlowSource
+from nbrunner.record.schema import Record
 from nbrunner.text.line_origins import to_json
 
 _MAX_DOC = 400
@@ -18,7 +19,7 @@ def recorded(
     subcommand: Subcommand,
     arguments: Mapping[str, object],
     top_level: Mapping[str, object],
-) -> dict[str, Any]:
+) -> Record:
     """Return the flow and arguments of a run as JSON, for panels and later kernels."""
     return {
         "flow": {
@@ -40,7 +41,7 @@ def recorded(
     }
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> object:
     """Return a value in JSON form, for display only."""
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}

@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+
+from nbrunner.record.schema import BootMoment
 
 LINUX = sys.platform.startswith("linux")
 
@@ -244,7 +245,7 @@ def _kill(pid: int, signum: int) -> bool:
     return True
 
 
-def moment_of_boot_clock() -> dict[str, Any]:
+def moment_of_boot_clock() -> BootMoment:
     """Return the current time of the boot clock, for records; empty if there is none.
 
     ``boot`` identifies the boot from which ``boot_seconds`` are counted. Setting the time of day

@@ -6,7 +6,7 @@ Supervisors use this for other runs, so it uses the standard library only.
 from __future__ import annotations
 
 from nbrunner.launch.processes import Look, ProcessIdentity, descendants
-from nbrunner.record import run_directory
+from nbrunner.record import run_directory, schema
 from nbrunner.record.run_directory import RunDirectory
 
 #: What the processes of a run print into; the last is the supervisor's, where it is started cold.
@@ -18,14 +18,15 @@ def supervisor_of(directory: RunDirectory) -> ProcessIdentity | None:
 
     The process that started the run has recorded it too, because one file may be damaged.
     """
-    return _recorded(directory, run_directory.SUPERVISOR, "supervisor") or _recorded(
-        directory, run_directory.START, "supervisor"
+    noted = directory.read(run_directory.SUPERVISOR) or {}
+    return _identity(noted.get("supervisor")) or _identity(
+        (directory.read(run_directory.START) or {}).get("supervisor")
     )
 
 
 def run_process_of(directory: RunDirectory) -> ProcessIdentity | None:
     """Return the run process, running or ended; None if no file names it."""
-    return _recorded(directory, run_directory.SUPERVISOR, "run")
+    return _identity((directory.read(run_directory.SUPERVISOR) or {}).get("run"))
 
 
 def supervisor_by_outputs(directory: RunDirectory, look: Look) -> ProcessIdentity | None:
@@ -88,6 +89,5 @@ def goes_on(directory: RunDirectory, look: Look | None = None) -> bool:
     return bool(living_processes(directory, supervisor, run_process, look))
 
 
-def _recorded(directory: RunDirectory, file: str, role: str) -> ProcessIdentity | None:
-    facts = (directory.read(file) or {}).get(role)
+def _identity(facts: schema.Identity | None) -> ProcessIdentity | None:
     return ProcessIdentity(facts["pid"], facts["started"]) if facts else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import cast
 
 from nbrunner.aio.inotify import changes_in
 from nbrunner.launch.child_processes import ended
@@ -16,7 +17,8 @@ from nbrunner.launch.run_processes import (
     supervisor_of,
 )
 from nbrunner.record import run_directory
-from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import Attributes, Exit, Record, RunStatus
 from nbrunner.record.spin_attributes import is_spin, spun_attributes
 
 # A run without supervisor.json may be starting for this long.
@@ -36,16 +38,16 @@ class RunState:
 
     def __init__(self, directory: RunDirectory, supervisor: ProcessIdentity | None = None) -> None:
         self.directory = directory
-        self.record: Json = {
+        self.record: Record = {
             "started": directory.touched(),
             **(directory.read(run_directory.RECORD) or {}),
         }
         # Kept because the record may be deleted while the run continues.
         self._supervisor = supervisor or supervisor_of(directory)
         self._run_process = run_process_of(directory)
-        self._exit: Json | None = None
+        self._exit: Exit | None = None
         self._held_exit: run_directory.HeldFile | None = None
-        self._attributes: Json | None = None
+        self._attributes: Attributes | None = None
 
     @property
     def supervisor(self) -> ProcessIdentity | None:
@@ -83,30 +85,30 @@ class RunState:
         if self.supervisor is None:
             self._supervisor = supervisor_by_outputs(self.directory, look or Look())
 
-    def keep_exit(self, record: Json) -> None:
+    def keep_exit(self, record: Exit) -> None:
         """Keep the exit record in memory if the directory cannot be written."""
         self._exit = record
 
     @property
-    def attributes(self) -> Json:
+    def attributes(self) -> Attributes:
         """Metaflow's flow_name, run_id and metadata; empty until the run has an id."""
         if self._attributes is None:
             self._attributes = self.directory.read(run_directory.ATTRIBUTES) or spun_attributes(
                 self.directory, self.record
             )
-        return self._attributes or {}
+        return self._attributes or cast(Attributes, {})
 
     @property
-    def exit_record(self) -> Json | None:
+    def exit_record(self) -> Exit | None:
         """The exit record written by the supervisor; None before."""
         if self._exit is None:
             self._exit = self.directory.read(run_directory.EXIT)
         if self._exit is None and self._held_exit is not None:
-            self._exit = self._held_exit.read()
+            self._exit = cast("Exit | None", self._held_exit.read())
         return self._exit
 
     @property
-    def status(self) -> str:
+    def status(self) -> RunStatus:
         """See `nbrunner.handles.ExecutingProcess.status`."""
         exit_record = self.exit_record
         if exit_record is None:
@@ -117,7 +119,7 @@ class RunState:
             return "lost"
         if exit_record["returncode"] == 0:
             return "successful"
-        return str(exit_record["stop"] or "failed")
+        return exit_record["stop"] or "failed"
 
     @property
     def returncode(self) -> int | None:
@@ -189,7 +191,7 @@ class RunState:
             await self.until_over()
 
 
-def _may_be_starting(record: Json) -> bool:
+def _may_be_starting(record: Record) -> bool:
     """Return whether a run started so recently that its supervisor may not be recorded yet.
 
     The time of day may have been changed since. Records of older versions have no other clock: a

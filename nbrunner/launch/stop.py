@@ -12,7 +12,7 @@ from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.run_state import RunState
 from nbrunner.launch.stop_ladder import LOOK_SECONDS, Climb, Rung, StopReport, StopRequest
 from nbrunner.record import run_directory
-from nbrunner.record.run_directory import Json
+from nbrunner.record.schema import Exit
 
 # Time in addition to the grace periods that the supervisor has to end its last process; longer
 # than it waits for a process that cannot be killed.
@@ -44,7 +44,7 @@ async def _end(run: RunState, request: StopRequest) -> StopReport:
     was_running = run.status == "running"
     # A lost run, which has no exit record, may have left processes.
     if not was_running and (run.exit_record or not run.processes()):
-        return _report(run, run.exit_record or {}, 0.0)
+        return _report(run, run.exit_record, 0.0)
     if was_running:
         await _ask_supervisor(run, request)
     found = run.exit_record
@@ -80,7 +80,7 @@ async def _ask_supervisor(run: RunState, request: StopRequest) -> None:
             pass  # suspended or hanging: continue without it
 
 
-async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bool) -> Json:
+async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bool) -> Exit:
     """Climb the stop ladder for a run whose supervisor is dead or does not respond.
 
     Returns
@@ -107,19 +107,19 @@ async def _end_unsupervised(run: RunState, request: StopRequest, was_running: bo
         if not left or rung is Rung.GIVE_UP:
             break
         await asyncio.sleep(LOOK_SECONDS)
-    report = {
+    report: Exit = {
         "returncode": None,
         "ended": time.time(),
         "error": None,
         "stop": request.reason,
-        **climb.report(time.monotonic(), len(left)),
+        **climb.report(time.monotonic(), len(left)),  # type: ignore[typeddict-item] # no disk_full
     }
     if was_running and (process is None or climb.has_reached(process)):
         _record(run, report)
     return report
 
 
-def _record(run: RunState, report: Json) -> None:
+def _record(run: RunState, report: Exit) -> None:
     if run.exit_record is not None:
         return  # the exit record of the supervisor, which knows more
     try:
@@ -129,14 +129,14 @@ def _record(run: RunState, report: Json) -> None:
         run.keep_exit(report)
 
 
-def _report(run: RunState, record: Json, seconds: float) -> StopReport:
+def _report(run: RunState, record: Exit | None, seconds: float) -> StopReport:
     return StopReport(
         status=run.status,
         returncode=run.returncode,
-        signals=tuple(record.get("signals", ())) if seconds else (),
-        terminated=int(record.get("terminated", 0)) if seconds else 0,
-        killed=int(record.get("killed", 0)) if seconds else 0,
-        left=int(record.get("left", 0)),
+        signals=tuple(record.get("signals", ())) if record and seconds else (),
+        terminated=record.get("terminated", 0) if record and seconds else 0,
+        killed=record.get("killed", 0) if record and seconds else 0,
+        left=record.get("left", 0) if record else 0,
         seconds=seconds,
     )
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import Literal
 
 from nbrunner.launch.processes import ProcessIdentity
+from nbrunner.record.schema import Stop, StopNote
 
 INTERRUPT_GRACE_SECONDS = 10.0
 TERMINATE_GRACE_SECONDS = 3.0
@@ -50,14 +51,18 @@ class StopRequest:
     interrupt_grace_seconds: float = INTERRUPT_GRACE_SECONDS
     terminate_grace_seconds: float = TERMINATE_GRACE_SECONDS
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Stop:
         """Return the request in JSON form."""
-        return asdict(self)
+        return {
+            "reason": self.reason,
+            "interrupt_grace_seconds": self.interrupt_grace_seconds,
+            "terminate_grace_seconds": self.terminate_grace_seconds,
+        }
 
     @classmethod
-    def from_json(cls, content: dict[str, Any] | None) -> StopRequest:
+    def from_json(cls, content: Stop | None) -> StopRequest:
         """Return a request from its JSON form; the defaults if it is missing or damaged."""
-        known = {key: content[key] for key in asdict(cls()) if content and key in content}
+        known: Stop = content or {}
         try:
             return cls(
                 reason="timeout" if known.get("reason") == "timeout" else "stopped",
@@ -160,7 +165,7 @@ class Climb:
         """The names of the signals sent so far, in the order of the ladder."""
         return [rung.value.name for rung in Rung if rung.value and rung in self._sent]
 
-    def report(self, now: float, left: int) -> dict[str, Any]:
+    def report(self, now: float, left: int) -> StopNote:
         """Return the entries about a stop for the exit record.
 
         Parameters

@@ -22,14 +22,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from typing import NoReturn
 
 from nbrunner.launch import processes
 from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.stop_ladder import LOOK_SECONDS, STRAYS, Climb, Rung, StopRequest
 from nbrunner.record import private, run_directory
-from nbrunner.record.run_directory import Json, ReservedFile, RunDirectory
+from nbrunner.record.run_directory import ReservedFile, RunDirectory
+from nbrunner.record.schema import Exit, Identity, Record
+from nbrunner.record.schema import Supervisor as SupervisorFile
 
 # SIGINT and SIGHUP are meant for programs in a terminal, not for a run in its own session.
 _SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -97,10 +98,10 @@ class Supervisor:
             return f"its processes cannot be recorded: {type(error).__name__}: {error}"
         return None
 
-    def _identities(self) -> Json:
-        def facts(pid: int | None) -> Json | None:
+    def _identities(self) -> SupervisorFile:
+        def facts(pid: int | None) -> Identity | None:
             identity = processes.identify(pid) if pid else None
-            return asdict(identity) if identity else None
+            return {"pid": identity.pid, "started": identity.started} if identity else None
 
         return {"supervisor": facts(os.getpid()), "run": facts(self.run_pid)}
 
@@ -172,20 +173,22 @@ class Supervisor:
                 # Checked now: deleting files later may free space.
                 self.disk_full = self.returncode != 0 and self.directory.on_full_disk()
 
-    def _exit_record(self, error: str | None) -> Json:
+    def _exit_record(self, error: str | None) -> Exit:
         climb = self.climb or Climb(STRAYS, time.monotonic())
+        report = climb.report(time.monotonic(), self.left)
+        if self.request is None:
+            report["stop_seconds"] = None
         return {
             "returncode": self.returncode,
             "ended": self.ended or time.time(),
             "error": error,
             "disk_full": self.disk_full,
-            "stop": self.request and self.request.reason,
-            **climb.report(time.monotonic(), self.left),
-            **({} if self.request else {"stop_seconds": None}),
+            "stop": self.request.reason if self.request else None,
+            **report,
         }
 
 
-def start_process(directory: RunDirectory, record: Json) -> int:
+def start_process(directory: RunDirectory, record: Record) -> int:
     """Start the run process with the log files as its output.
 
     Raises

@@ -62,7 +62,7 @@ def _how_it_ended(run: RunState) -> str:
     if record["stop"] == "stopped":
         return "was stopped before Metaflow started the run"
     code = record["returncode"]
-    how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+    how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
     hint = ""
     if code == 0:
         hint = ": does the file run its flow, under if __name__ == '__main__'?"

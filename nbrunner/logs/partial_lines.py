@@ -34,8 +34,8 @@ class TaskLines:
             self.lines = []
         elif (now := self._stamp()) != self._seen:
             self._seen = now
-            lines = (self._directory.read(OPEN_LINES) or {}).get("lines", ())
-            self.lines = [str(line).encode() for line in lines]
+            content = self._directory.read(OPEN_LINES)
+            self.lines = [line.encode() for line in content["lines"]] if content else []
         return self.lines != before
 
     def _stamp(self) -> tuple[int, int] | None:

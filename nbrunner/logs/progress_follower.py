@@ -11,8 +11,8 @@ from nbrunner.engine import log_format
 from nbrunner.engine.progress import Progress, ProgressTracker, announced
 from nbrunner.engine.timeline import TaskSpan, Timeline
 from nbrunner.logs.reader import open_log
-from nbrunner.record.run_directory import ATTRIBUTES, Json
-from nbrunner.record.schema import flow_of
+from nbrunner.record.run_directory import ATTRIBUTES
+from nbrunner.record.schema import Record, flow_of
 from nbrunner.record.spin_attributes import is_spin
 
 
@@ -37,7 +37,7 @@ class ProgressFollower:
         )
     )
 
-    def __init__(self, log: Path, record: Json) -> None:
+    def __init__(self, log: Path, record: Record) -> None:
         self._log = log
         # A spin runs a single task, so no other steps are pending.
         self._flow = flow_of({} if is_spin(record) else record)

@@ -266,7 +266,8 @@ def of_flow(flow_name: str) -> Iterator[RunDirectory]:
     of = {name: flow for name, (flow, _) in known.ended.items()}
     for each in known.others:
         if _is_ours(each.path):
-            of[each.name] = str((each.read(run_directory.ATTRIBUTES) or {}).get("flow_name", ""))
+            attributes = each.read(run_directory.ATTRIBUTES)
+            of[each.name] = attributes["flow_name"] if attributes else ""
     runs = runs_directory()
     for name in sorted(of, reverse=True):
         if of[name] in ("", flow_name):

@@ -10,11 +10,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from nbrunner.record import code_store, private, run_directory, run_index
+from nbrunner.record import code_store, private, run_directory, run_index, schema
 from nbrunner.record.run_directory import RunDirectory
 
 DAY_SECONDS = 24 * 3600.0
@@ -70,9 +69,12 @@ class Keep:
     max_age_seconds: float = MAX_AGE_SECONDS
     max_total_bytes: int = MAX_TOTAL_BYTES
 
-    def note(self) -> dict[str, Any]:
+    def note(self) -> schema.Keep:
         """Return what goes into the record of a run, for its supervisor."""
-        return asdict(self)
+        return {
+            "max_age_seconds": self.max_age_seconds,
+            "max_total_bytes": self.max_total_bytes,
+        }
 
 
 #: What the runs that this process starts are told.
@@ -82,7 +84,7 @@ KEEP = Keep()
 def expire_if_due(
     runs: Path,
     goes_on: GoesOn,
-    keep: dict[str, Any],
+    keep: schema.Keep,
     interval_seconds: float = INTERVAL_SECONDS,
 ) -> list[str]:
     """Expire unless that was done in the last minutes; return the names deleted."""
@@ -92,15 +94,20 @@ def expire_if_due(
         if abs(time.time() - stamp.stat().st_mtime) < interval_seconds:
             return []
     private.touch(stamp)
-    limits = {each.name: keep[each.name] for each in fields(Keep) if each.name in keep}
-    return expire(runs, goes_on, just_ended_seconds=JUST_ENDED_SECONDS, **limits)
+    return expire(
+        runs,
+        goes_on,
+        keep.get("max_age_seconds", MAX_AGE_SECONDS),
+        keep.get("max_total_bytes", MAX_TOTAL_BYTES),
+        JUST_ENDED_SECONDS,
+    )
 
 
 def expire(
     runs: Path,
     goes_on: GoesOn,
     max_age_seconds: float = MAX_AGE_SECONDS,
-    max_total_bytes: int = MAX_TOTAL_BYTES,
+    max_total_bytes: float = MAX_TOTAL_BYTES,
     just_ended_seconds: float = 0.0,
 ) -> list[str]:
     """Delete ended runs that are too old, and the oldest while all ended are too large.

@@ -37,24 +37,24 @@ import threading
 import weakref
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Final, Literal, get_args, overload
 
 from nbrunner.record import private, schema
 from nbrunner.record.schema import Json as Json
 
-RECORD = "record.json"
-START = "start.json"
-PRELOADED = "preloaded.json"
-NOT_PRELOADED = "not_preloaded.json"
-SUPERVISOR = "supervisor.json"
-ATTRIBUTES = "attributes.json"
+RECORD: Final = "record.json"
+START: Final = "start.json"
+PRELOADED: Final = "preloaded.json"
+NOT_PRELOADED: Final = "not_preloaded.json"
+SUPERVISOR: Final = "supervisor.json"
+ATTRIBUTES: Final = "attributes.json"
 TASK_STARTS = "task-starts"
-OPEN_LINES = "open.json"
-STOP = "stop.json"
+OPEN_LINES: Final = "open.json"
+STOP: Final = "stop.json"
 DISCARD = "discard"
 SHARED_ID = "shared-id"
-STOPPING = "stopping.json"
-EXIT = "exit.json"
+STOPPING: Final = "stopping.json"
+EXIT: Final = "exit.json"
 
 # What is written when the run goes on already, and its output may have filled the disk.
 RESERVED = (START, SUPERVISOR, EXIT)
@@ -122,6 +122,41 @@ class RunDirectory:
     def log(self, stream: str) -> Path:
         """Return the path of the log that holds ``"stdout"`` or ``"stderr"``."""
         return self.path / f"{stream}.log"
+
+    @overload
+    def read(self, name: Literal["record.json"]) -> schema.Record | None: ...
+
+    @overload
+    def read(self, name: Literal["start.json"]) -> schema.Start | None: ...
+
+    @overload
+    def read(self, name: Literal["supervisor.json"]) -> schema.Supervisor | None: ...
+
+    @overload
+    def read(self, name: Literal["attributes.json"]) -> schema.Attributes | None: ...
+
+    @overload
+    def read(self, name: Literal["open.json"]) -> schema.OpenLines | None: ...
+
+    @overload
+    def read(self, name: Literal["stop.json"]) -> schema.Stop | None: ...
+
+    @overload
+    def read(self, name: Literal["stopping.json"]) -> schema.Stopping | None: ...
+
+    @overload
+    def read(self, name: Literal["exit.json"]) -> schema.Exit | None: ...
+
+    @overload
+    def read(self, name: Literal["sweep.json"]) -> schema.Sweep | None: ...
+
+    @overload
+    def read(
+        self, name: Literal["preloaded.json", "not_preloaded.json"]
+    ) -> dict[str, str] | None: ...
+
+    @overload
+    def read(self, name: str) -> Json | None: ...
 
     def read(self, name: str) -> Json | None:
         """Return the content of a JSON file; None while it is not there, or is damaged.

@@ -15,19 +15,19 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import (
     Annotated,
-    Any,
     Literal,
     NotRequired,
     TypedDict,
     Union,
-    cast,
+    final,
     get_args,
     get_origin,
     get_type_hints,
     is_typeddict,
 )
 
-Json = dict[str, Any]
+# The content of a file whose name does not say more.
+Json = Mapping[str, object]
 
 _FOREVER = float("inf")
 _LARGEST = sys.float_info.max
@@ -48,7 +48,7 @@ class Keep(TypedDict, total=False):
 
 
 class OriginNote(TypedDict):
-    """See `nbrunner.text.line_origins.Origin`."""
+    """See `nbrunner.text.line_origins.OriginNote`."""
 
     first: Count
     last: Count
@@ -78,6 +78,13 @@ class SweepNote(TypedDict):
     index: Count
 
 
+class BootMoment(TypedDict, total=False):
+    """See `nbrunner.launch.processes.moment_of_boot_clock`."""
+
+    boot: str
+    boot_seconds: Seconds
+
+
 class Record(TypedDict, total=False):
     """record.json."""
 
@@ -85,8 +92,8 @@ class Record(TypedDict, total=False):
     flow: Flow
     subcommand: Literal["run", "resume", "spin"]
     spin_root: str | None
-    arguments: dict[str, Any]
-    top_level_options: dict[str, Any]
+    arguments: dict[str, object]
+    top_level_options: dict[str, object]
     cwd: str
     profile: str | None
     env: list[str]
@@ -99,6 +106,7 @@ class Record(TypedDict, total=False):
     sweep: SweepNote | None
 
 
+@final
 class Identity(TypedDict):
     """See `nbrunner.launch.processes.ProcessIdentity`."""
 
@@ -145,10 +153,23 @@ class Stop(TypedDict, total=False):
     terminate_grace_seconds: Seconds
 
 
+Signal = Literal["SIGINT", "SIGTERM", "SIGKILL"]
+
+
 class Stopping(TypedDict):
     """stopping.json."""
 
-    signals: list[Literal["SIGINT", "SIGTERM", "SIGKILL"]]
+    signals: list[Signal]
+
+
+class StopNote(TypedDict):
+    """What exit.json holds of a stop."""
+
+    signals: list[str]
+    terminated: Count
+    killed: Count
+    left: Count
+    stop_seconds: Seconds | None
 
 
 class Exit(TypedDict):
@@ -157,6 +178,7 @@ class Exit(TypedDict):
     returncode: ExitCode | None
     ended: Moment
     error: str | None
+    disk_full: NotRequired[object]
     stop: Literal["stopped", "timeout"] | None
     signals: NotRequired[list[str]]
     terminated: NotRequired[Count]
@@ -170,25 +192,28 @@ class Sweep(TypedDict):
 
     flow: str
     file: str
-    parameters: list[dict[str, Any]]
+    parameters: list[dict[str, object]]
     parallel: Annotated[int, (1, 2**31 - 1)]
     on_failure: Literal["continue", "stop"]
     artifacts: NotRequired[list[str]]
     cwd: NotRequired[str]
     profile: NotRequired[str | None]
     env: NotRequired[list[str]]
-    top_level_options: NotRequired[dict[str, Any]]
+    top_level_options: NotRequired[dict[str, object]]
+
+
+RunStatus = Literal["successful", "failed", "stopped", "timeout", "lost", "running"]
 
 
 class SweepRun(TypedDict):
     """run-<n>.json of a sweep."""
 
     run: str | None
-    status: Literal["successful", "failed", "stopped", "timeout", "lost", "running"]
+    status: RunStatus
     seconds: Seconds | None
 
 
-_FILES: Mapping[str, Any] = {
+_FILES: Mapping[str, object] = {
     "record.json": Record,
     "start.json": Start,
     "supervisor.json": Supervisor,
@@ -203,7 +228,7 @@ _FILES: Mapping[str, Any] = {
 }
 
 
-def flow_of(record: Mapping[str, Any]) -> Flow:
+def flow_of(record: Record) -> Flow:
     """Return what record.json holds of the flow: every key is there, empty if it is not known."""
     unknown: Flow = {
         "name": "",
@@ -216,7 +241,7 @@ def flow_of(record: Mapping[str, Any]) -> Flow:
         "types": {},
         "docs": {},
     }
-    return cast(Flow, {**unknown, **record.get("flow", {})})
+    return {**unknown, **record.get("flow", {})}
 
 
 class DamagedError(ValueError):
@@ -253,17 +278,15 @@ def parse(name: str, data: bytes) -> Json:
 
 
 # Returns what is wrong with a value that stands at a place, empty where it is of the kind.
-_Check = Callable[[Any, str], str]
+_Check = Callable[[object, str], str]
 
 
 @cache
-def _check(kind: Any) -> _Check:
+def _check(kind: object) -> _Check:
     """Return the check of a kind of value; made once, as thousands of files are checked."""
     origin, args = get_origin(kind), get_args(kind)
-    if kind is Any:
+    if kind is object:
         return lambda value, where: ""
-    if is_typeddict(kind):
-        return _object_check(kind)
     if origin is NotRequired:
         return _check(args[0])
     if origin is Annotated:
@@ -276,15 +299,16 @@ def _check(kind: Any) -> _Check:
         return _list_check(_check(args[0]))
     if origin is dict:
         return _dict_check(_check(args[1]))
-    return _plain_check(kind)
+    assert isinstance(kind, type), kind
+    return _object_check(kind) if is_typeddict(kind) else _plain_check(kind)
 
 
-def _object_check(kind: Any) -> _Check:
+def _object_check(kind: type) -> _Check:
     hints = get_type_hints(kind, include_extras=True)
     checks = {key: _check(each) for key, each in hints.items()}
-    required = sorted(kind.__required_keys__)
+    required = sorted(vars(kind)["__required_keys__"])
 
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if not isinstance(value, dict):
             return f"{where}: expected an object, got {_shown(value)}"
         before = f"{where}." if where else ""
@@ -300,10 +324,10 @@ def _object_check(kind: Any) -> _Check:
 
 
 def _range_check(plain: _Check, low: float, high: float) -> _Check:
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if wrong := plain(value, where):
             return wrong
-        if low <= value <= high:
+        if isinstance(value, (int, float)) and low <= value <= high:
             return ""
         return f"{where}: expected {low:g} to {high:g}, got {_shown(value)}"
 
@@ -311,7 +335,7 @@ def _range_check(plain: _Check, low: float, high: float) -> _Check:
 
 
 def _union_check(checks: list[_Check]) -> _Check:
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         wrong = [each(value, where) for each in checks]
         return "" if "" in wrong else wrong[0]
 
@@ -319,7 +343,7 @@ def _union_check(checks: list[_Check]) -> _Check:
 
 
 def _literal_check(expected: tuple[str, ...]) -> _Check:
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if isinstance(value, str) and value in expected:
             return ""
         return f"{where}: expected one of {', '.join(expected)}, got {_shown(value)}"
@@ -328,7 +352,7 @@ def _literal_check(expected: tuple[str, ...]) -> _Check:
 
 
 def _list_check(of: _Check) -> _Check:
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if not isinstance(value, list):
             return f"{where}: expected a list, got {_shown(value)}"
         return next(filter(None, (of(each, where) for each in value)), "")
@@ -337,7 +361,7 @@ def _list_check(of: _Check) -> _Check:
 
 
 def _dict_check(of: _Check) -> _Check:
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if not isinstance(value, dict):
             return f"{where}: expected an object, got {_shown(value)}"
         return next(filter(None, (of(each, where) for each in value.values())), "")
@@ -345,13 +369,18 @@ def _dict_check(of: _Check) -> _Check:
     return check
 
 
-def _plain_check(kind: Any) -> _Check:
+def _plain_check(kind: type) -> _Check:
     types_ = (int, float) if kind is float else (kind,)
     name = {float: "a number", int: "an int", str: "a text", types.NoneType: "null"}[kind]
 
-    def check(value: Any, where: str) -> str:
+    def check(value: object, where: str) -> str:
         if isinstance(value, types_) and not isinstance(value, bool):
-            if kind is float and abs(value) > _LARGEST and value not in (_FOREVER, -_FOREVER):
+            if (
+                isinstance(value, (int, float))
+                and kind is float
+                and abs(value) > _LARGEST
+                and value not in (_FOREVER, -_FOREVER)
+            ):
                 return f"{where}: is too large"  # an integer that no float can hold
             return ""
         return f"{where}: expected {name}, got {_shown(value)}"
@@ -359,7 +388,7 @@ def _plain_check(kind: Any) -> _Check:
     return check
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     try:

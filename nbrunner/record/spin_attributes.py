@@ -17,8 +17,8 @@ from pathlib import Path
 from nbrunner.engine import log_format
 from nbrunner.engine.progress import STATES, LogLine, parse_line
 from nbrunner.record import private, run_directory
-from nbrunner.record.run_directory import Json, RunDirectory
-from nbrunner.record.schema import flow_of
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import Attributes, Record, flow_of
 
 # Metaflow's DATASTORE_SPIN_LOCAL_DIR.
 FOLDER = ".metaflow_spin"
@@ -28,12 +28,12 @@ _NEEDLE = f"] {log_format.STARTS}".encode()
 _MOST_BYTES = 1 << 20
 
 
-def is_spin(record: Json) -> bool:
+def is_spin(record: Record) -> bool:
     """Return whether a run's record is that of a spin."""
     return record.get("subcommand") == "spin"
 
 
-def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
+def spun_attributes(directory: RunDirectory, record: Record) -> Attributes | None:
     """Return the attributes of a spin whose task has started; None before, and for a run.
 
     They are written into the directory, where listings and lookups find them; Metaflow
@@ -44,7 +44,7 @@ def spun_attributes(directory: RunDirectory, record: Json) -> Json | None:
         return None
     flow_name = flow_of(record)["name"]
     root = _root(record, Path(flow_name, started.run_id))
-    attributes: Json = {
+    attributes: Attributes = {
         "task_id": started.task_id,
         "step_name": started.step,
         "run_id": started.run_id,
@@ -73,7 +73,7 @@ def _started_task(log: Path) -> LogLine | None:
     return None
 
 
-def _root(record: Json, run: Path) -> str:
+def _root(record: Record, run: Path) -> str:
     """Return the folder that holds the spin's ``.metaflow_spin``.
 
     Metaflow takes the configured folder, else the nearest one above the working directory

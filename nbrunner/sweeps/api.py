@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadTypeError, BadValueError, shown
 from nbrunner.flow.build_argv import command_words
+from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.run_record import plain
+from nbrunner.record import schema
 from nbrunner.runner import Runner
 from nbrunner.sweeps import store
 from nbrunner.sweeps.grid import parameter_sets
@@ -20,11 +21,11 @@ SHOWN_BY: list[Callable[[Sweep], bool]] = []
 
 def sweep(
     runner: Runner,
-    parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
+    parameters: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
     parallel: int = 4,
     on_failure: OnFailure = "continue",
     artifacts: Iterable[str] = (),
-    **arguments: Any,
+    **arguments: object,
 ) -> Sweep:
     """Run a flow with each parameter set and wait for all runs.
 
@@ -70,11 +71,11 @@ def sweep(
 
 async def async_sweep(
     runner: Runner,
-    parameters: Mapping[str, Iterable[Any]] | Iterable[Mapping[str, Any]],
+    parameters: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
     parallel: int = 4,
     on_failure: OnFailure = "continue",
     artifacts: Iterable[str] = (),
-    **arguments: Any,
+    **arguments: object,
 ) -> Sweep:
     """Start a sweep and return at once; ``await`` the result to wait for its end.
 
@@ -125,11 +126,11 @@ def _check_runner(function: str, runner: Runner) -> None:
 
 def _made(
     runner: Runner,
-    description: Any,
-    parameters: Any,
+    description: FlowDescription,
+    parameters: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
     parallel: int,
     on_failure: OnFailure,
-    arguments: Mapping[str, Any],
+    arguments: Mapping[str, object],
     artifacts: Iterable[str] = (),
 ) -> Sweep:
     """Check all arguments of a sweep, and record it."""
@@ -146,10 +147,13 @@ def _made(
     for each in sets:
         command_words(description, runner.top_level_options, "run", each)
         runner.starter.check_files(description, each)
-    content = {
+    settings = runner.settings
+    content: schema.Sweep = {
         "flow": description.name,
         "file": runner.flow_file,
-        **runner.settings,
+        "cwd": settings["cwd"],
+        "profile": settings["profile"],
+        "env": settings["env"],
         "top_level_options": {k: plain(v) for k, v in runner.top_level_options.items()},
         "parameters": [{name: plain(value) for name, value in each.items()} for each in sets],
         "parallel": parallel,

@@ -16,7 +16,7 @@ from nbrunner.aio.inotify import changes_in
 from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.handles import ExecutingRun
 from nbrunner.launch.processes import Look
-from nbrunner.record.run_directory import Json
+from nbrunner.record.schema import SweepRun
 from nbrunner.rerun import runner_like
 from nbrunner.runner import Runner
 from nbrunner.status import UNSUCCESSFUL
@@ -64,7 +64,7 @@ class Sweep:
         self._directory = directory
         self._runner = runner
         self._handles: dict[int, ExecutingRun] = {}
-        self._noted: dict[int, Json] = {}
+        self._noted: dict[int, SweepRun] = {}
         self._driven: Future[None] | None = None
         self._starts = False
         self._looked_at = 0.0
@@ -153,11 +153,11 @@ class Sweep:
         self, index: int, status: str, artifacts: Collection[str], taken: Collection[str]
     ) -> dict[str, Any]:
         run = self._handles.get(index)
-        noted = self._noted.get(index, {})
-        own = {
+        noted = self._noted.get(index)
+        own: dict[str, object] = {
             "status": status,
-            "seconds": noted.get("seconds") if run is None else run.elapsed_seconds,
-            "run": noted.get("run") if run is None else run.pathspec,
+            "seconds": run.elapsed_seconds if run else noted and noted["seconds"],
+            "run": run.pathspec if run else noted and noted["run"],
         }
         row = dict(self.parameters[index])
         row |= {f"run_{name}" if name in taken else name: value for name, value in own.items()}
@@ -312,7 +312,11 @@ class Sweep:
 
     def _note(self, index: int, run: ExecutingRun) -> None:
         """Record how a run ended; otherwise the run would be started again later."""
-        ended = {"run": run.pathspec, "status": run.status, "seconds": run.elapsed_seconds}
+        ended: SweepRun = {
+            "run": run.pathspec,
+            "status": run.status,
+            "seconds": run.elapsed_seconds,
+        }
         with contextlib.suppress(OSError):  # on a full disk, the record of the run is enough
             self._directory.note_run(index, ended)
 

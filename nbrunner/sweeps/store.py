@@ -21,18 +21,19 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, cast
 
 from nbrunner.errors import RunNotFoundError, StateError
 from nbrunner.record import private, registry, run_directory
 from nbrunner.record.retention import KEEP
-from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.run_directory import RunDirectory
+from nbrunner.record.schema import Record, Sweep, SweepRun
 
-_CONTENT = "sweep.json"
+_CONTENT: Final = "sweep.json"
 _LOCK = "lock"
 _STOP = "stop"
 _RECORDS = "records"
-NOTE = "sweep"
+NOTE: Final = "sweep"
 
 # Python converts no integer of thousands of digits, which a damaged file may contain.
 _MAX_DIGITS = 10
@@ -71,14 +72,14 @@ class SweepDirectory:
                 "listed by %flowruns and History, and attach() takes each"
                 + f" ({directory.damaged.get(_CONTENT, 'it is gone')})"
             )
-        self.content: Json = content
+        self.content: Sweep = content
 
     @property
     def name(self) -> str:
         """The name of the sweep."""
         return self.path.name
 
-    def note(self, index: int, directory: RunDirectory) -> Json:
+    def note(self, index: int, directory: RunDirectory) -> Record:
         """Return the entries for the record of a run that is about to start.
 
         Raises
@@ -112,11 +113,11 @@ class SweepDirectory:
             return [each for each in noted if each.path.exists() and not each.exists()]
         return []
 
-    def note_run(self, index: int, content: Json) -> None:
+    def note_run(self, index: int, content: SweepRun) -> None:
         """Record how a run ended."""
         RunDirectory(self.path).write(f"run-{index}.json", content)
 
-    def noted_runs(self) -> dict[int, Json]:
+    def noted_runs(self) -> dict[int, SweepRun]:
         """Return the recorded ends of runs by their index in the sweep."""
         directory = RunDirectory(self.path)
         found = {}
@@ -125,7 +126,7 @@ class SweepDirectory:
             is_place = index.isdecimal() and len(index) < _MAX_DIGITS
             content = directory.read(file.name) if is_place else None
             if content is not None:
-                found[int(index)] = content
+                found[int(index)] = cast(SweepRun, content)
         return found
 
     def ask_to_stop(self) -> None:
@@ -207,7 +208,7 @@ def _is_living(path: Path) -> bool:
     return False
 
 
-def create(content: Json) -> SweepDirectory:
+def create(content: Sweep) -> SweepDirectory:
     """Record a new sweep; delete old ones without recorded runs."""
     try:
         _expire()
@@ -262,9 +263,9 @@ def _noted_in(path: Path) -> dict[int, RunDirectory]:
 def _by_their_notes(name: str) -> dict[int, RunDirectory]:
     found: dict[int, RunDirectory] = {}
     for directory in registry.directories():
-        note = (directory.read(run_directory.RECORD) or {}).get(NOTE) or {}
-        if note.get("name") == name:
-            found.setdefault(int(note["index"]), directory)
+        note = (directory.read(run_directory.RECORD) or {}).get(NOTE)
+        if note and note["name"] == name:
+            found.setdefault(note["index"], directory)
     return found
 
 

@@ -6,9 +6,9 @@ Metaflow executes the generated file; tracebacks should name the user's own sour
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
 
 from nbrunner.engine.log_format import error_place
 
@@ -26,6 +26,15 @@ class Origin:
     line : int
         Number of the first line in that source.
     """
+
+    first: int
+    last: int
+    name: str
+    line: int
+
+
+class OriginNote(TypedDict):
+    """An `Origin` in a record."""
 
     first: int
     last: int
@@ -75,12 +84,15 @@ def in_origins(text: str, file: str, origins: Sequence[Origin]) -> str:
     return re.sub(error_place(path, r"(?P<line>\d+)"), with_origin_as_metaflow, text)
 
 
-def to_json(origins: Iterable[Origin]) -> list[dict[str, Any]]:
+def to_json(origins: Iterable[Origin]) -> list[OriginNote]:
     """Return origins in the format of a record."""
-    return [asdict(each) for each in origins]
+    return [
+        {"first": each.first, "last": each.last, "name": each.name, "line": each.line}
+        for each in origins
+    ]
 
 
-def from_json(content: Iterable[Mapping[str, Any]] | None) -> tuple[Origin, ...]:
+def from_json(content: Iterable[OriginNote] | None) -> tuple[Origin, ...]:
     """Return the origins stored in a record."""
     # A newer version may store more fields.
     return tuple(

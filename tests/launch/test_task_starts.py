@@ -349,7 +349,8 @@ if __name__ == '__main__':
         spun = await runner.async_spin(run.run["end"].task.pathspec)
 
         def bars():
-            return (spun.directory.read("open.json") or {}).get("lines")
+            content = spun.directory.read("open.json")
+            return content and content["lines"]
 
         (line,) = await async_until(bars, "the bar")
         Path("go").touch()

@@ -294,7 +294,7 @@ def test_progress_is_exact_wherever_the_log_is_cut_when_it_is_read(tmp_path):
     data = ("\n".join(lines) + "\n").encode()
     for step in (1, 7, 40):
         log.write_bytes(b"")
-        follower = ProgressFollower(log, {"steps": ["start"], "following": {}})
+        follower = ProgressFollower(log, {"flow": {"steps": ["start"], "following": {}}})
         with open(log, "ab", buffering=0) as file:
             for at in range(0, len(data), step):
                 file.write(data[at : at + step])

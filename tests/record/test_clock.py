@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -92,7 +93,8 @@ def _looked_through(runs, stamp):
 def test_limits_of_a_newer_version_do_not_hinder(tmp_path):
     """B2, B14: what a supervisor does not know of them, it leaves alone."""
     (tmp_path / "runs").mkdir()
-    assert retention.expire_if_due(tmp_path / "runs", goes_on, {"max_runs": 5}) == []
+    newer: Any = {"max_runs": 5}
+    assert retention.expire_if_due(tmp_path / "runs", goes_on, newer) == []
 
 
 def test_a_run_whose_clock_was_ahead_is_followed_to_its_end(write_flow):

@@ -12,13 +12,13 @@ import pytest
 from support.many_records import write_record
 
 from nbrunner import ExecutingRun, Runner, attach_sweep, cli, sweep
-from nbrunner.record import registry, run_directory
+from nbrunner.record import registry, run_directory, schema
 from nbrunner.sweeps import store
 from nbrunner.sweeps.store import SweepDirectory, SweepStoppedError
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
-CONTENT = {
+CONTENT: schema.Sweep = {
     "flow": "ManyFlow",
     "file": "/nowhere/many.py",
     "parameters": [{"number": number} for number in range(4)],

@@ -103,6 +103,7 @@ def test_a_long_line_is_cut_for_the_wire_between_escapes(log, tmp_path):
     (tmp_path / "stdout.log").write_text(("\x1b[31mx" * 3000 + "\n") * 150, encoding="utf-8")
     log.refresh()
     for text, _, cut, _, _ in window_lines(LineView(log), 0, 150, None):
+        assert isinstance(text, str) and isinstance(cut, int)
         assert text == "\x1b[31mx" * (len(text) // 6) + "\x1b[31m" * (len(text) % 6 == 5)
         assert len(text) + cut == 18_000
 

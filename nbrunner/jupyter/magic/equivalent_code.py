@@ -24,7 +24,9 @@ def code_of(running: ExecutingProcess) -> dict[str, str]:
     flow, command = flow_of(record), running.command
     if not flow["file"] or not command:
         return {"magic": "", "python": ""}
-    settings = {name: record[name] for name in ("profile", "cwd") if record.get(name)}
+    settings: dict[str, object] = {
+        name: record[name] for name in ("profile", "cwd") if record.get(name)
+    }
     with contextlib.suppress(FlowNotFoundError):  # the current directory was deleted
         if settings.get("cwd") == current_directory():
             del settings["cwd"]

@@ -66,7 +66,7 @@ class Launch:
     def python(self) -> str:
         """The equivalent Python code."""
         flow = self.runner.flow_name or repr(self.runner.flow_file)
-        given = {**self.runner.process_options, **self.call.top_level}
+        given: dict[str, object] = {**self.runner.process_options, **self.call.top_level}
         if self.options.env:
             given["env"] = self.options.shown_env
         return python_code(flow, given, self.call.subcommand, self.call.arguments)

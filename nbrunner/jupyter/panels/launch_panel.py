@@ -259,10 +259,10 @@ def _earlier(flow_name: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for directory in registry.of_flow(flow_name):
         record = directory.read(run_directory.RECORD) or {}
-        attributes = directory.read(run_directory.ATTRIBUTES) or {}
+        attributes = directory.read(run_directory.ATTRIBUTES)
         if flow_of(record)["name"] == flow_name and record.get("subcommand") == "run":
             arguments = " ".join(f"{k}={v}" for k, v in record.get("arguments", {}).items())
-            run_id = attributes.get("run_id", directory.name)
+            run_id = attributes["run_id"] if attributes else directory.name
             found.append({"key": directory.name, "label": f"{run_id}  {arguments}"[:80]})
             if len(found) == _MAX_EARLIER:
                 break

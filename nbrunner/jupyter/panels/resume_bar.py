@@ -15,7 +15,7 @@ from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.magic.launch import is_flow, name_of_flow
 from nbrunner.jupyter.widgets.base import Widget
-from nbrunner.record.schema import flow_of
+from nbrunner.record.schema import Record, flow_of
 from nbrunner.rerun import runner_of
 from nbrunner.runner import Runner
 from nbrunner.text.printable import visible
@@ -128,7 +128,7 @@ def _choices(
     return found
 
 
-def _file_label(record: Mapping[str, object], file: str) -> str:
+def _file_label(record: Record, file: str) -> str:
     cell = flow_of(record)["cell"]
     return f"the flow as it was in {cell}" if cell else f"{file} as it is now"
 

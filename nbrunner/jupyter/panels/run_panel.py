@@ -225,8 +225,8 @@ class RunPanel(Panel):
     async def _tell_how_far(self, stopping: asyncio.Future[Any]) -> None:
         """Show the last signal sent until the run has stopped."""
         while not stopping.done():
-            told = self.running.directory.read(run_directory.STOPPING) or {}
-            self.header.detail = _RUNGS[(told.get("signals") or ["SIGINT"])[-1]]
+            told = self.running.directory.read(run_directory.STOPPING)
+            self.header.detail = _RUNGS[((told and told["signals"]) or ["SIGINT"])[-1]]
             await asyncio.wait([stopping], timeout=_RUNG_SECONDS)
 
     async def _resume(self) -> None:

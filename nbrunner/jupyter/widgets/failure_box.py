@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TypedDict, cast
+
 from traitlets import Instance
 
 from nbrunner.engine.failure import Failure
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
+
+
+class SourceNote(TypedDict):
+    """A source line of a traceback, as the page gets it."""
+
+    place: str
+    function: str
+    text: str
+
+
+class FailureNote(TypedDict):
+    """A failure, as the page gets it."""
+
+    step: str
+    task: str
+    exception: str
+    message: str
+    source: list[SourceNote]
+    traceback: str
 
 
 class FailureBox(Widget, bundle="failure_box"):
@@ -18,7 +39,7 @@ class FailureBox(Widget, bundle="failure_box"):
         ``step``, ``task``, ``exception``, ``message``, ``source``, ``traceback``.
     """
 
-    failure: object = Instance(dict, allow_none=True).tag(sync=True)
+    failure = cast("Instance[FailureNote | None]", Instance(dict, allow_none=True)).tag(sync=True)
 
     def show(self, failure: Failure | None) -> None:
         """Show a failure, with a long message truncated; None shows nothing."""

@@ -10,7 +10,7 @@ from nbrunner.logs.line import STDOUT, ShownLine, is_greeting
 from nbrunner.text import escapes
 
 #: [text, stream (0 stdout or a greeting, 1 stderr), characters not sent, time, step/task]
-WireLine = list[object]
+WireLine = list[str | int]
 Rename = Callable[[str], str]
 
 LINE_CHARACTERS = 8000

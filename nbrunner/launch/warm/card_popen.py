@@ -30,6 +30,7 @@ from nbrunner.launch.warm.fingerprint import (
     task_difference,
 )
 from nbrunner.launch.warm.forked_process import ForkedProcess, read_number, readable
+from nbrunner.launch.warm.protocol import CardRequest
 from nbrunner.launch.warm.run_files import RunFiles
 
 # The server answers in milliseconds.
@@ -140,7 +141,7 @@ class _Subprocess:
         told, telling = os.pipe()
         pid = None
         try:
-            content = {
+            content: CardRequest = {
                 "token": token,
                 "arguments": list(args[1:]),
                 "environment": dict(env),

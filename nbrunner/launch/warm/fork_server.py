@@ -12,11 +12,12 @@ import selectors
 import signal
 import socket
 from collections.abc import Sequence
+from typing import cast
 
 from nbrunner.launch.warm.become import Program, restore_signals
 from nbrunner.launch.warm.card_popen import CardServer, use_for_cards
 from nbrunner.launch.warm.fingerprint import inherited
-from nbrunner.launch.warm.protocol import Json, receive
+from nbrunner.launch.warm.protocol import CardRequest, TaskRequest, receive
 from nbrunner.launch.warm.run_files import RunFiles
 
 
@@ -55,7 +56,7 @@ class TaskServer:
         message, descriptors, _flags, _address = socket.recv_fds(self._requests, 1, 4)
         if not message:
             os._exit(0)
-        request = receive(self._requests)
+        request = cast(TaskRequest, receive(self._requests))
         program = self._fork(request, descriptors)
         if program is not None:
             use_for_cards(self._as_known, program)
@@ -74,7 +75,7 @@ class TaskServer:
         opened: list[int] = []
         try:
             with open(f"/proc/{int(pid)}/fd/{int(request)}", "rb") as file:
-                content: Json = json.load(file)
+                content: CardRequest = json.load(file)
             if content["token"] != token.decode():
                 return None
             modes = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY, os.O_WRONLY)
@@ -86,7 +87,7 @@ class TaskServer:
             return None
         return self._fork(content, opened)
 
-    def _fork(self, request: Json, descriptors: Sequence[int]) -> Program | None:
+    def _fork(self, request: TaskRequest, descriptors: Sequence[int]) -> Program | None:
         """Fork, with standard streams and a status pipe; return the program in the fork."""
         *stdio, status = descriptors
         try:

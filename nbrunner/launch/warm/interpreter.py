@@ -15,14 +15,13 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from nbrunner.aio.inotify import WAKE_SECONDS
 from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
 from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, Surroundings, all_modules
-from nbrunner.launch.warm.protocol import LENGTH, encode
+from nbrunner.launch.warm.protocol import LENGTH, StartAnswer, StartRequest, encode
 from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
 # One expression, so that no name is left in __main__, which becomes the flow's.
@@ -162,7 +161,7 @@ class WarmInterpreter:
         silent_seconds = min(waited_seconds, time.monotonic() - self._heard)
         return verdict(replace(self._look(), silent_seconds=silent_seconds), self._preloaded)
 
-    async def fork(self, request: dict[str, Any]) -> ProcessIdentity:
+    async def fork(self, request: StartRequest) -> ProcessIdentity:
         """Have a child forked for a request and return it, once it has been let go.
 
         Blocks no event loop, however many requests wait.
@@ -227,8 +226,8 @@ class WarmInterpreter:
                 self._heard = now
 
     async def _answer(
-        self, channel: socket.socket, theirs: socket.socket, request: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, channel: socket.socket, theirs: socket.socket, request: StartRequest
+    ) -> StartAnswer:
         """Return the answer to a request, as long as it is worth waiting for."""
         waited_seconds, last = 0.0, time.monotonic()
         conversation = asyncio.ensure_future(self._converse(channel, theirs, request))
@@ -252,8 +251,8 @@ class WarmInterpreter:
             await asyncio.gather(conversation, return_exceptions=True)
 
     async def _converse(
-        self, channel: socket.socket, theirs: socket.socket, request: dict[str, Any]
-    ) -> dict[str, Any]:
+        self, channel: socket.socket, theirs: socket.socket, request: StartRequest
+    ) -> StartAnswer:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))]
         while True:
             try:
@@ -266,7 +265,7 @@ class WarmInterpreter:
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(channel, encode(request))
         (size,) = LENGTH.unpack(await _exactly(channel, LENGTH.size))
-        answer: dict[str, Any] = json.loads(await _exactly(channel, size))
+        answer: StartAnswer = json.loads(await _exactly(channel, size))
         return answer
 
     @contextlib.contextmanager

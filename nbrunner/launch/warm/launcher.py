@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nbrunner.launch.launcher import ColdLauncher, Launcher, Started
 from nbrunner.launch.processes import LINUX, MARKER, ProcessIdentity
@@ -26,6 +25,7 @@ from nbrunner.launch.warm.fingerprint import (
 )
 from nbrunner.launch.warm.interpreter import NoForkError, ReplaceError, WarmInterpreter
 from nbrunner.launch.warm.learned import imports_of_flow, module_of
+from nbrunner.launch.warm.protocol import RunRequest, ScriptRequest, StartRequest
 from nbrunner.launch.warm.readiness import ZYGOTE_LOG, pause_seconds
 from nbrunner.record import private
 from nbrunner.record.registry import state_directory
@@ -110,11 +110,12 @@ class WarmLauncher:
         self, directory: RunDirectory, environment: Mapping[str, str], flow_file: str
     ) -> Started:
         """Start the supervisor of a run, warm if that is exact; see `Launcher`."""
-        request = {
+        request: RunRequest = {
             "kind": "run",
             "directory": str(directory.path),
             "environment": dict(environment),
             "script": flow_file,
+            "not_preloaded": {},
         }
         why, process = await self._request(request, environment)
         if process is not None:
@@ -130,13 +131,14 @@ class WarmLauncher:
         flow_file: str,
     ) -> Started:
         """Start a script that imports a flow file, warm if that is exact; see `Launcher`."""
-        request = {
+        request: ScriptRequest = {
             "kind": "script",
             "arguments": list(arguments),
             "environment": dict(environment),
             "cwd": cwd,
             "output": str(output),
             "script": flow_file,
+            "not_preloaded": {},
         }
         why, process = await self._request(request, environment)
         if process is not None:
@@ -144,14 +146,13 @@ class WarmLauncher:
         return await ColdLauncher(why).start_script(arguments, environment, cwd, output, flow_file)
 
     async def _request(
-        self, request: dict[str, Any], environment: Mapping[str, str]
+        self, request: StartRequest, environment: Mapping[str, str]
     ) -> tuple[str, ProcessIdentity | None]:
         """Return the process that was forked, or why none was."""
         never = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
         if never is not None:
             return never, None
         environment = self._with_preload(environment)
-        request["not_preloaded"] = {}
         learned = imports_of_flow(request["script"]) if self.learns() else ()
         of_flow = {**environment, LEARNED_VARIABLE: " ".join(learned)}
         if learned and (process := await self._ask_if_ready(request, of_flow)):
@@ -177,7 +178,7 @@ class WarmLauncher:
         return self.learn_imports and not _is_off(LEARN_VARIABLE)
 
     async def _ask_if_ready(
-        self, request: dict[str, Any], environment: Mapping[str, str]
+        self, request: StartRequest, environment: Mapping[str, str]
     ) -> ProcessIdentity | None:
         """Return a fork of the interpreter for the flow's imports; None if it cannot serve now.
 
@@ -230,9 +231,7 @@ class WarmLauncher:
                     self._too_large.add(each.imports_of_flow)
         return found
 
-    async def _ask(
-        self, request: dict[str, Any], environment: Mapping[str, str]
-    ) -> ProcessIdentity:
+    async def _ask(self, request: StartRequest, environment: Mapping[str, str]) -> ProcessIdentity:
         """Have a process forked by an interpreter for this environment.
 
         Raises

@@ -6,28 +6,83 @@ import json
 import os
 import socket
 import struct
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal, TypedDict, final
 
-Json = dict[str, Any]
+from nbrunner.record.schema import Identity
+
+
+class RunRequest(TypedDict):
+    """A request to the zygote: the supervisor of a run."""
+
+    kind: Literal["run"]
+    directory: str
+    environment: dict[str, str]
+    script: str
+    not_preloaded: dict[str, str]
+
+
+class ScriptRequest(TypedDict):
+    """A request to the zygote: a script of this package that imports a flow file."""
+
+    kind: Literal["script"]
+    arguments: list[str]
+    environment: dict[str, str]
+    cwd: str
+    output: str
+    script: str
+    not_preloaded: dict[str, str]
+
+
+StartRequest = RunRequest | ScriptRequest
+
+
+@final
+class Refusal(TypedDict):
+    """An answer of the zygote: why a fork would not be exact."""
+
+    refused: str
+    outdated: bool
+    of_preload: bool
+
+
+StartAnswer = Identity | Refusal
+
+
+class TaskRequest(TypedDict):
+    """A request to the fork server: a step task, or what renders a card."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    cwd: str
+    group: int
+
+
+class CardRequest(TaskRequest):
+    """A request of a step task to the fork server, in a file of the task."""
+
+    token: str
+    descriptors: list[int]
+
 
 LENGTH = struct.Struct("!Q")
 
 
-def encode(content: Json) -> bytes:
+def encode(content: Mapping[str, object]) -> bytes:
     """Return a message as it goes over the socket."""
     data = json.dumps(content).encode()
     return LENGTH.pack(len(data)) + data
 
 
-def send(channel: socket.socket, content: Json) -> None:
+def send(channel: socket.socket, content: Mapping[str, object]) -> None:
     """Send a message."""
     channel.sendall(encode(content))
 
 
-def receive(channel: socket.socket) -> Json:
-    """Receive a message; this process ends if the other side is gone."""
+def receive(channel: socket.socket) -> object:
+    """Receive a message of a type that the caller knows; end this process if the peer is gone."""
     (size,) = LENGTH.unpack(_exactly(channel, LENGTH.size))
-    content: Json = json.loads(_exactly(channel, size))
+    content: object = json.loads(_exactly(channel, size))
     return content
 
 

@@ -22,7 +22,7 @@ from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_re
 from nbrunner.launch.warm.forked_process import ForkedProcess, read_number
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
-from nbrunner.launch.warm.protocol import send
+from nbrunner.launch.warm.protocol import TaskRequest, send
 from nbrunner.launch.warm.run_files import RunFiles
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.task_starts import note_task_start
@@ -122,15 +122,13 @@ class _Subprocess:
         ours = [in_ours, *(reading for reading, _writing in from_child)]
         try:
             socket.send_fds(self._server, [b"t"], theirs)
-            send(
-                self._server,
-                {
-                    "arguments": list(args[1:]),
-                    "environment": dict(env),
-                    "cwd": os.getcwd(),
-                    "group": os.getpgid(0),
-                },
-            )
+            request: TaskRequest = {
+                "arguments": list(args[1:]),
+                "environment": dict(env),
+                "cwd": os.getcwd(),
+                "group": os.getpgid(0),
+            }
+            send(self._server, request)
         except OSError:
             self._server = None
         finally:

@@ -45,7 +45,7 @@ import sys
 import weakref
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from nbrunner.launch import metaflow_seam, processes
 from nbrunner.launch.supervisor import Supervisor, finish, open_logs
@@ -56,12 +56,12 @@ from nbrunner.launch.warm.finalize import LastExitFunction, register_last
 from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, modules_to_preload
 from nbrunner.launch.warm.fork_server import TaskServer
 from nbrunner.launch.warm.learned import modules_of
-from nbrunner.launch.warm.protocol import receive, send
+from nbrunner.launch.warm.protocol import Refusal, ScriptRequest, StartRequest, receive, send
 from nbrunner.launch.warm.run_files import RunFiles
 from nbrunner.launch.warm.task_popen import use_for_tasks
 from nbrunner.launch.warm.warmup import take_shortcuts
 from nbrunner.record import private, run_directory
-from nbrunner.record.run_directory import Json, RunDirectory
+from nbrunner.record.run_directory import RunDirectory
 
 GO = b"g"
 
@@ -207,7 +207,7 @@ def _is_given_up(descriptor: int) -> bool:
 def _refuse(descriptor: int, why: str) -> None:
     """Answer a request that no fork could be made for: it is started cold."""
     with socket.socket(fileno=descriptor) as channel, contextlib.suppress(OSError):
-        send(channel, {"refused": why, "outdated": False, "of_preload": False})
+        send(channel, Refusal(refused=why, outdated=False, of_preload=False))
 
 
 class _Requested:
@@ -219,7 +219,7 @@ class _Requested:
 
     def play(self) -> Role | Program:
         os.setsid()
-        request = receive(self._channel)
+        request = cast(StartRequest, receive(self._channel))
         outdated = IMPORTED.outdated()
         refused = (
             outdated
@@ -227,9 +227,9 @@ class _Requested:
             or IMPORTED.refusal(request["script"], _cwd(request), request["environment"])
         )
         unlike = None if refused else IMPORTED.unlike_import(request["script"])
-        if refused or unlike:
-            why = {"outdated": bool(outdated), "of_preload": bool(unlike)}
-            send(self._channel, {"refused": refused or unlike, **why})
+        if why := refused or unlike:
+            answer = Refusal(refused=why, outdated=bool(outdated), of_preload=bool(unlike))
+            send(self._channel, answer)
             os._exit(0)
         request["environment"] |= IMPORTED.added
         identity = processes.identify(os.getpid())
@@ -247,13 +247,13 @@ class _Requested:
         return WarmSupervisor(directory, request["environment"], not_preloaded, files)
 
 
-def _cwd(request: Json) -> str:
+def _cwd(request: StartRequest) -> str:
     if request["kind"] == "script":
         return str(request["cwd"])
     return str((RunDirectory(request["directory"]).read(run_directory.RECORD) or {})["cwd"])
 
 
-def _script(request: Json) -> Program:
+def _script(request: ScriptRequest) -> Program:
     """Return the program for a script of this package that imports a flow."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     output = private.open_file(Path(request["output"]), flags)

@@ -32,7 +32,7 @@ def test_a_message_arrives_as_it_was_sent(channels, content):
 def test_two_messages_in_one_piece_are_two(channels):
     ours, theirs = channels
     ours.sendall(protocol.encode({"n": 1}) + protocol.encode({"n": 2}))
-    assert [protocol.receive(theirs)["n"] for _ in range(2)] == [1, 2]
+    assert [protocol.receive(theirs) for _ in range(2)] == [{"n": 1}, {"n": 2}]
 
 
 def test_a_process_whose_other_side_is_gone_ends(channels):
