@@ -49,7 +49,6 @@ _FORBIDDEN = re.compile("|".join(f"(?:{pattern})" for pattern in FORBIDDEN))
 UNFINISHED = (
     "nbrunner/flow/capture/",
     "nbrunner/launch/warm/",
-    "nbrunner/record/",
 )
 
 

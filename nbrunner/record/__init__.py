@@ -1,1 +1,1 @@
-"""What a run leaves on disk: the single source of truth about it."""
+"""The files of a run on disk: the single source of truth about it."""

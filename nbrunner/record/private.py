@@ -1,9 +1,10 @@
 """Folders and files that belong to this user alone: the one place that opens them.
 
-The state directory holds logs, parameters and flow files that are executed. Other users must
-neither write there nor have what they put there used. So folders are created with mode 0700 and
-files with mode 0600 whatever the umask, and whatever is there already is used only if it belongs
-to this user and is no link. A supervisor uses this module: it imports the standard library alone.
+The state directory holds logs, parameters and flow files that are executed. Other users must not
+be able to write there, and files that they have put there must not be used. Folders are therefore
+created with mode 0700 and files with mode 0600 whatever the umask; existing ones are used only if
+they belong to this user and are not links. The supervisor imports this module, so it uses the
+standard library alone.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from pathlib import Path
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
-# More than any JSON file of ours; a larger one is not worth the memory.
+# More than any JSON file of nbrunner; a larger file is not read into memory.
 MAX_BYTES = 64 * 1024 * 1024
 
 
 class NotPrivateError(PermissionError):
-    """A folder or file of the state directory may hold what another user has put there.
+    """A folder or file of the state directory may have been written by another user.
 
     Attributes
     ----------
     what : str
-        What is wrong, without the command that mends it.
+        The fault, without the command that fixes it.
     moves : bool
-        Whether that command moves or removes what is there: no advice where it may not be
-        nbrunner's own.
+        Whether that command moves or removes the file, which is bad advice if the file may not
+        be nbrunner's.
     """
 
     what = ""
@@ -45,26 +46,28 @@ def _refused(path: Path, what: str, command: str) -> NotPrivateError:
     return error
 
 
-# Nothing of somebody's is deleted by following these.
+# Neither command deletes the content of a user's file or folder.
 _ASIDE = "mv {0} {0}.old"
 _UNLINK = "rm {0}"
 
 
 def check_folder(path: Path, may_be_link: bool = False) -> None:
-    """Raise unless a folder belongs to this user and nobody else can write to it.
+    """Raise unless a folder belongs to this user, and no other user can write to it.
 
     Parameters
     ----------
     path : Path
+        The folder.
     may_be_link : bool
-        Whether a link to such a folder is fine: for a folder that the user has chosen.
+        Whether a link to such a folder is accepted, as for a folder that the user has chosen.
 
     Raises
     ------
     NotPrivateError
-        The message says what is wrong and, where one can, names the command that mends it.
+        It is not such a folder. The message names the fault and, if there is one, the command
+        that fixes it.
     OSError
-        It is not there.
+        It does not exist.
     """
     facts = path.stat() if may_be_link else path.lstat()
     if stat.S_ISLNK(facts.st_mode):
@@ -84,7 +87,7 @@ def check_folder(path: Path, may_be_link: bool = False) -> None:
 
 
 def check_owner(path: Path) -> None:
-    """Raise unless what is at a path is this user's, and no link.
+    """Raise unless a file or folder belongs to this user and is not a link.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def check_owner(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder, and those above it, for this user alone; check one that is there.
+    """Create a folder and its parents for this user alone; check it if it exists.
 
     Raises
     ------
@@ -116,29 +119,30 @@ def make_folder(path: Path) -> None:
 
 
 def _set_mode(target: int | Path, mode: int, wanted: int) -> None:
-    # A umask may have taken bits that the owner needs.
+    # The umask may have removed bits that the owner needs.
     if mode != wanted:
         os.chmod(target, wanted)  # noqa: PTH101 (perhaps a descriptor)
 
 
 def open_file(path: Path, flags: int) -> int:
-    """Return the descriptor of a file that belongs to this user, with mode 0600 from now on.
+    """Open a file of this user, set its mode to 0600, and return its descriptor.
 
     Parameters
     ----------
     path : Path
+        The file.
     flags : int
-        As for `os.open`. ``O_TRUNC`` takes effect once the file is known to be this user's.
+        See `os.open`. ``O_TRUNC`` takes effect only after the file is known to be this user's.
 
     Raises
     ------
     NotPrivateError
-        It is a link, another user's, or no regular file; or it is to be written and has other
-        names as well. It was not changed.
+        It is a link, belongs to another user, or is not a regular file; or it is to be written
+        and has other hard links. The file is unchanged.
     OSError
         It cannot be opened.
     """
-    ours = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # nobody waits for a named pipe
+    ours = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # do not block on a named pipe
     try:
         descriptor = os.open(path, (flags & ~os.O_TRUNC) | ours, 0o600)
     except OSError as error:
@@ -153,7 +157,7 @@ def open_file(path: Path, flags: int) -> int:
             os.fchmod(descriptor, 0o600)
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
-        os.set_blocking(descriptor, True)  # a run that gets it sees what a shell would give it
+        os.set_blocking(descriptor, True)  # a run inherits it, and expects what a shell opens
     except BaseException:
         os.close(descriptor)
         raise
@@ -161,12 +165,12 @@ def open_file(path: Path, flags: int) -> int:
 
 
 def check_file(path: Path) -> None:
-    """Raise unless a file, if there is one, is a regular file of this user.
+    """Raise unless a path is a regular file of this user, or does not exist.
 
     Raises
     ------
     NotPrivateError
-        It is something else: a link, a folder, a named pipe, another user's.
+        It is a link, a folder or a named pipe, or belongs to another user.
     """
     try:
         facts = path.lstat()
@@ -189,12 +193,12 @@ def _check_file(path: Path, facts: os.stat_result, writes: bool) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a small file of this user.
+    """Return the content of a file of this user, of at most `MAX_BYTES`.
 
     Raises
     ------
     NotPrivateError, OSError
-        See `open_file`; or it is too large.
+        See `open_file`; or the file is larger.
     """
     with open(open_file(path, os.O_RDONLY), "rb", buffering=0) as file:
         if os.fstat(file.fileno()).st_size > MAX_BYTES:
@@ -203,12 +207,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write a file that is not there yet.
+    """Write a file that does not exist yet.
 
     Raises
     ------
     OSError
-        It is there already, or cannot be written.
+        It exists, or cannot be written.
     """
     descriptor = open_file(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     with open(descriptor, "wb") as file:
@@ -216,14 +220,16 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def replace(path: Path, temporary: Path, data: bytes) -> None:
-    """Write a file so that no reader ever sees a part of it, whatever was there before.
+    """Write a file atomically: readers see the old content or the new one.
 
     Parameters
     ----------
     path : Path
+        The file, which need not exist.
     temporary : Path
-        In the same folder; what an earlier writer of this name left there is overwritten.
+        A file in the same folder to write first; overwritten if it exists.
     data : bytes
+        The new content.
     """
     descriptor = open_file(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     with open(descriptor, "wb") as file:
@@ -232,7 +238,7 @@ def replace(path: Path, temporary: Path, data: bytes) -> None:
 
 
 def touch(path: Path) -> None:
-    """Create an empty file, or set the time of the one that is there to now."""
+    """Create an empty file, or set the times of an existing one to now."""
     descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
     try:
         os.utime(descriptor)

@@ -1,4 +1,4 @@
-"""Where run directories are: creating, listing and finding them."""
+"""The state directory and its run directories: creating, listing and finding them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs  # here, as an import of some milliseconds would hold an event loop
+import platformdirs  # at module level: the import takes milliseconds, which an event loop lacks
 
 from nbrunner.errors import BadValueError, RunNotFoundError, StateError, shown
 from nbrunner.record import private, run_directory, run_index
@@ -26,16 +26,16 @@ _MAX_NAME_BYTES = 255
 
 
 def state_directory() -> Path:
-    """Return the folder for all that nbrunner keeps, creating it if need be.
+    """Return the folder for all of nbrunner's files; create it if it does not exist.
 
-    ``$NBRUNNER_STATE_DIR``, else the user's state folder of the platform, else (a
-    read-only home) a private folder among the temporary files. A relative path starts
-    where this process first asked for it.
+    ``$NBRUNNER_STATE_DIR``, else the platform's folder for the user's state, else (if home is
+    read-only) a private folder in the folder of temporary files. A relative path is resolved
+    once, against the current directory of the first call.
 
     Raises
     ------
     StateError
-        None of them can be created for this user alone, or the one to use is open to others.
+        None of them can be created for this user alone, or the chosen one is open to others.
     """
     chosen = os.environ.get(STATE_VARIABLE)
     if chosen:
@@ -44,25 +44,25 @@ def state_directory() -> Path:
     try:
         return _private(usual, may_be_link=True)
     except StateError:
-        if _is_open_to_others(usual):  # its records must not seem to be gone
+        if _is_open_to_others(usual):  # it may hold records, which must not seem to be lost
             raise
         return _private(_among_temporary_files())
 
 
 def folder(name: str) -> Path:
-    """Return a folder of the state directory, creating it if need be.
+    """Return a folder of the state directory; create it if it does not exist.
 
     Raises
     ------
     StateError
-        It cannot be created, or others may have put something there.
+        It cannot be created, or other users may have written to it.
     """
     return _private(state_directory() / name)
 
 
 @functools.cache
 def _absolute(folder: str) -> Path:
-    """Return the same folder wherever this process goes, and in whichever a run starts."""
+    """Return the absolute path of a folder; cached, so that ``os.chdir`` does not change it."""
     try:
         return Path(folder).absolute()
     except OSError as error:
@@ -73,7 +73,7 @@ def _absolute(folder: str) -> Path:
 
 
 def _among_temporary_files() -> Path:
-    """Return a folder where everybody may have made one, or a link, of that name before."""
+    """Return a folder in the folder of temporary files; another user may have made it first."""
     return Path(tempfile.gettempdir()) / f"nbrunner-{os.getuid()}"
 
 
@@ -85,14 +85,15 @@ def _is_open_to_others(path: Path) -> bool:
     return facts.st_uid == os.geteuid() and bool(facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
-# What nbrunner makes in the state directory, besides folders of questions about flows.
+# The entries that nbrunner makes in the state directory.
 _OURS = frozenset({"runs", "sweeps", "flows", "descriptions", "zygote.log"})
 
 
 def _holds_more_than_ours(path: Path) -> bool:
-    """Return whether a state directory is a folder with a purpose of its own.
+    """Return whether a state directory is also used for something else.
 
-    A home or a folder of temporary files, one of those above them, or one with other files.
+    True for a home folder, a folder of temporary files, their parents, and a folder with other
+    entries.
     """
     try:
         if path.stat().st_mode & stat.S_ISVTX:
@@ -102,25 +103,25 @@ def _holds_more_than_ours(path: Path) -> bool:
             if real == each or real in each.parents:
                 return True
         return not _OURS.issuperset(os.listdir(path))
-    except (OSError, RuntimeError):  # a home that nobody knows
+    except (OSError, RuntimeError):  # for example, the home folder is unknown
         return True
 
 
 def _private(path: Path, may_be_link: bool = False) -> Path:
-    """Return a folder that this user alone can write, creating it if need be."""
+    """Return a folder that this user alone can write; create it if it does not exist."""
     try:
         if not (may_be_link and path.is_dir()):
             private.make_folder(path)
         private.check_folder(path, may_be_link)
     except private.NotPrivateError as error:
         wrong = f"{path} is not a folder that only this user can write: it"
-        # No advice to change a folder that others use.
+        # Do not advise to change a folder that has other uses.
         if may_be_link and path.is_dir() and _holds_more_than_ours(path):
             raise StateError(
                 f"{wrong} {error.what}; set ${STATE_VARIABLE} to a folder of its own, such as "
                 f"{path / 'nbrunner'}"
             ) from error
-        if error.moves and os.environ.get(STATE_VARIABLE):  # the path may be anybody's
+        if error.moves and os.environ.get(STATE_VARIABLE):  # the path may be another user's
             usual = platformdirs.user_state_dir("nbrunner")
             raise StateError(
                 f"{wrong} {error.what}; set ${STATE_VARIABLE} to another folder, or unset it for "
@@ -140,7 +141,7 @@ def _private(path: Path, may_be_link: bool = False) -> Path:
 
 
 def runs_directory() -> Path:
-    """Return the folder that holds one directory a run."""
+    """Return the folder that holds one directory per run."""
     return folder("runs")
 
 
@@ -152,7 +153,7 @@ def new_name() -> str:
 
 
 def began(name: str) -> float:
-    """Return the creation time encoded in a run name (Unix seconds); 0 if it is not one of ours."""
+    """Return the creation time in the name of a record (Unix seconds); 0 if it has none."""
     try:
         day, moment, microseconds, _ = name.split("-")
         return (
@@ -163,7 +164,13 @@ def began(name: str) -> float:
 
 
 def create() -> RunDirectory:
-    """Make the directory of a new run, with its logs still empty."""
+    """Create and return the directory of a new run, with empty logs.
+
+    Raises
+    ------
+    StateError
+        It cannot be created.
+    """
     runs = runs_directory()
     directory = RunDirectory(runs / new_name())
     try:
@@ -178,7 +185,7 @@ def create() -> RunDirectory:
 
 
 def directories() -> Iterator[RunDirectory]:
-    """Yield every recorded run, the newest first."""
+    """Yield the directories of all recorded runs, the newest first."""
     runs = runs_directory()
     for name in sorted(_names(runs), reverse=True):
         if _is_record(runs / name):
@@ -203,16 +210,16 @@ def _is_ours(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Listing:
-    """All records, as the index of ended runs tells of them.
+    """All records, by the index of ended runs.
 
     Attributes
     ----------
     ended : dict of str to (str, str)
         Name of the record -> flow and run id; both empty for a run that never had an id.
     others : list of RunDirectory
-        Those that may go on, are lost, or cannot be read; the newest first.
+        Records of runs that may be running or lost, and unreadable records; the newest first.
     starting : list of RunDirectory
-        Directories without a record: their runs are about to start, or never will.
+        Directories without a record: their runs are about to start, or their start failed.
     """
 
     ended: dict[str, run_index.Names]
@@ -221,7 +228,7 @@ class Listing:
 
 
 def listing() -> Listing:
-    """Return all records; only those that the index does not know are read, and then added."""
+    """Return all records; only those missing in the index are read, and then added to it."""
     runs = runs_directory()
     names = set(_names(runs))
     ended = {name: of for name, of in run_index.read(runs).items() if name in names}
@@ -242,25 +249,25 @@ def listing() -> Listing:
 
 
 def unended() -> list[RunDirectory]:
-    """Return the records of runs that may go on, the newest first; few of many records."""
+    """Return the records of runs that may be running, the newest first."""
     return [each for each in listing().others if _is_ours(each.path)]
 
 
 def unended_and_starting() -> list[RunDirectory]:
-    """Return what `unended` does and, before it, the directories of runs about to start."""
+    """Return the directories of runs about to start, then those that `unended` returns."""
     known = listing()
     return [each for each in (*known.starting, *known.others) if _is_ours(each.path)]
 
 
 def unreadable() -> list[str]:
-    """Return, for each record without a known end that cannot be read, its path and why."""
+    """Return the path and the fault of each unreadable record of a run without a known end."""
     return [damage for each in listing().others if (damage := each.damage())]
 
 
 def of_flow(flow_name: str) -> Iterator[RunDirectory]:
-    """Yield the records that may be of runs of a flow, the newest first.
+    """Yield the records that may belong to runs of a flow, the newest first.
 
-    Those of other flows are left out; those of runs that never had an id are not.
+    These include runs without an id, whose flow the index does not hold.
     """
     known = listing()
     of = {name: flow for name, (flow, _) in known.ended.items()}
@@ -280,12 +287,14 @@ def find(run: str) -> RunDirectory:
     Parameters
     ----------
     run : str
-        A pathspec (``"Flow/1234"``), a run id (``"1234"``), or the directory's own name.
+        A pathspec (``"Flow/1234"``), a run id (``"1234"``), or the name of the directory.
 
     Raises
     ------
+    BadValueError
+        `run` is not a text, or is empty.
     RunNotFoundError
-        No run of that name was started by nbrunner here, or its record has expired.
+        nbrunner did not start such a run with this state directory, or its record has expired.
     """
     if not isinstance(run, str) or not run:
         raise BadValueError(f"expected a pathspec, such as 'Flow/1234', got {shown(run)}")
@@ -315,7 +324,7 @@ def find(run: str) -> RunDirectory:
 
 
 def _is_file_name(text: str) -> bool:
-    """Tell whether a folder can have this name."""
+    """Return whether a text is a valid name of a folder that is not hidden."""
     try:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""Old run directories are deleted by age and by total size.
+"""Deletes old run directories by age and by total size.
 
-The supervisor of each run calls this when its work is done, so that it costs neither the
-user's process nor its event loop anything. Standard library only, for that reason.
+The supervisor of each run calls this after its run has ended, so that it takes no time of the
+user's process. For that reason it imports the standard library alone.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ INTERVAL_SECONDS = 600.0
 
 _STAMP = ".expired"
 
-# Somebody may just be about to read them.
+# The user may be about to look at a run that has just ended.
 JUST_ENDED_SECONDS = 600.0
 
-# Besides its record; the supervisor's own log is that of a cold start.
+# Files of a run besides its record. Only a cold start has a log of the supervisor.
 _OF_A_RUN = frozenset(
     {
         run_directory.START,
@@ -46,8 +46,8 @@ _OF_A_RUN = frozenset(
     | {f"{each}.log" for each in (*run_directory.STREAMS, "supervisor")}
 )
 
-# A run without an exit record that no living process is known of was lost, or its supervisor
-# has not said yet who it is; time tells them apart.
+# A run with neither an exit record nor a known process is lost, or its supervisor has not written
+# its identity yet; the age of the record distinguishes the two.
 _LOST_AFTER_SECONDS = DAY_SECONDS
 
 # The code of a run is kept a little longer than its record.
@@ -58,26 +58,28 @@ GoesOn = Callable[[RunDirectory], bool]
 
 @dataclass
 class Keep:
-    """How long records and logs are kept, and how much of them.
+    """The limits of the records and logs that are kept.
 
     Attributes
     ----------
     max_age_seconds : float
+        How long after its last write a record is kept.
     max_total_bytes : int
+        How much disk the records of ended runs may take together.
     """
 
     max_age_seconds: float = MAX_AGE_SECONDS
     max_total_bytes: int = MAX_TOTAL_BYTES
 
     def note(self) -> schema.Keep:
-        """Return what goes into the record of a run, for its supervisor."""
+        """Return the limits for the record of a run, where its supervisor reads them."""
         return {
             "max_age_seconds": self.max_age_seconds,
             "max_total_bytes": self.max_total_bytes,
         }
 
 
-#: What the runs that this process starts are told.
+#: The limits that are recorded for the runs of this process.
 KEEP = Keep()
 
 
@@ -87,10 +89,20 @@ def expire_if_due(
     keep: schema.Keep,
     interval_seconds: float = INTERVAL_SECONDS,
 ) -> list[str]:
-    """Expire unless that was done in the last minutes; return the names deleted."""
+    """Delete old records unless that was done recently; return the names deleted.
+
+    Parameters
+    ----------
+    runs, goes_on
+        See `expire`.
+    keep : dict of str to Any
+        The limits in the record of a run; see `Keep`.
+    interval_seconds : float
+        The least time between two calls that delete.
+    """
     stamp = runs / _STAMP
     with contextlib.suppress(FileNotFoundError):
-        # A stamp of the future was written before the clock was set back.
+        # A stamp from the future was written before the clock was set back.
         if abs(time.time() - stamp.stat().st_mtime) < interval_seconds:
             return []
     private.touch(stamp)
@@ -110,26 +122,26 @@ def expire(
     max_total_bytes: float = MAX_TOTAL_BYTES,
     just_ended_seconds: float = 0.0,
 ) -> list[str]:
-    """Delete ended runs that are too old, and the oldest while all ended are too large.
+    """Delete ended runs that are too old, then the oldest until the rest is small enough.
 
-    The record of a run stays as long as a process of it lives, however long that has written
-    nothing: also where the run is lost, and where a step of an ended run has left a daemon.
+    The record of a run is kept while any of its processes is alive, even if that has not written
+    anything for long: this includes lost runs, and a daemon that a step of an ended run left.
 
     Parameters
     ----------
     runs : Path
-        The folder that holds one directory a run.
+        The folder that holds one directory per run.
     goes_on : callable
-        Returns whether a process of the run in a directory lives; see
+        Returns whether a process of the run in a directory is alive; see
         `nbrunner.launch.run_processes.goes_on`.
     max_age_seconds : float
         How long after its last write a directory is kept.
     max_total_bytes : int
-        How much disk all ended runs may take. Living ones are left out: deleting others
+        How much disk all ended runs may take. Active runs do not count: deleting other records
         would not make their logs any smaller.
     just_ended_seconds : float
-        How long after its last write a directory stays whatever the limits: a run must not
-        delete its own record as it ends.
+        How long after its last write a directory is kept whatever the limits, so that a run
+        does not delete its own record when it ends.
 
     Returns
     -------
@@ -143,7 +155,7 @@ def expire(
     for entry in _directories(runs):
         directory = RunDirectory(entry)
         size, written = _size_and_age(entry)
-        if written > now + JUST_ENDED_SECONDS:  # the clock was set back: it ages from now on
+        if written > now + JUST_ENDED_SECONDS:  # the clock was set back: its age counts from now
             _set_back(entry, now)
         is_old = now - written > _LOST_AFTER_SECONDS
         if directory.exists(run_directory.EXIT) or (is_old and not goes_on(directory)):
@@ -163,7 +175,7 @@ def expire(
                 continue
             try:
                 directory.delete()
-            except OSError:  # files of another user in it: one record is no hindrance to others
+            except OSError:  # for example, it holds another user's files; delete the others
                 continue
             deleted.append(directory.name)
             total -= size
@@ -173,15 +185,15 @@ def expire(
 
 
 def _set_back(path: Path, now: float) -> None:
-    """Have a record, whose files are from the future, count as written now."""
-    with contextlib.suppress(FileNotFoundError):  # deleted by another supervisor meanwhile
+    """Set the times of a record's files that are in the future to now."""
+    with contextlib.suppress(FileNotFoundError):  # another supervisor has just deleted it
         for each in (*path.iterdir(), path):
             if each.lstat().st_mtime > now:
                 os.utime(each, (now, now), follow_symlinks=False)
 
 
 def disk_usage(runs: Path) -> tuple[int, int]:
-    """Return the bytes on disk of all runs, and how many there are."""
+    """Return the bytes on disk of all runs, and the number of runs."""
     entries = _directories(runs)
     return sum(_size_and_age(entry)[0] for entry in entries), len(entries)
 
@@ -208,10 +220,10 @@ def _size_and_age(path: Path) -> tuple[int, float]:
         written = path.stat().st_mtime
         with os.scandir(path) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # renamed, as it is complete
+                with contextlib.suppress(FileNotFoundError):  # a temporary file, just renamed
                     facts = entry.stat(follow_symlinks=False)
                     size += facts.st_blocks * 512
                     written = max(written, facts.st_mtime)
-    except FileNotFoundError:  # deleted by another supervisor meanwhile
+    except FileNotFoundError:  # another supervisor has just deleted it
         written = time.time()
     return size, written

@@ -1,28 +1,28 @@
-"""The directory of one run: its files, how they are written, what they say.
+"""The directory of one run: its files, who writes them, and how.
 
 ::
 
-    record.json       what was asked: command, flow, parameters, cwd, when    (launcher)
+    record.json       command, flow, parameters, cwd and time of the start    (launcher)
     start.json        whether it was started warm or cold, and why; its       (launcher)
                       supervisor, which supervisor.json names too
     preloaded.json    modules that were preloaded, and why                    (supervisor)
-    not_preloaded.json  modules that were to be preloaded, and why not        (supervisor)
+    not_preloaded.json  modules that were not preloaded, and why              (supervisor)
     supervisor.json   pid and identity of supervisor and run process          (supervisor)
     attributes.json   flow_name, run_id, metadata                             (Metaflow)
                       of a spin from its log, until Metaflow writes them      (any reader)
-    stdout.log        written by the run process itself                       (run process)
+    stdout.log        output of the run process                               (run process)
     stderr.log
-    task-starts       of each task whether it was forked, else why not        (warm run process)
-    open.json         lines that tasks have not ended: progress bars          (run process)
-    stop.json         a request to end the run, and with which grace          (anyone)
-    stopping.json     which signals a stop has needed so far                  (supervisor)
-    shared-id         Metaflow gave another run the same id                   (whoever saw it)
-    discard           a request to delete the directory once the run is over  (anyone)
-    exit.json         return code, when, how it was stopped                   (supervisor)
+    task-starts       for each task: forked, or started cold and why          (warm run process)
+    open.json         unfinished lines of tasks: progress bars                (run process)
+    stop.json         a request to stop the run, with grace periods           (any process)
+    stopping.json     signals that a stop has sent so far                     (supervisor)
+    shared-id         Metaflow gave another run the same id                   (any process)
+    discard           a request to delete the directory after the run's end   (any process)
+    exit.json         exit code, time of the end, how it was stopped          (supervisor)
 
-Every JSON file but Metaflow's own appears whole or not at all; `nbrunner.record.schema` says
-what each holds. All are this user's alone: see `nbrunner.record.private`. The supervisor uses
-this module in a bare interpreter, so it imports the standard library alone.
+Every JSON file except Metaflow's is written atomically; `nbrunner.record.schema` has the content
+of each. All are readable by this user alone: see `nbrunner.record.private`. The supervisor imports
+this module in a bare interpreter, so it uses the standard library alone.
 """
 
 from __future__ import annotations
@@ -56,16 +56,16 @@ SHARED_ID = "shared-id"
 STOPPING: Final = "stopping.json"
 EXIT: Final = "exit.json"
 
-# What is written when the run goes on already, and its output may have filled the disk.
+# Files written when the run is already active, and its output may have filled the disk.
 RESERVED = (START, SUPERVISOR, EXIT)
 
-# What the list of runs, a stop or a form depends on.
+# Files that the list of runs, a stop and a launch form depend on.
 _NEEDED = (RECORD, SUPERVISOR, ATTRIBUTES, EXIT)
 
 Stream = Literal["stdout", "stderr"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
-# As `nbrunner.record.registry.new_name` makes them.
+# A name that `nbrunner.record.registry.new_name` returns.
 _NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}")
 
 
@@ -75,23 +75,25 @@ def is_name(text: str) -> bool:
 
 
 def is_record(path: Path, content: str, others: Collection[str]) -> bool:
-    """Tell whether a folder is a record of ours, or what is left of one.
+    """Return whether a folder is a record of nbrunner, complete or not.
 
-    The state directory may be a folder in which somebody else keeps ``runs`` of his own.
+    The state directory may be a folder in which another program keeps ``runs``.
 
     Parameters
     ----------
     path : Path
+        The folder.
     content : str
-        The file that says what the record is.
+        The name of the file that every complete record has.
     others : collection of str
-        What else may be left where that file was not written yet, or is deleted already.
+        The names of the other files of a record: without that file, a folder that holds no
+        others is a record whose file is not written yet or was deleted.
     """
     if not is_name(path.name):
         return False
     try:
         private.check_folder(path)
-        # A hidden file is one of ours that is being written.
+        # A hidden file is a temporary or reserved one of nbrunner.
         names = {name for name in os.listdir(path) if not name.startswith(".")}
     except OSError:
         return False
@@ -104,12 +106,12 @@ class RunDirectory:
     Parameters
     ----------
     path : path-like
-        The directory. It need not exist: everything then reads as absent.
+        The directory. If it does not exist, all files read as missing.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        #: Why files could not be used when they were last read, by their names.
+        #: Name of a file -> why it could not be used when it was last read.
         self.damaged: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -117,10 +119,11 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
+        """The name of the record."""
         return self.path.name
 
     def log(self, stream: str) -> Path:
-        """Return the path of the log that holds ``"stdout"`` or ``"stderr"``."""
+        """Return the path of the log of ``"stdout"`` or ``"stderr"``."""
         return self.path / f"{stream}.log"
 
     @overload
@@ -159,10 +162,10 @@ class RunDirectory:
     def read(self, name: str) -> Json | None: ...
 
     def read(self, name: str) -> Json | None:
-        """Return the content of a JSON file; None while it is not there, or is damaged.
+        """Return the content of a JSON file; None if it is missing or damaged.
 
-        What is returned is of the types that `nbrunner.record.schema` names. Why a file could
-        not be used is noted in `damaged`.
+        The content has the types that `nbrunner.record.schema` defines. `damaged` holds the
+        reason if the file cannot be used.
         """
         try:
             content = schema.parse(name, private.read_bytes(self.path / name))
@@ -170,7 +173,8 @@ class RunDirectory:
             self.damaged.pop(name, None)
             return None
         except (OSError, schema.DamagedError) as error:
-            # Metaflow writes its file in place: half of it is "not there" while the run goes on.
+            # Metaflow writes its file in place: while the run is active, a half-written file
+            # counts as missing.
             if name != ATTRIBUTES or self.exists(EXIT):
                 why = error.strerror if isinstance(error, OSError) else error
                 self.damaged[name] = f"{self.path / name}: {why}"
@@ -179,7 +183,7 @@ class RunDirectory:
         return content
 
     def damage(self) -> str:
-        """Return the path of a file that cannot be used and why; empty where all can."""
+        """Return the path of a file that cannot be used, and why; empty if all can."""
         try:
             private.check_folder(self.path)
         except FileNotFoundError:
@@ -199,18 +203,19 @@ class RunDirectory:
         return ""
 
     def write(self, name: str, content: Json) -> None:
-        """Write a JSON file so that no reader ever sees a part of it."""
-        # Several threads may ask for the same thing, a stop say, at once.
+        """Write a JSON file atomically."""
+        # Several threads may write the same file at once, for example to request a stop.
         temporary = self.path / f".{name}.{os.getpid()}.{threading.get_ident()}"
         private.replace(self.path / name, temporary, json.dumps(content, indent=1).encode())
 
     def exists(self, name: str = RECORD) -> bool:
+        """Return whether a file of the directory exists."""
         return os.path.exists(self.path / name)
 
     def touched(self) -> float:
-        """Return when something last appeared in the directory, in seconds since the epoch.
+        """Return the time of the directory's last change (Unix seconds); 0 if it does not exist.
 
-        The next best where the record that tells more is damaged; 0 without a directory.
+        It replaces the time of the start if the record is damaged.
         """
         try:
             return self.path.stat().st_mtime
@@ -218,29 +223,29 @@ class RunDirectory:
             return 0.0
 
     def mark(self, name: str) -> None:
-        """Leave an empty marker file."""
+        """Create an empty marker file."""
         private.touch(self.path / name)
 
     def on_full_disk(self) -> bool:
-        """Tell whether there is no room, or quota, for another block: then logs end early."""
+        """Return whether the disk or the quota is exhausted, so that logs may be incomplete."""
         probe = self.path / f".probe.{os.getpid()}"
         try:
             private.write_new(probe, b" " * 4096)
         except OSError as error:
             return error.errno in (errno.ENOSPC, errno.EDQUOT)
         finally:
-            with contextlib.suppress(OSError):  # it was not made, or the directory is deleted
+            with contextlib.suppress(OSError):  # it was not made, or the directory was deleted
                 probe.unlink()
         return False
 
     def delete(self) -> None:
-        """Delete the directory and all in it; what is already gone is fine."""
+        """Delete the directory and its files; do nothing if they do not exist."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.path)
 
 
 class HeldFile:
-    """Reads a reserved file, also once its directory has been deleted."""
+    """Reads a reserved file, even after its directory has been deleted."""
 
     def __init__(self, directory: RunDirectory, name: str) -> None:
         self._name = name
@@ -249,7 +254,7 @@ class HeldFile:
         self._descriptor = descriptor
 
     def read(self) -> Json | None:
-        """Return what was published, None before."""
+        """Return the published content; None before it is published."""
         try:
             return schema.parse(self._name, os.pread(self._descriptor, 1 << 20, 0))
         except schema.DamagedError:
@@ -261,26 +266,30 @@ def _reserved(name: str) -> str:
 
 
 class ReservedFile:
-    """A small file whose disk space is taken in advance.
+    """A small file whose disk space is allocated in advance.
 
-    The exit record must be written when the run's own output has filled the disk. Whoever
-    starts a run reserves its files; made again, by the supervisor say, it is the same file.
+    The exit record must be written even if the output of the run has filled the disk. The process
+    that starts a run reserves its files; a second `ReservedFile` of that name, for example in
+    the supervisor, uses the same space.
 
     Raises
     ------
     OSError
-        There is no room for it.
+        There is no space for it.
     """
 
     def __init__(self, directory: RunDirectory, name: str, size_bytes: int = 4096) -> None:
         self._temporary = directory.path / _reserved(name)
         self._final = directory.path / name
-        # Not written once more: that would give its space away first.
+        # An existing one is not rewritten: that would free its space first.
         if not self._temporary.is_file() or self._temporary.stat().st_size < size_bytes:
             private.replace(self._temporary, self._temporary, b" " * size_bytes)
 
     def publish(self, content: Json) -> None:
-        """Put the content in place; the rest of the reserved space stays blank."""
+        """Write the content and rename the file to its final name.
+
+        The rest of the reserved space is filled with blanks.
+        """
         data = json.dumps(content, indent=1).encode()
         with open(private.open_file(self._temporary, os.O_RDWR), "r+b") as file:
             # Padded to the full size: two processes may publish concurrently.

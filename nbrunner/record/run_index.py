@@ -1,13 +1,13 @@
-"""Which record is that of which run: an index of the runs that have ended.
+"""An index of ended runs: the record of each flow and run id.
 
-One line a run, appended by its supervisor at the end::
+One line per run, appended by its supervisor at the end::
 
     <name of the record> TAB <flow> TAB <run id> TAB <checksum of the line so far>
 
-The record directories remain the truth. A record without a line is read itself: that of a run
-that goes on or is lost, one that an older nbrunner wrote, one whose writer was killed. A line
-without a record, or a line that a network's file system has torn, counts for nothing. What a line
-says of an ended run never changes. A supervisor uses this: it imports the standard library alone.
+The record directories remain the truth. A record without a line is read itself: the run is active
+or lost, an older nbrunner wrote the record, or the writer was killed. A line without a record, or
+one that a network file system has torn, is ignored. The line of an ended run never changes. The
+supervisor imports this module, so it uses the standard library alone.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ Names = tuple[str, str]
 
 
 def read(runs: Path) -> dict[str, Names]:
-    """Return flow and run id of the records that are known to have ended, by their names."""
+    """Return the name of each indexed record -> flow and run id."""
     try:
         data = private.read_bytes(runs / INDEX)
-    except OSError:  # none yet, or not this user's: then each record is read
+    except OSError:  # it does not exist, or is not this user's: each record is read instead
         return {}
     found = {}
     for line in data.split(b"\n"):
         content, _, checksum = line.rpartition(b"\t")
         if checksum == b"%08x" % zlib.crc32(content):
             fields = content.decode("utf-8", "replace").split("\t")
-            if len(fields) >= 3:  # a newer nbrunner may add some
+            if len(fields) >= 3:  # a newer nbrunner may add fields
                 name, flow, run_id = fields[:3]
                 found[name] = (flow, run_id)
     return found
 
 
 def names_of(directory: RunDirectory) -> Names | None:
-    """Return flow and run id of a run that has ended; None while that is not certain."""
+    """Return flow and run id of a run that has ended; None if the end or the id is uncertain."""
     if directory.read(run_directory.EXIT) is None:
         return None
     attributes = directory.read(run_directory.ATTRIBUTES)
@@ -55,18 +55,18 @@ def names_of(directory: RunDirectory) -> Names | None:
 
 
 def add(runs: Path, entries: Mapping[str, Names]) -> None:
-    """Append records of ended runs; where that fails they are read themselves, as before."""
+    """Append records of ended runs; if that fails, readers continue to read each record."""
     data = b"".join(_line(name, *names) for name, names in entries.items())
     if not data:
         return
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with open(private.open_file(runs / INDEX, flags), "ab", buffering=0) as file:
-            file.write(data)  # at once: others append at the same time
+            file.write(data)  # in one call: other processes append at the same time
 
 
 def _line(*names: str) -> bytes:
-    # Names that cannot stand in a line are found by their records.
+    # Runs whose names do not fit in a line are found by reading their records.
     if any("\t" in each or "\n" in each or not each.isprintable() for each in names):
         return b""
     content = "\t".join(names).encode()
@@ -74,18 +74,18 @@ def _line(*names: str) -> bytes:
 
 
 def note_end(directory: RunDirectory) -> None:
-    """Add a run whose exit record is written."""
+    """Add a run whose exit record has been written."""
     names = names_of(directory)
     if names is not None:
         add(directory.path.parent, {directory.name: names})
 
 
 def drop_deleted(runs: Path) -> None:
-    """Leave out the lines of records that are gone."""
+    """Remove the lines of deleted records."""
     known, there = read(runs), set(os.listdir(runs))
     kept = {name: names for name, names in known.items() if name in there}
     if len(kept) < len(known):
         data = b"".join(_line(name, *names) for name, names in kept.items())
-        # What somebody appends meanwhile is lost; that record is then read and added anew.
+        # A line that another process appends now is lost; its record is then read and added again.
         with contextlib.suppress(OSError):
             private.replace(runs / INDEX, runs / f"{INDEX}.{os.getpid()}", data)

@@ -1,9 +1,9 @@
-"""What each JSON file of a record holds, and the check of one that is read.
+"""The types of each JSON file of a record, and their check when a file is read.
 
-A file may come from a newer nbrunner, from a full disk, or from an editor. It is checked once,
-here, so that nobody else has to expect anything but these types. Keys that are not named here are
-let through: a newer version may add some. The standard library alone is used: a supervisor reads
-these files too.
+A file may have been written by a newer nbrunner, on a full disk, or in an editor. It is checked
+once, here, so that the other modules can rely on these types. Unknown keys are accepted, as a newer
+version may add some. The supervisor reads these files too, so this module uses the standard
+library alone.
 """
 
 # Without `from __future__ import annotations`: TypedDict must see NotRequired itself.
@@ -32,7 +32,7 @@ Json = Mapping[str, object]
 _FOREVER = float("inf")
 _LARGEST = sys.float_info.max
 
-# Ranges are inclusive; NaN is in none. Beyond these `time.localtime` fails, or the system call.
+# Ranges are inclusive and exclude NaN. Larger values fail in `time.localtime` or a system call.
 Moment = Annotated[float, (0.0, 1e11)]  # seconds since the epoch
 Seconds = Annotated[float, (0.0, _FOREVER)]
 Pid = Annotated[int, (1, 2**31 - 1)]
@@ -57,7 +57,7 @@ class OriginNote(TypedDict):
 
 
 class Flow(TypedDict, total=False):
-    """What a record tells of the flow."""
+    """The flow of a run, in record.json."""
 
     name: str
     file: str
@@ -72,7 +72,7 @@ class Flow(TypedDict, total=False):
 
 
 class SweepNote(TypedDict):
-    """Which sweep a run belongs to, and its place there."""
+    """The sweep of a run, and the run's index there."""
 
     name: str
     index: Count
@@ -223,13 +223,13 @@ _FILES: Mapping[str, object] = {
     "stopping.json": Stopping,
     "exit.json": Exit,
     "sweep.json": Sweep,
-    "preloaded.json": dict[str, str],  # module: at whose wish
-    "not_preloaded.json": dict[str, str],  # module: why
+    "preloaded.json": dict[str, str],  # module: source of the request
+    "not_preloaded.json": dict[str, str],  # module: reason
 }
 
 
 def flow_of(record: Record) -> Flow:
-    """Return what record.json holds of the flow: every key is there, empty if it is not known."""
+    """Return the flow of a record, with an empty value for each key that it lacks."""
     unknown: Flow = {
         "name": "",
         "file": "",
@@ -245,7 +245,7 @@ def flow_of(record: Record) -> Flow:
 
 
 class DamagedError(ValueError):
-    """A file does not hold what it should; the message says what is wrong."""
+    """A file lacks the expected content; the message names the fault."""
 
 
 def parse(name: str, data: bytes) -> Json:
@@ -254,19 +254,20 @@ def parse(name: str, data: bytes) -> Json:
     Parameters
     ----------
     name : str
-        The file's name, which says what it should hold.
+        The name of the file, which determines the expected types.
     data : bytes
+        The content of the file.
 
     Raises
     ------
     DamagedError
-        It is no JSON, or a key is missing or of another type.
+        It is not JSON, or a key is missing or has a value of another type.
     """
     try:
         content = json.loads(data)
     except RecursionError as error:
         raise DamagedError("is nested too deeply") from error
-    except ValueError as error:  # not UTF-8, no JSON, a number of thousands of digits
+    except ValueError as error:  # not UTF-8, not JSON, or a number with thousands of digits
         raise DamagedError(f"is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise DamagedError(f"expected an object, got {_shown(content)}")
@@ -277,13 +278,13 @@ def parse(name: str, data: bytes) -> Json:
     return content
 
 
-# Returns what is wrong with a value that stands at a place, empty where it is of the kind.
+# Takes a value and its path in the file; returns the fault, or an empty text if there is none.
 _Check = Callable[[object, str], str]
 
 
 @cache
 def _check(kind: object) -> _Check:
-    """Return the check of a kind of value; made once, as thousands of files are checked."""
+    """Return the check for a type; cached, as thousands of files are checked."""
     origin, args = get_origin(kind), get_args(kind)
     if kind is object:
         return lambda value, where: ""
@@ -381,7 +382,7 @@ def _plain_check(kind: type) -> _Check:
                 and abs(value) > _LARGEST
                 and value not in (_FOREVER, -_FOREVER)
             ):
-                return f"{where}: is too large"  # an integer that no float can hold
+                return f"{where}: is too large"  # an integer beyond the range of float
             return ""
         return f"{where}: expected {name}, got {_shown(value)}"
 
@@ -393,6 +394,6 @@ def _shown(value: object) -> str:
         return "an object" if isinstance(value, dict) else "a list"
     try:
         text = json.dumps(value)
-    except ValueError:  # a number of thousands of digits
+    except ValueError:  # a number with thousands of digits
         return "a number that is too large"
     return text if len(text) <= 60 else f"{text[:60]}…"

@@ -24,7 +24,7 @@ from nbrunner.record.schema import Attributes, Record, flow_of
 FOLDER = ".metaflow_spin"
 
 _NEEDLE = f"] {log_format.STARTS}".encode()
-# Before the task starts the log holds what the flow file prints while it is imported.
+# Before the task starts, the log holds the output of the flow file's import.
 _MOST_BYTES = 1 << 20
 
 
@@ -34,10 +34,10 @@ def is_spin(record: Record) -> bool:
 
 
 def spun_attributes(directory: RunDirectory, record: Record) -> Attributes | None:
-    """Return the attributes of a spin whose task has started; None before, and for a run.
+    """Return the attributes of a spin whose task has started; None before that, and for a run.
 
-    They are written into the directory, where listings and lookups find them; Metaflow
-    replaces them by its own at the end.
+    They are also written to the directory, where listings and lookups find them; Metaflow
+    replaces that file at the end.
     """
     started = _started_task(directory.log("stdout")) if is_spin(record) else None
     if started is None:
@@ -58,11 +58,11 @@ def spun_attributes(directory: RunDirectory, record: Record) -> Attributes | Non
 
 
 def _started_task(log: Path) -> LogLine | None:
-    """Return the line that announces the task of a spin; None if it is not there yet."""
+    """Return the line that announces the task of a spin; None if it is not in the log yet."""
     try:
         with open(private.open_file(log, os.O_RDONLY), "rb") as file:
             data = file.read(_MOST_BYTES)
-    except OSError:  # not there yet, or no file of this user's
+    except OSError:  # it does not exist yet, or is not this user's
         return None
     if _NEEDLE not in data:
         return None
@@ -76,8 +76,8 @@ def _started_task(log: Path) -> LogLine | None:
 def _root(record: Record, run: Path) -> str:
     """Return the folder that holds the spin's ``.metaflow_spin``.
 
-    Metaflow takes the configured folder, else the nearest one above the working directory
-    that has a ``.metaflow_spin``, else the working directory.
+    Metaflow uses the configured folder, else the working directory or its nearest parent that
+    has a ``.metaflow_spin``, else the working directory.
     """
     cwd = Path(record.get("cwd", ""))
     if configured := record.get("spin_root"):

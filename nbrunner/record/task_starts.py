@@ -1,7 +1,7 @@
-"""How the tasks of a warm run are started: forked from the warm interpreter, or cold and why.
+"""How the tasks of a warm run were started: forked from the warm interpreter, or cold and why.
 
-The run process appends a line to a file of the run's directory for each: the reason, empty
-for a fork. That costs a few microseconds, as a foreach may have thousands of tasks.
+The run process appends one line per task to a file of the run directory: the reason for a cold
+start, or an empty line for a fork. This must be fast, as a foreach may have thousands of tasks.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from nbrunner.record.run_directory import TASK_STARTS, RunDirectory
 
 @dataclass(frozen=True)
 class TaskStarts:
-    """How the tasks of a run were started so far; each attempt of a task counts.
+    """How the tasks of a run have been started so far; each attempt of a task counts.
 
     Attributes
     ----------
     forked : int
-        Tasks forked from the warm interpreter.
+        The number of tasks forked from the warm interpreter.
     cold : mapping of str to int
-        Tasks started as processes of their own: reason -> number of tasks.
+        Reason -> number of tasks started in a fresh interpreter for that reason.
     """
 
     forked: int = 0
@@ -39,10 +39,10 @@ class TaskStarts:
 
 
 def read_task_starts(directory: RunDirectory) -> TaskStarts:
-    """Return how the tasks of a run that was itself started warm were started so far."""
+    """Return the task starts of a run that was started warm."""
     try:
         data = private.read_bytes(directory.path / TASK_STARTS)
-    except OSError:  # none yet, or not to be trusted
+    except OSError:  # it does not exist yet, or is not this user's
         return TaskStarts()
     text = data.decode(errors="replace")
     found = Counter(text.split("\n")[:-1])
@@ -51,21 +51,21 @@ def read_task_starts(directory: RunDirectory) -> TaskStarts:
 
 
 def all_cold(why: str, count: int) -> TaskStarts:
-    """Return the task starts of a run that was itself started cold.
+    """Return the task starts of a run that was started cold.
 
     Parameters
     ----------
     why : str
-        Why the run was; empty where nobody has noted it.
+        Why the run was started cold; empty if that is not recorded.
     count : int
-        How many tasks it has started.
+        The number of tasks started so far.
     """
     cold = {why or "the run was started cold": count} if count else {}
     return TaskStarts(0, MappingProxyType(cold))
 
 
 def note_task_start(directory: RunDirectory, cold_reason: str | None) -> None:
-    """Append the start of a task to the run's directory: a fork (None), or a cold one and why."""
+    """Record the start of a task: a fork if `cold_reason` is None, else a cold start."""
     line = (cold_reason or "").replace("\n", " ") + "\n"
     with contextlib.suppress(OSError):  # the disk is full, or the record was deleted
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
