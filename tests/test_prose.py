@@ -47,7 +47,6 @@ _FORBIDDEN = re.compile("|".join(f"(?:{pattern})" for pattern in FORBIDDEN))
 
 #: What has not been rewritten yet. Delete a line once its folder is done.
 UNFINISHED = (
-    "nbrunner/flow/capture/",
     "nbrunner/launch/warm/",
 )
 

@@ -1,7 +1,7 @@
-"""Whether a statement draws something that no second execution draws again. Pure.
+"""Finds statements whose result differs with each execution: random numbers, clocks. Pure.
 
-Calls are found where they stand in the statement, as in ``x = np.random.rand(3)``. What a
-library draws inside is known only where its function has a parameter for the seed.
+Only calls in the statement itself are found, as in ``x = np.random.rand(3)``. A function of a
+library counts as random if it has a parameter for the seed.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _MODULES = ("random", "numpy.random", "secrets", "uuid", "time", "_random", "tem
 _CLOCKS = frozenset({"now", "today", "utcnow"})
 # pandas and numpy read the clock for these texts.
 _CLOCK_TEXTS = frozenset({"now", "today"})
-# They draw nothing where they are given a seed.
+# They are deterministic if a seed is passed.
 _SEEDED = frozenset({"Random", "default_rng", "RandomState", "SeedSequence", "Generator", "UUID"})
 _HARMLESS = frozenset({"sleep", "strptime", "seed", "gettempdir", "gettempprefix"})
 # They read the clock unless they are given this many arguments.
 _OF_A_TIME = {"strftime": 2, "gmtime": 1, "localtime": 1, "ctime": 1, "asctime": 1}
-# They depend on the process; what a user has typed is not there to be read again.
+# They depend on the process, or on input that the user would have to type again.
 _OF_THIS_PROCESS = frozenset({"hash", "id", "input"})
 _OF_SYSTEM = frozenset({"urandom", "getrandom"})
 _SEEDS = ("random_state", "seed", "rng")
-# Methods of DataFrames and of distributions: the object is not known without a call.
+# Methods of DataFrames and distributions, by name alone: only a call would give the object.
 _SAMPLING = frozenset({"sample", "rvs"})
 
 
 def draws(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
-    """Tell whether a statement, or a function in it, calls a generator or reads a clock."""
+    """Return whether a statement, or a function in it, draws random numbers or reads a clock."""
     calls = (each for each in ast.walk(statement) if isinstance(each, ast.Call))
     return any(_draws(each, space) for each in calls)
 
@@ -81,7 +81,7 @@ def _is_seeded(call: ast.Call, space: Mapping[str, Any]) -> bool:
 
 
 def _lacks_seed(function: Any, call: ast.Call, space: Mapping[str, Any]) -> bool:
-    """Tell whether a function draws from a seed, by default none, and is given none."""
+    """Return whether a function has a seed parameter, None by default, and no seed is passed."""
     if any(each.arg is None for each in call.keywords) or _is_seeded(call, space):
         return False
     try:

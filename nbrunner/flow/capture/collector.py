@@ -1,4 +1,4 @@
-"""How each name that a flow uses travels: the ways that `flow_file` lists, in their order."""
+"""Decides how each name that a flow uses travels, by the ordered list of ways in `flow_file`."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from nbrunner.flow.capture.scope import (
 from nbrunner.flow.capture.staleness import Reading, parts_of, reachable_names
 from nbrunner.flow.capture.touched import reachable, touching
 
-# The flow file has these of its own; a class body reads __name__. What a script says of its
-# __file__ travels, so that data is found beside the script.
+# The flow file has its own; a class body reads __name__. The __file__ of a script travels, so
+# that data next to the script is found.
 _OF_EVERY_MODULE = frozenset(
     [
         "__name__",
@@ -51,9 +51,9 @@ class Collector:
     Parameters
     ----------
     pickled : set of str
-        The names that travel as the objects themselves; grows.
-    refused : dict
-        Those that cannot, and why; grows.
+        The names whose objects travel pickled; this class adds to it.
+    refused : dict of str to Refusal
+        The names whose objects cannot be pickled, and why; this class adds to it.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Collector:
         self.found = FlowText(self._flow_name, notebook, home)
 
     def collect(self, home: ast.stmt) -> Packed | None:
-        """Take in all that the flow uses; return what of it is pickled.
+        """Collect all names that the flow uses; return the pickled objects.
 
-        None: more has to be pickled than was known, so that all is to be decided again.
+        None if `pickled` or `refused` has grown: a new collector must then decide again.
         """
         known, refused = len(self._pickled), len(self._refused)
         self._add_statement(self._home, home, is_executed=False)
@@ -95,7 +95,7 @@ class Collector:
         return packed if is_settled else None
 
     def _packed(self) -> Packed | None:
-        """Return the objects that travel pickled, and take in what their functions use."""
+        """Return the objects that travel pickled; collect the names that their functions use."""
         told = self._notebook.told
         while True:
             objects = {name: self._namespace[name] for name in sorted(self.found.pickled)}
@@ -128,7 +128,10 @@ class Collector:
         self._pickled.difference_update(found)
 
     def _shared(self, seen: set[int]) -> Iterator[str]:
-        """Yield the names whose objects, or parts of them, travel pickled with others as well."""
+        """Yield the names whose objects must be pickled together, as they share parts.
+
+        Source or expressions would give each name a copy of a shared part.
+        """
         names = sorted(self._names - self.found.pickled - self._imported)
         parts = {name: parts_of(self._namespace[name]) for name in names}
         yield from (name for name in names if seen & parts[name])
@@ -157,18 +160,20 @@ class Collector:
                 self._add_name(name, statement)
             if not is_read_now or name in deferred:
                 self._add_name(name)
-            if cell is not self._home:  # it stands above what the flow's own cell imports
+            if cell is not self._home:  # placed above the imports of the flow's own cell
                 self.found.import_early(name, self._namespace.get(name))
         self.found.add(cell, statement)
 
     def _add_name(self, name: str, at: ast.stmt | None = None) -> None:
-        """Take in what a name stands for.
+        """Collect the value of a name.
 
         Parameters
         ----------
+        name : str
+            The name.
         at : ast.stmt or None
-            A statement of the flow's cell that is executed as the file is read uses the name,
-            and gets it as it was in its place; None: as it stands.
+            The statement of the flow's cell that reads the name when the flow file is executed:
+            it gets the value that the name had at that place. None: the value it has now.
         """
         if name == self._flow_name:
             return
@@ -189,11 +194,11 @@ class Collector:
                 f"{self._flow_name} uses {name!r}, which its cell assigns but the notebook does "
                 "not have: it was deleted, or is not executed yet"
             )
-        elif not own:  # IPython has put display() among Python's own
+        elif not own:  # for example display(), which IPython adds to builtins
             self.found.import_early(name, getattr(builtins, name, None))
 
     def _is_made_in_place(self, name: str, statements: list[ast.stmt]) -> bool:
-        """Tell whether a name that statements of the cell use is made again before them."""
+        """Return whether a name gets its value from statements of the cell, executed again."""
         value = self._namespace.get(name)
         if len(statements) == 1 and is_definition(statements[0]) and name in self._namespace:
             return False
@@ -205,12 +210,12 @@ class Collector:
             self._add_statement(self._home, statement, not is_definition(statement))
 
     def _changed_by(self, name: str) -> Iterator[ast.stmt]:
-        """Yield the statements that change an object, or may, and can be executed again.
+        """Yield the statements that may change an object and can be executed again.
 
         Raises
         ------
         BadValueError
-            One that certainly does cannot: an object cannot be written down as it stands.
+            A statement that certainly changes an object that is not plain cannot be executed again.
         """
         for statement in self._home.changing(name):
             if self.found.has(self._home, statement):
@@ -229,7 +234,7 @@ class Collector:
     # -- values -------------------------------------------------------------------------
 
     def _add_value(self, name: str, value: object) -> None:
-        """Take in what a name stands for now."""
+        """Collect the current value of a name."""
         if name in self._pickled:
             self._check_not_refused(name, value)
             self.found.pickled.add(name)
@@ -270,7 +275,7 @@ class Collector:
             self.found.values[name] = f"{name} = {plain_source(value)}"
 
     def _add_definition(self, name: str, value: object) -> bool:
-        """Take in the source of a function or class, where it makes this very object."""
+        """Collect the source of a function or class if it makes this very object."""
         defined = self._again.definition_of(name)
         if defined is None:
             return False
@@ -285,20 +290,20 @@ class Collector:
         return True
 
     def _needs_home(self, cell: Cell, statement: ast.stmt) -> bool:
-        """Tell whether executing a statement, above the flow's own cell, needs that cell."""
+        """Return whether a statement, placed above the flow's own cell, needs that cell."""
         names = executed_names(statement, cell.filename) - {getattr(statement, "name", "")}
         reached = reachable_names(names, self._notebook) - self._pickled
         return any(map(self._is_made_at_home, reached & self._home.binding.keys()))
 
     def _is_made_at_home(self, name: str) -> bool:
-        """Tell whether what a name stands for may come from the flow's own cell."""
+        """Return whether the value of a name may come from the flow's own cell."""
         if self.found.can_import(self._namespace.get(name)):
             return False
         defined = self._again.definition_of(name)
         return defined is None or defined[0] is self._home
 
     def _add_as_made(self, name: str, value: object) -> bool:
-        """Take in the statements of the flow's cell that made an object."""
+        """Collect the statements of the flow's cell that made an object; False if it is unsafe."""
         made = self._again.binding(name)
         is_code = isinstance(value, (type, types.FunctionType)) or any(map(is_definition, made))
         if not made or (is_code and name not in self._refused):
@@ -325,7 +330,7 @@ class Collector:
         return True
 
     def _add_defined_again(self, name: str) -> bool:
-        """Take in the definition that bound a name last, in another cell, to what cannot travel."""
+        """Collect another cell's definition of an object that cannot be pickled."""
         if name not in self._refused or name in self._touched:
             return False
         cell = next(self._notebook.binders(name), None)
@@ -344,7 +349,7 @@ class Collector:
         return True
 
     def _add_object(self, name: str, value: object) -> None:
-        """Take in an object itself."""
+        """Mark an object to travel pickled."""
         self._check_not_refused(name, value)
         self.found.pickled.add(name)
         self._pickled.add(name)

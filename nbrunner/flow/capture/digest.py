@@ -1,8 +1,8 @@
-"""Comparing an object that a flow makes again with the notebook's own, by a digest.
+"""Compares an object that a flow makes again with that of the notebook, by a digest.
 
-The source of the functions is copied into flow files, which also run where nbrunner is not
-installed. They import what they use of `builtins`, because a notebook may have bound ``type`` or
-``list`` itself.
+The source of the functions is copied into flow files, which also run without nbrunner. They
+import the names of `builtins` that they use, because a notebook may have bound ``type`` or
+``list``.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 
 def _digest_of_object(value, module):
-    """Return a digest of an object's pickle, alike in all processes with the same libraries.
+    """Return a digest of an object's pickle, equal in all processes with the same libraries.
 
-    Classes and functions of the module count by their names. A DataFrame counts by its
-    columns: pandas may arrange the blocks behind them anew when they are read.
+    Classes and functions of the module are compared by name, and a DataFrame by its columns:
+    pandas may rearrange its internal blocks when columns are read.
     """
     import hashlib
     import pickle
@@ -53,21 +53,21 @@ def _digest_of_object(value, module):
 
 
 def _check_made_again(module, digests):
-    """Raise unless objects are what they were in the notebook.
+    """Raise ValueError unless objects equal those of the notebook.
 
-    `digests` holds, for each name, its digest there and which statements may have changed it.
+    `digests` maps each name to its digest there, and to the statements that may have changed it.
     """
     from builtins import Exception, ValueError
 
     for name, (expected, suspects) in digests.items():
         try:
             found = _digest_of_object(module[name], module)
-        except Exception:  # it cannot even be pickled here
+        except Exception:  # it cannot be pickled here
             found = None
         if found != expected:
             by = f", perhaps by {suspects}" if suspects else ""
             raise ValueError(
-                f"the notebook has another {name!r} than the statements of its cell make here: it "
-                f"was changed since{by}, or it depends on chance or on what is not the same here. "
+                f"{name!r}, made again here by its cell, differs from the notebook's: it was "
+                f"changed later{by}, or it depends on chance or on something that differs here. "
                 "It is too large to travel: load it in a step, or pass a path as a Parameter"
             )

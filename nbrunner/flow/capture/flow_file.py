@@ -1,21 +1,19 @@
 """A FlowSpec class from a notebook cell (or a script) -> the text of a flow file.
 
-The class travels with the names that it uses, and with nothing else. A name stands for what
-the notebook has bound it to now, whichever cell did that, and it travels in the first of
-these ways that makes the same object again:
+The class travels with the names that it uses, and with nothing else. The current value of a name
+travels, whichever cell bound it, in the first of these ways that makes the same object again:
 
-- an import, where it is a module or what a module has;
-- an expression, where it is a plain value (a number, a text, a list of them);
-- its source, where that is a function or class whose definition makes this very object;
-- the statements of the flow's own cell that made it, where no other cell had a part in it;
+- an import, for a module or an attribute of one;
+- an expression, for a plain value (a number, a text, a list of them);
+- its source, for a function or class whose definition makes this very object;
+- the statements of the flow's own cell that made it, if no other cell contributed to it;
 - the object itself, pickled.
 
-What can travel in none of them is an error that names it. Other statements of the cell stay
-in the notebook, be they magics, shell lines, awaits or the very call that starts the run.
+If none is possible, an error names the object. Other statements of the cell stay in the notebook:
+magics, shell lines, awaits, and the call that starts the run.
 
-A plain value that the flow's own cell computes is computed again by the flow: it may be a
-secret, or differ where the flow runs. What was drawn by chance, or from a clock, travels as
-it is.
+A plain value that the flow's own cell computes is computed again by the flow: it may be a secret,
+or differ where the flow runs. A random number or a time travels as a value.
 """
 
 from __future__ import annotations
@@ -43,27 +41,28 @@ def flow_file_text(
     folders: Sequence[str] = (),
     last: Sequence[str] = (),
 ) -> tuple[str, tuple[Origin, ...]]:
-    """Return the text of a flow file for a class, and where its lines come from.
+    """Return the text of a flow file for a class, and the origins of its lines.
 
     Parameters
     ----------
     flow : FlowSpec class
+        A class at the top level of a cell or script.
     namespace : mapping
-        The globals where the class was defined: a notebook's, or a script's.
+        The globals where the class was defined, of a notebook or a script.
     folders, last : sequence of str
-        Where the flow file finds modules, before and after Python's own folders.
+        Folders of modules, for ``sys.path`` before and after Python's own.
 
     Raises
     ------
     BadValueError
-        The source of the class is not known, the class is not at the top of its cell, or
-        it uses something of the notebook that cannot travel.
+        The source of the class is unknown, the class is not at the top level of its cell, or it
+        uses an object of the notebook that cannot travel.
 
     Warns
     -----
     UserWarning
-        The notebook has set an attribute of a module that the flow names, or has called a
-        method of an object that cannot be pickled and is made again.
+        The notebook has set an attribute of a module that the flow uses, or has called a method
+        of an object that is made again because it cannot be pickled.
     """
     notebook = Notebook(namespace, flow.__name__)
     cell, home = _flow_statement(flow, notebook)
@@ -75,8 +74,8 @@ def flow_file_text(
         packed = collector.collect(home)
         if packed is not None:
             break
-    # Metaflow first, as in the notebook: then what follows cannot change how it is imported,
-    # and the file can be forked from an interpreter that has imported it.
+    # Metaflow is imported first, as in the notebook: later lines then cannot change its import,
+    # and the file can be executed in a fork of an interpreter that has imported it.
     text, origins = collector.found.written(packed, f"{import_path_line(folders, last)}; {_IMPORT}")
     doubts = [
         f"{flow.__name__} makes {name!r} again, without {place}, which may have changed it"
@@ -88,7 +87,7 @@ def flow_file_text(
 
 
 def _flow_statement(flow: type, notebook: Notebook) -> tuple[Cell, ast.stmt]:
-    """Return the cell that a flow was defined in, and its statement there."""
+    """Return the cell that defines a flow, and its statement there."""
     cell = notebook.cell_defining(flow)
     if cell is None:
         files = dict.fromkeys(code.co_filename for code in codes_of(flow))

@@ -1,4 +1,4 @@
-"""What a flow takes along -> the text of its file, and where the lines come from."""
+"""Collected statements and values -> the text of a flow file, and the origins of its lines."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ from nbrunner.text.python_lines import python_lines
 
 _LOADER = _objects_of_notebook.__name__
 _LOADED = "_loaded_objects"
-# The notebook may have bound ``globals`` itself.
+# The notebook may have bound ``globals`` to something else.
 _GLOBALS = "__import__('builtins').globals()"
 
 
 def import_path_line(folders: Sequence[str], last: Sequence[str] = ()) -> str:
-    """Return a line that makes a flow file import from folders besides its own.
+    """Return a line that adds folders to the import path of a flow file.
 
-    It is not PYTHONPATH, which would also reach whatever the flow starts; and it binds no name.
+    Unlike PYTHONPATH it does not affect programs that the flow starts. It binds no name.
 
     Parameters
     ----------
     folders : sequence of str
-        Behind the flow file's own folder, in front of all others.
+        Inserted after the flow file's own folder, before all others.
     last : sequence of str
-        Behind all others.
+        Appended after all others.
     """
     line = f"__import__('sys').path[1:1] = {list(folders)!r}"
     return f"{line}; __import__('sys').path += {list(last)!r}" if last else line
 
 
 class FlowText:
-    """The parts of a flow file, as they are found.
+    """The parts of a flow file, filled by the collector.
 
     Attributes
     ----------
-    imports : dict
-        The lines that import what names stand for.
-    packages : dict
-        The packages that names stand for.
-    values : dict
-        The lines that give names their plain values.
+    imports : dict of str to str
+        Name -> line that imports its value.
+    packages : dict of str to module
+        Name -> package that it is bound to.
+    values : dict of str to str
+        Name -> line that binds it to a plain value.
     pickled : set of str
         The names whose objects travel pickled.
     set_again : set of str
-        The names of plain values that executing the statements may change.
-    doubts : dict
-        The statements that may have changed objects which are made again without them.
-    digests : dict
-        The digests of objects that the flow makes again and then compares, and which statements
-        may have changed them.
+        The names of plain values that the executed statements may change.
+    doubts : dict of str to str
+        Name of an object that is made again -> statement, left out, that may have changed it.
+    digests : dict of str to (str, str)
+        Name of an object that the flow makes again and then compares -> its digest, and the
+        statements that may have changed it.
     """
 
     def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:
@@ -84,22 +84,22 @@ class FlowText:
         self._statements: list[tuple[Cell, ast.stmt]] = []
 
     def begin(self, cell: Cell, statement: ast.stmt) -> bool:
-        """Note that a statement travels, behind those that it needs; False: it does already."""
+        """Mark a statement to travel, after those that it needs; return False if it is marked."""
         if self.has(cell, statement):
             return False
         self._seen.add(_key(cell, statement))
         return True
 
     def has(self, cell: Cell, statement: ast.stmt) -> bool:
-        """Tell whether a statement travels."""
+        """Return whether a statement travels."""
         return _key(cell, statement) in self._seen
 
     def add(self, cell: Cell, statement: ast.stmt) -> None:
-        """Take a statement in, when those that it needs are."""
+        """Add a statement, after those that it needs."""
         self._statements.append((cell, statement))
 
     def import_early(self, name: str, value: Any) -> bool:
-        """Import a module, or what a module has, above all statements; False: it is neither."""
+        """Add an import above all statements; return False if the value cannot be imported."""
         if not self.can_import(value):
             return False
         if isinstance(value, types.ModuleType):
@@ -111,14 +111,14 @@ class FlowText:
 
     @staticmethod
     def can_import(value: Any) -> bool:
-        """Tell whether an import gives this very object."""
+        """Return whether an import gives this very object."""
         if isinstance(value, types.ModuleType):
             return sys.modules.get(value.__name__) is value
         return importable(value)
 
     @property
     def executed(self) -> set[str]:
-        """The names that are read when the statements are executed, the flow's own left out."""
+        """The names that the statements read when they are executed, except the flow's."""
         return {
             name
             for cell, each in self._statements
@@ -127,12 +127,12 @@ class FlowText:
         }
 
     def ambiguous(self) -> set[str]:
-        """Return the names that another cell defines and the flow's own cell would bind again."""
+        """Return the names that both another cell and the flow's own cell would bind."""
         elsewhere = {name for name in self._bound(False) if name != self._flow_name}
         return elsewhere & self._bound(True)
 
     def _bound(self, at_home: bool) -> set[str]:
-        """Return the names that the statements of the flow's own cell, or of others, bind."""
+        """Return the names bound by statements of the flow's own cell, or of the other cells."""
         return {
             name
             for cell, each in self._statements
@@ -141,10 +141,13 @@ class FlowText:
         }
 
     def written(self, packed: Packed, path_line: str) -> tuple[str, tuple[Origin, ...]]:
-        """Return a prelude and the flow's own cell, blank where unused, and their origins."""
+        """Return the flow file and its origins: a prelude, then the flow's own cell.
+
+        Unused lines of the cell are blank, so that line numbers match.
+        """
         future = [each for each in self._home.statements if is_future(each)]
         lines = [line for each in future for line in python_lines(self._home.source_of(each))]
-        # What is also made again, for an object made of it, is then set to what it is.
+        # Names that the cell binds again, because another object needs that, are set afterwards.
         again = self._bound(True)
         loaded = {name: f"{name} = {_LOADED}[{name!r}]" for name in sorted(self.pickled)}
         given = self.imports | self.values | loaded
@@ -174,7 +177,7 @@ class FlowText:
         return text, tuple(origins)
 
     def _submodules(self, packed: Packed) -> list[str]:
-        """Return lines that import submodules which are reached through their package."""
+        """Return lines that import the submodules which are used as attributes of a package."""
         nodes = (node for _, each in self._statements for node in ast.walk(each))
         used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         used |= {name for code in packed.codes for name in code.co_names}
@@ -186,7 +189,7 @@ class FlowText:
         return [f"__import__({name!r})" for name in dict.fromkeys(found)]
 
     def _set_again(self, name: str) -> str:
-        """Return a line that gives a name its plain value again, in the object that it has."""
+        """Return a line that restores the plain value of a name, in the same object."""
         source = self.values[name].partition(" = ")[2]
         kind = type(self._notebook.namespace[name])
         if kind is list:
@@ -203,7 +206,7 @@ class FlowText:
         lines += source
 
     def _add_objects(self, lines: list[str], origins: list[Origin], packed: Packed) -> None:
-        """Add the pickled objects, and for tracebacks the source of their functions."""
+        """Add the pickled objects, and the source of their functions for tracebacks."""
         lines += _source_of(_objects_of_notebook)
         places = []
         for cell, statement in self._sources(packed):
@@ -222,7 +225,7 @@ class FlowText:
         lines.append(f"{_LOADED} = {_LOADER}({given})")
 
     def _sources(self, packed: Packed) -> list[tuple[Cell, ast.stmt]]:
-        """Return the statements that the code of pickled functions stands in."""
+        """Return the statements that contain the code of pickled functions."""
         found = {}
         for code in packed.codes:
             cell = self._notebook.cell(code.co_filename) if self._is_own(code.co_filename) else None
@@ -232,7 +235,7 @@ class FlowText:
         return [found[key] for key in sorted(found)]
 
     def _is_own(self, filename: str) -> bool:
-        """Tell whether a file is a cell or the script, and not a library's."""
+        """Return whether a file is a cell or the script, not a library."""
         return filename == self._home.filename or bool(self._notebook.cell_name(filename))
 
     def _origin(
@@ -242,7 +245,7 @@ class FlowText:
         return Origin(first, first + count - 1, self._notebook.told(cell.filename), line)
 
     def _rows(self) -> list[str]:
-        """Return the lines of the flow's own cell, blank where nothing is used."""
+        """Return the lines of the flow's own cell, with unused lines blank."""
         home = self._home
         rows = [""] * len(python_lines(home.text))
         own = [each for cell, each in self._statements if cell is home and not is_future(each)]

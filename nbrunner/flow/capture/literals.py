@@ -1,4 +1,4 @@
-"""Plain values: those that an expression of nothing but Python's own names gives again. Pure."""
+"""Plain values: those that an expression of builtin names and literals makes again. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 _SCALARS = frozenset({type(None), bool, int, float, complex, str, bytes})
 _SERIES = frozenset({list, tuple, set, frozenset})
 
-# CPython reads 200 brackets within each other (MAXLEVEL in its tokenizer); a list takes two.
+# CPython parses 200 nested brackets (MAXLEVEL in its tokenizer); a list takes two.
 _MAX_DEPTH = 50
 
-# What numpy gives for them may be a bare number, of whatever unit.
+# numpy may convert these to a number without its unit.
 _NO_NUMBERS = frozenset({"datetime64", "timedelta64", "void"})
 
 # Python neither prints nor reads a longer decimal number (sys.set_int_max_str_digits).
@@ -19,11 +19,11 @@ _MAX_DECIMAL_BITS = 2000
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value is a number, a text, nothing, or a collection of such.
+    """Return whether a value is a number, a text, None, or a collection of these.
 
-    The exact types alone: what is derived from them, as an enum, a named tuple or a
-    defaultdict is, would come back as something else. What is nested deeply is none, nor what holds
-    itself or the same list twice: an expression would give two lists.
+    Only the exact types count: a subclass, such as an enum, a named tuple or a defaultdict, would
+    lose its type. Deeply nested collections do not count, nor those that hold themselves or the
+    same list twice: an expression would make two lists.
     """
     return _is_plain(value, _MAX_DEPTH, set())
 
@@ -41,14 +41,14 @@ def _is_plain(value: Any, depth: int, seen: set[int]) -> bool:
 
 
 def is_scalar(value: Any) -> bool:
-    """Tell whether a value is plain, and none that can be changed in place or holds others."""
+    """Return whether a value is plain and not a collection, and so cannot be changed in place."""
     return type(_of_python(value)) in _SCALARS
 
 
 def _of_python(value: Any) -> Any:
-    """Return the Python number or text that a scalar of numpy stands for; all else as it is."""
+    """Return a numpy scalar as a Python number or text; any other value unchanged."""
     kind = type(value)
-    # By name: numpy need not be there, and its import would take longer than all of this.
+    # By name: numpy may not be installed, and its import would take longer than all of this.
     if kind.__module__ != "numpy" or kind.__name__ in _NO_NUMBERS:
         return value
     return value.item() if any(base.__name__ == "generic" for base in kind.__mro__) else value
@@ -68,9 +68,9 @@ def mutable_ids(value: Any) -> Iterator[int]:
 
 
 def plain_source(value: Any) -> str:
-    """Return an expression that gives a plain value again.
+    """Return an expression that makes a plain value again.
 
-    It names nothing but ``__import__``: a notebook may have bound ``list`` or ``float`` itself.
+    Its only name is ``__import__``: a notebook may have bound ``list`` or ``float``.
     """
     number = _of_python(value)
     if number is not value:  # bool_ is its name in every numpy
@@ -100,5 +100,5 @@ def _series_source(value: Any) -> str:
         return f"[{items}]"
     if isinstance(value, tuple):
         return f"({items},)" if items else "()"
-    # Made from a list, a set keeps the order of its members wherever their hashes allow it.
+    # A set made from a list keeps the order of its members if their hashes allow it.
     return f"{_BUILTINS}.{type(value).__name__}([{items}])"

@@ -1,4 +1,4 @@
-"""Whether statements of the flow's own cell, executed again by the flow, make the same objects."""
+"""Decides whether statements of the flow's cell, executed again, make the same objects."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Refusal:
     Attributes
     ----------
     why : str
-        As ``it is larger than 1 MB``.
+        The reason, for example ``it is larger than 1 MB``.
     is_large : bool
-        It can be pickled, so that what makes it again can be compared with it.
+        It can be pickled, so that an object made again can be compared with it by a digest.
     digest : str or None
-        The digest of the object; empty if there is none, None until it is needed.
+        The digest of the object; empty if there is none, None before it is computed.
     """
 
     why: str
@@ -46,26 +46,26 @@ class Refusal:
     digest: str | None = None
 
     def digest_of(self, value: object, namespace: Mapping[str, object]) -> str:
-        """Return the digest of the object, for the flow to compare; empty if there is none."""
+        """Return the digest of the object, which the flow compares; empty if there is none."""
         if self.digest is None:
             self.digest = ""
             if self.is_large:
-                with contextlib.suppress(Exception):  # a reducer of the user's may raise anything
+                with contextlib.suppress(Exception):  # the user's __reduce__ may raise anything
                     self.digest = _digest_of_object(value, namespace)  # type: ignore[no-untyped-call]
         return self.digest
 
 
 class MadeAgain:
-    """What the flow can execute again of its own cell, and when that gives the same.
+    """The statements of the flow's cell that can be executed again, and with the same result.
 
     Parameters
     ----------
     home : Cell
         The flow's own cell.
     pickled : set of str
-        The names that travel as the objects themselves; it may grow.
-    refused : dict
-        The names whose objects cannot be pickled, and why; it may grow.
+        The names whose objects travel pickled; the collector may add to it.
+    refused : dict of str to Refusal
+        The names whose objects cannot be pickled, and why; the collector may add to it.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class MadeAgain:
         return [each for each in self._home.binding.get(name, []) if not only_in_notebook(each)]
 
     def can_be_made(self, name: str) -> bool:
-        """Tell whether all that binds a name in the flow's cell can be executed again."""
+        """Return whether all statements of the flow's cell that bind a name can be repeated."""
         made = self.binding(name)
         return len(made) == len(self._home.binding.get(name, [])) and not any(
             mentions(each, self._flow_name) for each in made
         )
 
     def _needs_flow(self, cell: Cell, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
-        """Tell whether a statement may start the flow, which would then start itself for ever."""
+        """Return whether a statement may start the flow, which would then start itself forever."""
         seen.append(statement)
         names = used_names(statement, cell.filename)
         if self._flow_name in names:
@@ -114,19 +114,21 @@ class MadeAgain:
         return (cell, statement) if cell and statement else None
 
     def may_have_changed(self, name: str) -> bool:
-        """Tell whether a list, or the like, of the flow's cell may have been changed in place."""
+        """Return whether a mutable object of the flow's cell may have been changed in place."""
         home = self._home
         return home.may_change(name) or any(self.touching(name))
 
     def touching(
         self, name: str, reader: ast.stmt | None = None
     ) -> Iterator[tuple[Cell, ast.stmt]]:
-        """Yield what may have changed an object, and is not executed again as it is made again.
+        """Yield statements that may have changed an object and are not executed again with it.
 
         Parameters
         ----------
+        name : str
+            The name of the object.
         reader : ast.stmt or None
-            A statement that reads the object, and is executed again itself.
+            A statement to leave out: it reads the object, and is executed again itself.
         """
         changing = self._home.changing(name)
         for cell, each in touching(name, self._home, self._notebook, self._flow_name):
@@ -141,9 +143,9 @@ class MadeAgain:
             yield cell, each
 
     def is_lenient(self, name: str) -> bool:
-        """Tell whether calls of an object's methods do not count as changes of it.
+        """Return whether method calls of an object do not count as changes.
 
-        That holds for connections, locks and the like, which nothing can be compared with.
+        True for connections, locks and the like, which have no digest to compare.
         """
         return name in self._refused and not self._refused[name].is_large
 
@@ -157,11 +159,11 @@ class MadeAgain:
         )
 
     def can_execute(self, statement: ast.stmt) -> bool:
-        """Tell whether a statement of the flow's cell can be executed again by the flow."""
+        """Return whether a statement of the flow's cell can be executed again by the flow."""
         return not only_in_notebook(statement) and not self._needs_flow(self._home, statement, [])
 
     def is_fresh(self, name: str, statements: list[ast.stmt]) -> bool:
-        """Tell whether statements of the flow's cell, executed again, read what they read."""
+        """Return whether statements of the flow's cell, executed again, read the same values."""
         if self._notebook.is_bound_since(name, self._home):
             return False
         changing = filter(self.can_execute, self._home.changing(name))
@@ -172,9 +174,9 @@ class MadeAgain:
         )
 
     def _reads_the_same(self, name: str, statement: ast.stmt, seen: list[ast.stmt]) -> bool:
-        """Tell whether a statement that makes an object, executed again, makes the same one.
+        """Return whether a statement that makes an object makes the same one again.
 
-        The objects that it reads, and those they are made of, are followed.
+        The objects that it reads, and those they are made of, are checked too.
         """
         if statement in seen:
             return True
@@ -199,7 +201,7 @@ class MadeAgain:
         return True
 
     def _is_touched(self, name: str, reader: ast.stmt) -> bool:
-        """Tell whether a statement may read an object as it was before, or after, a change."""
+        """Return whether a statement, executed again, may miss a change of an object it reads."""
         value = self._namespace.get(name)
         if name in self._home.globals_of_functions:
             return True
@@ -207,14 +209,14 @@ class MadeAgain:
             return False
         if isinstance(value, types.ModuleType) or FlowText.can_import(value):
             return False
-        # An object of another cell is not made again, so its reader may be what changed it.
+        # An object of another cell is not made again, so its reader may have changed it.
         is_made_here = name in self._home.binding or self.is_lenient(name)
         excused = reader if is_made_here or not _calls_with(reader, name) else None
         return any(self.touching(name, excused))
 
 
 def _calls_with(statement: ast.stmt, name: str) -> bool:
-    """Tell whether a statement calls a method of an object, or hands it to a call."""
+    """Return whether a statement calls a method of an object, or passes it to a call."""
     return any(
         isinstance(node, ast.Call)
         and any(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))

@@ -1,4 +1,4 @@
-"""What a notebook has set in modules, which the processes of a flow import anew."""
+"""Attributes of modules that a notebook has set; the processes of a flow do not have them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ _TRAVELS = frozenset({"sys.path"})  # see `nbrunner.flow.import_path`
 
 
 def set_in_modules(notebook: Notebook, home: Cell, text: str) -> Iterator[str]:
-    """Yield a warning for each assignment to an attribute of a module that a flow file names.
+    """Yield a warning for each assignment to an attribute of a module that a flow file uses.
 
-    Other changes of a module's state, as ``np.random.seed(1)``, are not found.
+    Other changes of a module's state, such as ``np.random.seed(1)``, are not found.
 
     Parameters
     ----------
+    notebook : Notebook
+        The notebook.
     home : Cell
         The flow's own cell.
     text : str
@@ -41,6 +43,6 @@ def set_in_modules(notebook: Notebook, home: Cell, text: str) -> Iterator[str]:
                 place = f"{notebook.told(cell.filename)}, line {node.lineno}"
                 yield (
                     f"{place} sets {name}; the processes of {notebook.flow_name} import "
-                    f"{module.__name__} anew, without it. Set it in each step that needs it, or "
+                    f"{module.__name__} again, without it. Set it in each step that needs it, or "
                     f"in the file of the module"
                 )

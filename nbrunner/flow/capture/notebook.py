@@ -1,7 +1,7 @@
-"""Which cells a notebook has executed, and what they bind: newest last.
+"""The executed cells of a notebook, and the names that they bind.
 
 IPython keeps the text of executed cells in `linecache`, and their execution count.
-A script is a single cell here, that nothing is executed after.
+A script is treated as a single cell, after which no other is executed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PARSE_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 class Cell:
-    """The source of one cell, or one file, taken apart into its top statements.
+    """The source of a cell or file, parsed into its top-level statements.
 
     Attributes
     ----------
@@ -54,9 +54,9 @@ class Cell:
                 self.binding.setdefault(name, []).append(statement)
 
     def changing(self, name: str) -> list[ast.stmt]:
-        """Return what else is done in place to something that was made in this cell."""
+        """Return the statements that change, in place, an object that was made in this cell."""
         bound = self.binding.get(name, [])
-        if all(map(is_import, bound)):  # nobody's own: a module, or what it has
+        if all(map(is_import, bound)):  # made elsewhere: a module, or an attribute of one
             return []
         return [each for each in self.statements if self._changes(each, name, bound)]
 
@@ -68,9 +68,9 @@ class Cell:
         )
 
     def may_change(self, name: str) -> bool:
-        """Tell whether anything but its binding may change a list, or the like, in place.
+        """Return whether a statement other than its binding may change an object in place.
 
-        Whatever is executed with it in hand may; a function has to show that it does.
+        Any executed statement that names it may; a function only if its source changes it.
         """
         bound = self.binding.get(name, [])
         return any(
@@ -82,15 +82,15 @@ class Cell:
 
     @cached_property
     def globals_of_functions(self) -> set[str]:
-        """The names that functions of the cell bind in the notebook: ``global name``."""
+        """The names that functions of the cell bind by ``global name``."""
         nodes = (each for statement in self.statements for each in ast.walk(statement))
         return {name for each in nodes if isinstance(each, ast.Global) for name in each.names}
 
     def may_bind(self, name: str) -> bool:
-        """Tell whether executing the cell may bind a name anew, or delete it."""
+        """Return whether executing the cell may bind or delete a name."""
         return (
             name in self.binding
-            or "*" in self.binding  # an import of whatever a module has
+            or "*" in self.binding  # from module import *
             or name in self.globals_of_functions
             or name in self._deleted
             or self._may_bind_all
@@ -99,7 +99,7 @@ class Cell:
 
     @cached_property
     def _may_bind_all(self) -> bool:
-        """Whether the cell hands on the notebook's names as a whole: to exec(), or to %run."""
+        """Whether the cell may bind names that it does not mention: by exec(), or by %run."""
         return any(map(binds_unseen, self.statements))
 
     @cached_property
@@ -108,7 +108,10 @@ class Cell:
 
     @cached_property
     def changed(self) -> dict[str, list[bool]]:
-        """For each name, whether the changes in place of its object are certain."""
+        """Name -> for each statement that may change its object in place, whether it surely does.
+
+        See `changed_names`.
+        """
         found: dict[str, list[bool]] = {}
         for statement in self.statements:
             for name, is_certain in changed_names(statement).items():
@@ -120,20 +123,20 @@ class Cell:
         return [text for each in self.statements for text in magic_texts(each)]
 
     def definition(self, name: str) -> ast.stmt | None:
-        """Return the function or class at the top of the cell that a name is bound to last."""
+        """Return the statement that binds a name last, if it is a function or class."""
         last = self.binding.get(name, [None])[-1]
         is_def = isinstance(last, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
         return last if is_def else None
 
     def statement_at(self, line: int) -> ast.stmt | None:
-        """Return the top statement that a line belongs to, its decorators included."""
+        """Return the top-level statement that contains a line, decorators included."""
         for each in self.statements:
             if with_decorators(each).lineno <= line <= (each.end_lineno or each.lineno):
                 return each
         return None
 
     def source_of(self, statement: ast.stmt) -> str:
-        """Return the source of a statement, its decorators included."""
+        """Return the source of a statement, decorators included."""
         segment = ast.get_source_segment(self.text, with_decorators(statement))
         assert segment is not None
         return segment
@@ -141,7 +144,7 @@ class Cell:
 
 @lru_cache(maxsize=1000)
 def _cell(filename: str, text: str, number: int) -> Cell:
-    """Return a cell; flows are looked at again and again, and most cells stay as they are."""
+    """Return a cell; cached, as each run of a flow parses all cells, and few have changed."""
     return Cell(filename, text, number)
 
 
@@ -150,8 +153,10 @@ class Notebook:
 
     Attributes
     ----------
+    namespace : mapping of str to Any
+        The globals.
     flow_name : str
-        The name of the flow class that is taken from it.
+        The name of the flow class to capture.
     """
 
     def __init__(self, namespace: Mapping[str, object], flow_name: str = "") -> None:
@@ -165,15 +170,15 @@ class Notebook:
         self._cells: dict[str, Cell | None] = {}
 
     def cell_name(self, filename: str) -> str:
-        """Return what the notebook's shell calls a cell; empty for any other file."""
+        """Return the shell's name of a cell; empty for any other file."""
         return " ".join(self._format(filename) or ())
 
     def told(self, filename: str) -> str:
-        """Return what tracebacks call a file: of a cell, what the notebook's shell calls it."""
+        """Return the name of a file in tracebacks: a cell has the name that the shell gives it."""
         return self.cell_name(filename) or filename
 
     def cell(self, filename: str) -> Cell | None:
-        """Return the cell that a file name of code stands for; None if its text is not known."""
+        """Return the cell or script of a code object's file name; None if its text is unknown."""
         if filename not in self._cells:
             lines = linecache.getlines(filename)
             found = self._format(filename)
@@ -181,14 +186,14 @@ class Notebook:
             number = int(digits[0]) if digits else 0
             try:
                 cell = _cell(filename, "".join(lines), number) if lines else None
-            except SyntaxError:  # nothing of it was executed
+            except SyntaxError:  # it was not executed
                 cell = None
             self._cells[filename] = cell
         return self._cells[filename]
 
     @cached_property
     def executed(self) -> list[Cell]:
-        """The cells that the notebook has executed, the newest first; none in a script."""
+        """The executed cells of the notebook, the newest first; empty for a script."""
         names = [name for name in list(linecache.cache) if self._format(name)]
         cells = [cell for name in names if (cell := self.cell(name))]
         return sorted(cells, key=lambda each: -each.number)
@@ -198,29 +203,29 @@ class Notebook:
         return (each for each in self.executed if each.may_bind(name))
 
     def is_bound_since(self, name: str, cell: Cell) -> bool:
-        """Tell whether another cell may have bound a name since a cell was executed."""
+        """Return whether another cell may have bound a name since a cell was executed."""
         return any(
             each is not cell and (each.number >= cell.number or name in each.globals_of_functions)
             for each in self.binders(name)
         )
 
     def is_imported(self, name: str) -> bool:
-        """Tell whether all that binds a name, in whichever cell, are imports."""
+        """Return whether all statements of all cells that bind a name are imports."""
         return all(
             all(map(is_import, each.binding.get(name) or each.binding.get("*") or [ast.Pass()]))
             for each in self.binders(name)
         )
 
     def changes_since(self, name: str, cell: Cell) -> list[bool]:
-        """Return, for each change in place by cells executed since, whether it is certain."""
+        """Return, for each possible change in place by later cells, whether it is certain."""
         later = (each for each in self.executed if each is not cell and each.number >= cell.number)
         return [is_certain for each in later for is_certain in each.changed.get(name, [])]
 
     def cell_defining(self, kind: type) -> Cell | None:
-        """Return the cell whose top has the statement that made a class.
+        """Return the cell with the top-level statement that made a class.
 
-        Known by the code of its functions; without any, by its name: then it is the cell
-        that bound it last.
+        It is found by the code of the class's functions. For a class without functions it is
+        the cell that bound its name last.
         """
         name = kind.__name__
         codes = codes_of(kind)
@@ -258,17 +263,17 @@ def class_code(statement: ast.stmt, filename: str, name: str) -> types.CodeType 
 
 
 def code_constants(code: types.CodeType) -> list[types.CodeType]:
-    """Return the code of the functions and classes that stand directly in code."""
+    """Return the code of the functions and classes directly in a code object."""
     return [each for each in code.co_consts if isinstance(each, types.CodeType)]
 
 
 def codes_of(kind: type) -> list[types.CodeType]:
-    """Return the code of all functions of a class, and of those that they wrap."""
+    """Return the code of all functions of a class, and of the functions that they wrap."""
     return codes_in(vars(kind).values())
 
 
 def codes_in(values: Iterable[object]) -> list[types.CodeType]:
-    """Return the code of functions, and of those that they wrap."""
+    """Return the code of all functions among values, and of the functions that they wrap."""
     codes: list[types.CodeType] = []
     seen: set[int] = set()
     stack = [*values][::-1]
@@ -293,7 +298,7 @@ def codes_in(values: Iterable[object]) -> list[types.CodeType]:
 
 
 def is_filled(cell: types.CellType) -> bool:
-    """Tell whether a variable of a closure has a value."""
+    """Return whether a closure variable has a value."""
     try:
         return cell.cell_contents is not cell
     except ValueError:
@@ -301,7 +306,7 @@ def is_filled(cell: types.CellType) -> bool:
 
 
 def importable(value: object) -> bool:
-    """Tell whether an object can be imported under its own name from its own module."""
+    """Return whether an object can be imported by its ``__name__`` from its ``__module__``."""
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if not isinstance(module, str) or not isinstance(name, str) or module in _DYNAMIC_IMPORTS:
         return False
@@ -309,9 +314,9 @@ def importable(value: object) -> bool:
 
 
 def is_of_python(name: str, value: object) -> bool:
-    """Tell whether a name stands for Python's own, or for what IPython puts in its place.
+    """Return whether a value is the builtin of that name, or IPython's replacement of it.
 
-    That is ``open``, which in a notebook refuses the descriptors of the kernel's streams.
+    IPython replaces ``open`` by a function that refuses the descriptors of the kernel's streams.
     """
     own = getattr(builtins, name, _MISSING)
     if value is own:
@@ -326,7 +331,7 @@ _DYNAMIC_IMPORTS = frozenset({"__main__", "builtins"})
 
 
 def is_imported_by(statement: ast.stmt, name: str, value: object) -> bool:
-    """Tell whether an import, executed now, binds a name to a value."""
+    """Return whether an import, executed now, binds a name to a value."""
     if isinstance(statement, ast.Import):
         found = [
             each.name if each.asname else name

@@ -1,8 +1,8 @@
-"""Objects of a notebook -> bytes from which a flow file makes them again.
+"""Objects of a notebook -> a text from which a flow file loads them.
 
-One pickle holds them all, so that what they share, they share in the flow. Functions and
-classes of the notebook are pickled by value, with the flow file's globals in place of the
-notebook's. `nbrunner.flow.capture.unpack` loads it.
+One pickle holds them all, so that they share the same parts in the flow. Functions and classes of
+the notebook are pickled by value, and get the globals of the flow file instead of those of the
+notebook. `nbrunner.flow.capture.unpack` loads the text.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _FUNCTION_ATTRIBUTES = (
 
 
 class _Maker:
-    """What stands for a function of `nbrunner.flow.capture.unpack` in a pickle."""
+    """A placeholder in a pickle for a function of `nbrunner.flow.capture.unpack`."""
 
     def __call__(self) -> None:
-        """Do nothing: pickle only asks whether it can be called."""
+        """Do nothing: pickle only checks that it is callable."""
 
 
 _MAKERS = {
@@ -52,26 +52,28 @@ _LRU_CACHE = type(functools.lru_cache(lambda: None))
 
 
 class NotPackedError(Exception):
-    """An object cannot travel; the message says why, as ``it is larger than 1 MB``."""
+    """An object cannot travel; the message is the reason, as in ``it is larger than 1 MB``."""
 
 
 class TooLargeError(NotPackedError):
-    """An object can be pickled, but is larger than what travels with a flow."""
+    """An object can be pickled, but is too large to travel with a flow."""
 
 
 @dataclass
 class Packed:
-    """Pickled objects, and what was met on the way.
+    """Pickled objects, and facts collected while pickling.
 
     Attributes
     ----------
+    text : str
+        The compressed pickle, in base64.
     names : set of str
-        The global names that the functions in it read, and those that pickle looks its
-        classes and functions up by.
+        The global names that the pickled functions read, and the names of pickled functions
+        and classes in the notebook.
     seen : set of int
-        The ids of all objects in it.
+        The ids of all pickled objects.
     codes : list of code
-        The code of the functions in it.
+        The code of the pickled functions.
     """
 
     text: str = ""
@@ -83,17 +85,18 @@ class Packed:
 def pack(
     objects: Mapping[str, Any], namespace: Mapping[str, Any], flow: type, told: Callable[[str], str]
 ) -> Packed:
-    """Return a dict of objects as text.
+    """Pickle a dict of objects.
 
     Parameters
     ----------
-    objects : mapping
+    objects : mapping of str to object
+        The objects by name.
     namespace : mapping
         The notebook's globals.
     flow : type
-        The flow that they travel with; it cannot be among them.
+        The flow that they travel with; they must not refer to it.
     told : callable
-        Returns what tracebacks call a file.
+        Returns the name of a file in tracebacks; see `Notebook.told`.
 
     Raises
     ------
@@ -110,14 +113,14 @@ def pack(
         if not isinstance(error.__context__ or error, RecursionError):
             raise NotPackedError(f"{type(error).__name__}: {error}") from error
         raise NotPackedError("it is nested too deeply") from error
-    except Exception as error:  # a reducer of the user's own may raise anything
+    except Exception as error:  # the user's __reduce__ may raise anything
         raise NotPackedError(f"{type(error).__name__}: {error}") from error
     packed.text = base64.b64encode(zlib.compress(file.getvalue())).decode()
     return packed
 
 
 class _Limited(io.BytesIO):
-    """Takes no more than travels with a flow."""
+    """A buffer that raises TooLargeError beyond `MAX_BYTES`."""
 
     def write(self, data: Any) -> int:
         if self.tell() + memoryview(data).nbytes > MAX_BYTES:
@@ -139,7 +142,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         self._namespace = namespace
         self._flow = flow
         self._told = told
-        self._modules: dict[int, str] = {}  # by the id of their globals
+        self._modules: dict[int, str] = {}  # id of a module's globals -> name
 
     def persistent_id(self, obj: Any) -> Any:
         key = id(obj)
@@ -160,7 +163,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         kind = type(obj)
         if kind is types.CodeType:
             self._packed.codes.append(obj)
-            # Version 2: later ones write what depends on counts of references.
+            # Version 2: the output of later ones depends on reference counts.
             return _MAKERS["code"], (marshal.dumps(_named(obj, self._told), 2),)
         if kind is types.CellType:
             return _MAKERS["cell"], ()
@@ -198,7 +201,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         return found
 
     def _function(self, function: types.FunctionType) -> Any:
-        """Reduce a function; its cells are shared, and filled when it exists."""
+        """Reduce a function; its closure cells are shared, and filled after it is made."""
         code, scope = function.__code__, function.__globals__
         reads = global_reads(code)
         module = sys.modules.get(scope.get("__name__", ""))
@@ -221,7 +224,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         return _MAKERS["function"], made, state, None, None, _MAKERS["fill_function"]
 
     def _check_making(self, kind: type) -> None:
-        """Refuse a class that cannot be made without executing code of the notebook."""
+        """Raise NotPackedError if making a class again would execute code of the notebook."""
         own = self._namespace.get("__name__")
         for each in inspect.getmro(type(kind)):
             if each.__module__ == own and vars(each).keys() & {
@@ -235,7 +238,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
                 raise NotPackedError(f"{each.__name__}.__init_subclass__ would be called again")
 
     def _enum(self, kind: Any) -> Any:
-        """Reduce an enum: its members by their values first, then all else it has."""
+        """Reduce an enum: first its members by value, then its other attributes."""
         custom = vars(kind).get("__new_member__")
         if custom is not None and kind._member_type_ is not object:
             raise NotPackedError("an enum with a __new__ of its own and values of another type")
@@ -265,9 +268,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
 
 
 def _whole(kind: type, reduced: Any) -> Any:
-    """Complete what cloudpickle makes of a class: its qualified name, its slots, all attributes.
+    """Complete cloudpickle's reduction of a class: qualified name, slots, attributes in order.
 
-    cloudpickle sorts the attributes, and leaves out those that a base has as well.
+    cloudpickle sorts the attributes, and omits those that a base class has too.
     """
     make, made, (attributes, slots), *rest = reduced
     first = {"__qualname__": kind.__qualname__}
@@ -297,7 +300,7 @@ def _body(kind: Any, members: list[tuple[str, Any]]) -> Any:
 
 
 def _is_own(value: Any, key: str) -> bool:
-    """Tell whether what each enum has was written by the user for this one."""
+    """Return whether an attribute that every enum has was defined by the user for this one."""
     function = getattr(value, "__func__", value)
     return (
         isinstance(function, types.FunctionType)
@@ -307,7 +310,13 @@ def _is_own(value: Any, key: str) -> bool:
 
 
 def _instance(obj: Any) -> Any:
-    """Reduce an object that pickle would only look up in the notebook by its name."""
+    """Reduce an object that pickle would only refer to by its name in the notebook.
+
+    Raises
+    ------
+    NotPackedError
+        It has no other reduction than its name.
+    """
     if isinstance(obj, typing.NewType):
         return typing.NewType, (obj.__name__, obj.__supertype__), vars(obj)
     if isinstance(obj, type) or not isinstance(obj.__reduce_ex__(4), str):
@@ -316,7 +325,7 @@ def _instance(obj: Any) -> Any:
 
 
 def _named(code: types.CodeType, told: Callable[[str], str]) -> types.CodeType:
-    """Return code that names its cell and not the file that stands for it."""
+    """Return code whose file name is the cell's name in tracebacks."""
     constants = tuple(
         _named(each, told) if isinstance(each, types.CodeType) else each for each in code.co_consts
     )

@@ -1,8 +1,8 @@
-"""Whether the body of a class, executed again, gives the class the attributes that it has.
+"""Decides whether a class body, executed again, would make the attributes that the class has.
 
-An answer of no is always safe. What an expression gives is known for literals, names, and
-arithmetic with them. Whether anything else is as the body made it is known only of a class
-that nothing has touched since.
+False is always safe. The value of an expression is known for literals, names, and arithmetic
+with them. Other attributes count as unchanged only if no statement may have changed the class
+since it was made.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OF_EVERY_CLASS = frozenset(
 
 
 def named(node: ast.expr, space: Mapping[str, Any]) -> Any:
-    """Return what a name, or a name of a module, stands for now."""
+    """Return the current value of a name or of a module's attribute; MISSING if it has none."""
     if isinstance(node, ast.Name):
         builtins = vars(__import__("builtins"))
         return space.get(node.id, builtins.get(node.id, MISSING))
@@ -49,7 +49,7 @@ def named(node: ast.expr, space: Mapping[str, Any]) -> Any:
 
 
 def gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
-    """Tell whether an expression gives a value: a constant, or a name for it."""
+    """Return whether an expression is a literal for a value, or a name of it."""
     try:
         constant = ast.literal_eval(node)
     except ValueError:
@@ -58,12 +58,12 @@ def gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
 
 
 def _is_alike(one: Any, other: Any) -> bool:
-    # What can be changed in place may have been: then it is no more what stands there.
+    # A mutable value may have been changed in place, so it is compared with the literal.
     return repr(one) == repr(other) if type(one) is type(other) else False
 
 
 def is_given(node: ast.expr | None, value: Any, space: Mapping[str, Any]) -> bool | None:
-    """Tell whether an expression in a class body gives a value; None: that is not known."""
+    """Return whether an expression in a class body gives a value; None if that is unknown."""
     if node is None:
         return None
     try:
@@ -89,16 +89,20 @@ def is_body_of(
     space: Mapping[str, Any],
     is_touched: Callable[[], bool],
 ) -> bool:
-    """Tell whether a class has the attributes that its body gives it.
+    """Return whether a class has the attributes that its body gives it.
 
     Parameters
     ----------
+    value : type
+        The class.
+    statement : ast.ClassDef
+        Its statement.
     body : code
-        Of the class body, compiled as the flow file will be.
+        The code of the class body, compiled as the flow file will be.
     space : mapping
         The notebook's globals.
     is_touched : callable
-        Returns whether anything may have changed the class since it was made.
+        Returns whether a statement may have changed the class since it was made.
     """
     space = {key: each for key, each in space.items() if key not in assigned(statement)}
     functions = _functions(value, statement, body, space)
@@ -123,7 +127,7 @@ def _registered(value: Any) -> bool:
 
 
 def is_made_by_code(value: type) -> bool:
-    """Tell whether code of the notebook has a part in making a class."""
+    """Return whether making a class executes code of the notebook besides its body."""
     own = value.__module__
     return type(value).__module__ == own or any(
         each.__module__ == own and "__init_subclass__" in vars(each) for each in value.__mro__[1:]
@@ -186,9 +190,9 @@ def _is_method(
 
 
 def assigned(statement: ast.ClassDef) -> dict[str, ast.expr | None]:
-    """Return the expressions that a class body binds to names, the last of each.
+    """Return each name that a class body binds -> the expression of its last assignment.
 
-    None: the name is bound in another way, or annotated only.
+    None if the name is bound in another way, or only annotated.
     """
     found: dict[str, ast.expr | None] = {}
     for each in statement.body:

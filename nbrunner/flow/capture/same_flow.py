@@ -1,6 +1,6 @@
-"""Whether the statement of a flow class, executed again, gives the flow as it is.
+"""Decides whether the statement of a flow class, executed again, makes the same flow.
 
-It is compared with what the notebook has, and refused where it is another one, or may be.
+A flow that differs from what its statement would make now, or may differ, is refused.
 """
 
 from __future__ import annotations
@@ -38,19 +38,20 @@ from nbrunner.flow.capture.staleness import Reading
 
 
 def check_flow(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
-    """Raise unless a flow is what its statement makes of the notebook as it is now.
+    """Raise unless the statement of a flow, executed now, makes the same flow.
 
     Raises
     ------
     BadValueError
-        The flow was changed since, or what it was made of was bound anew.
+        The flow, or a flow of the notebook that it derives from, was changed after its
+        definition, or a name that its definition used was bound again.
     """
     _check_flows_above(flow, notebook)
     _check(flow, home, cell, notebook)
 
 
 def is_as_stated(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> bool:
-    """Tell whether a flow is what its statement makes of the notebook as it is now."""
+    """Return whether the statement of a flow, executed now, makes the same flow."""
     try:
         _check(flow, home, cell, notebook)
     except BadValueError:
@@ -71,7 +72,7 @@ def _check(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
 
 
 def _check_flows_above(flow: type, notebook: Notebook) -> None:
-    """Do as `check_flow` for the flows of the notebook that a flow derives from."""
+    """Check the flows of the notebook that a flow derives from; see `check_flow`."""
     for base in filter(is_flow_class, flow.__mro__[:0:-1]):
         cell = notebook.cell_defining(base) if base.__module__ == flow.__module__ else None
         statement = cell.definition(base.__name__) if cell else None
@@ -84,17 +85,17 @@ def _check_flows_above(flow: type, notebook: Notebook) -> None:
 
 
 def _check_names(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
-    """Refuse a flow that was made with a name which has been deleted since."""
+    """Raise BadValueError if a name that the flow's definition used has been deleted."""
     names = executed_names(home, cell.filename) - cell.binding.keys() - notebook.namespace.keys()
     for name in sorted(each for each in names if not hasattr(builtins, each)):
         raise BadValueError(
-            f"{flow.__name__} was made with {name!r}, which the notebook does not have any more; "
+            f"{flow.__name__} was made with {name!r}, which the notebook no longer has; "
             f"execute the cell that binds {name!r} again, and that of {flow.__name__}"
         )
 
 
 def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:
-    """Refuse a flow whose base has been defined anew since, and otherwise."""
+    """Raise BadValueError if a base of the flow has been redefined differently."""
     nodes = home.bases if isinstance(home, ast.ClassDef) else []
     for node, base in zip(nodes, flow.__bases__, strict=False):
         name = node.id if isinstance(node, ast.Name) else ""
@@ -107,7 +108,7 @@ def _check_bases(flow: type, home: ast.stmt, notebook: Notebook) -> None:
 
 
 def _is_same_class(one: type, other: type) -> bool:
-    """Tell whether two classes have the same code and values, and so have their bases."""
+    """Return whether two classes, and their bases, have the same code and values."""
     if one is other:
         return True
     if vars(one).keys() != vars(other).keys() or len(one.__bases__) != len(other.__bases__):
@@ -125,11 +126,11 @@ def _is_same_attribute(key: str, one: object, other: object) -> bool:
         return type(one) is type(other) and repr(one) == repr(other)
     if settings := _settings(one):
         return type(one) is type(other) and repr(settings) == repr(_settings(other))
-    return one is other or key.startswith("_")  # Metaflow keeps its own facts there
+    return one is other or key.startswith("_")  # Metaflow's own attributes
 
 
 def _values_of(value: object) -> list[str]:
-    """Return what a function, or the like, was made with: defaults, and Metaflow's decorators."""
+    """Return the defaults of a function or method, and its Metaflow decorators, as text."""
     function = getattr(value, "__func__", value)
     decorators = getattr(function, "decorators", [])
     found = [getattr(function, "__defaults__", None), getattr(function, "__kwdefaults__", None)]
@@ -137,9 +138,9 @@ def _values_of(value: object) -> list[str]:
 
 
 def _check_unchanged(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> None:
-    """Refuse a flow that was changed after its class statement was executed."""
+    """Raise BadValueError if the flow was changed after its class statement was executed."""
     name = flow.__name__
-    if not isinstance(home, ast.ClassDef):  # a block is executed again as a whole
+    if not isinstance(home, ast.ClassDef):  # a block, such as `if`, is executed again as a whole
         return
     own = [changed_names(each).get(name) for each in cell.changing(name)]
     changed = list(changed_attributes(flow, home, cell.filename))
@@ -152,7 +153,7 @@ def _check_unchanged(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook)
 
 
 def _stale_names(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> set[str]:
-    """Return what the statement read when it was executed, and may stand for something else."""
+    """Return the names that the statement read, and that may have another value now."""
     reading = Reading(home, cell, notebook)
     names = executed_names(home, cell.filename) - {flow.__name__}
     if isinstance(home, ast.ClassDef):  # they have been compared
@@ -163,7 +164,7 @@ def _stale_names(flow: type, home: ast.stmt, cell: Cell, notebook: Notebook) -> 
 
 
 def _is_import(name: str, cell: Cell, notebook: Notebook) -> bool:
-    """Tell whether a name stands for what an import gave it before the cell was executed."""
+    """Return whether a name has the value of an import that was executed before the cell."""
     value = notebook.namespace.get(name)
     for each in (cell, *notebook.executed):
         bound = each.binding.get(name) or each.binding.get("*", [])
@@ -173,7 +174,7 @@ def _is_import(name: str, cell: Cell, notebook: Notebook) -> bool:
 
 
 def _is_alike(flow: type, home: ast.ClassDef, cell: Cell, name: str, notebook: Notebook) -> bool:
-    """Tell whether all that was made with a name is what the name gives now."""
+    """Return whether the parts of the flow that use a name equal what it gives now."""
     space = notebook.namespace
     own = {each for node in home.body for each in bound_names(node)}
     header = [*home.decorator_list, *(each.value for each in home.keywords), *home.bases]
@@ -189,7 +190,7 @@ def _is_alike(flow: type, home: ast.ClassDef, cell: Cell, name: str, notebook: N
 
 
 def _target(node: ast.stmt) -> str:
-    """Return the name that a statement binds, if it is a single one."""
+    """Return the name that a statement binds; empty if it binds none or several."""
     names = list(bound_names(node))
     return names[0] if len(names) == 1 else ""
 
@@ -230,7 +231,7 @@ def _are_given(
     name: str,
     space: Mapping[str, object],
 ) -> bool:
-    """Tell whether keyword arguments that mention a name give the values that there are."""
+    """Return whether the keyword arguments that mention a name give the recorded values."""
     return all(
         is_given(each.value, values.get(each.arg or "", MISSING), space) is True
         for each in keywords
@@ -239,10 +240,10 @@ def _are_given(
 
 
 def _settings(parameter: object) -> dict[str, object]:
-    """Return the arguments that a Parameter, or the like, was made with.
+    """Return the keyword arguments of a Parameter, Config or similar.
 
-    Metaflow moves them from one attribute to the other when it reads the flow. Where it has
-    neither, nothing is known of the arguments, and the flow counts as another one.
+    Metaflow moves them from one attribute to the other when it reads the flow. If an object has
+    neither, its arguments are unknown, and the flow counts as different.
     """
     found = dict(getattr(parameter, "kwargs", {}))
     given: Mapping[str, object] = getattr(parameter, "_override_kwargs", {})
@@ -254,7 +255,7 @@ def _mentions(node: ast.AST, name: str) -> bool:
 
 
 def changed_attributes(flow: type, statement: ast.ClassDef, filename: str) -> Iterator[str]:
-    """Yield the attributes of a flow class that are not what its body has made."""
+    """Yield the attributes of a flow class that differ from those that its body made."""
     attributes = vars(flow)
     nodes = assigned(statement)
     for each in statement.body:

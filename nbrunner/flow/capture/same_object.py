@@ -1,7 +1,7 @@
-"""Whether the source of a function or class, executed again, makes the object of that name.
+"""Decides whether the source of a function or class, executed again, makes the same object.
 
-Only then does it travel as source; else the object itself does. An answer of no is always
-safe, so whatever is not known for certain is a no.
+If it does, the source travels; otherwise the object is pickled. False is always safe, so every
+uncertain case is False.
 """
 
 from __future__ import annotations
@@ -41,16 +41,20 @@ _MISSING = object()
 def is_made_by(
     value: Any, statement: ast.stmt, cell: Cell, notebook: Notebook, flags: int = 0
 ) -> bool:
-    """Tell whether a function or class is what a statement of a cell makes now.
+    """Return whether a statement of a cell, executed now, makes a given function or class.
 
     Parameters
     ----------
     value : object
-        What the name of the statement stands for now.
+        The current value of the name that the statement binds.
     statement : ast.stmt
-        At the top of the cell.
+        A top-level statement of the cell.
+    cell : Cell
+        The cell.
+    notebook : Notebook
+        The notebook.
     flags : int
-        Of the compiler, for what the flow file imports from ``__future__``.
+        Compiler flags of the flow file's imports from ``__future__``.
     """
     if (
         getattr(value, "__name__", None) != getattr(statement, "name", _MISSING)
@@ -117,13 +121,13 @@ def _are_annotations(
     found = value.__annotations__
     if nodes.keys() != found.keys():
         return False
-    if flags:  # annotations may be texts
+    if flags:  # annotations may be strings
         return all(found[key] == ast.unparse(node) for key, node in nodes.items())
     return all(_is_type(node, found[key], space) for key, node in nodes.items())
 
 
 def _is_type(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
-    """Tell whether an annotation or a base gives a value: also ``list[int]``, ``A | None``."""
+    """Return whether an annotation or base, such as ``list[int]`` or ``A | None``, is a value."""
     if isinstance(node, (ast.Name, ast.Attribute)):
         return named(node, space) is value
     if isinstance(node, ast.Constant):
@@ -189,7 +193,7 @@ def _certain(statement: ast.stmt) -> set[str]:
 
 
 def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
-    """Tell whether a decorator is a library's own, with nothing but constants handed to it."""
+    """Return whether a decorator comes from a library, and all its arguments are constants."""
     if isinstance(node, ast.Call):
         values = [*node.args, *(each.value for each in node.keywords)]
         if not all(isinstance(each, ast.Constant) for each in values):
@@ -207,7 +211,7 @@ def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -
             return False
     nodes = statement.bases
     if any(named(each, space) in (typing.NamedTuple, typing.TypedDict) for each in nodes):
-        return len(nodes) == 1  # they leave no trace of themselves
+        return len(nodes) == 1  # the class does not record them
     bases = vars(value).get("__orig_bases__", value.__bases__ if nodes else ())
     return len(bases) == len(nodes) and all(
         _is_type(node, base, space) for node, base in zip(nodes, bases, strict=True)
@@ -220,9 +224,9 @@ def _is_body_fresh(statement: ast.ClassDef, cell: Cell, notebook: Notebook) -> b
 
 
 def _is_annotated_alike(value: type, statement: ast.ClassDef, flags: int) -> bool:
-    """Tell whether annotations are texts in the flow file if, and only if, they are now.
+    """Return whether annotations are strings in the flow file if and only if they are now.
 
-    ``from __future__ import annotations`` holds for a file, and in IPython for later cells.
+    ``from __future__ import annotations`` applies to a file; in IPython, also to later cells.
     """
     nodes = [each.annotation for each in statement.body if isinstance(each, ast.AnnAssign)]
     if flags:

@@ -1,4 +1,4 @@
-"""What the top statements of a cell bind, use and change. Pure."""
+"""The names that the top-level statements of a cell bind, use and change. Pure."""
 
 from __future__ import annotations
 import __future__
@@ -15,12 +15,12 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 def is_future(statement: ast.stmt) -> bool:
-    """Tell whether this is an import from ``__future__``, which has to stand first."""
+    """Return whether a statement imports from ``__future__``, and so must come first."""
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def future_flags(statements: Iterable[ast.stmt]) -> int:
-    """Return the flags of the compiler for what statements import from ``__future__``."""
+    """Return the compiler flags for the statements' imports from ``__future__``."""
     names = [each.name for node in statements if is_future(node) for each in _aliases(node)]
     flags = 0
     for name in names:
@@ -33,35 +33,35 @@ def _aliases(statement: ast.stmt) -> list[ast.alias]:
 
 
 def is_import(statement: ast.stmt) -> bool:
-    """Tell whether a statement is an import, and nothing else."""
+    """Return whether a statement is an import."""
     return isinstance(statement, _IMPORTS)
 
 
 def is_definition(statement: ast.stmt) -> bool:
-    """Tell whether a statement only gives names to functions, classes or modules."""
+    """Return whether a statement defines a function or class, or is an import."""
     return isinstance(statement, (*_DEFINITIONS, *_IMPORTS))
 
 
 def position(statement: ast.stmt) -> tuple[int, int]:
-    """Return where a statement begins; a row of a cell may hold several, as ``a = 1; b = 2``."""
+    """Return line and column of a statement; a line may hold several, as ``a = 1; b = 2``."""
     return statement.lineno, statement.col_offset
 
 
 def with_decorators(statement: ast.stmt) -> ast.stmt:
-    """Return the statement's place in the source, its decorators included."""
+    """Return a node with the statement's place in the source, decorators included."""
     decorators = getattr(statement, "decorator_list", [])
     if not decorators:
         return statement
     first = min(decorators, key=lambda each: each.lineno)
     place = ast.Pass()
-    # The @ stands before the decorator's expression.
+    # The expression of a decorator begins after the @.
     place.lineno, place.col_offset = first.lineno, 0
     place.end_lineno, place.end_col_offset = statement.end_lineno, statement.end_col_offset
     return place
 
 
 def bound_names(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a top statement binds in its module."""
+    """Yield the names that a top-level statement binds in its module."""
     for node in executed_nodes(statement):
         if isinstance(node, _DEFINITIONS):
             yield node.name
@@ -77,13 +77,16 @@ def bound_names(statement: ast.stmt) -> Iterator[str]:
 
 
 def executed_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield the nodes that are executed with a statement: functions and classes, not in them."""
+    """Yield the nodes that are executed with a statement, without the bodies of functions.
+
+    The bodies of classes are left out too.
+    """
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
         if not isinstance(node, ast.Lambda):
             yield node
-            if isinstance(node, ast.comprehension):  # its target is known in it alone
+            if isinstance(node, ast.comprehension):  # its target is local
                 stack += [node.iter, *node.ifs]
             elif not isinstance(node, _DEFINITIONS):
                 stack.extend(ast.iter_child_nodes(node))
@@ -91,10 +94,10 @@ def executed_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
 
 @lru_cache(maxsize=10_000)
 def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
-    """Return the names whose objects a top statement changes in place, or may change.
+    """Return each name whose object a top-level statement may change in place -> certainty.
 
-    True: by an assignment to an attribute or to an item, or by its deletion. False: a method
-    is called, and what it returns is not kept. ``within``: functions and classes count, too.
+    True for an assignment to an attribute or item, or its deletion. False for a call of a method
+    whose result is discarded. With `within`, functions and classes in the statement count too.
     """
     found: dict[str, bool] = {}
     for node in ast.walk(statement) if within else executed_nodes(statement):
@@ -111,7 +114,7 @@ def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
 
 
 def _root(node: ast.expr) -> str:
-    """Return the name that a chain of attributes and items begins with, if it is one."""
+    """Return the name at the start of a chain of attributes and items; empty if it has none."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
@@ -126,7 +129,7 @@ def is_written_out(statement: ast.stmt) -> bool:
 
 
 def mentions(statement: ast.stmt, name: str) -> bool:
-    """Tell whether a name stands anywhere in a statement."""
+    """Return whether a statement contains a name."""
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(statement))
 
 
@@ -138,7 +141,7 @@ def used_names(statement: ast.stmt, filename: str) -> set[str]:
 
 @lru_cache(maxsize=10_000)
 def executed_names(statement: ast.stmt, filename: str) -> set[str]:
-    """Return the global names that executing a statement reads, functions in it left out."""
+    """Return the global names that executing a statement reads, without functions in it."""
     return global_reads(compiled(statement, filename), functions=False)
 
 
@@ -156,7 +159,7 @@ def _deferred_reads(code: types.CodeType) -> set[str]:
 
 
 def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeType:
-    """Return the code of a module that holds nothing but a statement."""
+    """Return the code of a module with a single statement."""
     module = ast.Module(body=[statement], type_ignores=[])
     code = compile(module, filename, "exec", flags, dont_inherit=True)
     assert isinstance(code, types.CodeType)
@@ -165,17 +168,19 @@ def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeTy
 
 @lru_cache(maxsize=10_000)
 def global_reads(code: types.CodeType, functions: bool = True) -> set[str]:
-    """Return the global names that code reads, and the functions and classes in it.
+    """Return the global names that code reads, including functions and classes in it.
 
-    What the body of a class has bound above is its own there, but not in its methods.
+    A name that a class body has bound is not global there, but is in its methods.
 
     Parameters
     ----------
+    code : code
+        The code of a module, class or function.
     functions : bool
-        False: only what is read as the code is executed, in classes and comprehensions too.
+        False: only names read when the code is executed, in classes and comprehensions too.
     """
     reads, bound = set(), set()
-    is_class = code.co_name != "<module>"  # of a function's own names none goes by _NAME
+    is_class = code.co_name != "<module>"  # functions do not access local names by STORE_NAME
     for instruction in dis.get_instructions(code):
         name = instruction.argval
         if instruction.opname == "STORE_NAME" and is_class:
@@ -191,7 +196,7 @@ def global_reads(code: types.CodeType, functions: bool = True) -> set[str]:
 
 
 def _is_executed(code: types.CodeType) -> bool:
-    """Tell whether this is the code of a class body or a comprehension."""
+    """Return whether code belongs to a class body or a comprehension."""
     return not code.co_flags & inspect.CO_OPTIMIZED or code.co_name in (
         "<listcomp>",
         "<setcomp>",
@@ -201,7 +206,7 @@ def _is_executed(code: types.CodeType) -> bool:
 
 
 def only_in_notebook(statement: ast.stmt) -> bool:
-    """Tell whether a statement works in a notebook alone: a magic, a shell line, an await."""
+    """Return whether a statement works only in a notebook: a magic, a shell line, an await."""
     stack: list[ast.AST] = [statement]
     while stack:
         node = stack.pop()
@@ -217,7 +222,7 @@ def only_in_notebook(statement: ast.stmt) -> bool:
 
 
 def deleted_names(statement: ast.stmt) -> set[str]:
-    """Return the names that a top statement deletes."""
+    """Return the names that a top-level statement deletes."""
     return {
         node.id
         for node in executed_nodes(statement)
@@ -226,7 +231,7 @@ def deleted_names(statement: ast.stmt) -> set[str]:
 
 
 def magic_texts(statement: ast.stmt) -> Iterator[str]:
-    """Yield the texts that a statement hands to magics, which may execute them."""
+    """Yield the text arguments of magics in a statement; a magic may execute them."""
     for node in executed_nodes(statement):
         if (
             isinstance(node, ast.Call)
@@ -239,7 +244,7 @@ def magic_texts(statement: ast.stmt) -> Iterator[str]:
 
 
 def binds_unseen(statement: ast.stmt) -> bool:
-    """Tell whether a top statement may bind names that do not stand in it."""
+    """Return whether a top-level statement may bind names that it does not contain."""
     calls = (each for each in executed_nodes(statement) if isinstance(each, ast.Call))
     for call in calls:
         name = call.func.id if isinstance(call.func, ast.Name) else ""

@@ -1,6 +1,6 @@
-"""Whether what a statement read when it was executed is still what its names stand for.
+"""Decides whether the names that a statement read still have the values that it read.
 
-Only then may it be executed again. To say that something is stale is always safe.
+Only then may the statement be executed again. To report a name as stale is always safe.
 """
 
 from __future__ import annotations
@@ -17,22 +17,28 @@ from nbrunner.flow.capture.literals import is_plain, is_scalar, mutable_ids
 from nbrunner.flow.capture.notebook import Cell, Notebook, codes_of, importable, is_filled
 from nbrunner.flow.capture.scope import global_reads, is_definition, position
 
-# An object of more parts is too large to travel.
+# An object with more parts is too large to travel.
 _MAX_PARTS = 100_000
 _BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try, ast.Match)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A statement that reads names as it is executed.
+    """A statement that reads names when it is executed.
 
     Attributes
     ----------
+    statement : ast.stmt
+        The statement.
+    cell : Cell
+        Its cell.
+    notebook : Notebook
+        The notebook.
     in_place : bool
-        It is executed again among the other statements of its cell, not above them with names
-        as they stand.
+        It is executed again among the other statements of its cell; otherwise above them, with
+        the current values of the names.
     doubtful : bool
-        A call of an object's method, whose result is not kept, counts as a change of it.
+        A call of an object's method whose result is discarded counts as a change of the object.
     """
 
     statement: ast.stmt
@@ -42,9 +48,9 @@ class Reading:
     doubtful: bool = True
 
     def is_stale(self, name: str) -> bool:
-        """Tell whether a name that it read may stand for something else by now.
+        """Return whether a name that the statement read may have another value by now.
 
-        Functions and classes of the notebook are followed into what they read.
+        The names that functions and classes of the notebook read are checked too.
         """
         return self._is_stale(name, set(), is_direct=True)
 
@@ -65,12 +71,12 @@ class Reading:
         )
 
     def _is_stale_in_cell(self, name: str, is_direct: bool) -> bool:
-        """Tell whether the cell itself binds or changes a name behind the statement."""
+        """Return whether the cell itself binds or changes a name after the statement."""
         own = self.cell.binding.get(name, [])
         if own and _is_unbound_before(name, own[0], self.statement, self.cell, self.notebook):
-            return True  # it was something else, which an earlier cell had bound
+            return True  # the statement read a value that an earlier cell had bound
         if is_direct and self.in_place and not any(map(is_definition, own)):
-            return False  # its other statements are executed again as well
+            return False  # the other statements of the cell are executed again too
         after = [*own, *self.cell.changing(name)]
         return any(position(each) > position(self.statement) for each in after) or (
             not is_direct and self.in_place and len(own) > 1
@@ -80,7 +86,7 @@ class Reading:
 def _is_unbound_before(
     name: str, first: ast.stmt, statement: ast.stmt, cell: Cell, notebook: Notebook
 ) -> bool:
-    """Tell whether a statement may read a name before its cell first binds it."""
+    """Return whether a statement may read a name before its cell first binds it."""
     if first is not statement:
         return position(first) > position(statement)
     is_simple = not isinstance(statement, _BLOCKS)
@@ -88,9 +94,9 @@ def _is_unbound_before(
 
 
 def parts_of(value: Any) -> set[int]:
-    """Return the ids of what others may share with an object: itself, and what it holds.
+    """Return the ids of an object and of the parts that other objects may share with it.
 
-    Of a library's objects only those attributes are looked at that stand directly in them.
+    The attributes of a library's object are included, but not the attributes of those.
     """
     if is_scalar(value):
         return set()
@@ -108,7 +114,7 @@ def parts_of(value: Any) -> set[int]:
 
 
 def _collections_in(value: Any) -> Iterator[int]:
-    """Yield the ids of the lists, dicts and sets that an object holds, at whatever depth."""
+    """Yield the ids of the lists, dicts and sets in an object, at any depth."""
     seen: set[int] = set()
     stack = [value]
     while stack and len(seen) < _MAX_PARTS:
@@ -121,7 +127,7 @@ def _collections_in(value: Any) -> Iterator[int]:
 
 
 def _held(value: Any) -> list[Any]:
-    """Return what a collection, a function, or an object of the notebook holds."""
+    """Return the parts of a collection, a function, or an object of the notebook."""
     kind = type(value)
     if kind is dict:
         return [*value, *value.values()]
@@ -140,7 +146,7 @@ def _held(value: Any) -> list[Any]:
 
 
 def _nested_classes(value: Any) -> Iterator[int]:
-    """Yield the ids of the classes that stand in the body of a class."""
+    """Yield the ids of the classes that are defined in the body of a class."""
     for each in vars(value).values() if isinstance(value, type) else ():
         if isinstance(each, type) and each.__qualname__ == f"{value.__qualname__}.{each.__name__}":
             yield id(each)
@@ -148,7 +154,7 @@ def _nested_classes(value: Any) -> Iterator[int]:
 
 
 def reachable_names(names: set[str], notebook: Notebook) -> set[str]:
-    """Return names, and those that the functions and classes they stand for may read."""
+    """Return names, and those that their functions and classes may read, recursively."""
     found: set[str] = set()
     stack = list(names)
     while stack:
@@ -160,7 +166,7 @@ def reachable_names(names: set[str], notebook: Notebook) -> set[str]:
 
 
 def _reads(value: Any, notebook: Notebook) -> set[str]:
-    """Return the names of the notebook that a function, or a class, reads when it is used."""
+    """Return the names of the notebook that a function or class reads when it is used."""
     if isinstance(value, types.FunctionType):
         codes = [value.__code__]
     elif isinstance(value, type) and value.__module__ == notebook.namespace.get("__name__"):

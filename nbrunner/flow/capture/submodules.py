@@ -1,6 +1,6 @@
-"""The submodules that a notebook has imported of a package, which a flow may reach through it.
+"""The imported submodules of a package that a flow may use as attributes of the package.
 
-``import xml`` alone does not give ``xml.dom``: it is there if any statement has imported it.
+``import xml`` does not make ``xml.dom`` available; any statement that imports it does.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from nbrunner.flow.capture.scope import executed_nodes
 def submodules(
     package: types.ModuleType, cells: Iterable[Cell], used: set[str], home: Cell
 ) -> list[str]:
-    """Return the submodules of a package that a flow needs imported, the shortest name first.
+    """Return the submodules of a package that a flow file must import, sorted.
 
     Parameters
     ----------
     package : module
+        The package.
     cells : iterable of Cell
-        Those that the notebook has executed.
+        The executed cells of the notebook.
     used : set of str
-        The names of all attributes that the flow uses. ``import xml.dom`` counts in any case,
-        other imports if the flow uses the name.
+        The names of all attributes that the flow uses. A submodule imported by ``import xml.dom``
+        is always returned, one imported otherwise only if its name is used.
     home : Cell
-        The flow's own cell; its ``import xml.dom`` is executed again in its place.
+        The flow's own cell, whose ``import xml.dom`` travels with it.
     """
     prefix = f"{package.__name__}."
     found = {
@@ -44,7 +45,7 @@ def submodules(
 
 
 def _imported(statement: ast.stmt) -> Iterator[tuple[str, bool]]:
-    """Yield the modules that a statement may import, and whether it does so by ``import a.b``."""
+    """Yield each module that a statement may import, and whether it uses ``import a.b``."""
     for node in executed_nodes(statement):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -1,7 +1,7 @@
-"""Which statements may have changed an object in place after it was made.
+"""Finds the statements that may have changed an object in place after it was made.
 
-A statement counts if it has the object in hand: it names it, or uses a function or class of
-the notebook that names it. What it then does with the object is not followed.
+A statement counts if it names the object, or uses a function or class of the notebook that names
+it, whatever it does with the object.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from nbrunner.flow.capture.scope import (
     used_names,
 )
 
-# Their results hold nothing of what they are given.
+# Functions that neither change nor return their argument.
 _LOOKS = frozenset(["print", "len", "repr", "type", "id", "isinstance", "bool", "display"])
 
 
 def touching(
     name: str, cell: Cell, notebook: Notebook, flow_name: str
 ) -> Iterator[tuple[Cell, ast.stmt]]:
-    """Yield the statements that had the object of a name in hand after a cell made it.
+    """Yield the statements that used the object of a name after a cell made it.
 
-    The statements that bind the name are not among them. The methods of the flow are not
-    followed: its steps run in processes of their own.
+    Statements that bind the name are left out. The methods of the flow are ignored, as its
+    steps run in other processes.
     """
     bound = cell.binding.get(name, [])
     for each in cell.statements:
@@ -68,7 +68,7 @@ def _touches(
 
 
 def only_looks(statement: ast.stmt, name: str) -> bool:
-    """Tell whether a statement shows an object, or counts what it holds, and no more."""
+    """Return whether a statement only displays or inspects an object, as ``len(x)`` does."""
     parents = {child: node for node in ast.walk(statement) for child in ast.iter_child_nodes(node)}
     found = [each for each in ast.walk(statement) if isinstance(each, ast.Name) and each.id == name]
     return all(_is_look(each, parents) for each in found)
@@ -95,7 +95,7 @@ def _is_look(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
 
 
 def reachable(names: Iterable[str], notebook: Notebook, flow_name: str) -> set[str]:
-    """Return names, and those that what they stand for may read when it is used."""
+    """Return names, and those that their values may read when they are used, recursively."""
     found: set[str] = set()
     stack = list(names)
     while stack:
@@ -118,7 +118,7 @@ def _parts(value: Any) -> list[Any]:
 
 
 def _codes(value: Any, notebook: Notebook) -> list[types.CodeType]:
-    """Return the code of the notebook that a function, a class or an instance may execute."""
+    """Return the notebook's code that a function, a class or an instance may execute."""
     if isinstance(value, functools.partial):
         return _codes(value.func, notebook)
     if isinstance(value, types.MethodType):

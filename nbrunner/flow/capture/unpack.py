@@ -1,7 +1,7 @@
 """The function that a flow file uses to load the objects that travel in it.
 
-Its source is copied into flow files, which also run where nbrunner is not installed. It
-imports what it uses of `builtins`, because a notebook may have bound ``vars`` or ``type`` itself.
+Its source is copied into flow files, which also run without nbrunner. It imports the names of
+`builtins` that it uses, because a notebook may have bound ``vars`` or ``type``.
 """
 
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, no-any-return"
@@ -40,7 +40,7 @@ def _objects_of_notebook(module, python, places, packed):
         return _placed(marshal.loads(data))
 
     def _placed(old):
-        """Return code with its place in this file, where its source stands."""
+        """Return code with the place of its source in this file."""
         constants = [_placed(x) if isinstance(x, types.CodeType) else x for x in old.co_consts]
         new = old.replace(co_consts=tuple(constants))
         for name, first, last, line in places:

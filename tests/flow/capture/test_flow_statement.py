@@ -85,7 +85,7 @@ def test_a_name_that_only_steps_read_is_taken_as_it_is_now():
 def test_a_name_that_a_flow_was_made_with_and_that_was_deleted_is_named(text):
     first = "import types\nN = 1\nclass M:\n    pass\nm = types.SimpleNamespace(M=M)\n"
     notebook = Notebook(first + "def deco(kind):\n    return kind", text, "del M, m, deco, N")
-    told = r"^F was made with '(M|m|deco|N)', which the notebook does not have any more; execute"
+    told = r"^F was made with '(M|m|deco|N)', which the notebook no longer has; execute"
     with pytest.raises(BadValueError, match=told):
         notebook.text()
 

@@ -68,7 +68,7 @@ def test_a_large_object_that_was_changed_is_never_another_one(change, is_own_cel
     try:
         assert notebook.given() == notebook.namespace["F"]().value()
     except ValueError as error:
-        assert "the notebook has another 'df' than the statements of its cell make" in str(error)
+        assert "'df', made again here by its cell, differs from the notebook's" in str(error)
         assert re.search(r"perhaps by .*line \d of Cell In\[\d+\]", str(error))
     else:
         assert is_own_cell and "with" in change, "only what is executed again gives the same"
@@ -104,5 +104,5 @@ def test_large_objects_of_other_kinds_are_compared(text, value):
     ],
 )
 def test_large_objects_of_other_kinds_that_differ_are_refused(text, value):
-    with pytest.raises(ValueError, match=r"the notebook has another '(rows|x)' than"):
+    with pytest.raises(ValueError, match=r"'(rows|x)', made again here by its cell, differs"):
         Notebook(IMPORTS, flow(value, text)).given()
