@@ -45,18 +45,7 @@ FORBIDDEN = {
 }
 _FORBIDDEN = re.compile("|".join(f"(?:{pattern})" for pattern in FORBIDDEN))
 
-#: What has not been rewritten yet. Delete a line once its folder is done.
-UNFINISHED = (
-    "nbrunner/launch/warm/",
-)
-
-
-def is_finished(path: Path) -> bool:
-    return not path.relative_to(ROOT).as_posix().startswith(UNFINISHED)
-
-
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FINISHED = [path for path in MODULES if is_finished(path)]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
@@ -89,7 +78,7 @@ def found_in(path: Path, lines: Iterator[tuple[int, str]]) -> list[str]:
 
 @pytest.mark.once
 def test_docstrings_comments_and_messages_are_plain_english():
-    found = [each for path in FINISHED for each in found_in(path, prose(path))]
+    found = [each for path in MODULES for each in found_in(path, prose(path))]
     assert not found, "\n".join(found)
 
 
@@ -112,16 +101,8 @@ def _blank(match: re.Match[str]) -> str:
 
 
 @pytest.mark.once
-def test_what_is_unfinished_still_is():
-    for prefix in UNFINISHED:
-        paths = [path for path in MODULES if path.relative_to(ROOT).as_posix().startswith(prefix)]
-        faults = [each for path in paths for each in [*found_in(path, prose(path)), *gaps(path)]]
-        assert faults, f"{prefix} is done: delete it from UNFINISHED"
-
-
-@pytest.mark.once
 def test_nothing_public_is_undocumented():
-    found = [each for path in FINISHED for each in gaps(path)]
+    found = [each for path in MODULES for each in gaps(path)]
     assert not found, "\n".join(found)
 
 

@@ -51,7 +51,7 @@ HARMLESS_DRAWS = (
     # nbrunner.launch.warm.eligibility.local_config searches for the same file before each run.
     ("calls os.getcwd()", "metaflow.metaflow_config_funcs", "init_local_config"),
     # Adds a class to it, as in a cold start.
-    ("looks at __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
+    ("reads __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
 )
 
 # Packages the flow's code in a thread, using generators of the second module.
@@ -64,7 +64,7 @@ _CONFIG = "metaflow.metaflow_config_funcs"
 _GIT = "metaflow.metaflow_git"
 _LOCAL_METADATA = "metaflow.plugins.metadata_providers.local"
 
-# Settings of Metaflow that default to the directory of the process.
+# Settings of Metaflow that default to the current directory.
 _DIRECTORIES = ("ARTIFACT_LOCALROOT",)
 
 # Attributes of the stand-ins (warm/task_popen.py, warm/log_pipes.py) that Metaflow's runtime may
@@ -215,7 +215,7 @@ def remember_directories() -> None:
 
 
 def set_directory(cwd: str) -> None:
-    """Update Metaflow's settings that default to the directory of the process."""
+    """Update Metaflow's settings that default to the current directory."""
     values = vars(sys.modules[_CONFIG])["_all_configs"]
     for name in _DIRECTORIES:
         known = values[f"METAFLOW_{name}"]

@@ -46,7 +46,7 @@ async def until_started(run: RunState, timeout_seconds: float) -> None:
         what = f"did not start within {timeout_seconds:g} s (file_read_timeout) and was stopped"
         raise RunStartError(_message(run, what)) from None
     if not run.attributes:
-        if run.exit_record is None:  # lost: the processes that its supervisor started continue
+        if run.exit_record is None:  # lost: no supervisor is left to end its processes
             await stop.end(run, StopRequest("stopped"))
         raise RunStartError(_message(run, _how_it_ended(run)), run.returncode)
     await check_id(run)

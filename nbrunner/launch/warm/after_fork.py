@@ -1,4 +1,4 @@
-"""What modules noted of their process while they were imported, noted anew in a fork."""
+"""Renews, in a fork, the facts of the process that modules stored when they were imported."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nbrunner.launch.warm.probe import generators
 
 
 def start_afresh() -> None:
-    """Bring up to date what the imports of another process, elsewhere, have left."""
+    """Renew the state that imported modules took from the process they were imported in."""
     cwd = os.getcwd()
     _set_native_id()
     _resettle_multiprocessing(cwd)
     metaflow_seam.set_directory(cwd)
     tempfile: Any = sys.modules.get("tempfile")
     if tempfile is not None:
-        tempfile.tempdir = None  # looked for again, by the variables of this process
+        tempfile.tempdir = None  # to be determined again by the variables of this process
     # Python itself reseeds the generator of random.random() in each fork.
     for generator in IMPORTED.generators:
         generators.renew(generator)
@@ -39,7 +39,7 @@ def _restart_logging(logging: Any) -> None:
 
 
 def _restart_psutil(psutil: Any) -> None:
-    """Renew the times that the first call of ``cpu_percent()`` compares with."""
+    """Renew the times that the first call of ``cpu_percent()`` measures from."""
     for name, now in (
         ("_last_cpu_times", psutil.cpu_times()),
         ("_last_per_cpu_times", psutil.cpu_times(percpu=True)),
@@ -66,13 +66,13 @@ _RENEWALS: dict[str, Callable[[Any], None]] = {
 
 
 def _set_native_id() -> None:
-    """Have the main thread know its own id: before Python 3.13 it keeps its parent's."""
+    """Set the native id of the main thread: before Python 3.13 it keeps that of its parent."""
     main: Any = threading.main_thread()
     main._set_native_id()
 
 
 def _resettle_multiprocessing(cwd: str) -> None:
-    """Spawned processes go where this one started, and know its key, which is a secret."""
+    """Renew the directory that spawned processes start in, and the secret key they share."""
     process: Any = sys.modules.get("multiprocessing.process")
     if process is not None:
         process.ORIGINAL_DIR = cwd

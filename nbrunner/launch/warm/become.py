@@ -1,4 +1,4 @@
-"""Turning a fork of the warm interpreter into an ordinary ``python -u flow.py``."""
+"""Turns a fork of the warm interpreter into an ordinary ``python -u flow.py``."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from nbrunner.launch.warm.after_fork import start_afresh
 
 @dataclass(frozen=True)
 class Program:
-    """What an ordinary interpreter would have been started with.
+    """The arguments and surroundings of an ordinary interpreter.
 
     Attributes
     ----------
     arguments : sequence of str
         The script and its arguments: ``sys.argv``.
     environment : mapping of str to str
+        The whole environment of the program.
     cwd : str
+        Its current directory.
     stdio : tuple of int
         The descriptors that become 0, 1 and 2.
     options : sequence of str
         Options of the interpreter, before the script.
     group : int or None
-        Process group to join; 0 for a new one, None to stay.
+        Process group to join; 0 for a new one, None to keep the present one.
     close : tuple of int
-        Descriptors of ours that the program must not have.
+        Descriptors of nbrunner to close, as the program must not inherit them.
     """
 
     arguments: Sequence[str]
@@ -46,7 +48,7 @@ class Program:
     close: tuple[int, ...] = field(default=())
 
     def become(self, last: weakref.ref[finalize.LastExitFunction]) -> None:
-        """Change this process, a fork that has done nothing else yet, into the program."""
+        """Turn this process, a fresh fork, into the program."""
         restore_signals()
         if self.group is not None:
             os.setpgid(0, self.group)
@@ -74,7 +76,7 @@ class Program:
 
 
 def restore_signals() -> None:
-    """Give a fork the signal handlers that a fresh interpreter has."""
+    """Restore the signal handlers of a fresh interpreter."""
     signal.set_wakeup_fd(-1)
     for signum in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(signum, signal.SIG_DFL)
@@ -88,7 +90,7 @@ def _open_stdio() -> None:
     The objects stay the same: a module that was imported before the fork may have kept one.
     """
     stdin = _named(open(0, "rb", closefd=False), "<stdin>")
-    # write_through as there; it means nothing for reading.
+    # write_through has no effect on reading; create_stdio sets it too.
     sys.stdin = sys.__stdin__ = _opened(  # type: ignore[misc]
         sys.stdin, stdin, newline=None, write_through=True
     )
@@ -105,7 +107,7 @@ def _unbuffered(descriptor: int, name: str, old: Any) -> io.TextIOWrapper:
 
 
 def _opened(old: Any, buffer: Any, **options: Any) -> io.TextIOWrapper:
-    """Return a stream over a buffer, with the encoding of an old one: this itself if it can be."""
+    """Return a stream over a buffer, with an old one's encoding: if possible, the same object."""
     stream = old if type(old) is io.TextIOWrapper else io.TextIOWrapper.__new__(io.TextIOWrapper)
     options |= {"encoding": old.encoding, "errors": old.errors}
     io.TextIOWrapper.__init__(stream, buffer, **options)
@@ -118,9 +120,9 @@ def _named(stream: Any, name: str) -> Any:
 
 
 def _dress_main(script: str) -> None:
-    """Make ``__main__`` look as it does when a script is executed.
+    """Set the attributes that ``__main__`` has when a script is executed.
 
-    It stays the same module: ``import metaflow`` has left names in it that are pickled.
+    The module itself is kept: ``import metaflow`` has left names in it that are pickled.
     """
     main = sys.modules["__main__"]
     main.__file__ = script
@@ -130,13 +132,14 @@ def _dress_main(script: str) -> None:
 
 
 def execute(script: str, last: weakref.ref[finalize.LastExitFunction]) -> None:
-    """Run a script in ``__main__``. Its exceptions are raised: the interpreter ends by them.
+    """Run a script in ``__main__``. Its exceptions are raised, and end the interpreter.
 
     Parameters
     ----------
     script : str
+        The path of the script.
     last : weak reference to LastExitFunction
-        Told how the process is to end; the reference is dead if exit functions were cleared.
+        Gets the exit code; the reference is dead if the exit functions were cleared.
     """
     exit_code: int | None = 0
     try:
@@ -156,7 +159,7 @@ def execute(script: str, last: weakref.ref[finalize.LastExitFunction]) -> None:
 
 
 def _of_script(trace: types.TracebackType | None) -> types.TracebackType | None:
-    # In a function of its own: a frame of ours that kept the trace would keep it for good.
+    # In a function of its own: a variable of `execute` would keep the traceback alive.
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     return trace
@@ -167,7 +170,7 @@ def _compiled(script: str) -> types.CodeType:
         with open(script, "rb") as file:
             source = file.read()
     except OSError as error:
-        # The words of the interpreter itself.
+        # The message of the interpreter itself.
         print(  # noqa: T201
             f"{sys.executable}: can't open file {os.path.abspath(script)!r}: "
             f"[Errno {error.errno}] {error.strerror}",
@@ -178,7 +181,7 @@ def _compiled(script: str) -> types.CodeType:
 
 
 def _exit_code(code: object) -> int | None:
-    """Return what a process ends with for the argument of ``sys.exit``; None if only C knows."""
+    """Return the exit code for an argument of ``sys.exit``; None if only CPython's C code knows."""
     if code is None:
         return 0
     if not isinstance(code, int):

@@ -1,9 +1,9 @@
-"""What a forked task uses in place of ``subprocess`` to have its cards rendered.
+"""Replaces ``subprocess`` in a forked task, so that the fork server renders its cards.
 
 Metaflow renders a card in a process of its own, ``python flow.py card create``, at the end of
-a task and whenever the card is refreshed. The task server forks that process too. A task has
-no descriptor for it, as a fresh one has none: it writes to a pipe of the server that it opens
-by ``/proc``, and the server opens the task's descriptors in the same way.
+a task and whenever the card is refreshed. The fork server forks that process too. A task must not
+have a descriptor that a fresh one lacks: it opens a pipe of the server by ``/proc``, and the server
+opens the task's descriptors in the same way.
 """
 
 from __future__ import annotations
@@ -39,17 +39,20 @@ _ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class CardServer:
-    """The task server, as its forks know it.
+    """The facts that its forks need about the fork server.
 
     Attributes
     ----------
     pid : int
+        Its process id.
     session : int
+        Its session id.
     pipe : int
-        The number, in the server, of the pipe that it reads requests from.
-    inherited : dict
-        What a child of the server inherits; see `fingerprint.inherited`.
+        The descriptor, in the server, of the pipe's end that requests are written to.
+    inherited : dict of str to str
+        The surroundings that a child of the server inherits; see `fingerprint.inherited`.
     files : RunFiles
+        The files of the run.
     """
 
     pid: int
@@ -60,12 +63,12 @@ class CardServer:
 
 
 def use_for_cards(server: CardServer, task: Program) -> None:
-    """Make Metaflow, in this fork of the server, render the cards of its task by the server."""
+    """Make Metaflow, in this fork of the server, render the cards of its task in other forks."""
     metaflow_seam.render_cards_by(_Subprocess(server, task))
 
 
 class _Subprocess:
-    """The module subprocess, but for how it starts ``card create``."""
+    """The module subprocess, except that it starts ``card create`` as a fork."""
 
     def __init__(self, server: CardServer, task: Program) -> None:
         self._server = server
@@ -75,7 +78,7 @@ class _Subprocess:
         return getattr(subprocess, name)
 
     def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)
-        """Start a command whose output is dropped: a card as a fork, anything else as ever."""
+        """Start a command: ``card create`` without output as a fork, any other one as usual."""
         env = options.get("env")
         quiet = {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = None
@@ -88,7 +91,7 @@ class _Subprocess:
         return process or subprocess.Popen(args, **options)
 
     def check_output(self, args: Sequence[str], **options: Any) -> Any:
-        """Return the output of a command, as ``subprocess.check_output``."""
+        """Return the output of a command, like ``subprocess.check_output``."""
         env, timeout = options.get("env"), options.get("timeout")
         expected = {"env": env, "stderr": subprocess.STDOUT, "timeout": timeout}
         if env is not None and {"timeout": None, **options} == expected:
@@ -107,7 +110,7 @@ class _Subprocess:
     def _fork(
         self, args: Sequence[str], env: Mapping[str, str], output: int
     ) -> ForkedProcess | None:
-        """Return a fork of the server for a command; None if it must be started as ever."""
+        """Return a fork of the server for a command; None if it must be started as usual."""
         if self._cold_reason(args, env):
             return None
         server = os.pidfd_open(self._server.pid)
@@ -161,7 +164,8 @@ class _Subprocess:
         finally:
             os.close(telling)
             os.close(request)
-            # At the end of the pipe nobody has opened our descriptors, and nobody can any more.
+            # At its end the pipe has no writer: the server has no descriptor of this process,
+            # and cannot open one any more.
             pid = read_number(told)
         if pid is None:
             os.close(told)
@@ -177,7 +181,7 @@ def _first_readable(*descriptors: int) -> None:
 
 
 def _output(process: ForkedProcess, reading: int, timeout: float | None) -> bytes:
-    """Return what a process prints until it ends, as ``subprocess.check_output`` does."""
+    """Return the output of a process, like ``subprocess.check_output``."""
     end = None if timeout is None else time.monotonic() + timeout
     output = bytearray()
     try:
@@ -196,7 +200,7 @@ def _output(process: ForkedProcess, reading: int, timeout: float | None) -> byte
 
 
 def _read_to_end(reading: int, output: bytearray, end: float | None) -> bool:
-    """Read a pipe; return whether it has come to its end in time."""
+    """Read a pipe; return whether it has ended in time."""
     while readable(reading, _left(end)):
         more = os.read(reading, 32768)
         if not more:

@@ -1,7 +1,7 @@
-"""Whether a fork of this very interpreter is what a fresh one would be, for one request.
+"""Decides whether a fork of this interpreter equals a fresh interpreter, for one request.
 
-What the owner of the interpreter can compare, it has (`nbrunner.launch.warm.fingerprint`); here
-is what depends on the flow's folder, the directory, and on what has been imported.
+The owner of the interpreter has compared the surroundings (`nbrunner.launch.warm.fingerprint`).
+This module checks what depends on the flow's folder, the current directory and the imports.
 """
 
 from __future__ import annotations
@@ -25,54 +25,54 @@ from nbrunner.launch.warm.probe.variables import VariablesRead
 from nbrunner.launch.warm.shadowing import distribution_in, own_for_python, shadowed
 from nbrunner.text.user_code import is_users
 
-# Where metaflow, while it is imported, looks for a configuration: upwards from the
-# directory (``init_local_config`` in ``metaflow_config_funcs.py``).
+# During its import, metaflow looks for this configuration in the current directory and its parents
+# (``init_local_config`` in ``metaflow_config_funcs.py``).
 _LOCAL_FOLDER = ".metaflow"
 _LOCAL_CONFIG = "config.json"
 
 _OTHER_IMPORTS = "the flow file no longer imports what it did"
 
-# Differs for every run, and nothing reads it while it is imported.
+# These variables differ for every run, and no import reads them.
 _OURS = "NBRUNNER_"
 
 
 @dataclass
 class Imported:
-    """What the warm interpreter knows of its own start.
+    """The start of the warm interpreter, and the dependencies of its imports.
 
     Attributes
     ----------
     environment : dict of str to str
-        The one it was started with.
+        The environment it was started with.
     read : VariablesRead
-        The variables that were asked for, in Python, while modules were imported.
+        The variables that Python code has read while modules were imported.
     set_by_python : dict of str to str
         Variables that Python sets when it starts: a locale.
     added : dict of str to str
-        Those, and what imports have set.
+        These variables, and those that imports have set.
     sources : dict of str to int
-        When the files of modules were written: the user's own, and all that were imported
-        beside what every run needs.
+        File of a module -> time of its last write, in ns since the epoch: the user's own
+        modules, and all those that are not needed by every run.
     files : dict of str to str
-        The stamps of other files that imports have read or looked for. Relative names were
-        not found in the directory of the warm interpreter.
-    generators : list
-        Random number generators that each fork seeds anew.
+        Other file that imports have read or looked for -> its stamp. Files with relative names
+        did not exist in the directory of the warm interpreter.
+    generators : list of random.Random or numpy.random.BitGenerator
+        Random number generators that each fork seeds again.
     not_preloaded : dict of str to str
-        Modules of the preload that were not imported, and why.
+        Module of the preload that was not imported -> reason.
     inexact : str or None
-        Why no fork of this interpreter is exact; None if forks can be.
+        Why no fork of this interpreter is exact; None if forks can be exact.
     looked_for : set of str
         Top-level modules that imports have looked for, found or not: a file of that name
-        beside a flow would have been found first.
+        in the flow's folder would have been found first.
     metadata : bool
         Whether preloaded modules have looked up installed distributions.
     preloaded : list of str
-        Modules that were imported beside what every run needs.
+        Imported modules that not every run needs.
     learned : list of str
-        What was imported since all flows served here import it at their top; see `learned.Top`.
+        Imports that all flows served here have at their top, in the form of `learned.Top`.
     read_by_preloaded : VariablesRead
-        The variables that the imports of `preloaded` have asked for.
+        The variables that the imports of `preloaded` have read.
     filters : bool
         Whether these imports have set warnings filters.
     """
@@ -94,12 +94,12 @@ class Imported:
     filters: bool = False
 
     def note_start(self, set_by_python: Collection[str]) -> None:
-        """Note what the environment of this process was, and what Python has made of it.
+        """Record the environment of this process, and the variables that Python has set.
 
         Parameters
         ----------
         set_by_python : collection of str
-            Variables that an earlier start has found to be set by Python itself.
+            Variables that Python itself has set, according to an earlier start.
         """
         block = Path("/proc/self/environ").read_bytes()
         pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0") if entry)
@@ -111,14 +111,14 @@ class Imported:
     def noting_imports(
         self, read: VariablesRead | None = None, installed: bool = False
     ) -> Iterator[None]:
-        """Note what matters of the imports that the block does.
+        """Record the dependencies of the imports in the block.
 
         Parameters
         ----------
         read : VariablesRead, optional
-            Gets the variables that they ask for, as `read` of this object does.
+            The variables that they read are added to it, and to `read` of this object.
         installed : bool
-            Whether the files of installed modules are compared too, not only the user's own.
+            Whether the files of installed modules count too, not only the user's own.
         """
         before = set(sys.modules)
         read = VariablesRead() if read is None else read
@@ -141,12 +141,12 @@ class Imported:
         }
 
     def outdated(self, installed: bool = True) -> str | None:
-        """Return which file that imports have read was changed since; None if none was.
+        """Return a message about a file that was changed after imports read it, or None.
 
         Parameters
         ----------
         installed : bool
-            Whether the files of installed modules count too, of which there may be very many.
+            Whether to check the files of installed modules too, which may be very many.
         """
         for file, written in self.sources.items():
             if (installed or is_users(file)) and _written(file) != written:
@@ -172,7 +172,7 @@ class Imported:
         )
 
     def _unlike_file(self, script: str, names: Collection[str]) -> str | None:
-        """Return what the flow file does that a fork of this interpreter could not."""
+        """Return why the flow file needs a fresh interpreter; None if it does not."""
         try:
             source = Path(script).read_bytes()
         except OSError:
@@ -186,7 +186,7 @@ class Imported:
         )
 
     def _unlike_top(self, script: str, source: bytes, folders: Sequence[str]) -> str | None:
-        """Return why the flow file may not import what was learned, or other than it was."""
+        """Return why the flow's imports may differ from those learned; None if they do not."""
         if not self.learned:
             return None
         top = top_of(source, installed_at)
@@ -195,9 +195,9 @@ class Imported:
         return own_for_python(script, top.of_python, folders)
 
     def unlike_import(self, script: str) -> str | None:
-        """Return why this flow's own imports of the preloaded modules might give something else.
+        """Return why the flow's own imports of preloaded modules might have another result.
 
-        None if they would not; then, too, `refusal` has to be asked.
+        None if they would not. `refusal` must be checked too.
         """
         if not self.preloaded:
             return None
@@ -216,7 +216,7 @@ class Imported:
 
 
 def _own_module(folders: Iterable[str], name: str) -> Path | None:
-    """Return the file of a top-level module of the user's, or the folder of a package."""
+    """Return the file of a top-level module of the user, or the folder of a package."""
     for folder in map(Path, folders):
         for place in (folder / name, folder / f"{name}.py"):
             if place.exists():
@@ -226,24 +226,24 @@ def _own_module(folders: Iterable[str], name: str) -> Path | None:
     except (ImportError, ValueError):
         return None
     if spec is None or not spec.has_location or not is_users(str(spec.origin)):
-        return None  # installed, or built in
+        return None  # installed or builtin
     place = Path(str(spec.origin))
     return place.parent if place.name == "__init__.py" else place
 
 
 class _LookedFor:
-    """The first finder of ``sys.meta_path``: notes what is looked for, and finds nothing."""
+    """The first finder of ``sys.meta_path``: records the names of modules, and finds none."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Note a top-level module that is looked for, whether it is then imported or not."""
+        """Record the name of a top-level module, whether it is then found or not."""
         if path is None:
             self._names.add(name)
 
 
-# Of the warm interpreter; its forks have it too.
+# The state of the warm interpreter, which its forks inherit.
 IMPORTED = Imported()
 
 
@@ -254,7 +254,7 @@ def loaded() -> set[str]:
 
 
 def before_metaflow(script: str, found: Preamble, names: Collection[str]) -> str | None:
-    """Return which module a preamble imports in place of one that is loaded here."""
+    """Return a message about a file that a preamble would import instead of a loaded module."""
     folders = (each for each in found.folders if os.path.isdir(each))
     return own_for_python(script, found.of_python, found.folders) or next(
         filter(None, (shadowed(each, names) for each in folders)), None
@@ -262,9 +262,9 @@ def before_metaflow(script: str, found: Preamble, names: Collection[str]) -> str
 
 
 def _is_harmless_before_metaflow(name: str) -> bool:
-    """Return whether a module is an installed one, or one that the probe has let in.
+    """Return whether a module is installed, or was preloaded.
 
-    A module of the user's own may do anything, unless it was tried before it was preloaded.
+    Preloaded modules have been checked by the probe. Other modules of the user may do anything.
     """
     if name in sys.modules:
         return True
@@ -276,7 +276,7 @@ def _is_harmless_before_metaflow(name: str) -> bool:
 
 
 def found_here(names: Iterable[str], cwd: str) -> str | None:
-    """Return which file in ``cwd`` a preloaded module would have found; None if there is none."""
+    """Return a message about a file in ``cwd`` that a preloaded module would have read, or None."""
     for name in names:
         if not os.path.isabs(name) and os.path.lexists(path := os.path.join(cwd, name)):
             return f"{path} would be read by a preloaded module"
@@ -284,7 +284,7 @@ def found_here(names: Iterable[str], cwd: str) -> str | None:
 
 
 def stamp(path: str) -> str:
-    """Return what changes with a file. For a folder its listing counts only if path ends in /."""
+    """Return a text that changes with a file, or with a folder's listing if path ends in /."""
     try:
         facts = os.stat(path)
     except OSError as error:
@@ -295,7 +295,13 @@ def stamp(path: str) -> str:
 
 
 def local_config(cwd: str, ours: str) -> str | None:
-    """Tell which configuration of metaflow a process reads, by its directory or by ours."""
+    """Return a message about a metaflow configuration that depends on the directory, or None.
+
+    Parameters
+    ----------
+    cwd, ours : str
+        The current directories of the new process and of this interpreter.
+    """
     for folder in (cwd, ours):
         path = Path(os.path.realpath(folder))
         nearest = next(
@@ -309,19 +315,20 @@ def local_config(cwd: str, ours: str) -> str | None:
 def read_differently(
     names: Collection[str], then: Mapping[str, str], now: Mapping[str, str]
 ) -> str | None:
-    """Tell which variable an import has read, and would now read otherwise."""
+    """Return a message about variables that an import would now read differently, or None."""
     differing = sorted(
         name
         for name in {*names, *then, *now}
         if name in names and not name.startswith(_OURS) and then.get(name) != now.get(name)
     )
-    return f"{', '.join(f'${name}' for name in differing)} read by an import" if differing else None
+    names = ", ".join(f"${name}" for name in differing)
+    return f"imports read another value of {names}" if differing else None
 
 
 def own_customization(modules: Mapping[str, ModuleType]) -> str | None:
-    """Tell which start-up file may do something else in each process.
+    """Return a message about a start-up file that may behave differently in each process, or None.
 
-    That of a distribution, beside the standard library, serves all programs alike.
+    A file of the system next to the standard library is the same for all programs.
     """
     library = os.path.dirname(os.path.realpath(os.__file__))
     for name in ("sitecustomize", "usercustomize"):

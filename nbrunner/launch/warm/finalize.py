@@ -1,9 +1,8 @@
-"""Ending a fork of the warm interpreter as an ordinary interpreter ends.
+"""Ends a fork of the warm interpreter as an ordinary interpreter ends.
 
-The interpreter finalizes itself (``Py_FinalizeEx``, CPython's ``Python/pylifecycle.c``), in
-a fork as in any process: nothing here imitates it. All that is done is to leave the rest of
-it out, once threads have been waited for and exit functions have run, where that can be
-proven to change nothing.
+The interpreter finalizes itself (``Py_FinalizeEx``, CPython's ``Python/pylifecycle.c``), in a
+fork as in any process. This module only skips the rest of that, after threads have been joined
+and exit functions have run, if that provably changes nothing.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from nbrunner.launch.warm.finalizers import (
     reason_to_finalize,
 )
 
-# Looked up once, before any fork: each look-up makes an object.
+# Looked up once, before any fork, as each look-up creates an object.
 _look_at_libraries = ctypes.pythonapi.dl_iterate_phdr
 _write_c_streams = ctypes.pythonapi.fflush
 
 
 class LastExitFunction:
-    """Ends a fork at once if nothing could tell; else lets the interpreter finalize itself.
+    """Ends a fork at once if that has no visible effect; else the interpreter finalizes itself.
 
-    It is registered with `atexit` before any other function, and so called last of all. The
-    register alone holds it: once the exit functions have run, or been cleared, it is deleted,
-    and the objects that all forks share are no longer hidden from the collector.
+    It is registered with `atexit` before any other function, and so called last. Only the
+    registry refers to it: after the exit functions have run or been cleared, it is deleted, and
+    the objects shared by all forks are no longer hidden from the collector.
 
     Attributes
     ----------
     exit_code : int or None
-        What the process is to end with; None while the script runs, and if the interpreter
-        must finalize itself in any case.
+        The exit code of the process; None while the script runs, and if the interpreter must
+        finalize itself in any case.
     """
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
-        # What is registered earlier is called later, and must be.
+        # A function that was registered earlier must be called after this one.
         self._may_end_at_once = not atexit._ncallbacks()
         self._libraries: frozenset[str] = frozenset()
         self._libraries_added = 0
@@ -54,9 +53,9 @@ class LastExitFunction:
         self._visible: list[None] = []
 
     def note_needed(self) -> None:
-        """Note, in the interpreter that forks are made of, what is imported for every run.
+        """Record, in the warm interpreter, the imports that every run needs.
 
-        Its objects are hidden from the collector, which would write to, and so copy, every
+        Their objects are hidden from the collector, which would write to, and so copy, every
         page shared with forks.
         """
         self._libraries = frozenset(_libraries())
@@ -64,7 +63,7 @@ class LastExitFunction:
         _freeze()
 
     def note_preloaded(self) -> None:
-        """Note what has been imported since for the user; hide that too."""
+        """Record the imports since then, and hide their objects too."""
         self._may_end_at_once &= (
             library_reason(self._new_libraries()) is None
             and object_reason(gc.get_objects()) is None
@@ -75,7 +74,7 @@ class LastExitFunction:
         _freeze()
 
     def note_fork(self, *streams: Any) -> None:
-        """Note, in a fresh fork, the standard streams that were opened for it."""
+        """Record, in a fresh fork, the standard streams that were opened for it."""
         self._streams = streams
         self._visible = []
 
@@ -85,12 +84,12 @@ class LastExitFunction:
             return
         objects = gc.get_objects()
         if not any(each is self._visible for each in objects):
-            return  # the script has called `gc.freeze`, and has hidden more than this
+            return  # the script has called `gc.freeze`, which has hidden its objects too
         libraries = []
         if _libraries_added() != self._libraries_added:
             libraries = self._new_libraries()
         if reason_to_finalize(objects, self._streams, libraries) is None:
-            # With the GIL in hand: no other thread runs Python from here on.
+            # This thread holds the GIL, so no other runs Python from here on.
             _write_c_streams(None)
             os._exit(self.exit_code)
 
@@ -102,7 +101,7 @@ class LastExitFunction:
 
 
 def register_last() -> weakref.ref[LastExitFunction]:
-    """Register the function that `atexit` is to call last."""
+    """Register and return the function that `atexit` calls last."""
     function = LastExitFunction()
     atexit.register(function)
     return weakref.ref(function)
@@ -142,7 +141,7 @@ _Look = ctypes.CFUNCTYPE(
 
 def _libraries_added() -> int:
     """Return how many shared libraries this process has loaded so far."""
-    # What is not 0 ends the iteration and is its result.
+    # A result other than 0 ends the iteration, and is returned by it.
     first = _Look(lambda info, _size, _data: int(info.contents.adds))
     return int(_look_at_libraries(first, None))
 
@@ -160,14 +159,14 @@ def _libraries() -> list[str]:
 
 
 def forget_script() -> None:
-    """Delete from ``__main__`` what the interpreter deletes once a script has returned."""
+    """Delete the names of ``__main__`` that the interpreter deletes after a script has returned."""
     namespace = vars(sys.modules["__main__"])
     for name in ("__file__", "__cached__"):
         namespace.pop(name, None)
 
 
 class ShownWithoutOurs:
-    """Stands in for `sys.excepthook` once: shows the frames of the script, not ours."""
+    """Replaces `sys.excepthook` once: shows the frames of the script, without nbrunner's."""
 
     def __init__(self, trace: TracebackType | None) -> None:
         self._trace = trace

@@ -1,10 +1,10 @@
-"""Whether anything in a fork could tell that the interpreter was not finalized.
+"""Decides whether finalizing the interpreter of a fork would have a visible effect.
 
-Finalizing a fork copies nearly every page that it shares with the others, and takes several
-times as long as an empty step. It may be left out only if it would change nothing outside
-the process. So the objects made since the fork are looked through. Each must be of a type
-that is known to hold memory and nothing else, or be in a state in which its finalizer does
-nothing. Anything unknown counts as a reason to finalize.
+Finalizing a fork copies nearly every page that it shares with others, and takes several times
+as long as an empty step. It may be skipped only if it would change nothing outside the process.
+All objects made since the fork are therefore checked. Each must have a type that is known to hold
+only memory, or a state in which its finalizer does nothing. Anything unknown is a reason to
+finalize.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _MEMORY_ONLY = frozenset(
         "zoneinfo",
     )
 )
-# Packages of which the same is true: they compute. What C streams hold back is written in
-# any case. (A numpy.nditer that is dropped with operands not written back would warn.)
+# Packages with such types only: they compute. Buffers of C streams are flushed in any case.
+# (Deleting a numpy.nditer whose operands are not written back would warn.)
 _COMPUTING = ("numpy", "pandas", "psutil", "scikit_learn", "scipy", "sklearn")
 _OF_COMPUTING = (
     *(f"{package}." for package in _COMPUTING),
@@ -47,12 +47,12 @@ _OF_C = (
     *("libc.", "libm.", "libdl.", "librt.", "libpthread."),
     *("libgcc_s.", "libstdc++.", "libgomp.", "libgfortran", "libquadmath"),
 )
-# Modules whose objects need not be visible to the collector.
+# Modules whose objects may be invisible to the collector.
 _HIDDEN_EFFECTS = frozenset(
     ("_dbm", "_gdbm", "_interpreters", "_xxsubinterpreters", "_tkinter", "ossaudiodev")
 )
 
-# Callbacks with which the standard library clears its own tables.
+# Callbacks by which the standard library clears its own tables.
 _QUIET_CALLBACKS = frozenset(
     (
         ("weakref", "WeakKeyDictionary.__init__.<locals>.remove"),
@@ -66,13 +66,13 @@ _HAVE_GC = 1 << 14  # Py_TPFLAGS_HAVE_GC
 
 
 def _deallocator(cls: type) -> int | None:
-    """Return the address in ``tp_dealloc``, the fifth word after the object's own header."""
+    """Return the address in ``tp_dealloc``, the fifth word after the object header."""
     offset = object.__basicsize__ + 4 * ctypes.sizeof(ctypes.c_void_p)
     return ctypes.c_void_p.from_address(id(cls) + offset).value
 
 
 class _Plain:
-    """Deallocated as every class is that was defined in Python."""
+    """Has the deallocator of all classes that are defined in Python."""
 
 
 _OF_PYTHON = _deallocator(_Plain)
@@ -82,14 +82,14 @@ _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 def reason_to_finalize(
     objects: Collection[Any], own: Collection[Any], libraries: Iterable[str]
 ) -> str | None:
-    """Tell why the interpreter must be finalized; None if nothing could tell.
+    """Return why the interpreter must be finalized; None if that would have no visible effect.
 
     Parameters
     ----------
     objects : collection
-        All that the collector has seen made since the fork.
+        All objects made since the fork that the collector tracks.
     own : collection
-        Those that were made to prepare the fork: its standard streams.
+        The standard streams that were opened for the fork.
     libraries : iterable of str
         Shared libraries loaded since the fork.
     """
@@ -103,7 +103,7 @@ def reason_to_finalize(
 
 
 def library_reason(libraries: Iterable[str]) -> str | None:
-    """Tell which shared library may have something to finish."""
+    """Return a message about a shared library that may need finalization, or None."""
     unknown = sorted(file for file in libraries if not _known_library(file))
     return f"{unknown[0]} is loaded" if unknown else None
 
@@ -128,7 +128,7 @@ def _resource_warnings_ignored() -> bool:
 
 
 def _stream_reason(own: Collection[Any]) -> str | None:
-    """Tell which standard stream may hold something back, or would need to be closed."""
+    """Return a message about a standard stream that may have to be flushed or closed, or None."""
     for name in ("stdout", "stderr"):
         stream: Any = getattr(sys, name, None)
         if not any(stream is each for each in own):
@@ -142,7 +142,7 @@ def _stream_reason(own: Collection[Any]) -> str | None:
 
 
 def _thread_reason() -> str | None:
-    """Tell if a thread other than this one could be running Python."""
+    """Return a message if a thread other than this one may run Python, or None."""
     packaging = [each for each in threading.enumerate() if _packages_code(each)]
     known = {threading.get_ident(), *(each.ident for each in packaging)}
     unknown = sys._current_frames().keys() - known
@@ -150,9 +150,9 @@ def _thread_reason() -> str | None:
 
 
 def _packages_code(thread: threading.Thread) -> bool:
-    """Tell if this is the thread in which metaflow packages code: it works in memory.
+    """Return whether this is the thread in which metaflow packages code, which works in memory.
 
-    It is seldom done when a short run ends. What it uploads with is looked at as all else.
+    It often outlives a short run. The objects it uses for uploads are checked like all others.
     """
     target = getattr(getattr(thread, "_target", None), "__func__", None)
     return type(thread) is threading.Thread and (
@@ -170,7 +170,7 @@ def _known_library(file: str) -> bool:
 
 
 def object_reason(objects: Collection[Any], own: Collection[Any] = ()) -> str | None:
-    """Tell which object has a finalizer, or may have one."""
+    """Return a message about an object that has a finalizer, or may have one, or None."""
     kinds = set(map(type, objects))
     suspect = {kind for kind in kinds if not _holds_memory_only(kind)}
     for each in objects:
@@ -195,7 +195,7 @@ def _known(of_c: type) -> bool:
 
 
 def hidden_finalizer(cls: type) -> bool:
-    """Tell if instances of a class may have a finalizer and are not seen by the collector."""
+    """Return whether a class's instances are not tracked, but may have finalizers."""
     if cls.__flags__ & _HAVE_GC:
         return False
     return any(
@@ -205,14 +205,14 @@ def hidden_finalizer(cls: type) -> bool:
 
 
 def _is_idle(each: Any) -> bool:
-    """Tell if an object that has a finalizer is in a state in which that does nothing."""
+    """Return whether the finalizer of an object does nothing in the object's present state."""
     kind = type(each)
     test = _IDLE.get(kind) or _IDLE_BY_NAME.get((kind.__module__, kind.__qualname__))
     if test is None or (kind not in _IDLE and not _is_original(kind)):
         return False
     try:
         return test(each)
-    except (AttributeError, ValueError):  # not as it should be, say detached
+    except (AttributeError, ValueError):  # an unusual state, for example detached
         return False
 
 
@@ -221,7 +221,10 @@ def _is_original(kind: type) -> bool:
 
 
 def _quiet_generator(generator: Any) -> bool:
-    """Tell if closing a generator runs no code: it has ended, not begun, or does nothing then."""
+    """Return whether closing a generator runs no code, or only code without effects.
+
+    It runs none if the generator has ended or not begun.
+    """
     frame = generator.gi_frame
     if frame is None or not generator.gi_suspended:
         return True
@@ -237,7 +240,7 @@ def _quiet_callback(reference: Any) -> bool:
     if callback is None:
         return True
     if isinstance(callback, types.BuiltinMethodType):
-        # Of the table of an abstract class, and of a `threading.local`.
+        # Callbacks of an abstract class's registry, and of a `threading.local`.
         return callback.__name__ in ("_destroy", "_localdummy_destroyed", "clear_locals")
     where = (getattr(callback, "__module__", None), getattr(callback, "__qualname__", None))
     return isinstance(callback, types.FunctionType) and where in _QUIET_CALLBACKS
@@ -248,7 +251,7 @@ def _writes_to_memory(file: Any) -> bool:
 
 
 def _compresses_in_memory(writer: Any) -> bool:
-    """Tell if a buffer is that of a compressed file in memory, as from Python 3.12 on."""
+    """Return whether a buffer belongs to a compressed file in memory (Python 3.12 and newer)."""
     if writer.closed:
         return True
     name = (type(writer.raw).__module__, type(writer.raw).__qualname__)
@@ -273,7 +276,7 @@ _IDLE: dict[type, Callable[[Any], bool]] = {
 _IDLE_BY_NAME: dict[tuple[str, str], Callable[[Any], bool]] = {
     ("gzip", "GzipFile"): _writes_to_memory,
     ("gzip", "_WriteBufferStream"): lambda each: True,  # has no buffer
-    ("socket", "socket"): lambda each: True,  # the end of the process closes it as well
+    ("socket", "socket"): lambda each: True,  # the end of the process closes it too
     ("ssl", "SSLSocket"): lambda each: True,
     ("subprocess", "Popen"): lambda each: each.returncode is not None,
 }

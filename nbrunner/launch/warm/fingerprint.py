@@ -1,8 +1,8 @@
-"""What a process finds when it starts, as far as it matters for a warm start. Pure to compare.
+"""The surroundings of a process that matter for a warm start, and their comparison.
 
-A warm run is forked from an interpreter that was started earlier. It is exact only if
-nothing differs, between then and now, of what Python and ``import metaflow`` read or
-inherit when they start. All else (other variables, the directory) is set in the fork.
+A warm run is forked from an interpreter that was started earlier. It is exact only if everything
+that Python and ``import metaflow`` read or inherit when they start is the same then and now. The
+rest (other variables, the current directory) is set in the fork.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NATIVE_PREFIXES = (
 # Metaflow's runtime sets these for each task; they are read when used, not while importing.
 _SET_FOR_TASKS = ("METAFLOW_RUN_ID", "METAFLOW_CODE_", "METAFLOW_RUNTIME_", "PYTHONUNBUFFERED")
 
-# The directory would decide what they mean, already while the interpreter starts.
+# A relative path in these would depend on the directory that the interpreter starts in.
 _PATHS = (
     "PYTHONPATH",
     "PYTHONUSERBASE",
@@ -52,7 +52,7 @@ _PATHS = (
     "METAFLOW_EXTENSIONS_SEARCH_DIRS",
 )
 
-# What they ask for is done when an interpreter starts, or ends.
+# These take effect when an interpreter starts or ends.
 _FOR_EACH_PROCESS = {
     "PYTHONINSPECT": "asks for a prompt at the end",
     "PYTHONPROFILEIMPORTTIME": "asks for the time of each import",
@@ -75,12 +75,12 @@ STEP_COMMANDS = frozenset({"step", "spin-step"})
 # The commands by which remote decorators run a step.
 _REMOTE = frozenset({"batch", "kubernetes", "slurm", "snowpark", "nvidia", "nvct"})
 
-# Noted before a flow can set it to something else.
+# Read before a flow can change it.
 EXECUTABLE = sys.executable
 
 PRELOAD_VARIABLE = "NBRUNNER_PRELOAD"
 
-# For the warm interpreter alone: the modules that the flows it serves import at their top.
+# Only for the warm interpreter: the modules that its flows import at their top.
 LEARNED_VARIABLE = "NBRUNNER_LEARNED"
 
 Surroundings = dict[str, str]
@@ -92,7 +92,7 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     Returns
     -------
     dict of str to str
-        What matters, by a name to tell people; compare with `difference`.
+        Name for messages -> value; compare with `difference`.
     """
     found = {f"${name}": value for name, value in mattering_variables(environment).items()}
     found["interpreter"] = sys.executable
@@ -114,7 +114,7 @@ def all_modules(environment: Mapping[str, str]) -> list[str]:
 
 
 def inherited() -> Surroundings:
-    """Return what a child would inherit from this process, besides variables and directory."""
+    """Return the surroundings that a child inherits, except variables and current directory."""
     return {
         "process": _inherited(),
         "resource limits": str([resource.getrlimit(each) for each in _LIMITS]),
@@ -125,7 +125,7 @@ def inherited() -> Surroundings:
 
 
 def installed(environment: Mapping[str, str]) -> Surroundings:
-    """Return what there is of the surroundings on disk."""
+    """Return the part of the surroundings that is on disk."""
     return {
         "installed packages": _stamps(map(Path, _site_folders(environment))),
         "metaflow config": _stamps([_metaflow_config(environment)]),
@@ -133,9 +133,9 @@ def installed(environment: Mapping[str, str]) -> Surroundings:
 
 
 def distributions() -> list[str]:
-    """Return what is installed where packages are, each with its version.
+    """Return the installed distributions with their versions, sorted.
 
-    An image that is built anew gives its folders the same times as before.
+    They are compared besides the times of folders, which may be the same in a rebuilt image.
     """
     found: list[str] = []
     for folder in _site_folders({}):
@@ -164,7 +164,7 @@ def mattering_variables(
 
 
 def difference(then: Surroundings, now: Surroundings) -> str | None:
-    """Tell what differs, as a reason for a cold start; None if nothing does."""
+    """Return which surroundings differ, as a reason for a cold start; None if they are equal."""
     differing = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if not differing:
         return None
@@ -172,7 +172,7 @@ def difference(then: Surroundings, now: Surroundings) -> str | None:
 
 
 def never_warm(environment: Mapping[str, str]) -> str | None:
-    """Tell why no warm interpreter can be exact in this environment; None if one can."""
+    """Return why no warm interpreter can be exact in this environment; None if one can."""
     for name in _PATHS:
         value = environment.get(name)
         if value and not all(map(_is_everywhere_the_same, value.split(os.pathsep))):
@@ -194,17 +194,18 @@ def task_cold_reason(
     after: Mapping[str, str],
     read: Collection[str] = (),
 ) -> str | None:
-    """Tell why a command of Metaflow's runtime must not be a fork; None for a step task.
+    """Return why a command of Metaflow's runtime must not be a fork; None if it may be one.
 
     Parameters
     ----------
     command : sequence of str
+        The arguments of the process, its program first.
     script : str
         The flow file of the run, ``sys.argv[0]``.
     before, after : mapping of str to str
-        The environment of the run, and of the command.
+        The environments of the run and of the command.
     read : collection of str
-        Variables that have been read, beside those that always are, by imports.
+        Variables that imports have read, in addition to those that are always read.
     """
     if command[0] != EXECUTABLE:  # @conda, @pypi
         return f"the interpreter is {command[0]}"
@@ -216,9 +217,9 @@ def task_cold_reason(
 
 
 def _is_local_step(command: Sequence[str]) -> bool:
-    """Return whether "step" or "spin-step" follows the top-level options at once.
+    """Return whether "step" or "spin-step" directly follows the top-level options.
 
-    Remote decorators put a word of their own between ("kubernetes step ...").
+    Remote decorators insert a word of their own ("kubernetes step ...").
     """
     place = next((place for place, word in enumerate(command) if word in STEP_COMMANDS), None)
     if place is None:
@@ -233,7 +234,7 @@ def _is_local_step(command: Sequence[str]) -> bool:
 def task_difference(
     before: Mapping[str, str], after: Mapping[str, str], read: Collection[str] = ()
 ) -> str | None:
-    """Tell what a task's environment differs in from its run's, as far as it matters."""
+    """Return which variables that matter differ between a run and its task; None if equal."""
     return difference(_mattering_for_task(before, read), _mattering_for_task(after, read))
 
 
@@ -247,7 +248,7 @@ def _mattering_for_task(environment: Mapping[str, str], read: Collection[str]) -
 
 
 def _site_folders(environment: Mapping[str, str]) -> list[str]:
-    """Return where packages are installed: installing one changes the folder."""
+    """Return the folders of installed packages; installing one changes the folder's time."""
     folders = [
         *site.getsitepackages(),
         site.getusersitepackages(),
@@ -258,7 +259,7 @@ def _site_folders(environment: Mapping[str, str]) -> list[str]:
 
 
 def _metaflow_config(environment: Mapping[str, str]) -> Path:
-    """Return the file that ``metaflow/metaflow_config_funcs.py`` would read."""
+    """Return the configuration file that ``metaflow/metaflow_config_funcs.py`` would read."""
     own = environment.get("HOME") or os.path.expanduser("~")
     home = environment.get("METAFLOW_HOME", "~/.metaflowconfig")
     if home == "~" or home.startswith("~/"):
@@ -279,12 +280,12 @@ def _stamps(paths: Iterable[Path]) -> str:
     return "; ".join(stamps)
 
 
-# As /proc/<pid>/status names what a process has of the one that started it.
+# The names, in /proc/<pid>/status, of what a process inherits from its parent.
 _INHERITED = ("Umask", "SigBlk", "SigIgn", "Cap", "NoNewPrivs", "Seccomp", "Mems_allowed")
 
 
 def _inherited() -> str:
-    # os.umask() can only be read by setting it, which other threads would notice.
+    # os.umask() can only be read by setting it, which would affect other threads.
     with open("/proc/thread-self/status", encoding="ascii", errors="replace") as file:
         facts = [line.rstrip() for line in file if line.startswith(_INHERITED)]
     for name in ("cgroup", "oom_score_adj"):

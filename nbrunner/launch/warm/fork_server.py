@@ -1,6 +1,7 @@
-"""Forks the step tasks of a warm run, from an interpreter that no flow has touched.
+"""Forks the step tasks of a warm run, from an interpreter that has not executed the flow.
 
-It also forks what renders the cards of these tasks; see `nbrunner.launch.warm.card_popen`.
+It also forks the processes that render the cards of these tasks; see
+`nbrunner.launch.warm.card_popen`.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ class TaskServer:
         self._selector = selectors.EpollSelector()
         self._selector.register(requests, selectors.EVENT_READ)
         self._statuses: dict[int, tuple[int, int]] = {}  # pidfd -> pid, status pipe
-        # The tasks open its other end by /proc: it is kept open, so the pipe never ends.
+        # Tasks open the other end by /proc. It is kept open, so that the pipe does not end.
         self._cards, self._cards_end = os.pipe()
         os.set_blocking(self._cards, False)
         self._selector.register(self._cards, selectors.EVENT_READ)
 
     def play(self) -> Program:
-        """Serve until the run process is gone; return, in a child, what it is to run."""
+        """Serve until the run process has ended; return, in each child, its program."""
         self._as_known = CardServer(
             os.getpid(), os.getsid(0), self._cards_end, inherited(), self._files
         )
@@ -63,12 +64,12 @@ class TaskServer:
         return program
 
     def _serve_cards(self) -> Program | None:
-        """Fork what renders a card, for a task that asks for it; return its program in the fork."""
-        # One request at a time: what a fork has read is lost for this process otherwise.
+        """Fork the rendering of a card at a task's request; return its program in the fork."""
+        # One request at a time: a fork would take other requests with it that were read already.
         line = b""
         while not line.endswith(b"\n"):
             try:
-                line += os.read(self._cards, 1)  # each request is written at once
+                line += os.read(self._cards, 1)  # each request is written in one call
             except BlockingIOError:
                 return None
         pid, request, token = line.split()
@@ -93,7 +94,7 @@ class TaskServer:
         try:
             pid = os.fork()
         except OSError:
-            pid = -1  # no pid in the status pipe: the requester does it itself
+            pid = -1  # without a pid in the status pipe, the requester starts the process itself
         if pid == 0:
             restore_signals()
             os.write(status, b"%d\n" % os.getpid())
@@ -119,14 +120,14 @@ class TaskServer:
         pid, status = self._statuses.pop(pidfd)
         self._selector.unregister(pidfd)
         _pid, how = os.waitpid(pid, 0)
-        with contextlib.suppress(BrokenPipeError):  # the run process has lost interest
+        with contextlib.suppress(BrokenPipeError):  # the run process no longer waits for it
             os.write(status, b"%d\n" % os.waitstatus_to_exitcode(how))
         os.close(pidfd)
         os.close(status)
 
     def _descriptors(self) -> list[int]:
-        """Return every descriptor of the server: none is for a task."""
+        """Return all descriptors of the server, for a task to close."""
         of_tasks = [each for fd, (_pid, status) in self._statuses.items() for each in (fd, status)]
-        # By itself: it would close its number a second time, which by then may be a file's.
+        # The selector closes itself: later it would close a descriptor that may be a file by then.
         self._selector.close()
         return [self._requests.detach(), self._cards, self._cards_end, *of_tasks]

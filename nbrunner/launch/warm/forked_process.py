@@ -1,4 +1,4 @@
-"""A process that the task server has forked, as its requester sees it."""
+"""The requester's handle of a process that the fork server has forked."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from nbrunner.launch.processes import identify
 
 
 class ForkedProcess:
-    """A fork of the task server, with the part of a Popen object that concerns the process.
+    """A fork of the fork server, with the methods of Popen that concern the process.
 
     Parameters
     ----------
     args : sequence of str
+        The command.
     pid : int
+        The process id.
     status : int
-        The pipe in which the server tells the exit code; closed with this object.
+        The descriptor of the pipe to which the server writes the exit code; closed with this
+        object.
     """
 
     def __init__(self, args: Sequence[str], pid: int, status: int) -> None:
@@ -33,13 +36,19 @@ class ForkedProcess:
         os.close(self.status)
 
     def poll(self) -> int | None:
-        """Return the exit code, None while the process runs."""
+        """Return the exit code; None while the process is running."""
         if self.returncode is None and readable(self.status, 0):
             self._read_status()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the exit code."""
+        """Wait for the process to end; return its exit code.
+
+        Raises
+        ------
+        subprocess.TimeoutExpired
+            It has not ended after `timeout` seconds.
+        """
         if self.returncode is None and not readable(self.status, timeout):
             assert timeout is not None
             raise subprocess.TimeoutExpired(self.args, timeout)
@@ -51,12 +60,12 @@ class ForkedProcess:
     def _read_status(self) -> None:
         self.returncode = read_number(self.status)
         if self.returncode is None:
-            # The server is gone, and with it the one who could have told.
+            # The server has ended, and only it could have reported the exit code.
             self._wait_for_death()
             self.returncode = -signal.SIGKILL
 
     def send_signal(self, signum: int) -> None:
-        """Send a signal, unless the process has ended."""
+        """Send a signal unless the process has ended."""
         if self._identity is not None and self.poll() is None:
             self._identity.send(signum)
 
@@ -72,14 +81,16 @@ class ForkedProcess:
         os.close(descriptor)
 
     def terminate(self) -> None:
+        """Send SIGTERM."""
         self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
+        """Send SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
 
 def read_number(descriptor: int) -> int | None:
-    """Read a line that holds a number; None at the end of the pipe."""
+    """Read a line and return the number in it; None at the end of the pipe."""
     text = b""
     while not text.endswith(b"\n"):
         byte = os.read(descriptor, 1)
@@ -90,7 +101,7 @@ def read_number(descriptor: int) -> int | None:
 
 
 def readable(descriptor: int, timeout_seconds: float | None) -> bool:
-    """Wait until a descriptor can be read, or is at its end; False after the time given."""
+    """Wait until a descriptor can be read or has ended; return False if that takes too long."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(None if timeout_seconds is None else timeout_seconds * 1000))

@@ -1,4 +1,4 @@
-"""The owner's side of one warm interpreter: starting it, asking it for forks, ending it."""
+"""The owner's side of one warm interpreter: starting it, requesting forks, ending it."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, Surroundings, all
 from nbrunner.launch.warm.protocol import LENGTH, StartAnswer, StartRequest, encode
 from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
-# One expression, so that no name is left in __main__, which becomes the flow's.
+# One expression, so that it binds no name in __main__, which becomes the flow's.
 _BOOTSTRAP = (
     "__import__('sys').path.insert(0, __import__('sys').argv.pop(1)); "
     "__import__('nbrunner.launch.warm.zygote', fromlist=['main']).main()"
 )
 
-# Many starts look at the same interpreter while they wait for it.
+# Many starts may wait for the same interpreter: its state is read this seldom.
 _SIGHT_SECONDS = 0.03
 
-# The interpreter's queue holds some 280 requests; how often the others look for room.
+# The interpreter's queue holds some 280 requests; further ones are retried after this time.
 _FULL_QUEUE_SECONDS = 0.02
 
 
 class NoForkError(Exception):
-    """The interpreter cannot serve this start, for the reason given, and is as it should be.
+    """The interpreter works, but cannot serve this start.
 
     Parameters
     ----------
     why : str
+        The reason.
     of_preload : bool
-        Whether an interpreter that preloads nothing could serve it.
+        Whether an interpreter without preloaded modules could serve it.
     """
 
     def __init__(self, why: str, of_preload: bool = False) -> None:
@@ -53,15 +54,16 @@ class NoForkError(Exception):
 
 
 class ReplaceError(Exception):
-    """The interpreter has ended, hangs or is out of date, and has to be replaced.
+    """The interpreter has ended, hangs or is out of date, and must be replaced.
 
     Parameters
     ----------
     why : str
+        The reason.
     failed : bool
-        Whether this counts as a failure: not if a preloaded file has changed.
+        Whether this counts as a failure; False if a preloaded file has changed.
     retry : bool
-        Whether this start may wait for the replacement: not if it has lost time already.
+        Whether this start may wait for the replacement; False if it has waited already.
     """
 
     def __init__(self, why: str, failed: bool = True, retry: bool = True) -> None:
@@ -73,16 +75,16 @@ class ReplaceError(Exception):
 class WarmInterpreter:
     """One warm interpreter; see `nbrunner.launch.warm.zygote` for its own side.
 
-    Used by all threads and event loops of this process.
+    All threads and event loops of this process use it.
 
     Parameters
     ----------
     now : Surroundings
-        What it is started in.
+        The surroundings it is started in.
     environment : mapping of str to str
-        The environment it gets.
+        Its environment.
     log : int
-        Descriptor of the file for its output.
+        The descriptor of the file for its output.
 
     Raises
     ------
@@ -117,11 +119,11 @@ class WarmInterpreter:
                 raise
 
     def is_ready(self) -> bool:
-        """Return whether it can be asked now and would answer at once."""
+        """Return whether it accepts requests now and would answer at once."""
         return self.verdict().do == "ask" and self._look().ready
 
     def own_bytes(self) -> int:
-        """Return the memory that it does not share with files; 0 if it has ended."""
+        """Return its memory in bytes, without mapped files; 0 if it has ended."""
         try:
             with open(f"/proc/{self.process.pid}/statm", encoding="ascii") as file:
                 _size, resident, of_files, *_ = map(int, file.read().split())
@@ -130,14 +132,14 @@ class WarmInterpreter:
         return (resident - of_files) * os.sysconf("SC_PAGE_SIZE")
 
     def is_ours(self) -> bool:
-        """Tell whether this process has started it: a fork must not use its owner's socket."""
+        """Return whether this process has started it: a fork must not use the owner's socket."""
         return self._owner == os.getpid()
 
     def close(self) -> None:
-        """End it; runs that it has forked go on.
+        """End it; runs that it has forked continue.
 
-        A ready one ends when its owner's end of the socket is closed. One that still imports,
-        or is suspended, would see that later or never.
+        A ready interpreter ends when its owner's end of the socket is closed. One that is still
+        importing, or suspended, would notice that late or never, and is killed.
         """
         if self.is_ours():
             sight = self._look()
@@ -146,25 +148,25 @@ class WarmInterpreter:
         self._control.close()
 
     def kill(self) -> None:
-        """End it at once: it may hang. Runs that it has forked go on."""
+        """Kill it, as it may hang; runs that it has forked continue."""
         self.process.send(signal.SIGKILL)
         self._control.close()
 
     def verdict(self, waited_seconds: float = 0.0) -> Verdict:
-        """Return what to do about a start; see `nbrunner.launch.warm.readiness.verdict`.
+        """Return how to handle a start; see `nbrunner.launch.warm.readiness.verdict`.
 
         Parameters
         ----------
         waited_seconds : float
-            How long the start's request has been waiting for its answer.
+            How long the request of this start has been waiting for its answer.
         """
         silent_seconds = min(waited_seconds, time.monotonic() - self._heard)
         return verdict(replace(self._look(), silent_seconds=silent_seconds), self._preloaded)
 
     async def fork(self, request: StartRequest) -> ProcessIdentity:
-        """Have a child forked for a request and return it, once it has been let go.
+        """Request a fork, and return the child after it was allowed to start.
 
-        Blocks no event loop, however many requests wait.
+        This does not block the event loop, however many requests wait.
 
         Raises
         ------
@@ -173,7 +175,7 @@ class WarmInterpreter:
             interpreter lacks a resource.
         ReplaceError
             The interpreter has ended, hangs or is out of date. Nothing was started: a child
-            that is late finds the channel closed and ends.
+            that answers late finds the channel closed, and ends.
         """
         try:
             channel, theirs = socket.socketpair()
@@ -196,7 +198,7 @@ class WarmInterpreter:
     # -- inside -------------------------------------------------------------------------
 
     def _look(self) -> Sight:
-        """Return what is seen of it; a look of a moment ago will do."""
+        """Return the state of the interpreter, at most `_SIGHT_SECONDS` old."""
         with self._lock:
             now = time.monotonic()
             looked, sight = self._seen
@@ -217,9 +219,9 @@ class WarmInterpreter:
             return sight
 
     def _listen(self, now: float) -> None:
-        """Note when it says that it is ready, which is all that it ever says here."""
+        """Read the message that it is ready, the only one on this socket."""
         if not self._is_ready:
-            # It says nothing yet, or nothing more: its state tells that it has ended.
+            # An error means that it has not sent it yet, or has ended, which its state shows.
             with contextlib.suppress(OSError):
                 self._is_ready = bool(self._control.recv(1, socket.MSG_DONTWAIT))
             if self._is_ready:
@@ -228,14 +230,14 @@ class WarmInterpreter:
     async def _answer(
         self, channel: socket.socket, theirs: socket.socket, request: StartRequest
     ) -> StartAnswer:
-        """Return the answer to a request, as long as it is worth waiting for."""
+        """Return the answer to a request; raise an error of `fork` if waiting is not worth it."""
         waited_seconds, last = 0.0, time.monotonic()
         conversation = asyncio.ensure_future(self._converse(channel, theirs, request))
         try:
             while not conversation.done():
                 await asyncio.wait((conversation,), timeout=WAKE_SECONDS)
                 now = time.monotonic()
-                # Time in which a cell held the loop is not the interpreter's.
+                # Time in which a cell blocked the event loop does not count.
                 waited_seconds += min(now - last, 2 * WAKE_SECONDS)
                 last = now
                 found = self.verdict(waited_seconds)
@@ -247,7 +249,7 @@ class WarmInterpreter:
             return conversation.result()
         finally:
             conversation.cancel()
-            # The loop must have forgotten the channel before it is closed.
+            # The loop must no longer watch the channel when it is closed.
             await asyncio.gather(conversation, return_exceptions=True)
 
     async def _converse(
@@ -275,9 +277,9 @@ class WarmInterpreter:
             yield
         except (EOFError, OSError) as error:
             if isinstance(error, EOFError | ConnectionError) or error.errno == errno.EBADF:
-                # It has ended, or another start has found that it has to be replaced.
+                # It has ended, or another start is replacing it.
                 raise ReplaceError(ended(self._is_ready, self._preloaded)) from error
-            # Too many descriptors on their way, say.
+            # For example, too many descriptors are in flight.
             raise NoForkError(f"the warm interpreter could not be reached: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""Starting runs from a warm interpreter, and cold wherever that would not be exact."""
+"""Starts runs from a warm interpreter, or cold if that would not be exact."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from nbrunner.record.run_directory import RunDirectory
 WARM_VARIABLE = "NBRUNNER_WARM"
 LEARN_VARIABLE = "NBRUNNER_LEARN"
 
-# It tells of interpreters that did not start, the last ones being of interest.
+# The log explains why interpreters did not start; only the latest ones are of interest.
 _MAX_LOG_BYTES = 1_000_000
 
-# Each costs the memory of one idle interpreter, some 40 MB.
+# Each takes the memory of an idle interpreter, about 40 MB.
 _MAX_ZYGOTES = 3
 _MAX_OF_FLOWS = 3
 
@@ -47,7 +47,7 @@ _MAX_FAILURES = 20
 
 @dataclass
 class _Failures:
-    """The interpreters that failed, one after the other, in the same surroundings."""
+    """The interpreters that have failed in a row in the same surroundings."""
 
     surroundings: Surroundings
     count: int = 0
@@ -55,7 +55,7 @@ class _Failures:
     why: str = ""
 
     def cold_reason(self) -> str | None:
-        """Return why no other one is started yet; None once the pause is over."""
+        """Return why no new one is started yet; None after the pause."""
         left = self.last + pause_seconds(self.count) - time.monotonic()
         if left <= 0:
             return None
@@ -64,19 +64,19 @@ class _Failures:
 
 
 class WarmLauncher:
-    """Keeps warm interpreters and has them fork what is to be started.
+    """Keeps warm interpreters, and starts runs as forks of them.
 
-    One for each kind of surroundings that runs were started in lately; they are shared by
-    all threads and loops of this process and end with it.
+    There is one for each of the latest surroundings of runs. All threads and event loops of this
+    process share them, and they end with it.
 
     Attributes
     ----------
     enabled : bool
         Whether runs may be started warm.
     preload : tuple of str
-        Modules to import beside metaflow, if the environment names none.
+        Modules to import in addition to metaflow, unless the environment names some.
     learn_imports : bool
-        Whether flows get interpreters that have imported what they import at their top.
+        Whether flows get interpreters with the modules that they import at their top.
     learned_bytes : int
         The memory that these interpreters may take together.
     """
@@ -92,13 +92,13 @@ class WarmLauncher:
         self._failures: list[_Failures] = []
 
     def prepare(self, environment: Mapping[str, str]) -> None:
-        """Start an interpreter for runs to come, without waiting for it."""
+        """Start an interpreter for future runs, without waiting for it."""
         if self.enabled and _cold_reason(environment) is None:
             with contextlib.suppress(NoForkError):
                 self._zygote(self._with_preload(environment))
 
     def close(self) -> None:
-        """End the warm interpreters, and forget those that failed; runs go on."""
+        """End the warm interpreters, and forget earlier failures; runs continue."""
         with self._lock:
             zygotes, self._zygotes = self._zygotes, []
             self._failures = []
@@ -148,7 +148,7 @@ class WarmLauncher:
     async def _request(
         self, request: StartRequest, environment: Mapping[str, str]
     ) -> tuple[str, ProcessIdentity | None]:
-        """Return the process that was forked, or why none was."""
+        """Return the reason for a cold start and None, or an empty text and the fork."""
         never = _cold_reason(environment) if self.enabled else "turned off by warm_starts"
         if never is not None:
             return never, None
@@ -174,7 +174,7 @@ class WarmLauncher:
                 self._start_for_later(of_flow)
 
     def learns(self) -> bool:
-        """Return whether flows get an interpreter that has imported what they import."""
+        """Return whether flows get an interpreter with the modules that they import."""
         return self.learn_imports and not _is_off(LEARN_VARIABLE)
 
     async def _ask_if_ready(
@@ -182,12 +182,12 @@ class WarmLauncher:
     ) -> ProcessIdentity | None:
         """Return a fork of the interpreter for the flow's imports; None if it cannot serve now.
 
-        Why it refuses is noted in the request.
+        If it refuses, the reason is added to the request.
         """
         names = map(module_of, environment[LEARNED_VARIABLE].split())
         try:
             interpreter = self._living(surroundings(environment))
-        except OSError:  # without /proc, say: told by the next one that is asked
+        except OSError:  # for example without /proc; the next request reports it
             return None
         if interpreter is None or not interpreter.is_ready():
             return None
@@ -203,7 +203,7 @@ class WarmLauncher:
         return None
 
     def _start_for_later(self, environment: Mapping[str, str]) -> None:
-        """Start an interpreter for the flow's imports, if there is none; wait for nothing."""
+        """Start an interpreter for the flow's imports unless there is one; do not wait for it."""
         if environment[LEARNED_VARIABLE] in self._too_large:
             return
         with contextlib.suppress(NoForkError):
@@ -211,7 +211,7 @@ class WarmLauncher:
         self._bound_memory()
 
     def _bound_memory(self) -> None:
-        """End the interpreters for flows' imports that take more memory than they may."""
+        """End the interpreters for flows' imports that exceed the memory limit."""
         with self._lock:
             ended = self._beyond_memory()
             self._zygotes = [each for each in self._zygotes if each not in ended]
@@ -219,20 +219,20 @@ class WarmLauncher:
             each.close()
 
     def _beyond_memory(self) -> list[WarmInterpreter]:
-        """Return the interpreters for flows' imports, used least, that take too much memory."""
+        """Return the least recently used interpreters for flows' imports beyond the limit."""
         left, found = self.learned_bytes, []
-        for each in reversed(self._zygotes):  # used last comes first
+        for each in reversed(self._zygotes):  # the most recently used first
             if each.imports_of_flow:
                 used = each.own_bytes()
                 left -= used
                 if left < 0:
                     found.append(each)
-                if used > self.learned_bytes:  # no other one would be smaller
+                if used > self.learned_bytes:  # a new one would be as large
                     self._too_large.add(each.imports_of_flow)
         return found
 
     async def _ask(self, request: StartRequest, environment: Mapping[str, str]) -> ProcessIdentity:
-        """Have a process forked by an interpreter for this environment.
+        """Return a fork of an interpreter for this environment.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class WarmLauncher:
             No interpreter can serve the request.
         """
         why = ""
-        for _attempt in (1, 2):  # one that has ended since the last start is replaced
+        for _attempt in (1, 2):  # an interpreter that has ended since the last start is replaced
             try:
                 interpreter = self._zygote(environment)
                 process = await interpreter.fork(request)
@@ -257,22 +257,22 @@ class WarmLauncher:
         raise NoForkError(why)
 
     def _with_preload(self, environment: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the environment with the modules of ``preload``, if it names none."""
+        """Return the environment with the modules of ``preload``, unless it names some."""
         if not self.preload:
             return environment
         return {PRELOAD_VARIABLE: " ".join(self.preload), **environment}
 
     def _zygote(self, environment: Mapping[str, str]) -> WarmInterpreter:
-        """Return an interpreter for these surroundings that is worth asking, new if need be.
+        """Return an interpreter for these surroundings that can serve; start one if needed.
 
         Raises
         ------
         NoForkError
-            There is none yet.
+            None can serve now.
         """
         try:
             now = surroundings(environment)
-        except OSError as error:  # without /proc, say
+        except OSError as error:  # for example without /proc
             raise NoForkError(f"no warm interpreter could be started: {error}") from error
         with self._lock:
             self._replace_failed()
@@ -300,7 +300,7 @@ class WarmLauncher:
             return self._used_last(now)
 
     def _used_last(self, now: Surroundings) -> WarmInterpreter | None:
-        """Return, with the lock held, the interpreter for these surroundings; note its use."""
+        """Return the interpreter for these surroundings and mark it as used; needs the lock."""
         for index, interpreter in enumerate(self._zygotes):
             if difference(interpreter.surroundings, now) is None:
                 self._zygotes.append(self._zygotes.pop(index))
@@ -308,7 +308,7 @@ class WarmLauncher:
         return None
 
     def _replace_failed(self) -> None:
-        """Drop, with the lock held, the interpreters that cannot serve anybody any more."""
+        """Remove the interpreters that cannot serve any more; needs the lock."""
         ours = [each for each in self._zygotes if each.is_ours()]
         for each in set(self._zygotes) - set(ours):  # this process is a fork of their owner
             each.close()
@@ -319,12 +319,14 @@ class WarmLauncher:
                 self._remove(each, found.why)
 
     def _drop(self, interpreter: WarmInterpreter, failure: str | None) -> None:
-        """Drop an interpreter, once for all the starts that found it failed.
+        """Remove an interpreter, unless another start has removed it already.
 
         Parameters
         ----------
+        interpreter : WarmInterpreter
+            The interpreter.
         failure : str or None
-            What to count against the next one; None for one that is only out of date.
+            The failure to count; None if the interpreter is only out of date.
         """
         with self._lock:
             if interpreter in self._zygotes:
@@ -335,7 +337,7 @@ class WarmLauncher:
         interpreter.kill()
         if failure is not None:
             failures = self._failures_in(interpreter.surroundings)
-            # One that has served was fine: it may have been killed.
+            # One that has served a request worked, and may have been killed.
             failures.count = 1 if interpreter.has_served else failures.count + 1
             failures.last = time.monotonic()
             failures.why = failure
@@ -355,7 +357,10 @@ class WarmLauncher:
 
 
 def _beyond_number(zygotes: Sequence[WarmInterpreter]) -> list[WarmInterpreter]:
-    """Return the interpreters to end, used least: those for flows' imports count for themselves."""
+    """Return the least recently used interpreters beyond the limits of number.
+
+    Those for flows' imports have a limit of their own.
+    """
     others = [each for each in zygotes if not each.imports_of_flow]
     of_flows = [each for each in zygotes if each.imports_of_flow]
     return others[:-_MAX_ZYGOTES] + of_flows[:-_MAX_OF_FLOWS]
@@ -385,22 +390,23 @@ def _cold_reason(environment: Mapping[str, str]) -> str | None:
 
 
 def _without_run(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of an interpreter that serves many runs: the mark of none.
+    """Return the environment of an interpreter that serves many runs, without a run's marker.
 
-    Forks show it as their own, and so would be taken for processes of the first run.
+    The kernel shows that environment for forks too: with the marker of the first run they would
+    be taken for processes of it.
     """
     found = {name: value for name, value in environment.items() if name != MARKER}
-    if MARKER in os.environ:  # we are in a run ourselves
+    if MARKER in os.environ:  # this process itself belongs to a run
         found[MARKER] = os.environ[MARKER]
     return found
 
 
 def _open_log() -> int:
-    """Return a descriptor of the log that the interpreters of all this user's processes share."""
+    """Return a descriptor of the log that all warm interpreters of this user share."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     descriptor = private.open_file(state_directory() / ZYGOTE_LOG, flags)
     if os.fstat(descriptor).st_size > _MAX_LOG_BYTES:
-        os.ftruncate(descriptor, 0)  # others go on at what is then its end
+        os.ftruncate(descriptor, 0)  # others continue to append
     return descriptor
 
 
@@ -409,9 +415,9 @@ LAUNCHER = WarmLauncher()
 
 @atexit.register
 def _close_at_exit(owner: int = os.getpid()) -> None:
-    """End the interpreters that still import; a fork of this process leaves them alone."""
+    """End the interpreters at exit, except in a fork of this process."""
     if os.getpid() == owner:
         LAUNCHER.close()
 
 
-_: Launcher = LAUNCHER  # it is one
+_: Launcher = LAUNCHER  # checks the type

@@ -1,23 +1,23 @@
-"""Which modules each process of a flow imports before anything could change what they give.
+"""Finds the modules that each process of a flow imports before anything can affect the import.
 
-A warm interpreter that has imported them once saves each process of the flow their import.
-The user sets nothing for that, so it must not be seen either:
+A warm interpreter that has imported them once saves this work in each process of the flow. As the
+user does not request it, it must have no other visible effect:
 
-- Only imports at the top level of the flow file count, in their order, down to the first
-  statement that may change something: a setting, a call, an import of the user's own module, an
-  import in ``try`` or ``if``. Each process of the flow does them in any case, the run process
-  too. So no module is there that the flow does not import, nothing was set before one of them,
-  and warnings filters are in the order that they would have.
-- They are done by the same statements, so ``from package import name`` imports the submodule of
-  that name only where the flow's own statement would.
-- An import inside a step does not count: other steps would have that module as well, and code may
-  ask for it in ``sys.modules``.
-- Only installed modules count, and the probe (`nbrunner.launch.warm.probe`) must let each in.
-  The first that it refuses is the last that is tried: it may set what the next one reads.
-- The interpreter for such a flow is started once a run of it has been started, and it is used
-  from then on as soon as it is ready. No run waits for it. A run that it cannot serve is forked
-  from the interpreter without it.
-- Interpreters are kept for the sets of modules that were used last, within a bound on their
+- Only imports at the top level of the flow file count, in their order, up to the first statement
+  that may have an effect: a setting, a call, an import of the user's own module, an import in
+  ``try`` or ``if``. Each process of the flow, including the run process, executes them anyway. So
+  no module is loaded that the flow does not import, no setting precedes an import, and warnings
+  filters have their usual order.
+- The same statements are executed, so ``from package import name`` imports the submodule of
+  that name only if the flow's own statement would.
+- An import inside a step does not count: other steps would have that module too, and code may
+  look for it in ``sys.modules``.
+- Only installed modules count, and the probe (`nbrunner.launch.warm.probe`) must accept each.
+  After the first that it refuses, no other is tried: the refused one may set what they read.
+- The interpreter for a flow is started after a run of it has been started, and used as soon as
+  it is ready. No run waits for it. A run that it cannot serve is forked from the interpreter
+  without these modules.
+- Interpreters are kept for the most recently used sets of modules, within a limit on their
   memory (`nbrunner.launch.warm.launcher`).
 """
 
@@ -42,7 +42,7 @@ from nbrunner.text.user_code import is_users
 
 
 class Top(NamedTuple):
-    """What a flow file imports at its top.
+    """The imports at the top of a flow file.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Top(NamedTuple):
         The imports of installed modules, in their order: ``"module"``, or ``"module:a,b"`` for
         ``from module import a, b``.
     of_python : frozenset of str
-        The top-level modules that are taken to be of the standard library.
+        The imported top-level modules that have names of the standard library.
     """
 
     imports: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def modules_of(imports: Sequence[str]) -> list[str]:
 
 
 def imports_of_flow(flow_file: str) -> tuple[str, ...]:
-    """Return what a flow file imports at its top; nothing if it cannot be read."""
+    """Return the imports at the top of a flow file; empty if it cannot be read."""
     try:
         facts = os.stat(flow_file)
         return _of_file(flow_file, facts.st_mtime_ns, facts.st_size)
@@ -87,14 +87,15 @@ def _of_file(flow_file: str, _written: int, _size: int) -> tuple[str, ...]:
 
 
 def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
-    """Return the installed modules that a source file imports before anything else happens.
+    """Return the installed modules that a source file imports before any other effect.
 
     Parameters
     ----------
     source : bytes
+        The source file.
     find : callable
-        Returns the places of an installed top-level module: its file, or its folders if it is
-        a package. Empty for any other module.
+        Returns the file of an installed top-level module, or the folders of a package; empty
+        for any other module.
     """
     try:
         statements = ast.parse(source).body
@@ -107,7 +108,7 @@ def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
             if not all(map(find, _not_of_python(statement))):
                 break
             found |= dict.fromkeys(_imports_of(statement, find))
-            judge.is_harmless(statement)  # so that it knows the modules and names
+            judge.is_harmless(statement)  # records the modules and names
         elif not (_is_generated(statement) or _is_for_types(statement)) and (
             _imports(statement) or not judge.is_harmless(statement)
         ):
@@ -116,21 +117,21 @@ def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
 
 
 def _not_of_python(statement: ast.Import | ast.ImportFrom) -> set[str]:
-    """Return the top-level modules, but for those of Python and metaflow itself."""
+    """Return the imported top-level modules, except the standard library and metaflow."""
     if isinstance(statement, ast.ImportFrom) and statement.level:
         return {"."}
     return names_of_modules(statement) - sys.stdlib_module_names - {"metaflow"}
 
 
 def _is_generated(statement: ast.stmt) -> bool:
-    """Return whether a statement is one of those that nbrunner writes above a flow of cells."""
+    """Return whether a statement is one that nbrunner writes at the top of a cell's flow file."""
     if generated_folders(statement) is not None:
         return True
     return isinstance(statement, ast.Expr) and imports_metaflow(statement)
 
 
 def _is_for_types(statement: ast.stmt) -> bool:
-    """Return whether a statement is ``if TYPE_CHECKING:`` alone."""
+    """Return whether a statement is ``if TYPE_CHECKING:`` without ``else``."""
     if not isinstance(statement, ast.If) or statement.orelse:
         return False
     return ast.unparse(statement.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
@@ -138,7 +139,7 @@ def _is_for_types(statement: ast.stmt) -> bool:
 
 def _imports(statement: ast.stmt) -> bool:
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return False  # it is not run here
+        return False  # its body is not executed here
     return any(isinstance(each, (ast.Import, ast.ImportFrom)) for each in ast.walk(statement))
 
 
@@ -147,7 +148,7 @@ def _imports_of(
 ) -> Iterator[str]:
     if isinstance(statement, ast.Import):
         for alias in statement.names:
-            if find(alias.name.partition(".")[0]):  # not one of Python's
+            if find(alias.name.partition(".")[0]):  # not in the standard library
                 yield alias.name
         return
     name = statement.module or ""
@@ -156,7 +157,7 @@ def _imports_of(
 
 
 def installed_at(name: str) -> tuple[str, ...]:
-    """Return where an installed top-level module is; nothing for the standard library's."""
+    """Return the places of an installed top-level module; empty for any other; see `top_of`."""
     try:
         spec = importlib.util.find_spec(name)
     except (ImportError, ValueError):

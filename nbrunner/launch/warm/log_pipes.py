@@ -1,11 +1,11 @@
 """The output pipes of a run's tasks, read so that no line waits for the next one.
 
-Metaflow's runtime reads one line for each poll event of a pipe, through a buffer that
-poll knows nothing of: of two lines printed together the second shows up with the next
-output only. And it reads with a blocking ``readline``, so half a line holds up the whole
-run. Here what is buffered counts as readable, and half a line does not.
+Metaflow's runtime reads one line per poll event of a pipe, through a buffer that poll does not
+see: of two lines printed together, the second appears only with the next output. Its
+``readline`` blocks, so an unfinished line blocks the whole run. Here buffered lines count as
+readable, and an unfinished line does not.
 
-It also strips each line before it writes it to the run's log: see `TaskLine`.
+The runtime also strips each line before it writes it to the run's log; see `TaskLine`.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _pipes: weakref.WeakValueDictionary[int, PipeLines] = weakref.WeakValueDictionar
 
 
 class TaskLine(bytes):
-    """A line that a task printed, as Metaflow's runtime takes it.
+    """A line of a task's output, for Metaflow's runtime.
 
-    The runtime stores it as it is, and writes ``line.strip()`` to the run's log
-    (``Worker.emit_log``, ``metaflow/runtime.py``). What that returns keeps the indentation, and
-    a blank stands behind text that the runtime itself might have written of the task: so
-    whoever follows the log takes no task's words for Metaflow's.
+    The runtime stores the line unchanged, and writes ``line.strip()`` to the run's log
+    (``Worker.emit_log``, ``metaflow/runtime.py``). Here `strip` keeps the indentation, and appends
+    a blank to text that equals a message of the runtime about the task: readers of the log then
+    do not mistake it for one.
     """
 
     __slots__ = ()
 
     def strip(self, characters: bytes | None = None, /) -> bytes:  # type: ignore[override]
-        """Return the line for the run's log: indented with blanks and tabs as it was printed."""
+        """Return the line for the run's log, with its indentation of blanks and tabs."""
         if characters is not None:
             return super().strip(characters)
         text = self.rstrip()
         before = text[: len(text) - len(text.lstrip())]
         text = text[max(before.rfind(each) for each in (b"\r", b"\n", b"\v", b"\f")) + 1 :]
-        words = without_escapes(text)  # as whoever reads the log compares it
+        words = without_escapes(text)  # as readers of the log compare it
         is_ambiguous = words.startswith(_STATES_BEGIN) and is_metaflows(
             words.decode("utf-8", "replace")
         )
@@ -60,9 +60,9 @@ class PipeLines:
     Parameters
     ----------
     descriptor : int
-        Taken over: closed when the runtime lets go of this object.
+        The descriptor, which this object owns: it is closed with it.
     task : str
-        Whose pipe it is, as lines of the log name it; empty if it is no task's.
+        The name of the task in lines of the log; empty if the pipe is not a task's.
     """
 
     def __init__(self, descriptor: int, task: str = "") -> None:
@@ -72,14 +72,16 @@ class PipeLines:
         self._partial: list[bytes] = []
         os.set_blocking(descriptor, False)
         _pipes[descriptor] = self
-        # Not at exit: the runtime may still be reading then, and the kernel closes it too.
+        # Not at exit: the runtime may still be reading, and the kernel closes it anyway.
         self._closing = weakref.finalize(self, os.close, descriptor)
         self._closing.atexit = False
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._descriptor
 
     def close(self) -> None:
+        """Close the descriptor."""
         self._closing()
 
     def unfinished(self, at_most: int) -> bytes:
@@ -92,11 +94,11 @@ class PipeLines:
         return b"".join(last)
 
     def whole_lines(self) -> int:
-        """Return how many lines can be read without looking into the pipe."""
+        """Return the number of buffered lines."""
         return len(self._lines)
 
     def fill(self) -> bool:
-        """Take what the pipe holds, up to a chunk; return whether it held anything."""
+        """Read from the pipe, at most one chunk; return whether there was any data."""
         try:
             data = os.read(self._descriptor, _CHUNK_BYTES)
         except BlockingIOError:
@@ -111,7 +113,7 @@ class PipeLines:
         return True
 
     def readline(self) -> bytes:
-        """Return the next line; of an empty pipe what stands there without a line end."""
+        """Return the next line, or the unterminated rest if the pipe is empty."""
         while not self._lines and self.fill():
             pass
         if self._lines:
@@ -122,7 +124,7 @@ class PipeLines:
 
 
 class LinePoll:
-    """Stands in for ``metaflow.procpoll.LinuxProcPoll``: an event for every line there is."""
+    """Replaces ``metaflow.procpoll.LinuxProcPoll``: gives one event per available line."""
 
     def __init__(self, event: type[Any], open_lines: OpenLines | None = None) -> None:
         self._event = event
@@ -130,13 +132,21 @@ class LinePoll:
         self._poll = select.poll()
 
     def add(self, descriptor: int) -> None:
+        """Watch a descriptor."""
         self._poll.register(descriptor, select.POLLIN | select.POLLERR | select.POLLHUP)
 
     def remove(self, descriptor: int) -> None:
+        """Stop watching a descriptor."""
         self._poll.unregister(descriptor)
 
     def poll(self, timeout: float) -> Iterator[Any]:
-        """Yield events, each good for one ``readline``."""
+        """Yield events, each for one ``readline``.
+
+        Parameters
+        ----------
+        timeout : float
+            How long to wait for the first event, in milliseconds.
+        """
         for descriptor, events in self._poll.poll(timeout):
             ended = bool(events & (select.POLLHUP | select.POLLERR))
             pipe = _pipes.get(descriptor)
@@ -145,11 +155,11 @@ class LinePoll:
                 yield self._event(descriptor, can_read=readable, is_terminated=ended)
                 continue
             pipe.fill()
-            # Counted first: nobody reads the lines of a pipe that the runtime has let go.
+            # Counted first: the lines of a pipe that the runtime has closed are not read.
             for _ in range(pipe.whole_lines()):
                 yield self._event(descriptor, can_read=True)
             if ended:
-                # The runtime reads on by itself until nothing is left.
+                # The runtime then reads until the pipe is empty.
                 yield self._event(descriptor, is_terminated=True)
         if self._open_lines is not None:
             self._open_lines.tell(list(_pipes.values()))

@@ -1,10 +1,10 @@
-"""What the user's own code of a flow might change before it imports a preloaded module. Pure.
+"""Finds code of a flow that may have an effect on its imports of preloaded modules. Pure.
 
-A module that is imported once in the warm interpreter has read its environment variables and
-has set its warnings filters there. A fork is exact only if no code of the flow would have
-changed either before its own import of that module. So the text of the flow file, and of the
-user's modules that it imports, is looked through. Whatever may set such a variable counts,
-wherever it stands: then the run is forked from an interpreter without preloaded modules.
+A module that is imported once in the warm interpreter has read environment variables and set
+warnings filters there. A fork is exact only if the flow's code would not have changed either
+before its own import of that module. The text of the flow file, and of the user's modules that
+it imports, is therefore searched. Any code that may set such a variable counts, wherever it is:
+the run is then forked from an interpreter without preloaded modules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-# More than this is not looked through.
+# The limits of the search.
 _MOST_FILES = 200
 _MOST_BYTES = 4_000_000
 
@@ -26,7 +26,7 @@ _ANYWHERE = ("putenv", "unsetenv", "setenv", "delenv")
 def change_before_import(
     sources: Collection[bytes], variables: Callable[[str], bool], filters: bool
 ) -> str | None:
-    """Return what code might change that a preloaded module has found otherwise; None if nothing.
+    """Return a message about code that may affect the import of a preloaded module, or None.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def change_before_import(
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError):
-            continue  # it cannot run either
+            continue  # it cannot be executed either
         for node in ast.walk(tree):
             line = getattr(node, "lineno", 0)
             if name := _named(node, variables):
@@ -65,7 +65,7 @@ def _named(node: ast.AST, variables: Callable[[str], bool]) -> str | None:
 
 
 def _sets_unnamed(node: ast.AST) -> bool:
-    """Return whether a node changes the environment by a name that is not in the text."""
+    """Return whether a node sets environment variables whose names are not literals."""
     match node:
         case ast.Subscript(value=value, slice=key, ctx=ast.Store() | ast.Del()):
             return _is_environment(value) and not isinstance(key, ast.Constant)
@@ -117,20 +117,20 @@ def _changes_filters(node: ast.AST) -> bool:
 
 
 def own_sources(script: Path, find: Callable[[str], Path | None]) -> list[bytes] | None:
-    """Return the flow file and the user's modules that it imports, these modules' imports too.
+    """Return the sources of the flow file and of the user's modules that it imports, recursively.
 
     Parameters
     ----------
     script : Path
         The flow file.
     find : callable
-        Returns the file of a top-level module of the user's, or the folder of a package; None
+        Returns the file of a top-level module of the user, or the folder of a package; None
         for any other module.
 
     Returns
     -------
     list of bytes or None
-        None if there is more than is looked through.
+        None if they exceed the limits of the search.
     """
     found: list[bytes] = []
     files, seen, size = [script], {script}, 0

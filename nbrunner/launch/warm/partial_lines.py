@@ -1,7 +1,7 @@
-"""What the tasks of a warm run have printed without ending the line: a progress bar, say.
+"""Publishes the unfinished lines of a warm run's tasks, such as progress bars.
 
-Metaflow passes whole lines on, so a bar would show when it has come to its end. It is told in a
-file of its own, beside the log that Metaflow writes: see `nbrunner.logs.partial_lines`.
+Metaflow writes only whole lines to the log, so a bar would appear only at its end. Unfinished
+lines are written to another file of the run directory; see `nbrunner.logs.partial_lines`.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ class Unfinished(Protocol):
 
 
 class OpenLines:
-    """Keeps the file of one run up to date.
+    """Keeps the file of unfinished lines of one run up to date.
 
     Parameters
     ----------
     directory : RunDirectory
+        The directory of the run.
     """
 
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._told: list[tuple[str, str]] = []
-        self._told_at = -math.inf  # the clock may count from the start of the machine
+        self._told_at = -math.inf  # the clock may start at 0 when the machine boots
 
     def tell(self, pipes: Iterable[Unfinished]) -> None:
-        """Write down what has changed, unless that was done a moment ago."""
+        """Write the file if the lines have changed, at most every `_PACE_SECONDS`."""
         found = [
             (each.task, last_state(each.unfinished(_LONGEST_BYTES + escapes.LONGEST)))
             for each in pipes
@@ -54,19 +55,19 @@ class OpenLines:
         ]
         found = [(task, text) for task, text in found if text]
         now = time.monotonic()
-        # A line that has ended stands in the log: then two of it would be there.
+        # A finished line is removed at once: it is in the log, and would appear twice.
         over = {task for task, _ in self._told} - {task for task, _ in found}
         if found == self._told or (now - self._told_at < _PACE_SECONDS and not over):
             return
         self._told, self._told_at = found, now
         when = log_format.when(datetime.now())
         lines = [f"{when} [{task}] {text}" for task, text in found]
-        with contextlib.suppress(OSError):  # no room, or deleted: the bar shows at its end
+        with contextlib.suppress(OSError):  # disk full or record deleted: shown when finished
             self._directory.write(OPEN_LINES, {"lines": lines})
 
 
 def last_state(unfinished: bytes) -> str:
-    """Return what an unfinished line says now: of a bar, what it has written last."""
+    """Return the visible text of an unfinished line: for a progress bar, its latest state."""
     said = escapes.beginning(escapes.last_state(unfinished))
     if len(said) > _LONGEST_BYTES:
         said = escapes.end(said, len(said) - _LONGEST_BYTES)
@@ -75,7 +76,7 @@ def last_state(unfinished: bytes) -> str:
 
 
 def task_of(arguments: Sequence[str]) -> str:
-    """Return ``"<run>/<step>/<task>"`` of the command of a step task; empty for any other."""
+    """Return ``"<run>/<step>/<task>"`` for the command of a step task; empty for any other."""
     words = list(arguments)
     try:
         place = next(place for place, word in enumerate(words) if word in STEP_COMMANDS)

@@ -1,8 +1,8 @@
-"""What a flow file does before it imports metaflow.
+"""Judges the statements of a flow file before its import of metaflow.
 
-In a fresh interpreter those statements run before ``import metaflow``, so they may change what
-it reads: variables, ``sys.path``, warnings filters. In a fork metaflow has been imported
-already. So a flow file is forked only if nothing above its import of metaflow can do that.
+In a fresh interpreter they are executed before ``import metaflow``, so they may change what it
+reads: variables, ``sys.path``, warnings filters. In a fork metaflow has already been imported. A
+run is therefore forked only if no statement above the import of metaflow can have such an effect.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Preamble:
         The line of the first statement that may change what the import reads; None if there
         is none.
     folders : tuple of str
-        The folders that a generated flow file puts on ``sys.path``, in front or behind.
+        The folders that a generated flow file adds to ``sys.path``.
     of_python : frozenset of str
-        The top-level modules imported there that are taken to be of the standard library.
+        The top-level modules imported there that have names of the standard library.
     """
 
     line: int | None = None
@@ -37,35 +37,36 @@ class Preamble:
 
     @property
     def reason(self) -> str | None:
-        """Why the file must have a fresh interpreter; None if it need not."""
+        """Why the file needs a fresh interpreter; None if it does not."""
         if self.line is None:
             return None
         return f"line {self.line} of the flow file runs before metaflow is imported there"
 
 
 def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamble:
-    """Return what a flow file does before it imports metaflow.
+    """Return the judgement of a flow file's statements before its import of metaflow.
 
     Parameters
     ----------
     source : bytes
+        The flow file.
     is_harmless_module : callable
-        Returns whether a top-level module that is not of the standard library may be imported
-        before metaflow or after it, with the same result.
+        Returns whether a top-level module outside the standard library may be imported before
+        metaflow or after it, with the same result.
     """
     try:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
-        return Preamble()  # it fails in the same words, warm or cold
+        return Preamble()  # it fails with the same message, warm or cold
     judge = Judge(is_harmless_module)
     _, line = judge.up_to_metaflow(statements)
     return Preamble(line, tuple(judge.folders), frozenset(judge.of_python))
 
 
 def imports_metaflow(statement: ast.stmt) -> bool:
-    """Return whether a statement imports metaflow when it is run."""
+    """Return whether executing a statement may import metaflow."""
     if isinstance(statement, ast.Expr) and ast.unparse(statement) == "__import__('metaflow')":
-        return True  # as a generated flow file does
+        return True  # the line of a generated flow file
     return any(
         name == _METAFLOW
         for node in ast.walk(statement)
@@ -85,7 +86,7 @@ def names_of_modules(node: ast.Import | ast.ImportFrom) -> set[str]:
 
 
 def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
-    """Return the folders of the line that nbrunner writes; see ``import_path_line``."""
+    """Return the folders in the line of ``import_path_line``; None for any other statement."""
     match statement:
         case ast.Assign(targets=[target]) if ast.unparse(target) == f"{_PATH}[1:1]":
             pass
@@ -99,29 +100,31 @@ def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
 
 
 class Judge:
-    """Judges statements by what they can do at most.
+    """Judges statements by the effects that they may have.
 
     Attributes
     ----------
     of_python : set of str
-        The modules imported so far that are taken to be of the standard library.
+        The modules imported so far that have names of the standard library.
+    folders : list of str
+        The folders that a generated flow file adds to ``sys.path``.
     """
 
     def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:
         self.of_python: set[str] = set()
         self._is_harmless_module = is_harmless_module
-        # Names bound by imports of the standard library, and the module that each is from.
+        # Name bound by an import from the standard library -> its module.
         self._from_library: dict[str, str] = {}
-        self.folders: list[str] = []  # of a generated flow file
+        self.folders: list[str] = []
 
     def up_to_metaflow(self, statements: Sequence[ast.stmt]) -> tuple[bool, int | None]:
-        """Judge what is executed before metaflow is imported.
+        """Judge the statements that are executed before metaflow is imported.
 
         Returns
         -------
         (bool, int or None)
-            Whether these statements import it for certain, and the line of the first one that
-            may change what the import reads.
+            Whether the statements certainly import it, and the line of the first one that may
+            change what the import reads.
         """
         for statement in statements:
             folders = generated_folders(statement)
@@ -137,7 +140,7 @@ class Judge:
         return False, None
 
     def _importing(self, statement: ast.stmt) -> tuple[bool, int | None]:
-        """Judge a statement that imports metaflow, or has a block that does."""
+        """Judge a statement that imports metaflow itself or in one of its blocks."""
         branches: list[Sequence[ast.stmt]]
         match statement:
             case ast.Import(names=names):
@@ -150,7 +153,7 @@ class Judge:
             case ast.If(test=test, body=body, orelse=orelse) if _calls_nothing(test):
                 branches = [body, orelse]
             case ast.Try(body=[ast.Import() | ast.ImportFrom() as first, *_]) if (
-                imports_metaflow(first)  # all else follows
+                imports_metaflow(first)  # the rest is executed after it
             ):
                 branches = [[first]]
             case ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=finalbody):
@@ -204,7 +207,7 @@ class Judge:
         return not others or all(map(self._is_harmless_module, others))
 
     def _note_bound(self, node: ast.Import | ast.ImportFrom) -> None:
-        """Note the names that an import binds: those bound so far may be others from here on."""
+        """Record the names that an import binds, which may replace earlier ones."""
         for alias in node.names:
             name = (alias.asname or alias.name).partition(".")[0]
             module = (alias.name if isinstance(node, ast.Import) else node.module or "").split(".")
@@ -216,7 +219,7 @@ class Judge:
                 self._from_library.pop(name, None)
 
     def _are_known(self, expressions: Iterable[ast.expr]) -> bool:
-        """Return whether all are of those of the standard library that only make something."""
+        """Return whether all are decorators or bases of Python without other effects."""
         return all(map(self._is_known, expressions))
 
     def _is_known(self, expression: ast.expr) -> bool:
@@ -230,13 +233,13 @@ class Judge:
         )
 
 
-# Modules whose decorators and bases make a function or a class, and change nothing else.
+# Modules whose decorators and bases make a function or class, and have no other effect.
 _MAKING = frozenset(
     {"abc", "collections", "contextlib", "dataclasses", "enum", "functools", "threading", "typing"}
     | {"logging", "json", "argparse", "ast", "string", "numbers", "types", "datetime", "random"}
 )
 
-# Bases and decorators that run nothing of the user's.
+# Bases and decorators that do not execute the user's code.
 _BUILTIN = frozenset(
     {"object", "Exception", "ValueError", "TypeError", "RuntimeError", "dict", "list", "str"}
     | {"int", "float", "tuple", "property", "staticmethod", "classmethod"}
@@ -260,7 +263,7 @@ def _annotations(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[a
 
 
 def _runs_something(node: ast.expr) -> bool:
-    """Return whether an expression calls something, or binds a name."""
+    """Return whether an expression contains a call, or binds a name."""
     making = (ast.Call, ast.Await, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp)
     return any(isinstance(each, (*making, ast.GeneratorExp)) for each in ast.walk(node))
 

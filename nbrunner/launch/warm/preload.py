@@ -1,4 +1,4 @@
-"""Importing modules into the warm interpreter, as far as forks of it then stay exact."""
+"""Imports modules into the warm interpreter if its forks remain exact."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def preload(
     base_done: Callable[[], None],
     learned: Sequence[str] = (),
 ) -> str:
-    """Import what every run needs, then those of the wanted modules that can be shared.
+    """Import the modules that every run needs, then those of the wanted ones that can be shared.
 
-    What every run needs is always imported. If it draws something that a fork cannot renew,
-    the reason is set as ``imported.inexact``, and every start is cold.
+    The former are always imported. If they draw something that a fork cannot renew, the reason
+    is set as ``imported.inexact``, and every start is cold.
 
     Parameters
     ----------
     wanted : iterable of str
-        Imported only if a fork can renew all that they draw; the reasons for the others are
-        added to ``imported.not_preloaded``.
+        Modules to import only if a fork can renew all their draws; the reasons for the others
+        are added to ``imported.not_preloaded``.
     imported : Imported
-        Gets the files that each fork compares and the generators that it seeds anew.
+        The dependencies of the imports are added to it.
     base_done : callable
-        Called once what every run needs has been imported.
+        Called after the modules that every run needs have been imported.
     learned : sequence of str
-        What to import after those, in this order; see `nbrunner.launch.warm.learned`. The
-        first that cannot be shared is the last.
+        Imports to execute then, in this order, up to the first that cannot be shared; see
+        `nbrunner.launch.warm.learned`.
 
     Returns
     -------
     str
-        What this version of Metaflow lacks, so that no run can be started warm; or nothing.
+        Why no run can be started warm with this version of Metaflow; empty if one can.
     """
     with imported.noting_imports():
         if _is_unrecorded():
@@ -64,7 +64,7 @@ def preload(
 
 
 def _learn(learned: Sequence[str], imported: Imported) -> None:
-    """Import what a flow imports at its top, down to the first that cannot be shared."""
+    """Execute the imports at a flow's top, up to the first that cannot be shared."""
     read = VariablesRead()
     with imported.noting_imports(read, installed=True):
         filters = imported.filters  # the flow's own imports set them in the same order
@@ -81,7 +81,7 @@ def _learn(learned: Sequence[str], imported: Imported) -> None:
 
 
 def _is_unrecorded() -> bool:
-    """Return whether ``import metaflow`` may draw something that the tables do not list.
+    """Return whether ``import metaflow`` may have draws that the tables do not list.
 
     The tables in draws.py are tested with the versions in engine/metaflow_versions.py.
     """
@@ -91,7 +91,7 @@ def _is_unrecorded() -> bool:
 
 
 def _import_installed(what: str, imported: Imported, read: VariablesRead) -> str | None:
-    """Import a module that the flow imports, if it is installed; else return why not."""
+    """Execute an import of the flow; return why not, or None if it was executed."""
     if not installed_at(module_of(what).partition(".")[0]):
         return "it is not an installed module"
     return _import([what], imported, read)
@@ -103,14 +103,14 @@ def _import(
     read: VariablesRead,
     more: Callable[[Observed], str | None] = lambda _observed: None,
 ) -> str | None:
-    """Import modules, if a fork has what a fresh import would give; else return why not."""
+    """Import modules unless forks would be inexact; return why not, or None if it was done."""
     try:
         observed = observe(names)
     except OSError as error:
         return f"no process could be started to check its import: {error}"
     reason = why_not(observed) or _set_too_late(observed, imported, read) or more(observed)
     if reason:
-        os.write(2, observed.output)  # into the log of warm interpreters
+        os.write(2, observed.output)  # to the log of warm interpreters
         return reason
     stamps = {path: stamp(path) for path in observed.files}
     before = generators.living()
@@ -124,14 +124,14 @@ def _import(
 
 
 def _replaced(observed: Observed) -> str | None:
-    """Return what a flow that does not import the module would find replaced."""
+    """Return a message about an object that the import replaces for all flows, or None."""
     return f"it replaces {observed.replaced[0]}" if observed.replaced else None
 
 
 def _set_too_late(observed: Observed, imported: Imported, read: VariablesRead) -> str | None:
-    """Return which variable an import sets that earlier imports have read.
+    """Return a message about a variable that an import sets and earlier imports read, or None.
 
-    A task inherits it from its run process, so there they find it set.
+    In a cold task, which inherits it from the run process, the earlier imports find it set.
     """
     for name in observed.sets:
         if name in imported.read or name in read:
@@ -140,19 +140,19 @@ def _set_too_late(observed: Observed, imported: Imported, read: VariablesRead) -
 
 
 def why_not(observed: Observed) -> str | None:
-    """Return why forks cannot share what an import gives; None if they can."""
+    """Return why forks cannot share an import; None if they can."""
     if observed.error or (reason := refusal(observed.draws)):
         return observed.error or reason
-    if observed.output:  # in a cold start each task prints it into its log
+    if observed.output:  # in a cold start, each task prints it to its log
         first, *_ = observed.output.decode(errors="replace").strip().splitlines() or [""]
         return f"while it is imported, it prints {first!r}"
     return None
 
 
 def _drawn(before: Sequence[object], observed: Observed) -> list[object]:
-    """Return the generators that the import has just seeded from nothing.
+    """Return the generators that the import has just seeded from the system's entropy.
 
-    One that is seeded with a number is in the state that it had in the scratch process.
+    One with a fixed seed has the same state as in the scratch process.
     """
     old = {id(each) for each in before}
     return [

@@ -1,4 +1,4 @@
-"""Messages over a stream socket: JSON with its length before it."""
+"""Messages over a stream socket: JSON, preceded by its length."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ LENGTH = struct.Struct("!Q")
 
 
 def encode(content: Mapping[str, object]) -> bytes:
-    """Return a message as it goes over the socket."""
+    """Return the bytes of a message."""
     data = json.dumps(content).encode()
     return LENGTH.pack(len(data)) + data
 
@@ -80,7 +80,7 @@ def send(channel: socket.socket, content: Mapping[str, object]) -> None:
 
 
 def receive(channel: socket.socket) -> object:
-    """Receive a message of a type that the caller knows; end this process if the peer is gone."""
+    """Receive a message of a type that the caller knows; end this process if the peer has closed the socket."""
     (size,) = LENGTH.unpack(_exactly(channel, LENGTH.size))
     content: object = json.loads(_exactly(channel, size))
     return content

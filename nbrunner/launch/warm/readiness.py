@@ -1,8 +1,7 @@
-"""Whether to ask a warm interpreter, start cold, or replace it. Pure.
+"""Decides whether to ask a warm interpreter, start cold, or replace it. Pure.
 
-No start waits for an interpreter that will not serve it in time, and no interpreter is given
-up for good: one that ends or hangs is replaced, after a pause that grows while replacements
-keep failing.
+No start waits for an interpreter that will not answer in time. An interpreter that ends or hangs
+is always replaced, after a pause that grows while replacements fail.
 """
 
 from __future__ import annotations
@@ -11,21 +10,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-# In the state directory: what the interpreters of all processes of this user print.
+# The file, in the state directory, with the output of all warm interpreters of this user.
 ZYGOTE_LOG = "zygote.log"
 
-# How long after its start an interpreter that still imports is worth waiting for. Importing
-# metaflow takes 0.2 to 0.8 s, and a cold run does it three times or more: within this time,
-# waiting is faster than a cold start. Modules of `preload` that take longer hold up nobody.
+# How long after its start an interpreter that is still importing is worth waiting for. Importing
+# metaflow takes 0.2 to 0.8 s, and a cold run does it at least three times: within this time,
+# waiting is faster than a cold start. No run waits for modules of `preload` that take longer.
 WAIT_SECONDS = 2.0
 
-# The same by the clock, where a busy machine leaves the interpreter little CPU time.
+# The same in real time, if the interpreter gets little CPU time on a busy machine.
 LONGEST_WAIT_SECONDS = 20.0
 
-# An interpreter forks in milliseconds. Beyond this time without an answer to anyone it hangs.
+# An interpreter forks in milliseconds. After this time without an answer to any request it hangs.
 ANSWER_SECONDS = 5.0
 
-# Longer than any import that ends: beyond this the interpreter is replaced.
+# Longer than any import should take: after this time the interpreter is replaced.
 IMPORT_LIMIT_SECONDS = 900.0
 
 _FIRST_PAUSE_SECONDS = 1.0
@@ -34,11 +33,12 @@ _LONGEST_PAUSE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Sight:
-    """What its owner sees of a warm interpreter at one moment.
+    """The state of a warm interpreter at one moment, as its owner sees it.
 
     Attributes
     ----------
     alive : bool
+        Whether the process is running.
     suspended : bool
         Whether a signal has stopped it (SIGSTOP).
     ready : bool
@@ -46,9 +46,9 @@ class Sight:
     age_seconds : float
         Time since its start.
     waited_for_cpu_seconds : float
-        The part of that time in which it could have run but had no CPU.
+        The part of that time in which it was ready to run but had no CPU.
     silent_seconds : float
-        How long it has answered nobody while a request waits; 0 before the request is made.
+        How long it has not answered any request while one is waiting; 0 if none is.
     """
 
     alive: bool = True
@@ -61,14 +61,15 @@ class Sight:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do about a start, and why if it is not to ask the interpreter.
+    """How to handle a start, and why.
 
     Attributes
     ----------
     do : "ask", "cold" or "replace"
-        Ask the interpreter and wait for its answer; start cold and leave the interpreter to
-        its import; or end the interpreter, which another one replaces.
+        Ask the interpreter and wait for its answer; start cold while the interpreter continues
+        to import; or end the interpreter and start another one.
     why : str
+        The reason; empty for "ask".
     """
 
     do: Literal["ask", "cold", "replace"]
@@ -76,12 +77,14 @@ class Verdict:
 
 
 def verdict(sight: Sight, preloaded: Sequence[str] = ()) -> Verdict:
-    """Return what to do about a start.
+    """Return how to handle a start.
 
     Parameters
     ----------
+    sight : Sight
+        The state of the interpreter.
     preloaded : sequence of str
-        The modules that the interpreter imports beside metaflow.
+        The modules that the interpreter imports in addition to metaflow.
     """
     if not sight.alive:
         return Verdict("replace", ended(sight.ready, preloaded))
@@ -101,20 +104,20 @@ def verdict(sight: Sight, preloaded: Sequence[str] = ()) -> Verdict:
 
 
 def ended(ready: bool, preloaded: Sequence[str]) -> str:
-    """Return what is said of an interpreter that has ended."""
+    """Return the message about an interpreter that has ended."""
     if ready:
         return "the warm interpreter ended"
     return f"the warm interpreter ended while it imported {_imports(preloaded)}; see {ZYGOTE_LOG}"
 
 
 def pause_seconds(failures: int) -> float:
-    """Return how long to wait, after so many failures in a row, before starting another one.
+    """Return the pause, after that many failures in a row, before another interpreter is started.
 
-    There is no pause after the first failure: the interpreter may have been killed.
+    There is none after the first failure, as the interpreter may have been killed.
     """
     if failures < 2:
         return 0.0
-    # The exponent is bounded: a float is not.
+    # The exponent is bounded, as a float would overflow.
     return min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 2, 30), _LONGEST_PAUSE_SECONDS)
 
 

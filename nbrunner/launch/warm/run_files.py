@@ -1,4 +1,4 @@
-"""What a run changes, while it runs, that a process of it would read when it starts."""
+"""Detects changes, during a run, of the files that its processes read when they start."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class RunFiles:
     script : str
         The flow file.
     environment : mapping of str to str
-        That of the run.
+        The environment of the run.
     """
 
     def __init__(self, script: str, environment: Mapping[str, str]) -> None:
         self._script = os.path.realpath(script)
         self._folder = os.path.dirname(self._script)
-        # What a run writes on PYTHONPATH, its bytecode for one, is not what tasks import first.
+        # A run writes to folders of PYTHONPATH, for example bytecode, which does not matter.
         self._environment = {
             name: value for name, value in environment.items() if name != "PYTHONPATH"
         }
@@ -36,7 +36,7 @@ class RunFiles:
         return len(command) > 1 and os.path.realpath(command[1]) == self._script
 
     def changed(self, cwd: str) -> str | None:
-        """Return what a process that starts now would read otherwise than the run did."""
+        """Return which file a process that starts now would read differently; None if none."""
         return (
             found_here(IMPORTED.files, cwd)
             or difference(self._then, self._look())

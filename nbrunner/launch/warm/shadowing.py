@@ -1,4 +1,4 @@
-"""Which files beside a flow a fresh interpreter would import in place of what is loaded here."""
+"""Finds files next to a flow that a fresh interpreter would import instead of loaded modules."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from nbrunner.text.user_code import is_users
 
 
 def own_for_python(script: str, names: Collection[str], folders: Sequence[str]) -> str | None:
-    """Return which module of the user's is imported in place of one of the standard library.
+    """Return a message about a user's file that shadows a module of the standard library, or None.
 
     Parameters
     ----------
     script : str
+        The flow file.
     names : collection of str
-        The modules that the flow file imports as those of the standard library.
+        The modules with names of the standard library that the flow file imports.
     folders : sequence of str
-        The folders that a generated flow file puts on ``sys.path``.
+        The folders that a generated flow file adds to ``sys.path``.
     """
     for folder in (os.path.dirname(os.path.realpath(script)), *folders):
         if os.path.isdir(folder) and (reason := shadowed(folder, names)):
@@ -33,16 +34,17 @@ def own_for_python(script: str, names: Collection[str], folders: Sequence[str]) 
 
 
 def shadowed(folder: str, names: Collection[str]) -> str | None:
-    """Return which file in a folder a fresh interpreter would have imported instead.
+    """Return a message about a file that a fresh interpreter would import instead, or None.
 
-    The flow's folder comes first on ``sys.path``, already while metaflow is imported; the
-    flow file itself may be in the way of a module.
+    The flow's folder comes first on ``sys.path``, even while metaflow is imported; the flow file
+    itself may shadow a module.
 
     Parameters
     ----------
     folder : str
+        The folder to search.
     names : collection of str
-        Top-level modules that imports have loaded, or have looked for in vain.
+        Top-level modules that imports have loaded, or have looked for without success.
     """
     namespaces = _namespaces() & set(names)
     with os.scandir(folder) as entries:
@@ -55,7 +57,7 @@ def shadowed(folder: str, names: Collection[str]) -> str | None:
 
 
 def _namespaces() -> set[str]:
-    """Return the packages without a file of their own: a folder of the flow's is part of them."""
+    """Return the namespace packages: a folder of that name next to a flow is a part of them."""
     return {
         name
         for name, module in list(sys.modules.items())
@@ -64,7 +66,7 @@ def _namespaces() -> set[str]:
 
 
 def distribution_in(folder: str) -> str | None:
-    """Return which installed distribution in a flow's folder a module would have found first."""
+    """Return a message about a distribution that is installed in a flow's folder, or None."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith((".dist-info", ".egg-info", ".egg")):
@@ -73,15 +75,15 @@ def distribution_in(folder: str) -> str | None:
 
 
 def _module_name(entry: os.DirEntry[str]) -> str | None:
-    """Return the name that a file or folder can be imported by, if any."""
+    """Return the name by which a file or folder can be imported; None if it cannot."""
     for suffix in importlib.machinery.all_suffixes():
         if entry.name.endswith(suffix):
             return entry.name.removesuffix(suffix)
-    # A folder without __init__.py gives way to any module of its name.
-    # Only folders are looked into: of data files there may be very many.
+    # A folder without __init__.py does not shadow a module of its name.
+    # Only folders are examined further: there may be very many data files.
     try:
         is_folder = entry.is_dir()
-    except OSError:  # a link that leads round in a circle, or where nobody answers
+    except OSError:  # a circular link, or one into a file system that does not respond
         return None
     package = is_folder and os.path.exists(os.path.join(entry.path, "__init__.py"))
     return entry.name if package else None

@@ -1,8 +1,8 @@
-"""What a warm run process uses in place of ``subprocess`` for its step tasks.
+"""Replaces ``subprocess`` in a warm run process, so that its step tasks are forks.
 
-In the run process the name `subprocess` in metaflow.runtime is given a stand-in, whose
-Popen asks the task server for a fork. Any other command, and any task that would not be
-exact as a fork, goes to the real Popen.
+In the run process the name `subprocess` of metaflow.runtime is bound to an object whose Popen
+requests a fork from the fork server. Any other command, and any task that would not be exact as
+a fork, is started by the real Popen.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def use_for_tasks(
     directory: RunDirectory,
     files: RunFiles,
 ) -> None:
-    """Make Metaflow's runtime, in this process, start its tasks by the task server.
+    """Make Metaflow's runtime, in this process, start its tasks by the fork server.
 
-    The run gets an id of its own. Its directory gets the lines that tasks have not ended
-    (`nbrunner.launch.warm.partial_lines`), and how each task was started
-    (`nbrunner.record.task_starts`).
+    The run also gets an id that no other run has. The unfinished lines of tasks
+    (`nbrunner.launch.warm.partial_lines`) and how each task was started
+    (`nbrunner.record.task_starts`) are written to the run's directory.
     """
     open_lines = OpenLines(directory)
     metaflow_seam.start_tasks_by(_Subprocess(server, environment, cwd, directory, files))
@@ -48,7 +48,7 @@ def use_for_tasks(
 
 
 class _Subprocess:
-    """The module subprocess, but for how it starts a step task."""
+    """The module subprocess, except that it starts step tasks as forks."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class _Subprocess:
         return getattr(subprocess, name)
 
     def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)
-        """Start a command: a step task as a fork, anything else as ever."""
+        """Start a command: a step task as a fork if that is exact, any other one as usual."""
         cold_reason = self._cold_reason(args, options)
         if cold_reason is None:
             task = self._fork(args, options["env"])
@@ -95,7 +95,7 @@ class _Subprocess:
         env = options.get("env")
         if not piped or env is None:
             return "it is not started the way Metaflow starts a step task"
-        # The flow may have changed the directory, or what a child inherits.
+        # The flow may have changed the current directory, or what a child inherits.
         cwd = os.getcwd()
         if not self._files.runs(args):
             return "it does not run the flow file"
@@ -107,7 +107,7 @@ class _Subprocess:
         )
 
     def _fork(self, args: Sequence[str], env: Mapping[str, str]) -> ForkedTask | None:
-        """Ask for a fork; None if the server is gone or cannot fork."""
+        """Request a fork; return None if the server has ended or cannot fork."""
         assert self._server is not None
         pipes: list[tuple[int, int]] = []
         try:
@@ -134,7 +134,7 @@ class _Subprocess:
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
-        # The task itself tells its pid: without one there is no task.
+        # The task itself sends its pid: without one there is no task.
         pid = read_number(ours[3]) if self._server is not None else None
         if pid is None:
             for descriptor in ours:
@@ -144,13 +144,13 @@ class _Subprocess:
 
 
 def _named(args: Sequence[str], pid: int) -> str:
-    """Return what lines of the log call the task of a command."""
+    """Return the name, in lines of the log, of the task of a command; empty if it is not a task."""
     task = task_of(args)
     return process_name(task, pid) if task else ""
 
 
 class ForkedTask(ForkedProcess):
-    """A step task that the task server has forked, as a Popen object would show it."""
+    """A step task that the fork server has forked, with the interface of Popen."""
 
     def __init__(
         self, args: list[str], pid: int, stdin: int, stdout: int, stderr: int, status: int

@@ -1,7 +1,7 @@
-"""What the warm interpreter prepares so that its forks come to the same result sooner.
+"""Prepares results in the warm interpreter that every process of every run computes.
 
-Each of these is asked for by every process of every run, and by a cold one anew. None
-changes an answer: what depends on the flow, its folder or the moment is still looked up.
+No result changes: those that depend on the flow, its folder or the time are still computed in the
+fork.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from nbrunner.launch import metaflow_seam
 
 def take_shortcuts() -> None:
     """Prepare this interpreter, which has imported metaflow, for its forks."""
-    # The expressions with which Python reads source, of the steps for the flow's graph,
-    # take a seventh of an empty step to compile.
+    # Compiles the regular expressions of inspect.getsource, which Metaflow uses to read the steps
+    # for the flow's graph. That takes a seventh of the time of an empty step.
     inspect.getsource(take_shortcuts)
     metaflow_seam.look_up_version()
     sys.meta_path.insert(0, _CompiledFinder())
-    # Each call of git costs a third of a task.
+    # Each call of git takes a third of the time of a task.
     metaflow_seam.ask_git_only_where(_may_be_in_repository)
 
 
 class _CompiledFinder:
-    """Finds a few modules as ever, with their code at hand: no read, no compile."""
+    """Finds a few modules as usual, with code that is compiled already."""
 
     def __init__(self) -> None:
         self._code: dict[str, types.CodeType] = {}
@@ -44,7 +44,7 @@ class _CompiledFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: Any = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the ordinary spec; its loader gives the code that is there already."""
+        """Return the ordinary spec, whose loader returns the compiled code."""
         code = self._code.get(name)
         if code is None:
             return None
@@ -55,8 +55,8 @@ class _CompiledFinder:
 
 
 def _may_be_in_repository(path: Any) -> bool:
-    """Tell whether git could find a work tree at a path: it looks for ``.git`` upwards."""
-    if os.environ.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:  # all else only narrows the search
+    """Return whether git may find a work tree: ``.git`` in the path or one of its parents."""
+    if os.environ.keys() & {"GIT_DIR", "GIT_WORK_TREE"}:  # other variables only narrow the search
         return True
     folder = os.path.realpath(path or os.curdir)
     while not os.path.lexists(os.path.join(folder, ".git")):

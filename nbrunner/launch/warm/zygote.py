@@ -3,31 +3,31 @@
 ::
 
     zygote                 no flow, no threads; waits on a socket of its owner
-     └ supervisor          one a run, in a session of its own
-        ├ task server      pristine; forks the step tasks
+     └ supervisor          one per run, in a session of its own
+        ├ fork server      has not executed the flow; forks the step tasks
         └ run process      becomes ``python -u flow.py run``
 
-Each of these is a fork that goes on from where its parent stood, so each has a role whose
-``play`` returns, in a child, the role of that child. The last role is a `Program`: the
-loop of roles is left, and the interpreter runs the flow as its main program.
+Each of these is a fork that continues where its parent was, so each has a role whose ``play``
+returns, in a child, the role of that child. The last role is a `Program`: the loop of roles
+ends, and the interpreter runs the flow as its main program.
 
-The owner's end of the control socket closes when the owner ends, however it ends; the
-zygote then ends too. Runs need it no longer once they have been forked.
+The owner's end of the control socket closes when the owner ends, for whatever reason; the zygote
+then ends too. Runs that have been forked no longer need it.
 
-What a flow can tell, all the same, from a cold start:
+The remaining differences from a cold start that a flow can observe:
 
-- the parent of a task, and of what renders its card, is the task server, and
-  ``/proc/<pid>/cmdline`` and ``environ`` are the zygote's; the run process has one more
+- the parent of a task, and of the process that renders its card, is the fork server;
+  ``/proc/<pid>/cmdline`` and ``environ`` are those of the zygote; the run process has one more
   descriptor, closed on exec
-- four frames below the flow file's own: in ``inspect.stack()``, in the depth of recursion, in
-  the stack that ``@timeout`` prints and faulthandler dumps
-- where the flow file imports a preloaded module before metaflow, the warnings filters of the
-  former come before those of the latter
-- more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``;
-  one more exit function is registered
-- strings hash alike in all forks of one zygote, and addresses are alike: a set of strings has
-  one order in the run process and all tasks, where fresh interpreters have one each
-- what it hides from the collector by ``gc.freeze`` is finalized all the same
+- four more frames below the flow file's: in ``inspect.stack()``, in the recursion depth, in the
+  stack that ``@timeout`` prints and faulthandler dumps
+- if the flow file imports a preloaded module before metaflow, the module's warnings filters come
+  before those of metaflow
+- more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
+  differs; one more exit function is registered
+- string hashes and addresses are the same in all forks of one zygote: a set of strings has the
+  same order in the run process and all tasks, while it differs among fresh interpreters
+- objects that the flow hides from the collector by ``gc.freeze`` are finalized anyway
 - the modules that were imported before the fork come first in ``sys.modules``, and so are
   cleared last when the interpreter ends
 """
@@ -65,37 +65,37 @@ from nbrunner.record.run_directory import RunDirectory
 
 GO = b"g"
 
-# Said to the owner once everything is imported.
+# Sent to the owner after everything has been imported.
 READY = b"r"
 
 _QUOTED_BYTES = 1000
 
 
 class Role(Protocol):
-    """What one process of the family does."""
+    """The task of one of the processes."""
 
     def play(self) -> Role | Program:
-        """Do it; return, in a child, what that child is to do. The process itself exits."""
+        """Perform it, then exit; return, in a child, the role of that child."""
         ...
 
 
 def main() -> None:
-    """Serve; in a fork that is to run a flow, run it in ``__main__``."""
+    """Serve requests; in a fork that runs a flow, run it in ``__main__``."""
     descriptor = sys.argv.pop()
     log_size = os.fstat(2).st_size
     IMPORTED.note_start(set_by_python=sys.argv[1:])
     if IMPORTED.added and not IMPORTED.set_by_python:
-        # No locale was named, so Python has chosen one, and would be told so when it is
-        # started by another Python, as a cold run is by its supervisor.
+        # No locale was set, so Python has chosen one and set it in the environment. A cold run
+        # inherits it from its supervisor: start again with these variables set.
         os.execv(sys.executable, [*sys.orig_argv[:-1], *IMPORTED.added, descriptor])
     if IMPORTED.added:  # once more: a sitecustomize or a .pth file sets them in each process
         names = ", ".join(f"${name}" for name in sorted(IMPORTED.added))
         IMPORTED.inexact = f"each interpreter that starts here sets {names} to a new value"
     control = socket.socket(fileno=int(descriptor))
     control.set_inheritable(False)
-    del sys.path[0]  # put there by the bootstrap, for this package alone
+    del sys.path[0]  # inserted by the bootstrap, for this package alone
     if not sys.flags.safe_path:
-        del sys.path[0]  # "", for -c; a script has its own folder there
+        del sys.path[0]  # "", because of -c; a script has its own folder there
     last_exit_function = register_last()
     role: Role | Program = Zygote(control, preload(last_exit_function, log_size))
     del control
@@ -108,14 +108,15 @@ def main() -> None:
 
 
 def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | None = None) -> str:
-    """Import what every run needs, and what the user asked for.
+    """Import the modules that every run needs, and those that the user requested.
 
     Parameters
     ----------
     last_exit_function : weak reference to LastExitFunction
+        Records the imports.
     log_size : int or None
-        The size in bytes of the log of warm interpreters when this one started; None if what
-        is printed does not matter.
+        The size in bytes of the log of warm interpreters when this one started; None if its
+        output does not matter.
 
     Returns
     -------
@@ -142,10 +143,10 @@ def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | N
 
 
 def printed(log_size: int) -> str | None:
-    """Return why forks are not exact if this process has printed something so far.
+    """Return why forks are not exact if this process has printed something, else None.
 
-    Each fresh interpreter would print it too: warnings under PYTHONWARNINGS or PYTHONDEVMODE,
-    say. The description of the log is this process's own, so its offset is 0 until then.
+    Each fresh interpreter would print it too, for example warnings with PYTHONWARNINGS or
+    PYTHONDEVMODE. This process alone has its open file of the log, whose offset is 0 before that.
     """
     ctypes.pythonapi.fflush(None)
     if os.lseek(2, 0, os.SEEK_CUR) == 0:
@@ -162,8 +163,9 @@ class Zygote:
     Parameters
     ----------
     control : socket.socket
+        The socket of requests.
     unfit : str
-        Why each request is to be refused; empty if none is for that.
+        Why every request is refused; empty if requests are accepted.
     """
 
     def __init__(self, control: socket.socket, unfit: str) -> None:
@@ -171,15 +173,16 @@ class Zygote:
         self._unfit = unfit
 
     def play(self) -> Role:
-        # Children are reaped by the kernel; theirs is restored before they fork.
+        """Fork until the owner has ended; return, in each child, its role."""
+        # The kernel reaps the children, which restore the handlers before they fork.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with contextlib.suppress(OSError):  # the owner is gone: told below
+        with contextlib.suppress(OSError):  # the owner has ended, which is noticed below
             self._control.send(READY)
         while True:
             message, descriptors, _flags, _address = socket.recv_fds(self._control, 1, 1)
             if not message:
-                os._exit(0)  # the owner is gone
+                os._exit(0)  # the owner has ended
             if not descriptors:
                 continue
             if _is_given_up(descriptors[0]):
@@ -198,20 +201,20 @@ class Zygote:
 
 
 def _is_given_up(descriptor: int) -> bool:
-    """Tell whether the owner has closed the channel: it made the request before this was ready."""
+    """Return whether the owner has closed the channel, after it had waited too long."""
     poll = select.poll()
-    poll.register(descriptor, 0)  # POLLHUP is always told
+    poll.register(descriptor, 0)  # POLLHUP is always reported
     return bool(poll.poll(0))
 
 
 def _refuse(descriptor: int, why: str) -> None:
-    """Answer a request that no fork could be made for: it is started cold."""
+    """Refuse a request for which no fork could be made, so that the owner starts cold."""
     with socket.socket(fileno=descriptor) as channel, contextlib.suppress(OSError):
         send(channel, Refusal(refused=why, outdated=False, of_preload=False))
 
 
 class _Requested:
-    """A fresh fork: reads what it is wanted for and waits for the word."""
+    """A fresh fork: reads its request and waits for permission to start."""
 
     def __init__(self, channel: socket.socket, unfit: str) -> None:
         self._channel = channel
@@ -235,7 +238,7 @@ class _Requested:
         identity = processes.identify(os.getpid())
         assert identity is not None
         send(self._channel, asdict(identity))
-        # The owner may have stopped waiting; what it has given up must never start.
+        # The owner may have stopped waiting; a request that it has given up must never start.
         if self._channel.recv(1) != GO:
             os._exit(0)
         self._channel.close()
@@ -254,7 +257,7 @@ def _cwd(request: StartRequest) -> str:
 
 
 def _script(request: ScriptRequest) -> Program:
-    """Return the program for a script of this package that imports a flow."""
+    """Return the program of a script of this package that imports a flow."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     output = private.open_file(Path(request["output"]), flags)
     return Program(
@@ -281,13 +284,13 @@ class WarmSupervisor(Supervisor):
         self._not_preloaded = not_preloaded
 
     def play(self) -> Role | Program:
-        """Fork the run's processes and see the run through."""
+        """Fork the run's processes, and supervise the run until its end."""
         processes.adopt_orphans()
         exit_file = run_directory.ReservedFile(self.directory, run_directory.EXIT)
         for_run, for_server = socket.socketpair()
         server: int | None = None
         try:
-            # The run first: it needs the server only when it has its first task.
+            # The run process first: it needs the server only for its first task.
             self.run_pid = os.fork()
             if self.run_pid == 0:
                 for_server.close()
@@ -298,7 +301,7 @@ class WarmSupervisor(Supervisor):
             if self.run_pid is None:
                 exit_file.publish(self._exit_record(f"{type(refusal).__name__}: {refusal}"))
                 os._exit(1)
-            # Without a server the run starts its tasks itself.
+            # Without a server, the run process starts its tasks itself.
         if server == 0:
             for_run.close()
             self._leave()
@@ -306,12 +309,12 @@ class WarmSupervisor(Supervisor):
         for_server.close()
         for_run.close()
         with contextlib.suppress(PermissionError, ProcessLookupError):
-            # The child does so too: whoever comes first, a stop finds the group.
+            # The child does it too, so that the group exists when a stop needs it.
             os.setpgid(self.run_pid, self.run_pid)
         error = self._say_who()
         preloaded = dict.fromkeys(IMPORTED.preloaded, "preload")
         preloaded |= dict.fromkeys(modules_of(IMPORTED.learned), "imported by the flow")
-        with contextlib.suppress(OSError):  # it only tells how the run was started
+        with contextlib.suppress(OSError):  # these files are for information only
             if preloaded:
                 self.directory.write(run_directory.PRELOADED, preloaded)
             if self._not_preloaded:
@@ -319,8 +322,8 @@ class WarmSupervisor(Supervisor):
         if error is None:
             self._wait_for_run()
         if server is not None:
-            # It has nobody left to serve. Seen off here, or it counted as a process that
-            # the run has left behind.
+            # It has no more tasks to fork. It is killed here, as it would otherwise count as a
+            # process that the run has left behind.
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(server, signal.SIGKILL)
                 os.waitpid(server, 0)
@@ -330,12 +333,12 @@ class WarmSupervisor(Supervisor):
         os._exit(0)
 
     def _leave(self) -> None:
-        """Drop, in a child, what is the supervisor's own."""
+        """Close and restore, in a child, what belongs to the supervisor alone."""
         restore_signals()
         self.inbox.close()
 
     def _program(self, server: socket.socket) -> Program:
-        """Return what the run process is to run."""
+        """Return the program of the run process."""
         record = self.directory.read(run_directory.RECORD) or {}
         use_for_tasks(server, self._environment, record["cwd"], self.directory, self._files)
         command = record["command"]

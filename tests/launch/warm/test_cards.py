@@ -137,7 +137,7 @@ def test_a_card_that_fails_is_told_in_the_same_words(case, write_flow, monkeypat
 
 CHANGES = {
     "a variable": "os.environ['METAFLOW_DEBUG_TRACING'] = '1'",
-    "the mask of new files": "os.umask(0o027)",
+    "the umask": "os.umask(0o027)",
     "the directory": "os.makedirs('elsewhere'); os.chdir('elsewhere')",
     "the flow file": "open(sys.argv[0], 'a').write('#')",
     "buffering": "del os.environ['PYTHONUNBUFFERED']",

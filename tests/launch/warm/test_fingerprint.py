@@ -227,8 +227,8 @@ def test_a_metaflow_configuration_of_a_directory(made, reason, tmp_path):
     [
         ([], {"A": "1"}, {}, None),
         (["A"], {"A": "1"}, {"A": "1"}, None),
-        (["A"], {"A": "1"}, {"A": "2"}, "$A read by an import"),
-        (["A", "B"], {}, {"A": "", "B": ""}, "$A, $B read by an import"),
+        (["A"], {"A": "1"}, {"A": "2"}, "imports read another value of $A"),
+        (["A", "B"], {}, {"A": "", "B": ""}, "imports read another value of $A, $B"),
         (["NBRUNNER_RUN_DIRECTORY"], {}, {"NBRUNNER_RUN_DIRECTORY": "/r"}, None),
     ],
 )

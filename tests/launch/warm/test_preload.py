@@ -78,8 +78,8 @@ MODULES = {
     "import os\nhere = os.getcwd()": "calls os.getcwd()",
     "import pathlib\nhere = pathlib.Path('data').absolute()": "calls os.getcwd()",
     "import pathlib\nthere = pathlib.Path('no-such-file').exists()": None,  # compared later
-    "import pathlib\nthere = pathlib.Path('tmp').exists()": "looks at 'tmp' in the directory",
-    "import os\nnames = os.listdir()": "looks at './' in the directory",
+    "import pathlib\nthere = pathlib.Path('tmp').exists()": "looks for 'tmp' in the current",
+    "import os\nnames = os.listdir()": "looks for './' in the current directory",
     "import sys\nname = sys.argv[0]": "reads sys.argv",
     "import sys\nmany = len(sys.argv) > 1": "reads sys.argv",
     "import sys\nkept = sys.argv": "reads sys.argv",
@@ -88,10 +88,10 @@ MODULES = {
     "import sys\nfound = any(map(str.isalpha, sys.path))": "reads sys.path",
     "import pkgutil\nplugins = [each.name for each in pkgutil.iter_modules()]": "reads sys.path",
     "import sys\nsys.path.append('/last')": None,
-    "import inspect\nscript = inspect.stack()[-1].filename": "looks at its callers",
-    "import traceback\nwhere = traceback.extract_stack()": "looks at its callers",
+    "import inspect\nscript = inspect.stack()[-1].filename": "inspects its callers",
+    "import traceback\nwhere = traceback.extract_stack()": "inspects its callers",
     "import sys\nmodule = sys._getframe().f_globals": None,
-    "import __main__\nfile = getattr(__main__, '__file__', None)": "looks at __main__",
+    "import __main__\nfile = getattr(__main__, '__file__', None)": "reads __main__",
     "import threading\nt = threading.Thread(target=print); t.start(); t.join()": "starts a thread",
     "import subprocess\nsubprocess.run(['true'])": "starts a process",
     "import os\nos.system('true')": "starts a process",
@@ -102,19 +102,19 @@ MODULES = {
     "import sys, io\nsys.stdout = io.StringIO()": "replaces sys.stdin, sys.stdout",
     "import sys\nsys.path.insert(0, '/more')": "changes sys.path other than at its end",
     "import gc\ngc.disable()": "turns the garbage collector off",
-    "import os\nos.chdir('/tmp')": "changes the directory of the process",
+    "import os\nos.chdir('/tmp')": "changes the current directory",
     "import os\ndel os.environ['PATH']": "unsets $PATH",
-    "import signal\nsignal.signal(signal.SIGTERM, print)": "changes what is done on a signal",
+    "import signal\nsignal.signal(signal.SIGTERM, print)": "changes a signal handler",
     "import logging\nlogging.basicConfig(level=10)": "changes the root logger",
     "import logging\nlogging.getLogger('own').setLevel(10)": None,
-    "import socket\nsocket.setdefaulttimeout(5)": "changes the timeout of sockets",
-    "import sys\nsys.setrecursionlimit(5000)": "changes the limit of recursion",
+    "import socket\nsocket.setdefaulttimeout(5)": "changes the default socket timeout",
+    "import sys\nsys.setrecursionlimit(5000)": "changes the recursion limit",
     "import sys\nsys.excepthook = print": "changes sys.excepthook",
     "import builtins\nbuiltins.answer = 42": "changes names of builtins",
     "import builtins\nbuiltins.print = print.__call__": "changes names of builtins",
     "import sys\nsys.setprofile(None)\nimport time\nt = time.time()": "replaces sys.setprofile",
     "import sys\nsys.settrace(lambda *_: None)": "changes sys.settrace",
-    "import os\nos.umask(0o27)": "changes the mask of new files",
+    "import os\nos.umask(0o27)": "changes the umask",
     "import locale\nlocale.setlocale(locale.LC_ALL, 'C')": "changes the locale",
     "import mmap\nmemory = mmap.mmap(-1, 4096)": "maps memory that forks would share",
     "import multiprocessing\nlock = multiprocessing.Lock()": "calls os.getpid()",
@@ -418,7 +418,10 @@ def test_a_library_that_reads_the_whole_environment_stays_warm(write_flow, monke
         assert running.warm, running.cold_reason
     assert running.not_preloaded == {}
     running = run_with(flow, {"FSSPEC_S3_KEY": "k"})  # it was not set before
-    assert (running.warm, running.cold_reason) == (False, "$FSSPEC_S3_KEY read by an import")
+    assert (running.warm, running.cold_reason) == (
+        False,
+        "imports read another value of $FSSPEC_S3_KEY",
+    )
 
 
 def test_a_module_that_keeps_the_whole_environment(write_flow, monkeypatch, tmp_path):
@@ -429,7 +432,7 @@ def test_a_module_that_keeps_the_whole_environment(write_flow, monkeypatch, tmp_
     flow = write_flow("slowflow")
     assert run_with(flow, {}).warm
     running = run_with(flow, {"NEW": "1"})
-    assert (running.warm, running.cold_reason) == (False, "$NEW read by an import")
+    assert (running.warm, running.cold_reason) == (False, "imports read another value of $NEW")
 
 
 def test_a_file_in_the_directory_that_a_module_looks_for(write_flow, monkeypatch, tmp_path):

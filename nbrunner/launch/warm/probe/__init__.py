@@ -1,1 +1,1 @@
-"""Watching an import: what it draws from its process, and whether forks can share it."""
+"""The probe: what an import takes from its process, and whether forks can share it."""

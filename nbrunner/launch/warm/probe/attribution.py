@@ -16,7 +16,7 @@ _THROUGH = frozenset(
     }
 )
 
-# The import itself, where no single function is known.
+# The import itself, if no single function is known.
 IMPORT = ("it", "<module>")
 
 # The recording's own modules.
@@ -42,7 +42,7 @@ def is_importing(frame: types.FrameType) -> bool:
 
 
 def is_of_importer(frame: types.FrameType) -> bool:
-    """Return whether a frame is one of those below the import."""
+    """Return whether a frame belongs to the caller of the import."""
     name = str(frame.f_globals.get("__name__"))
     return name == "__main__" or (name.startswith("nbrunner.") and not is_ours(frame))
 

@@ -24,7 +24,7 @@ class Draw(NamedTuple):
     what : str
         The action, in the third person: ``"calls time.time()"``.
     module, function : str
-        The code that did it; the function is ``"<module>"`` at module level.
+        The code that did it; the function is ``"<module>"`` for module-level code.
     """
 
     what: str
@@ -51,14 +51,14 @@ RENEWED = {
 # The module keeps nothing that could differ between a fork and a fresh process.
 HARMLESS = {
     *(Draw(*each) for each in metaflow_seam.HARMLESS_DRAWS),
-    # Only asks whether semaphores work, under a random name that it removes.
+    # Only tests whether semaphores work, under a random name that it removes.
     Draw("calls os.getpid()", "joblib._multiprocessing_helpers", _TOP),
-    # Only asks which files the kernel has for a process, and which fields are in them.
+    # Only checks which files the kernel has for a process, and their fields.
     Draw("calls os.getpid()", "psutil._pslinux", _TOP),
     Draw("calls os.getpid()", "psutil._pslinux", "Process"),
-    # Compared with the pid of the moment at each use.
+    # Compared with the current pid at each use.
     Draw("calls os.getpid()", "fsspec.spec", "_Cached.__init__"),
-    # The handlers reset locks and caches to what they are in a new process.
+    # The handlers reset locks and caches to their state in a new process.
     Draw("calls os.register_at_fork()", "logging", _TOP),
     Draw("calls os.register_at_fork()", "concurrent.futures.thread", _TOP),
     Draw("calls os.register_at_fork()", "fsspec.spec", _TOP),
@@ -70,7 +70,7 @@ HARMLESS = {
         "scipy.stats._distribution_infrastructure",
         "UnivariateDistribution.sample",
     ),
-    # The date in the head of generated C files, which f2py writes as a program of its own.
+    # The date at the top of generated C files, which f2py writes in a separate process.
     Draw("calls time.time()", "numpy.f2py.rules", _TOP),
     Draw("calls time.gmtime()", "numpy.f2py.rules", _TOP),
 }
@@ -95,7 +95,7 @@ _RANDOM = ("/dev/random", "/dev/urandom", "/dev/hwrng")
 
 
 def kind_of_path(path: str) -> str:
-    """Return how a path that an import reads has to be treated.
+    """Return how to treat a path that an import reads.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def kind_of_path(path: str) -> str:
         compared before each fork. ``"relative"``: depends on the current directory.
         ``"draw"``: differs between processes.
     """
-    if path.startswith("<") or not path:  # the name of no file, as "<string>"
+    if path.startswith("<") or not path:  # not the name of a file, for example "<string>"
         return "nothing"
     if not os.path.isabs(path):
         return "relative"

@@ -1,4 +1,4 @@
-"""Random number generators in this process: find them, compare their states, seed them anew."""
+"""Random number generators in this process: finds them, compares their states, seeds them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _bit_generator() -> type | None:
 def state(generator: Any) -> str:
     """Return a digest of a generator's state."""
     if isinstance(generator, random.Random):
-        # Of the base class: getstate() fails while the generator is being constructed.
+        # The method of the base class: getstate() fails during the generator's construction.
         own = getattr(generator, "gauss_next", None)
         return _digest(_random.Random.getstate(generator), own)
     seeds = generator.seed_seq
@@ -42,7 +42,7 @@ def _digest(*values: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return the state of a bit generator with lists for arrays: their repr is abridged."""
+    """Return the state of a bit generator with arrays as lists, whose repr is not abridged."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     return value.tolist() if hasattr(value, "tolist") else value
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 def is_as_seeded(bit_generator: Any) -> bool:
     """Return whether one of NumPy's generators has not been used since it was seeded."""
     seeds = bit_generator.seed_seq
-    if seeds.n_children_spawned or seeds.spawn_key:  # its seed has others derived from it
+    if seeds.n_children_spawned or seeds.spawn_key:  # other seeds are derived from its seed
         return False
     again = type(seeds)(seeds.entropy, pool_size=seeds.pool_size)
     return state(type(bit_generator)(again)) == state(bit_generator)

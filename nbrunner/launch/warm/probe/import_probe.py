@@ -1,4 +1,4 @@
-"""Imports modules in a scratch process and returns what they draw.
+"""Imports modules in a scratch process and returns their draws and other effects.
 
 The scratch process is a fork of the warm interpreter and ends afterwards, so the wrappers of
 the recording do no harm. Draws of native code that does not go through Python, such as a C
@@ -29,20 +29,20 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 @dataclass
 class Observed:
-    """What an import did in the scratch process.
+    """The effects of an import in the scratch process.
 
     Attributes
     ----------
     draws : list of Draw
+        Its draws.
     files : list of str
-        Files of the user's that it has read or looked for; see `Recording`.
+        Files of the user that it has read or looked for; see `Recording`.
     states : list of str
-        The states of the random number generators that it has made, but for those that a
-        fork can seed anew.
+        The states of the random number generators with fixed seeds that it has made.
     error : str
         Why the import failed; empty if it did not.
     output : bytes
-        What the import printed.
+        The output of the import.
     metadata : bool
         Whether it has looked up installed distributions.
     filters : bool
@@ -65,7 +65,7 @@ class Observed:
 
 
 def import_as_flow(what: str) -> None:
-    """Import as a statement of a flow file does: a warning may name the importing module.
+    """Import like a statement of a flow file, as a warning may name the importing module.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def import_as_flow(what: str) -> None:
     """
     module, _, names = what.partition(":")
     if not module.replace(".", "").isidentifier():
-        importlib.import_module(module)  # fails in its own words
+        importlib.import_module(module)  # raises the usual error
         return
     statement = f"from {module} import {names}" if names else f"import {module}"
     exec(statement, {"__name__": "__main__"})
@@ -88,7 +88,7 @@ def is_done(what: str) -> bool:
 
 
 def observe(names: Iterable[str]) -> Observed:
-    """Import modules in a fork of this process, which itself stays as it is.
+    """Import modules in a fork of this process, which itself does not change.
 
     Parameters
     ----------

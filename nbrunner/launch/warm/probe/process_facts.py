@@ -1,4 +1,4 @@
-"""What an import may change in its process so that a fork is not as a cold start is."""
+"""The state of a process that an import may change, so that forks differ from cold starts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ProcessFacts:
-    """A process at one moment.
+    """The state of a process at one moment.
 
     Attributes
     ----------
     cwd : str
+        Its current directory.
     collecting : bool
         Whether the garbage collector is on.
     path : tuple of str
@@ -31,18 +32,19 @@ class ProcessFacts:
     environment : frozenset of str
         The names of its variables.
     streams : tuple of int
-        The identities of ``sys.stdin``, ``stdout`` and ``stderr``.
+        The ids of ``sys.stdin``, ``stdout`` and ``stderr``.
     handlers : dict of int to object
-        What is done on each signal.
+        Signal number -> handler.
     descriptors : Counter of str
-        What its open descriptors are, as the kernel names them.
+        The targets of its open descriptors, as named by the kernel.
     threads : int
+        The number of its threads, without those of an allocator.
     cpus : int
-        How many CPUs it may use.
+        The number of CPUs it may use.
     libraries : frozenset of str
-        The shared libraries that are mapped.
+        The mapped shared libraries.
     settings : dict of str to object
-        What holds for the whole process, and is set by calls.
+        Name for messages -> value of a setting of the whole process.
     """
 
     cwd: str
@@ -76,39 +78,39 @@ def look() -> ProcessFacts:
 
 
 def _settings() -> dict[str, object]:
-    """Return, by a name to tell people, what a flow that imports nothing would find otherwise."""
-    # Imported here: it registers an exit function, and the interpreter's own must be the first.
+    """Return the settings of the process that an import may change; see `ProcessFacts`."""
+    # Imported here: logging registers an exit function, and nbrunner's must be the first.
     import logging
 
     root = logging.getLogger()
     return {
         "the root logger": (root.level, list(root.handlers), root.manager.disable),
         "sys.excepthook": (sys.excepthook, sys.unraisablehook, threading.excepthook),
-        "the limit of recursion": sys.getrecursionlimit(),
+        "the recursion limit": sys.getrecursionlimit(),
         "the switch interval": sys.getswitchinterval(),
         "the locale": locale.setlocale(locale.LC_ALL),
-        "the timeout of sockets": socket.getdefaulttimeout(),
-        "the thresholds of the collector": gc.get_threshold(),
+        "the default socket timeout": socket.getdefaulttimeout(),
+        "the collector's thresholds": gc.get_threshold(),
         "warnings.showwarning": warnings.showwarning,
         "names of builtins": {name: id(value) for name, value in vars(builtins).items()},
         "sys.settrace": sys.gettrace(),
-        "the mask of new files": _mask(),
+        "the umask": _mask(),
     }
 
 
 def _mask() -> str:
-    """Return the umask; ``os.umask`` can only be read by setting it."""
+    """Return the umask; ``os.umask`` would have to set it."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as status:
         return next((line for line in status if line.startswith("Umask")), "")
 
 
-# jemalloc ends its own in a fork (``background_thread_postfork_child`` in its
-# ``background_thread.c``), and then returns memory itself.
+# jemalloc ends its background thread in a fork (``background_thread_postfork_child`` in its
+# ``background_thread.c``), and then returns memory without it.
 _OF_ALLOCATOR = frozenset({"jemalloc_bg_thd"})
 
 
 def _threads() -> Iterator[str]:
-    """Yield the names of the threads of this process, as the kernel has them."""
+    """Yield the kernel's names of the threads of this process."""
     for number in os.listdir("/proc/self/task"):
         with (
             contextlib.suppress(FileNotFoundError, ProcessLookupError),  # it has just ended
@@ -119,7 +121,7 @@ def _threads() -> Iterator[str]:
 
 def _descriptors() -> Iterator[str]:
     for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+        with contextlib.suppress(FileNotFoundError):  # the descriptor of the listing itself
             yield os.readlink(f"/proc/self/fd/{name}")
 
 
@@ -132,12 +134,12 @@ def _libraries() -> Iterator[str]:
 
 
 def changes(before: ProcessFacts, after: ProcessFacts) -> Iterator[str]:
-    """Yield what an import has changed that a fork does not take over as a cold start would."""
+    """Yield the changes by an import that a fork would not have as a cold start would."""
     if after.cwd != before.cwd:
-        yield "changes the directory of the process"
+        yield "changes the current directory"
     if after.collecting != before.collecting:
         yield "turns the garbage collector off"
-    # A fork puts the flow's folder first; in a cold start it was there before the import.
+    # A fork inserts the flow's folder first; in a cold start it is there before the import.
     if after.path[: len(before.path)] != before.path:
         yield "changes sys.path other than at its end"
     if gone := before.environment - after.environment:
@@ -145,13 +147,13 @@ def changes(before: ProcessFacts, after: ProcessFacts) -> Iterator[str]:
     if after.streams != before.streams:
         yield "replaces sys.stdin, sys.stdout or sys.stderr"
     if after.handlers != before.handlers:
-        yield "changes what is done on a signal"
+        yield "changes a signal handler"
     if opened := after.descriptors - before.descriptors:
         yield f"keeps open: {', '.join(sorted(opened))}"
     for name, value in after.settings.items():
         if value != before.settings[name]:
             yield f"changes {name}"
-    # Each OpenBLAS has a thread for every CPU but one, and starts them anew in a fork
+    # Each OpenBLAS has a thread for every CPU but one, and restarts them in a fork
     # (``pthread_atfork`` in its ``memory.c``).
     new = [each for each in after.libraries - before.libraries if "openblas" in each]
     if after.threads - before.threads > len(new) * (after.cpus - 1):

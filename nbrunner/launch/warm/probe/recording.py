@@ -1,4 +1,4 @@
-"""Recording what imports draw from the process and from the current time.
+"""Records what imports take from their process and the current time.
 
 The recording replaces functions and adds an audit hook, which cannot be removed. Use it only
 in a process that ends afterwards.
@@ -49,7 +49,7 @@ _CALLS = {
     "posix": (
         *("urandom", "getrandom", "getpid", "getppid", "getpgid", "getpgrp", "getsid"),
         *("getcwd", "getcwdb", "times", "getloadavg", "getlogin", "ttyname", "statvfs", "fstatvfs"),
-        "register_at_fork",  # forks run it, a process that was started cold never does
+        "register_at_fork",  # the handlers run in forks, but not in a process started cold
     ),
     "resource": ("getrusage",),
     "_signal": ("alarm", "setitimer"),
@@ -88,7 +88,7 @@ _AUDITED = {
     "tempfile.mkstemp": "makes a temporary file",
 }
 
-# These functions see the frames below the import, which are ours in the warm interpreter.
+# These functions see the frames below the import, which are nbrunner's in the warm interpreter.
 _LOOKING_AT_CALLERS = frozenset(
     each.__code__
     for each in (
@@ -110,7 +110,7 @@ def _is_there(path: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Seed:
-    """A generator of `random` that was seeded from nothing, and its state then."""
+    """A generator of `random` that was seeded from entropy, its state then, and the code."""
 
     generator: weakref.ref[random.Random]
     state: str
@@ -118,18 +118,19 @@ class _Seed:
 
 
 class Recording:
-    """A context manager that records what the block draws.
+    """A context manager that records the draws of the block.
 
     Attributes
     ----------
     draws : set of Draw
+        The draws.
     files : set of str
-        Files of the user's that were read or looked for, folders that were listed (with a
-        slash at the end), and names that were not found in the directory of the process.
+        Files of the user that were read or looked for, folders that were listed (with a
+        slash at the end), and relative names that do not exist in the current directory.
     states : list of str
-        The states of the random number generators that were made.
+        The states of the random number generators with fixed seeds that were made.
     metadata : bool
-        Whether installed distributions were looked up: one beside a flow comes first there.
+        Whether installed distributions were looked up: one in the flow's folder would come first.
     """
 
     def __init__(self) -> None:
@@ -153,7 +154,7 @@ class Recording:
         sys.setprofile(self._profile)
 
     def __exit__(self, *_exception: object) -> None:
-        if sys.getprofile() != self._profile:  # and then not all of its draws were seen
+        if sys.getprofile() != self._profile:  # then some draws were not recorded
             self.draws.add(Draw("replaces sys.setprofile's function", *IMPORT))
         sys.setprofile(None)
         threading.setprofile(None)
@@ -164,7 +165,7 @@ class Recording:
     def _note(self, what: str, frame: types.FrameType | None) -> None:
         self.draws.add(Draw(what, *drawer(frame)))
 
-    # -- calls of C functions: the profiler sees them under any name ---------------------
+    # -- calls of C functions: the profiler sees them whatever name they are called by ----
 
     def _profile(self, frame: types.FrameType, event: str, called: Any) -> None:
         if event == "c_call":
@@ -174,7 +175,7 @@ class Recording:
             elif name in _DATE_NAMES and isinstance(getattr(called, "__self__", None), type):
                 self._note(f"calls {called.__self__.__name__}.{name}()", frame)
         elif event == "call" and frame.f_code in _LOOKING_AT_CALLERS:
-            self._note("looks at its callers", frame.f_back)
+            self._note("inspects its callers", frame.f_back)
         elif event == "c_return" and called.__name__ == "seed":
             self._note_seed(frame, getattr(called, "__self__", None))
 
@@ -206,15 +207,15 @@ class Recording:
             setattr(os, name, Unbound(getattr(os, name), self._path))
         sys.path = NotingList(sys.path, self._note_path_read)
         note_reads_of_arguments(lambda: self._note_if_active("reads sys.argv"))
-        note_reads_of_main(lambda: self._note_if_active("looks at __main__"))
+        note_reads_of_main(lambda: self._note_if_active("reads __main__"))
 
     def _note_if_active(self, what: str) -> None:
         frame = outside()
-        if self._active and frame.f_globals.get("__name__") != "inspect":  # it asks every module
+        if self._active and frame.f_globals.get("__name__") != "inspect":  # it reads all modules
             self._note(what, frame)
 
     def _note_path_read(self) -> None:
-        """Note a look at ``sys.path``, where a flow's folder comes first."""
+        """Record a read of ``sys.path``, where the flow's folder comes first."""
         frame = outside()
         if not self._active or is_importing(frame):
             return
@@ -250,7 +251,7 @@ class Recording:
         if kind == "file" or (kind == "relative" and not _is_there(text)):
             self.files.add(text)
         elif kind == "relative":
-            self._note(f"looks at {text!r} in the directory of the process", frame)
+            self._note(f"looks for {text!r} in the current directory", frame)
         elif kind == "draw" and reads:
             self._note(f"opens {text}", frame)
 
@@ -261,7 +262,7 @@ class Recording:
             return
         if event == "sys._getframe":  # outside() raises this event too
             if is_of_importer(arguments[0]):
-                self._note("looks at its callers", outside())
+                self._note("inspects its callers", outside())
             return
         frame = outside()
         if event == "open":
@@ -282,7 +283,7 @@ class Recording:
     # -- at the end ---------------------------------------------------------------------
 
     def _judge_generators(self) -> None:
-        """Add the seeds of generators that a fork cannot seed anew to the draws."""
+        """Add to the draws the seeds of generators that a fork cannot renew."""
         excused: set[object] = set()
         for each in generators.living():
             known = self._generators.get(id(each))

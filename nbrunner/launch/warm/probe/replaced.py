@@ -1,4 +1,4 @@
-"""Which functions and classes of Python or metaflow an import puts others in place of.
+"""Finds the functions and classes of Python or metaflow that an import replaces.
 
 A flow that does not import a preloaded module must not find them replaced.
 """
@@ -13,7 +13,7 @@ from nbrunner.launch.warm.probe.stand_ins import Unbound
 
 _KINDS = (types.FunctionType, types.BuiltinFunctionType, type)
 
-# The same for older code: it only knows more kinds of type variables.
+# typing_extensions replaces these to support more kinds of type variables.
 _HARMLESS = frozenset(
     f"typing.{name}" for name in ("_check_generic", "_collect_parameters", "_collect_type_vars")
 )
@@ -27,7 +27,7 @@ def callables() -> Callables:
 
 
 def replaced(before: Callables) -> list[str]:
-    """Return the full names of those that are others by now."""
+    """Return the full names of those that have been replaced since."""
     now = {name: value for name, value in _attributes() if name in before}
     return sorted(
         name

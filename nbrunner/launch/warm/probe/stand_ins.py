@@ -58,16 +58,18 @@ class NotingList(list[str]):
         return super().__contains__(item)
 
     def copy(self) -> list[str]:
+        """Return a list of the entries."""
         self._note()
         return super().copy()
 
     def index(self, *arguments: Any) -> int:
+        """Return the index of an entry."""
         self._note()
         return super().index(*arguments)
 
 
 def note_reads_of_arguments(note: Callable[[], None]) -> None:
-    """Call ``note`` whenever ``sys.argv`` is read, or kept: each fork gets a list of its own."""
+    """Call ``note`` whenever ``sys.argv`` is read, as each fork gets another list."""
 
     class Sys(types.ModuleType):
         def __getattribute__(self, name: str) -> Any:
@@ -79,7 +81,7 @@ def note_reads_of_arguments(note: Callable[[], None]) -> None:
 
 
 def note_reads_of_main(note: Callable[[], None]) -> None:
-    """Call ``note`` whenever an attribute of ``__main__`` is read that tells how it runs."""
+    """Call ``note`` whenever an attribute of ``__main__`` is read that differs in a cold run."""
 
     class Main(types.ModuleType):
         def __getattribute__(self, name: str) -> Any:

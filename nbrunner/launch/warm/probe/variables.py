@@ -28,9 +28,9 @@ class VariablesRead(Collection[str]):
     names : set of str
         Variables that were read by name.
     prefixes : set of str
-        Any variable with one of these prefixes counts too; ``""`` stands for all.
+        Any variable with one of these prefixes counts too; ``""`` matches all.
     for_value : set of str
-        Those of the names that were not only read by ``os.environ.setdefault``.
+        Those of the names that were read by other code than ``os.environ.setdefault``.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class VariablesRead(Collection[str]):
         return len(self.names)
 
     def is_read_for_its_value(self, name: str) -> bool:
-        """Return whether a variable was read, other than to set it if it is not set."""
+        """Return whether a variable was read, other than by ``os.environ.setdefault``."""
         return name in self.for_value or bool(name.startswith(tuple(self.prefixes)))
 
     def note(self, name: str, reader: Reader, for_value: bool = True) -> None:
@@ -64,7 +64,7 @@ class VariablesRead(Collection[str]):
                 self.for_value.add(name)
 
     def note_all(self, reader: Reader) -> None:
-        """Add the prefix that a function looks for, or all variables if it is not known."""
+        """Add the prefix that a function looks for, or all variables if it is unknown."""
         self.prefixes.add(PREFIXES.get(reader, ""))
 
     @contextlib.contextmanager

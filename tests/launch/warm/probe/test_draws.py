@@ -89,7 +89,7 @@ BEFORE = ProcessFacts(
     ("after", "told"),
     [
         ({}, []),
-        ({"cwd": "/tmp"}, ["changes the directory of the process"]),
+        ({"cwd": "/tmp"}, ["changes the current directory"]),
         ({"collecting": False}, ["turns the garbage collector off"]),
         ({"path": ("/lib", "/site", "/more")}, []),
         ({"path": ("/more", "/lib", "/site")}, ["changes sys.path other than at its end"]),
@@ -97,7 +97,7 @@ BEFORE = ProcessFacts(
         ({"environment": frozenset()}, ["unsets $HOME"]),
         ({"environment": frozenset({"HOME", "NEW"})}, []),  # forks are given it
         ({"streams": (1, 9, 3)}, ["replaces sys.stdin, sys.stdout or sys.stderr"]),
-        ({"handlers": {signal.SIGTERM: print}}, ["changes what is done on a signal"]),
+        ({"handlers": {signal.SIGTERM: print}}, ["changes a signal handler"]),
         ({"descriptors": Counter({"/dev/null": 2})}, ["keeps open: /dev/null"]),
         ({"descriptors": Counter()}, []),
         ({"settings": {"the locale": "de"}}, ["changes the locale"]),
@@ -126,12 +126,22 @@ KNOWN_READER = ("fsspec.config", "set_conf_env")
     [
         (KNOWN_READER, {"TOKEN": "1"}, {"TOKEN": "2"}, None),
         (KNOWN_READER, {}, {"TOKEN": "2"}, None),
-        (KNOWN_READER, {"FSSPEC_S3": "1"}, {"FSSPEC_S3": "2"}, "$FSSPEC_S3 read by an import"),
-        (KNOWN_READER, {}, {"FSSPEC_S3_KEY": "2"}, "$FSSPEC_S3_KEY read by an import"),
-        (KNOWN_READER, {"FSSPEC_S3_KEY": "2"}, {}, "$FSSPEC_S3_KEY read by an import"),
+        (
+            KNOWN_READER,
+            {"FSSPEC_S3": "1"},
+            {"FSSPEC_S3": "2"},
+            "imports read another value of $FSSPEC_S3",
+        ),
+        (KNOWN_READER, {}, {"FSSPEC_S3_KEY": "2"}, "imports read another value of $FSSPEC_S3_KEY"),
+        (KNOWN_READER, {"FSSPEC_S3_KEY": "2"}, {}, "imports read another value of $FSSPEC_S3_KEY"),
         (("own", "<module>"), {"TOKEN": "1"}, {"TOKEN": "1"}, None),
-        (("own", "<module>"), {"TOKEN": "1"}, {"TOKEN": "2"}, "$TOKEN read by an import"),
-        (("own", "<module>"), {}, {"NEW": "2"}, "$NEW read by an import"),
+        (
+            ("own", "<module>"),
+            {"TOKEN": "1"},
+            {"TOKEN": "2"},
+            "imports read another value of $TOKEN",
+        ),
+        (("own", "<module>"), {}, {"NEW": "2"}, "imports read another value of $NEW"),
         (("own", "<module>"), {}, {"NBRUNNER_RUN_DIRECTORY": "/r"}, None),
     ],
 )
