@@ -1,14 +1,14 @@
-// What anywidget imports for each widget: it takes the widget's bundle from those of the page.
+// The module that anywidget imports for each widget: it shares the bundles of the page.
 //
 // A browser keeps every module that it has ever imported, and anywidget imports one for each
-// widget. A bundle takes up to 250 kB there, so it is imported once, whoever shows it.
+// widget. A bundle takes up to 250 kB, so it is imported only once for all widgets that use it.
 
 import type { AnyModel, AnyWidget, InitializeProps, RenderProps } from "@anywidget/types";
 
 type Widget = { render: (props: RenderProps) => (() => void) | undefined };
 type Bundle = { default: (model: AnyModel) => Widget };
 
-/** Where a page keeps its bundles: by their texts, as two versions may meet in one page. */
+/** The bundles of a page, by their texts, as a page may have two versions. */
 const BUNDLES = Symbol.for("nbrunner.bundles");
 const HUSHED = Symbol.for("nbrunner.hushed");
 
@@ -41,10 +41,11 @@ interface Slow {
 }
 
 /**
- * Have nobody told that a model was slow: panels look after themselves (`openGate`).
+ * Suppress the error about a slow model: panels handle that themselves (`openGate`).
  *
- * anywidget rejects a promise when a model is not ready 2 s after its creation, as in a page that
- * opens many; where nobody waits for it the browser reports an error. A message waits for it.
+ * anywidget rejects a promise if a model is not ready 2 s after its creation, for example in a page
+ * that opens many. If nothing waits for that promise, the browser reports an error: an empty message
+ * waits for it here.
  */
 function hush(model: AnyModel): void {
   const manager = (model.widget_manager ?? {}) as { _models?: Record<string, Promise<Slow>> };
@@ -64,8 +65,8 @@ function wait(model: Slow): void {
 export default (() => {
   let widget: Promise<Widget>;
   return {
-    // Nobody waits for it here: anywidget gives a model two seconds, and a page that has much
-    // to open may need longer.
+    // Not awaited here: anywidget allows a model two seconds, and a page that opens many models may
+    // need longer.
     initialize({ model }: InitializeProps) {
       hush(model);
       widget = bundleOf(model).then((bundle) => bundle.default(model));

@@ -137,5 +137,6 @@ test("the column of the tasks is as wide as their names, within limits", () => {
 });
 
 test("a copy that is not of all lines says so", () => {
-  expect([0, 1234, null].map(copiedText)).toEqual(["✓", "✓ without 1,234 lines above: download", "✗"]);
+  const cut = "✓ without the first 1,234 lines: download them";
+  expect([0, 1234, null].map(copiedText)).toEqual(["✓", cut, "✗"]);
 });

@@ -1,4 +1,4 @@
-// The artifacts of one task at a time; a value is fetched when it is asked for.
+// The artifacts of one task at a time; a value is loaded on request.
 
 import type { Component } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";

@@ -1,4 +1,4 @@
-// A value of an artifact, as text, table, image or page.
+// The value of an artifact, as text, table, image or page.
 
 import { html } from "../core/dom.ts";
 import { blobPart } from "../core/rpc.ts";
@@ -14,7 +14,7 @@ export interface Value {
   buffers: DataView[];
 }
 
-/** Show a value; `later` is told what to do when it goes. */
+/** Show a value; `later` gets a function to call when it is removed. */
 export function valueView(value: Value, later: (undo: () => void) => void): HTMLElement {
   const shown = html("div", { class: "nbr-value" }, part(value, later));
   if (value.cut) shown.append(html("div", { class: "nbr-remark" }, value.cut));
@@ -31,7 +31,7 @@ function part(value: Value, later: (undo: () => void) => void): HTMLElement {
       return html("img", { src: url, alt: value.name, class: "nbr-image" });
     }
     case "html":
-      // No script runs in it.
+      // Scripts are disabled in it.
       return html("iframe", {
         class: "nbr-frame",
         sandbox: "",

@@ -1,4 +1,4 @@
-// The cards of a run: pages with scripts, in a frame that reaches neither notebook nor kernel.
+// The cards of a run: pages with scripts, in a frame without access to notebook and kernel.
 
 import type { Component } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
@@ -14,7 +14,7 @@ export interface CardRow {
   task: string;
   type: string;
   id: string;
-  /** Changes when the card does. */
+  /** Changes when the card changes. */
   stamp: string;
 }
 
@@ -48,7 +48,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
   let told = "";
   const selected = () => rows.find(({ key }) => key === select.value);
   const tell = (key: string) => {
-    if (key !== told) requests.set({ shown: key }); // the kernel looks whether that one changes
+    if (key !== told) requests.set({ shown: key }); // the kernel watches that card for changes
     told = key;
   };
   const show = async () => {
@@ -57,13 +57,13 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
     drawn = JSON.stringify(row ?? "");
     tell(row?.key ?? "");
     if (!row) return place.replaceChildren();
-    // A card that is refreshed stays until the newer one has come.
+    // A refreshed card stays until its new version is loaded.
     const isRefreshed = before && before.key === row.key && place.querySelector("iframe");
     if (!isRefreshed) place.replaceChildren(html("span", { class: "nbr-remark" }, "loading…"));
     try {
       const page = await requests.card(row.key);
-      if (drawn !== JSON.stringify(row)) return undefined; // another, or a newer one, is coming
-      // Without allow-same-origin: a card sees neither the notebook nor its cookies.
+      if (drawn !== JSON.stringify(row)) return undefined; // another card or version is loading
+      // Without allow-same-origin, a card cannot access the notebook or its cookies.
       const attributes = { class: "nbr-frame", sandbox: "allow-scripts", title: cardName(row) };
       return place.replaceChildren(html("iframe", { ...attributes, srcdoc: page }));
     } catch (error) {
@@ -98,7 +98,7 @@ export function cards(requests: CardRequests, signal: AbortSignal): Component<Ca
         ...rows.map((row) => html("option", { value: row.key }, cardName(row))),
       );
       if (rows.some(({ key }) => key === chosen)) select.value = chosen;
-      // A card that one reads is not taken away when another task has one too.
+      // The chosen card stays when another task gets one too.
       if (JSON.stringify(selected() ?? "") !== drawn) void show();
     },
   };

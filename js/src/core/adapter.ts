@@ -1,4 +1,4 @@
-// Between a component, which knows plain values, and its part in the kernel.
+// Connects a component, which knows plain values, to its widget in the kernel.
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { openGate } from "../jupyterlab/live_model.ts";
@@ -7,11 +7,11 @@ import { keepKeys } from "../jupyterlab/shortcuts.ts";
 import { composure } from "../jupyterlab/view_state.ts";
 import { ownSource, valuesOf, type Model, type Source } from "./model.ts";
 
-/** What a component gives: its element, and how to show new values. */
+/** The interface of a component: its element, and how to show new values. */
 export interface Component<Values> {
   element: HTMLElement;
   update(values: Values): void;
-  /** It was taken out of the document and put back, and stands as it stood when last seen. */
+  /** Called after its element was moved in the document. */
   restored?(): void;
   dispose?(): void;
 }
@@ -19,17 +19,17 @@ export interface Component<Values> {
 type Make<Values extends object> = (model: Model<Values>, signal: AbortSignal) => Component<Values>;
 type Place<Values extends object> = (el: HTMLElement, model: Model<Values>, signal: AbortSignal) => void;
 
-/** A component that is drawn, connected to a model or to a part of one. */
+/** A drawn component, connected to a model or to a part of one. */
 export interface Mounted {
   element: HTMLElement;
   restored(): void;
   close(): void;
 }
 
-/** A kind of widget: by itself, or inside a panel. */
+/** A kind of widget, on its own or inside a panel. */
 export interface Part {
   mount(source: Source): Mounted;
-  /** Set up what depends on the surrounding element, once it is known. */
+  /** Set up what depends on the surrounding element, after that exists. */
   place(el: HTMLElement, source: Source, signal: AbortSignal): void;
 }
 
@@ -79,10 +79,10 @@ function mounted<Values extends object>(
 }
 
 /**
- * Return what the loader calls for each model: it gives an object with a render function.
+ * Return the function that the loader calls for each model; it returns an object with `render`.
  *
- * When JupyterLab renders an output anew, as at the end of a run, the new view takes over what
- * stood in the old one: what is typed, unfolded or selected stays, and so does the focus.
+ * When JupyterLab renders an output again, for example at the end of a run, the new view takes over
+ * the elements of the old one: typed text, open folds, the selection and the focus stay.
  */
 export function widget(kind: Part, sourceOf: (model: AnyModel) => Source = ownSource) {
   return (model: AnyModel) => {
@@ -114,10 +114,10 @@ export function widget(kind: Part, sourceOf: (model: AnyModel) => Source = ownSo
   };
 }
 
-/** A component of a model, in one view after the other. */
+/** A component of a model, which successive views may take over. */
 class Shown {
   el: HTMLElement | null = null;
-  /** The place where a view is about to take that of this one's. */
+  /** The place where a view is about to replace this one. */
   place: Element | null = null;
   private readonly controller = new AbortController();
   private readonly restore: () => void;

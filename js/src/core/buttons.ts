@@ -1,16 +1,16 @@
-// Buttons that stand for what the kernel can do.
+// Buttons for actions of the kernel.
 
 import { arrange, html, keepingFocus } from "./dom.ts";
 import { isOrphan } from "../jupyterlab/disconnected.ts";
 
-// Longer than any answer takes that a front end can deliver while a cell runs.
+// Longer than an answer takes if the front end delivers clicks while a cell runs.
 const PATIENCE_MS = 1500;
-// What an action changes comes after the answer to it, and from another thread.
+// The changes by an action arrive after the answer to it, from another thread.
 const SETTLED_MS = 150;
 const BUSY_HINT =
   "This front end delivers clicks only while no cell runs; interrupting the kernel stops the run that a cell waits for.";
 
-/** A button as the model has it. */
+/** The state of a button in the model. */
 export interface Action {
   name: string;
   label: string;
@@ -19,16 +19,16 @@ export interface Action {
 }
 
 /**
- * A button that waits for the kernel once it is pressed.
+ * A button that waits for the kernel after it is pressed.
  *
- * What is off keeps the focus, which `disabled` would drop to the body: whoever presses Stop
- * with a key goes on from there.
+ * `aria-disabled` is used instead of `disabled`, which would lose the focus: a user who presses
+ * Stop with a key can continue from there.
  */
 export class KernelButton {
   private state: Omit<Action, "name"> = { label: "", disabled: false, hint: "" };
   private about = "";
   private shown = "";
-  /** The press that is waited for. */
+  /** The number of the last press, whose answer ends the wait. */
   private asked = 0;
   private isWaiting = false;
   private isLate = false;
@@ -45,17 +45,17 @@ export class KernelButton {
     return this.state.disabled || this.isWaiting || isOrphan(this.element);
   }
 
-  /** Show it as the model has it; `about` tells those who cannot see the row which one it is of. */
+  /** Show the state in the model; `about` names the row for screen readers. */
   update({ label, disabled, hint }: Omit<Action, "name">, about = ""): void {
     const now = JSON.stringify([label, disabled, hint, about]);
-    if (now === this.shown) return; // it may be waiting still
+    if (now === this.shown) return; // it may still be waiting
     this.shown = now;
     this.state = { label, disabled, hint };
     this.about = about;
     this.rest();
   }
 
-  /** Switch it off until the kernel has answered; have it say so if that takes long. */
+  /** Disable it until the kernel has answered, with a hint if that takes long. */
   wait(answer: Promise<unknown>): void {
     const press = (this.asked += 1);
     this.isWaiting = true;
@@ -90,7 +90,7 @@ export class KernelButton {
   }
 }
 
-/** The buttons of some actions, first among what stands in an element. */
+/** The buttons of some actions, before the other children of an element. */
 export class ActionButtons {
   private readonly buttons = new Map<string, KernelButton>();
 
@@ -100,7 +100,7 @@ export class ActionButtons {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Show a button for each action, and other elements behind them. */
+  /** Show a button for each action, and other elements after them. */
   update(actions: readonly Action[], about = "", behind: readonly HTMLElement[] = []): void {
     const wanted = actions.map((action) => {
       const button = this.buttons.get(action.name) ?? this.made(action.name);

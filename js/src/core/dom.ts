@@ -34,12 +34,12 @@ export function svg<Name extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** Have an element say something; where it says so already, nothing is read out again. */
+/** Set the text of an element if it differs, so that a screen reader does not repeat it. */
 export function say(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Make these an element's children; those that are, in this order, are not touched. */
+/** Make these an element's children, without moving those that are in place. */
 export function arrange(parent: Element, children: readonly Element[]): void {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
@@ -51,8 +51,8 @@ export function arrange(parent: Element, children: readonly Element[]): void {
 }
 
 /**
- * Do something that moves or removes parts of an element; what had the focus has it afterwards,
- * or, if it is gone, the button that stands in its place.
+ * Move or remove parts of an element without losing the focus: if the focused part is removed, the
+ * button in its place gets it.
  */
 export function keepingFocus(element: Element, change: () => void): void {
   const active = document.activeElement;
@@ -69,19 +69,19 @@ const ICONS = {
   download: "M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11",
 };
 
-/** Make an icon; what it means is told by the button that it stands in. */
+/** Make an icon, which is decorative: the button around it has the accessible name. */
 export function icon(name: keyof typeof ICONS): SVGSVGElement {
   const attributes = { viewBox: "0 0 16 16", class: "nbr-icon", "aria-hidden": "true", focusable: "false" };
   return svg("svg", attributes, svg("path", { d: ICONS[name] }));
 }
 
-/** Put a text into the clipboard; tell whether that was allowed. */
+/** Copy a text to the clipboard; return whether that was allowed. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Not a secure context, or no permission: the older way works from a click.
+    // Not a secure context, or no permission: the older API works in a click handler.
     const area = html("textarea", { "aria-hidden": "true", style: "position:fixed;opacity:0" });
     area.value = text;
     document.body.append(area);

@@ -1,4 +1,4 @@
-// A part of a panel that is folded until somebody wants it.
+// A part of a panel that can be folded.
 
 import { html } from "./dom.ts";
 import "./colours.css";
@@ -8,7 +8,7 @@ import "./fold.css";
 export interface Fold {
   element: HTMLElement;
   body: HTMLElement;
-  /** Show it open or folded, as the model has it. */
+  /** Show it open or folded, as in the model. */
   update(open: boolean): void;
 }
 
@@ -16,8 +16,8 @@ export function fold(name: string, toggled: (open: boolean) => void, signal: Abo
   const body = html("div", { class: "nbr-fold-body" });
   const summary = html("summary", {}, name);
   const element = html("details", { class: "nbr nbr-fold" }, summary, body);
-  // The click, not the element's own "toggle" that comes later: the model knows at once, and
-  // nothing that arrives in between folds it again.
+  // The click, not the element's later "toggle" event: the model is changed at once, so that no
+  // message in between folds it again.
   summary.addEventListener(
     "click",
     (event) => {
@@ -36,7 +36,7 @@ export function fold(name: string, toggled: (open: boolean) => void, signal: Abo
   };
 }
 
-/** What a fold tells while it has nothing to show: an error, or that something is coming. */
+/** The text of a fold without content: an error, or that it is loading or empty. */
 export function remark(): { element: HTMLElement; update(loading: boolean, error: string, empty: string): void } {
   const element = html("div", { class: "nbr-remark", role: "note" });
   return {
@@ -48,7 +48,7 @@ export function remark(): { element: HTMLElement; update(loading: boolean, error
   };
 }
 
-/** A size as people read it: "812 B", "1.2 MB". */
+/** A size for people to read: "812 B", "1.2 MB". */
 export function sizeText(bytes: number | null): string {
   if (bytes === null) return "";
   const units = ["B", "kB", "MB", "GB", "TB"];

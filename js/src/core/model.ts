@@ -1,8 +1,8 @@
-// What a component's adapter has of its part in the kernel: values, and messages both ways.
+// A component's access to its widget in the kernel: values, and messages in both directions.
 
 import type { AnyModel } from "@anywidget/types";
 
-/** A message of the kernel; those with an id answer a request. */
+/** A message of the kernel; one with an id answers a request. */
 export interface Message {
   kind: string;
   id?: string;
@@ -12,14 +12,14 @@ export type Hear = (message: Message, buffers: DataView[]) => void;
 
 export interface Model<Values extends object> {
   get<Name extends keyof Values & string>(name: Name): Values[Name];
-  /** Give values to the kernel. */
+  /** Send values to the kernel. */
   give(values: Partial<Values>): void;
   send(content: object): void;
   onChange(name: keyof Values & string, listener: () => void, signal: AbortSignal): void;
   onMessage(hear: Hear, signal: AbortSignal): void;
 }
 
-/** Something whose values have types that only the part knows that asks for them. */
+/** A model whose values have types that only the reading component knows. */
 export interface Source {
   as<Values extends object>(): Model<Values>;
 }
@@ -32,7 +32,7 @@ export function valuesOf<Values extends object>(
   return Object.fromEntries(names.map((name) => [name, model.get(name)])) as Values;
 }
 
-/** A widget that stands by itself: the model is anywidget's. */
+/** A widget that is displayed on its own: the model is anywidget's. */
 export function ownSource(model: AnyModel): Source {
   const listen = (event: string, listener: (...given: any[]) => void, signal: AbortSignal) => {
     model.on(event, listener);

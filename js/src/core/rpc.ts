@@ -4,9 +4,9 @@ import type { Hear, Message, Model } from "./model.ts";
 import { ACTION, ERROR } from "./wire.ts";
 
 const PATIENCE_MS = 20_000;
-/** For what a bucket or a metadata service may have to be asked. */
+/** For requests that may need a bucket or a metadata service. */
 export const REMOTE_PATIENCE_MS = 600_000;
-// Where clicks are delivered only between cells, as long as a cell may take.
+// If clicks are delivered only between cells: as long as a cell may take.
 const BUSY_PATIENCE_MS = 24 * 3600 * 1000;
 
 type Take = (answer: Message, buffers: DataView[]) => boolean;
@@ -22,7 +22,7 @@ interface Failed extends Message {
 
 const isError = (answer: Message): answer is Failed => answer.kind === ERROR;
 
-/** A copy of a buffer: what a message came in may be shared memory, which a Blob does not take. */
+/** A copy of a buffer: a message may be in shared memory, which a Blob does not accept. */
 export const blobPart = ({ buffer, byteOffset, byteLength }: DataView): BlobPart =>
   new Uint8Array(buffer, byteOffset, byteLength).slice();
 
@@ -31,7 +31,7 @@ export class Conversation {
   private readonly view = Math.random().toString(36).slice(2);
   private number = 0;
 
-  /** `other` is given what is no answer to a request of this view. */
+  /** `other` gets the messages that are not answers to requests. */
   constructor(
     private readonly model: Pick<Model<object>, "send" | "onMessage">,
     signal: AbortSignal,
@@ -61,12 +61,12 @@ export class Conversation {
     return found;
   }
 
-  /** Have an action begun; answered once it has been handed over. */
+  /** Request an action; the answer comes when it has been queued. */
   act(name: string, key = ""): Promise<unknown> {
     return this.ask({ kind: ACTION, name, key }, BUSY_PATIENCE_MS);
   }
 
-  /** Send a request; `take` is given each answer, until it says that it was the last. */
+  /** Send a request; `take` gets each answer, and returns whether it was the last. */
   askAll(message: object, take: Take, patienceMs = PATIENCE_MS): Promise<void> {
     const id = `${this.view}-${(this.number += 1)}`;
     return new Promise((resolve, reject) => {
@@ -101,7 +101,7 @@ export class Conversation {
       try {
         this.model.send({ ...message, id });
       } catch (error) {
-        end(); // its kernel is gone
+        end(); // its kernel has ended
         reject(error instanceof Error ? error : new Error(String(error)));
       }
     });

@@ -1,4 +1,4 @@
-// Names on the wire; nbrunner/jupyter/kernel/wire.py has the same, and a test holds them together.
+// Names on the wire; nbrunner/jupyter/kernel/wire.py has the same, and a test compares them.
 
 export const ACTION = "action";
 export const ACTIONS = ["stop", "background", "resume"] as const;

@@ -5,7 +5,7 @@ import { whenAlive, whyGone, whyLate } from "./life.ts";
 
 const ORIGIN = { kind: "run", run: "2026-1" };
 
-/** ipywidgets' model and manager, and a kernel that answers as `opened` says. */
+/** ipywidgets' model and manager, with a kernel whose answers `opened` gives. */
 function page(opened: (comm: FakeComm, data: object) => void) {
   const listeners = new Map<string, (...given: any[]) => void>();
   const slots: Record<string, (sender: unknown, value: any) => void> = {};
@@ -66,7 +66,7 @@ class FakeComm {
   ) {}
   open = (data: object) => this.opened(this, data);
   send = () => undefined;
-  close = () => this.closed({}); // as JupyterLab's does
+  close = () => this.closed({}); // like JupyterLab's
   on_msg = (hear: (message: CommMessage) => unknown) => void (this.hear = hear);
   on_close = (closed: (message: unknown) => unknown) => void (this.closed = closed);
 }

@@ -11,7 +11,7 @@ class IpywidgetsModel {
   }
 }
 
-/** As anywidget's of a page that was busy for 2 s after the model's creation. */
+/** Like anywidget's model in a page that was busy for 2 s after its creation. */
 class RejectedModel extends IpywidgetsModel {
   hear: (message: CommMessage) => unknown = () => this._handle_comm_msg();
   comm: Partial<Comm> = { on_msg: (hear) => void (this.hear = hear) };

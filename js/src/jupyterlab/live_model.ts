@@ -1,8 +1,8 @@
-// ipywidgets' own model behind the one that anywidget passes on, and its comm.
+// ipywidgets' model behind the one that anywidget provides, and its comm.
 
 import type { AnyModel } from "@anywidget/types";
 
-/** A comm as ipywidgets has it. */
+/** A comm of ipywidgets. */
 export interface Comm {
   comm_id: string;
   open(data: object, callbacks?: object, metadata?: object): unknown;
@@ -16,10 +16,10 @@ export interface CommMessage {
   content: { data: { method?: string; content?: object } };
 }
 
-/** The kernel's connection, where a front end has JupyterLab's. */
+/** JupyterLab's connection to the kernel, if the front end has one. */
 export interface Kernel {
   status: string;
-  /** Whether it was shut down: no connection to it is made again. */
+  /** Whether the kernel was shut down: the connection is not restored. */
   isDisposed?: boolean;
   connectionStatus: string;
   iopubMessage: Signal<{ header: { msg_type: string }; content: Record<string, unknown> }>;
@@ -49,22 +49,22 @@ export interface LiveModel extends AnyModel {
 
 export const managerOf = (model: AnyModel): Manager => (model.widget_manager ?? {}) as Manager;
 
-/** Return ipywidgets' model with its comm; null where the front end is not one of ipywidgets'. */
+/** Return ipywidgets' model with its comm; null if the front end does not use ipywidgets. */
 export async function liveModel(model: AnyModel): Promise<LiveModel | null> {
   try {
     const found = await managerOf(model).get_model?.(model.get("own_id"));
     return found?.comm?.on_msg && "_handle_comm_msg" in found ? found : null;
   } catch {
-    return null; // a model that is closed meanwhile
+    return null; // the model was closed in the meantime
   }
 }
 
 /**
- * Have a model hear the kernel also where its page was slow.
+ * Deliver messages to a model even if its page was slow.
  *
- * anywidget has each message wait for the model to be ready, and rejects that for good 2 s after
- * the model's creation (`Runtime.ready`): a model of a page that was busy then would hear
- * nothing any more. Once this runs the model is ready, so messages go to ipywidgets' own method.
+ * In anywidget each message waits until the model is ready, which is rejected permanently 2 s after
+ * the model's creation (`Runtime.ready`): a model of a page that was busy would receive no messages
+ * any more. When this runs the model is ready, so messages go to ipywidgets' own method.
  */
 export async function openGate(model: AnyModel): Promise<LiveModel | null> {
   const live = await liveModel(model);
@@ -82,7 +82,7 @@ function isHandler(value: unknown): value is Pick<LiveModel, "_handle_comm_msg">
   return typeof value === "object" && value !== null && "_handle_comm_msg" in value;
 }
 
-/** Have a model hear what comes by a comm. */
+/** Deliver the messages of a comm to a model. */
 export function hearOn(live: LiveModel, comm: Comm | undefined): void {
   comm?.on_msg((message) => live._handle_comm_msg(message));
 }

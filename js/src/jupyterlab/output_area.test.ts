@@ -101,7 +101,7 @@ test("focus, cursor and scroll position come back with an element that was moved
   expect(document.activeElement).toBe(field);
   expect([field.selectionStart, field.selectionEnd]).toEqual([2, 4]);
   expect(box).toHaveProperty("moved.top", 30);
-  // Somebody who went elsewhere meanwhile stays there.
+  // A focus that has moved elsewhere in the meantime stays there.
   const other = document.body.appendChild(document.createElement("button"));
   await tasks();
   other.focus();

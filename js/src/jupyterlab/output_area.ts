@@ -1,14 +1,14 @@
-// Where a view stands in a notebook, and what JupyterLab does with that place.
+// The place of a view among a cell's outputs, and how JupyterLab replaces it.
 
-// The renderer of a widget among the outputs of a cell, in JupyterLab and in Notebook.
+// The renderer of a widget in the output area of a cell, in JupyterLab and Notebook.
 const PLACE = ".jp-OutputArea-child > .lm-Panel";
-// What jupyterlab-manager writes over a widget until it has made another view of it.
+// jupyterlab-manager shows this in place of a widget until it has made a new view.
 const LOADING = "Loading widget...";
 
-/** The place among a cell's outputs that an element stands in; null where there is none. */
+/** The place among a cell's outputs that contains an element; null if there is none. */
 export const placeOf = (el: Element): Element | null => el.closest(PLACE);
 
-/** Do something once an element is in the document, before that is seen. */
+/** Call back when an element is in the document, before it is painted. */
 export function whenPlaced(el: Element, then: () => void, signal: AbortSignal): void {
   if (el.isConnected) return then();
   const observer = new MutationObserver(() => {
@@ -21,11 +21,11 @@ export function whenPlaced(el: Element, then: () => void, signal: AbortSignal): 
 }
 
 /**
- * Tell when the output that an element stands in is about to be rendered anew.
+ * Call back when the output that contains an element is about to be rendered again.
  *
- * What is kept of an output for the file is changed by sending it again, and JupyterLab then
- * takes the view away, writes "Loading widget...", and puts another one there. The old one is
- * put back before that is seen, and stays until the other has come.
+ * The fallback output in the file is updated by sending the output again. JupyterLab then
+ * removes the view, shows "Loading widget...", and later inserts a new view. Here the old view is put
+ * back before the next paint, and stays until the new one is there.
  */
 export function whenReplaced(el: Element, then: () => void, signal: AbortSignal): void {
   const watch = () => {
@@ -35,7 +35,7 @@ export function whenReplaced(el: Element, then: () => void, signal: AbortSignal)
     const observer = new MutationObserver((changes) => {
       if (!changes.some(({ removedNodes }) => [...removedNodes].includes(view))) return;
       if (!place.childElementCount && place.textContent === LOADING) place.replaceChildren(view);
-      // Another part of the same view may have put it back already.
+      // Another component of the same view may have put it back already.
       if (view.parentNode === place) then();
     });
     observer.observe(place, { childList: true });

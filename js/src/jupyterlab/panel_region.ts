@@ -1,10 +1,10 @@
-// The name of a panel, for those who hear it.
+// The accessible name of a panel.
 
 import type { Model } from "../core/model.ts";
 import { keepKeys } from "./shortcuts.ts";
 import { whenPlaced } from "./output_area.ts";
 
-/** Name the panel that an element stands in after its model; it is put there after rendering. */
+/** Set the accessible name of the panel that contains an element, once it is in the document. */
 export function nameRegion(el: HTMLElement, model: Model<{ label: string }>, signal: AbortSignal): void {
   const name = () => {
     const panel = el.closest<HTMLElement>(".nbrunner-panel");
@@ -17,7 +17,7 @@ export function nameRegion(el: HTMLElement, model: Model<{ label: string }>, sig
     el,
     () => {
       const panel = name();
-      if (panel) keepKeys(panel, signal); // not all that stands in it is ours
+      if (panel) keepKeys(panel, signal);
     },
     signal,
   );

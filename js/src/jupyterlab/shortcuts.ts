@@ -1,10 +1,10 @@
 // Keys that are typed in a panel, and the shortcuts of the notebook around it.
 
 /**
- * Keep keys that are typed in an element from the notebook, where "x" cuts the cell and
- * "d d" deletes it: whoever chooses a step by its first letter means the step.
+ * Hide keys that are typed in an element from the notebook, where "x" cuts the cell and "d d"
+ * deletes it; in a panel, a letter may choose a step.
  *
- * Those with Ctrl, Cmd or Alt go on to it, and so does Escape, which leads out of a panel.
+ * Keys with Ctrl, Cmd or Alt still reach the notebook, and so does Escape, which leaves a panel.
  */
 export function keepKeys(element: HTMLElement, signal: AbortSignal): void {
   element.addEventListener(

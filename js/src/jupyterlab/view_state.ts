@@ -1,12 +1,12 @@
-// What an element loses when it is taken out of the document and put back.
+// The state of a view that is lost when its element is moved in the document.
 
 type Typed = HTMLInputElement | HTMLTextAreaElement;
 
 /**
- * Remember focus, selection, scroll positions and a pressed button in an element.
+ * Record focus, selection, scroll positions and a pressed button in an element.
  *
- * Returns what gives them back after it has been moved; the focus only if nobody else has
- * taken it in between.
+ * Returns a function that restores them after the element has been moved. The focus is restored
+ * only if no other element has it by then.
  */
 export function composure(element: HTMLElement, signal: AbortSignal): () => void {
   let focused: HTMLElement | null = null;
@@ -20,7 +20,7 @@ export function composure(element: HTMLElement, signal: AbortSignal): () => void
   element.addEventListener(
     "focusout",
     () =>
-      // Not where the element was taken away: then it has been put back by the end of this.
+      // If the element was moved, it is back in the document when this timeout runs.
       setTimeout(() => {
         if (element.isConnected && !within(document.activeElement)) focused = null;
       }),
@@ -64,10 +64,10 @@ export function composure(element: HTMLElement, signal: AbortSignal): () => void
 }
 
 /**
- * Finish clicks that are begun in an element before it is moved, and ended after that.
+ * Finish clicks that begin before an element is moved and end after that.
  *
- * A browser that has seen what was pressed leave the document sends no click to it. Returns
- * what is to be called when the element has been moved.
+ * A browser sends no click to a pressed element that has left the document. Returns a function to
+ * call after the element has been moved.
  */
 function finishClicks(element: HTMLElement, signal: AbortSignal): () => void {
   let pressed: Element | null = null;
@@ -97,7 +97,7 @@ function finishClicks(element: HTMLElement, signal: AbortSignal): () => void {
   return () => (isBroken = true);
 }
 
-/** Where the cursor stands in a field; its own selection is not the document's. */
+/** The selection in a text field, which is not part of the document's selection. */
 function caretOf(element: Element | null): [number, number] | null {
   const { selectionStart, selectionEnd } = (element ?? {}) as Typed;
   return typeof selectionStart === "number" && selectionEnd !== null ? [selectionStart, selectionEnd] : null;

@@ -1,4 +1,4 @@
-// A form: a labelled control for each parameter; what is wrong is told by the kernel.
+// A form with a labelled control for each parameter; the kernel validates the values.
 
 import type { Component } from "../core/adapter.ts";
 import { KernelButton } from "../core/buttons.ts";
@@ -46,7 +46,7 @@ type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
 interface Entry {
   control: Control;
   error: HTMLElement;
-  /** What was filled in, and what the browser made of it: line ends it may change or drop. */
+  /** The value that was filled in, and the browser's version of it, which may change line ends. */
   given: [raw: string, held: string];
 }
 
@@ -195,12 +195,12 @@ function isCheckbox(control: Control): control is HTMLInputElement {
   return control instanceof HTMLInputElement && control.type === "checkbox";
 }
 
-/** What stands in a control: as it was filled in, until somebody changes it. */
+/** The value of a control: exactly as it was filled in, until the user changes it. */
 function typed({ control, given: [raw, held] }: Entry): string {
   return control.value === held && !(control instanceof HTMLSelectElement) ? raw : control.value;
 }
 
-/** Fill a control in; one of a single line gives way to one of several where it must. */
+/** Fill in a control; a text area replaces an input if the value has several lines. */
 function put(entry: Entry, field: Field, value: string): void {
   if (entry.control instanceof HTMLInputElement && isLong(value)) {
     const area = controlOf({ ...field, value }, entry.control.id);

@@ -1,4 +1,4 @@
-// A line as a terminal would leave it, in pieces with a style, every character visible.
+// A line as a terminal would show it, in styled pieces, with every character visible.
 
 import Anser from "anser";
 
@@ -9,10 +9,10 @@ export interface Piece {
 }
 
 const HYPERLINK = /\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)/g;
-// Cursor movements and the like; colours (final byte m) are Anser's.
+// Cursor movements and similar; Anser handles colours (final byte m).
 const MOVEMENT = /\x1b\[[0-?]*[ -/]*[@-ln-~]|\x1b[ -/]*[0-Z\\^-~]/g;
 const CONTROL = /[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g;
-// Directions and invisible marks: what one reads would not be what stands there.
+// Marks of direction and invisible characters, which would make text look different from what it is.
 const MISLEADING = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]/g;
 
 function codePoint(character: string): string {
@@ -25,7 +25,7 @@ function picture(character: string): string {
   return code === 0x7f ? "\u2421" : codePoint(character);
 }
 
-/** Of a line that a progress bar has rewritten, what it shows last. */
+/** The last state of a line that a progress bar has rewritten. */
 export function lastState(line: string): string {
   const whole = line.replace(/\r+$/, "");
   return whole.slice(whole.lastIndexOf("\r") + 1);
@@ -47,7 +47,7 @@ export function pieces(line: string): Piece[] {
   return found;
 }
 
-/** Cut pieces so that every occurrence of a text is a piece of its own, marked as a match. */
+/** Split pieces so that every occurrence of a text is a piece of its own, marked as a match. */
 export function highlighted(parts: Piece[], query: string): (Piece & { match: boolean })[] {
   if (!query) return parts.map((part) => ({ ...part, match: false }));
   const text = parts.map((part) => part.text).join("").toLowerCase();

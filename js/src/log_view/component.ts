@@ -1,4 +1,4 @@
-// The log: as many rows as one sees, of a file that stays on the kernel's disk.
+// The log: draws the visible rows of a file that stays on the kernel's disk.
 
 import { html } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
@@ -17,7 +17,7 @@ import "./log_view.css";
 
 export interface LogComponent extends Component<LogValues> {
   take(start: number, lines: readonly Line[], revision: number): void;
-  /** Ask for the lines again: some may have been missed. */
+  /** Drop all lines and request them again, as some may have been missed. */
   forget(): void;
 }
 
@@ -25,7 +25,7 @@ const LEAST_HEIGHT = 4 * LINE_HEIGHT;
 const OVERSCAN = 12;
 const AT_END_PIXELS = 0.6 * LINE_HEIGHT;
 const MAX_PENDING = 2;
-// What did not come is asked for again, but not in the next frame.
+// The pause before missing lines are requested again.
 const AGAIN_MS = 1000;
 
 export function logView(requests: LogRequests, signal: AbortSignal): LogComponent {
@@ -43,18 +43,18 @@ class LogPane implements LogComponent, Movable {
   private map = new ScrollMap(0, LINE_HEIGHT, 0);
   /** The line at the top, with a fraction; the scrollbar alone is too coarse. */
   private top = 0;
-  /** Somebody has moved it since it was drawn. */
+  /** Whether the user has scrolled since it was drawn. */
   private turned = false;
   private readonly heights = new Heights();
   private expectedScroll = -1;
   private pending = 0;
   private frame = 0;
   private matchLine = -1;
-  /** The line whose match is to be brought in sight once it is drawn. */
+  /** The line whose match to scroll to once it is drawn. */
   private revealing = -1;
-  /** The rows are of a filter that is gone; they stay until there are others. */
+  /** Whether the rows belong to an earlier filter; they stay until there are new ones. */
   private stale = false;
-  /** Something has changed that is shown at once, also where somebody has selected text. */
+  /** Whether a change must be shown at once, even if text is selected. */
   private urgent = false;
   private asked = "";
   private waiting = false;
@@ -109,7 +109,7 @@ class LogPane implements LogComponent, Movable {
   }
 
   take(start: number, lines: readonly Line[], revision: number): void {
-    if (revision !== this.values?.revision) return; // of a filter that is gone
+    if (revision !== this.values?.revision) return; // of an earlier filter
     this.cache.put(start, lines);
     this.stale = false;
     this.soon();
@@ -140,23 +140,23 @@ class LogPane implements LogComponent, Movable {
     return Math.max(0, this.lines - this.heights.atEnd);
   }
 
-  /** A short log takes the room of its lines, unless somebody has chosen another. */
+  /** Fit the height to a short log, unless the user has resized it. */
   private fit(): void {
     const { style } = this.pane;
     if (style.height !== this.height) return;
     const wanted = Math.max(LEAST_HEIGHT, (this.values?.total ?? 0) * this.heights.average);
     this.height = style.height = `min(${wanted}px, var(--nbr-log-height, 306px))`;
-    this.height = style.height; // as the browser writes it
+    this.height = style.height; // in the browser's notation
   }
 
   private draw(): void {
-    // Whoever has selected text is about to copy it; what has come since is shown after that.
+    // The user is about to copy selected text; new lines are shown after that.
     this.waiting = !this.urgent && this.drawn.isSelected();
     if (this.waiting) return;
     this.urgent = false;
     this.fit();
     const height = this.pane.clientHeight;
-    if (!height) return; // hidden, as while the theme changes; it stays as it was
+    if (!height) return; // hidden, for example while the theme changes
     const follow = (this.values?.follow ?? false) && !this.turned;
     this.top = follow ? this.lastTop : Math.max(0, Math.min(this.top, this.lines));
     if (!this.stale || !this.lines) this.drawRows(height);
@@ -172,7 +172,7 @@ class LogPane implements LogComponent, Movable {
     this.fetch(height);
   }
 
-  /** The lines that are wanted for a view: it shows fewer of them where they wrap. */
+  /** The lines needed for a view, which shows fewer of them if they wrap. */
   private wanted(height: number): [number, number] {
     const inView = Math.ceil(height / LINE_HEIGHT);
     const above = this.values?.wrap ? inView : OVERSCAN;
@@ -195,7 +195,7 @@ class LogPane implements LogComponent, Movable {
     if (!wrap || this.stale) return this.heights.beAlike(height);
     const isLoaded = this.cache.get(Math.min(Math.floor(this.top), this.lines - 1)) !== undefined;
     const what = isLoaded ? `${revision} ${this.pane.clientWidth}` : "";
-    // The room for them is another then.
+    // A new average changes the scrolled area.
     if (this.heights.learn(this.drawn, this.lines, height, what)) this.soon();
   }
 
@@ -206,10 +206,10 @@ class LogPane implements LogComponent, Movable {
   }
 
   private fetch(height: number): void {
-    if (isOrphan(this.pane)) return; // nobody is there to answer
+    if (isOrphan(this.pane)) return; // there is no kernel to answer
     const revision = this.values?.revision ?? 0;
     for (const [from, to] of this.cache.missing(...this.wanted(height))) {
-      if (this.pending >= MAX_PENDING) return; // asked again when an answer has come
+      if (this.pending >= MAX_PENDING) return; // called again after the next answer
       this.pending += 1;
       void this.requests.window(from, Math.min(to, this.lines), revision).then((came) => {
         this.pending -= 1;
@@ -222,20 +222,20 @@ class LogPane implements LogComponent, Movable {
 
   private scrolled(): void {
     const { scrollTop, clientHeight, scrollHeight } = this.pane;
-    if (!clientHeight) return; // hidden: nobody scrolls
-    if (Math.abs(scrollTop - this.expectedScroll) < 1) return; // our own doing
+    if (!clientHeight) return; // hidden: not scrolled by the user
+    if (Math.abs(scrollTop - this.expectedScroll) < 1) return; // set by this component
     this.expectedScroll = scrollTop;
     const atEnd = scrollTop + clientHeight >= scrollHeight - 1;
     this.moveTo(atEnd ? this.lines : this.map.top(scrollTop));
   }
 
-  /** Where it was last seen may be a line above where it has been put since. */
+  /** Restore the scroll position after a move: the one last seen by the browser may be older. */
   restored(): void {
     if (this.pane.clientHeight) this.pane.scrollTop = this.expectedScroll;
   }
 
   takesWheel(down: boolean): boolean {
-    // Where a pixel of the scrollbar is more than one of the rows, a turn moves as elsewhere.
+    // If a pixel of the scrollbar is more than a pixel of the rows, the wheel moves the rows.
     const isCoarse = this.values?.wrap || this.lines * LINE_HEIGHT > this.map.height;
     return isCoarse && (down ? this.top < this.lastTop : this.top > 0);
   }
@@ -244,7 +244,7 @@ class LogPane implements LogComponent, Movable {
     this.moveTo(moved(this.top, pixels, this.lines, this.drawn.heightOf));
   }
 
-  /** Have a line at the top; how far down one can go is known when the rows are drawn. */
+  /** Move a line to the top; the limit at the end is known after the rows are drawn. */
   moveTo(top: number): void {
     this.top = Math.max(0, Math.min(top, this.lines));
     this.turned = true;
@@ -252,7 +252,7 @@ class LogPane implements LogComponent, Movable {
     this.soon(true);
   }
 
-  /** Follow the end from when somebody has gone there until somebody leaves it. */
+  /** Start to follow the end when the user has scrolled there, and stop when the user leaves it. */
   private tellTurned(): void {
     if (!this.turned || !this.values) return;
     this.turned = false;
@@ -273,7 +273,7 @@ class LogPane implements LogComponent, Movable {
     const isFind = event.key === "f" && (event.ctrlKey || event.metaKey);
     if ((!isFind && event.key !== "/") || event.target instanceof HTMLInputElement) return;
     event.preventDefault();
-    event.stopPropagation(); // not the notebook's own search
+    event.stopPropagation(); // do not open the notebook's search
     this.bar.focusSearch();
   }
 
@@ -288,10 +288,10 @@ class LogPane implements LogComponent, Movable {
     this.soon(true);
   }
 
-  /** Bring the match that was gone to in sight, wherever in its line it stands. */
+  /** Scroll to the current match, wherever it is in its line. */
   private reveal(height: number): void {
     const line = this.revealing;
-    if (line < 0 || !this.cache.get(line)) return; // it comes with the row
+    if (line < 0 || !this.cache.get(line)) return; // called again when the line is there
     this.revealing = -1;
     const view = this.pane.getBoundingClientRect();
     const spot = this.drawn.placeOf(line);

@@ -1,9 +1,9 @@
-// The rows that are in the document: those that one sees, and some more above and below.
+// The rows in the document: the visible ones, and some more above and below.
 
 import { html } from "../core/dom.ts";
 import { MARK, rowOf, same, type Content } from "./row.ts";
 
-/** As the style sheet has it; a line that wraps is a multiple of it. */
+/** The height in the style sheet; the height of a wrapped line is a multiple of it. */
 export const LINE_HEIGHT = 18;
 
 export class DrawnRows {
@@ -14,8 +14,8 @@ export class DrawnRows {
   private contents = new Map<number, Content>();
 
   /**
-   * Draw lines. A row that says the same as before stays the element that it is: what is
-   * selected or clicked in it is not lost when others come.
+   * Draw lines. A row with the same content stays the same element, so that a selection or a
+   * click in it is not lost.
    */
   draw(first: number, stop: number, contentOf: (line: number) => Content): void {
     const before = this.contents;
@@ -45,13 +45,13 @@ export class DrawnRows {
     return this.element.children[line - this.first] as HTMLElement | undefined;
   }
 
-  /** As the row is, and as most are where it is not drawn. */
+  /** The height of a row; the usual height if it is not drawn. */
   heightOf = (line: number): number => {
     const row = line >= this.first && line < this.stop ? this.row(line) : undefined;
     return row?.offsetHeight || LINE_HEIGHT;
   };
 
-  /** Pixels from the first row's top to where a line, with a fraction, begins. */
+  /** Pixels from the top of the first row to a line number with a fraction. */
   offsetOf(top: number): number {
     const line = Math.floor(top);
     const row = this.row(line);
@@ -59,19 +59,19 @@ export class DrawnRows {
     return row.offsetTop + (top - line) * row.offsetHeight;
   }
 
-  /** Whether somebody has selected text of these rows. */
+  /** Whether text of these rows is selected. */
   isSelected(): boolean {
     const selection = document.getSelection();
     if (!selection || selection.isCollapsed) return false;
     return [selection.anchorNode, selection.focusNode].some((node) => this.element.contains(node));
   }
 
-  /** All rows together. */
+  /** The height of all rows together. */
   get height(): number {
     return this.element.offsetHeight;
   }
 
-  /** Where a line's first match stands, or else the line; null if it is not drawn. */
+  /** The rectangle of a line's first match, or else of the line; null if it is not drawn. */
   placeOf(line: number): DOMRect | null {
     const row = this.row(line);
     return (row?.querySelector(MARK) ?? row)?.getBoundingClientRect() ?? null;

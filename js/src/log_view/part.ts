@@ -12,7 +12,7 @@ const NAMES = [
   "follow", "wrap", "revision", "matches", "counting", "current",
 ] as const;
 
-// Asked for again after that: an answer may have been lost with a connection.
+// The time after which lines are requested again: the answer may have been lost with a connection.
 const WINDOW_PATIENCE_MS = 5000;
 
 interface Lines extends Message {
@@ -40,7 +40,7 @@ function save(name: string, parts: BlobPart[]): void {
 export default part<LogValues>(NAMES, (model, signal) => {
   const talk = new Conversation(model, signal, (message) => {
     if (isTail(message)) component.take(message.start, message.lines, message.revision);
-    if (message.kind === STATE) component.forget(); // something was missed
+    if (message.kind === STATE) component.forget(); // messages were missed
   });
   const requests: LogRequests = {
     window: async (start, stop, revision) => {
@@ -50,7 +50,7 @@ export default part<LogValues>(NAMES, (model, signal) => {
         component.take(found.start, found.lines, found.revision);
         return true;
       } catch (error) {
-        console.warn("nbrunner: lines of the log did not come", error); // asked for again
+        console.warn("nbrunner: lines of the log could not be loaded", error); // requested again
         return false;
       }
     },

@@ -4,32 +4,32 @@ import { html } from "../core/dom.ts";
 import { highlighted, pieces } from "./ansi.ts";
 import type { Line } from "./window_cache.ts";
 
-/** All that a row shows. */
+/** The content of a row. */
 export interface Content {
   line: Line | undefined;
   query: string;
   current: boolean;
 }
 
-/** Whether a row that shows the one shows the other as well. */
+/** Whether two contents look the same. */
 export function same(one: Content, other: Content): boolean {
   if (one.query !== other.query || one.current !== other.current) return false;
   if (one.line === other.line) return true;
   return one.line?.every((part, index) => part === other.line?.[index]) ?? false;
 }
 
-/** The class of the button behind a line that was cut; the log listens for all of them. */
+/** The class of the button after a line that was cut; the log handles the clicks of all. */
 export const MORE = "nbr-log-more";
-/** What a match is. */
+/** The class of a match. */
 export const MARK = "mark";
 
-/** Characters for "step/task": those of the longest step and of a three-digit task, within limits. */
+/** The width of "step/task" in characters: the longest step and a three-digit task, within limits. */
 export function labelWidth(steps: readonly string[]): number {
   const longest = Math.max(0, ...steps.map((step) => step.length));
   return Math.min(Math.max(longest + 4, 8), 24);
 }
 
-/** "step/task": a long name is cut where it is shown, the number of the task never. */
+/** "step/task": the style sheet cuts a long step name, but not the task. */
 function labelOf(label: string): HTMLElement {
   const cut = label.lastIndexOf("/");
   const [step, task] = cut < 0 ? [label, ""] : [label.slice(0, cut), label.slice(cut)];

@@ -1,16 +1,16 @@
-// What cannot be known of rows before they are drawn: how high they are.
+// The heights of rows, which are unknown before they are drawn.
 
 import { LINE_HEIGHT, type DrawnRows } from "./drawn_rows.ts";
 import { linesAtEnd } from "./scroll_map.ts";
 
 export class Heights {
-  /** How many lines, with a fraction, fill the view at the end; as measured last. */
+  /** How many lines, with a fraction, fill the view at the end, by the last measurement. */
   atEnd = 0;
-  /** How high a row is on the average. */
+  /** The average height of a row, in pixels. */
   average = LINE_HEIGHT;
   private of = "";
 
-  /** Where no line wraps, rows are all alike. */
+  /** Without wrapping, all rows have the same height. */
   beAlike(viewHeight: number): void {
     this.atEnd = viewHeight / LINE_HEIGHT;
     this.average = LINE_HEIGHT;
@@ -18,10 +18,11 @@ export class Heights {
   }
 
   /**
-   * Learn from the rows that are drawn; tell whether their average is another than before.
+   * Measure the rows that are drawn; return whether the average has changed.
    *
-   * The scrollbar does not jump with every row: the average is taken anew for other ones only,
-   * as `what` tells, which is empty while they are not there, and while all are drawn.
+   * The average is measured again only if `what` (revision and width) changes, so that the scrollbar
+   * does not jump with every row; or if the number of rows does while all are drawn. `what` is empty
+   * while the lines are missing.
    */
   learn(drawn: DrawnRows, lines: number, viewHeight: number, what: string): boolean {
     if (drawn.stop >= lines) this.atEnd = linesAtEnd(lines, viewHeight, drawn.heightOf);

@@ -6,7 +6,7 @@ export interface Movable {
   moveBy(pixels: number): void;
   moveTo(line: number): void;
   readonly lines: number;
-  /** Whether the browser's own scrolling would not do; `down` tells where to. */
+  /** Whether the browser's own scrolling is unsuitable, in the direction of `down`. */
   takesWheel(down: boolean): boolean;
 }
 

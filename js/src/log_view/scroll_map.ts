@@ -6,7 +6,7 @@ export const MAX_PIXELS = 8_000_000;
 /** The height of a line's row, in pixels. */
 export type HeightOf = (line: number) => number;
 
-/** How many lines, with a fraction, fill the view at the end of the log: all of them if few. */
+/** How many lines, with a fraction, fill the view at the end of the log; all of them if it is short. */
 export function linesAtEnd(lines: number, viewHeight: number, heightOf: HeightOf): number {
   let left = viewHeight;
   for (let line = lines - 1; line >= 0; line -= 1) {
@@ -17,10 +17,10 @@ export function linesAtEnd(lines: number, viewHeight: number, heightOf: HeightOf
   return lines;
 }
 
-/** The line, with a fraction, that stands so many pixels below (or, negative, above) another. */
+/** The line, with a fraction, that many pixels below another one (above it if negative). */
 export function moved(top: number, pixels: number, lines: number, heightOf: HeightOf): number {
   let line = Math.floor(top);
-  // From the start of that line, which is not above the first one.
+  // Start at the beginning of that line, but not above the first one.
   let left = pixels + (top - line) * heightOf(line);
   while (left < 0 && line > 0) {
     line -= 1;
@@ -33,18 +33,18 @@ export function moved(top: number, pixels: number, lines: number, heightOf: Heig
   return line < lines ? Math.max(0, line + left / heightOf(line)) : lines;
 }
 
-/** The scrollbar's share: its position stands for the line at the top. */
+/** Maps positions of the scrollbar to the line at the top. */
 export class ScrollMap {
   constructor(
     readonly lines: number,
-    /** As rows are high, or on the average. */
+    /** The height of a row, or the average height. */
     readonly lineHeight: number,
     readonly viewHeight: number,
-    /** The greatest line number, with a fraction, that can stand at the top. */
+    /** The greatest line number, with a fraction, that can be at the top. */
     readonly lastTop = Math.max(0, lines - viewHeight / lineHeight),
   ) {}
 
-  /** Height of the scrolled area. */
+  /** The height of the scrolled area, in pixels. */
   get height(): number {
     return Math.min(MAX_PIXELS, this.lines * this.lineHeight);
   }
@@ -58,7 +58,7 @@ export class ScrollMap {
     return this.range ? Math.min(1, Math.max(0, scrollTop / this.range)) * this.lastTop : 0;
   }
 
-  /** The scroll position that has a line at the top. */
+  /** The scroll position for a line at the top. */
   scrollTop(top: number): number {
     return this.lastTop ? (Math.min(top, this.lastTop) / this.lastTop) * this.range : 0;
   }

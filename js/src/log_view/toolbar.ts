@@ -1,4 +1,4 @@
-// What stands above the log: filters, search, follow, download, copy, the count.
+// The controls above the log: filters, search, follow, download, copy, the count.
 
 import { html, icon, say } from "../core/dom.ts";
 import type { LogRequests, LogValues } from "./types.ts";
@@ -12,7 +12,7 @@ const TOLD_MS = 1500;
 
 export const grouped = (value: number): string => value.toLocaleString("en-US");
 
-/** "1,204,331 lines", or how many of them a filter shows. */
+/** "1,204,331 lines", or with a filter "12 lines of 1,204,331". */
 export function countText(lines: number, total: number): string {
   const shown = `${grouped(lines)} ${lines === 1 ? "line" : "lines"}`;
   return lines === total ? shown : `${shown} of ${grouped(total)}`;
@@ -26,10 +26,10 @@ export function matchText(matches: number, current: number, counting: boolean): 
   return current >= 0 ? `${grouped(current + 1)} of ${all}` : all;
 }
 
-/** What the button says once the log is copied, the last part of a long one. */
+/** The text of the button after the log, or the last part of a long one, is copied. */
 export function copiedText(cut: number | null): string {
   if (cut === null) return "✗";
-  return cut ? `✓ without ${grouped(cut)} lines above: download` : "✓";
+  return cut ? `✓ without the first ${grouped(cut)} lines: download them` : "✓";
 }
 
 function choice(name: string, first: string): HTMLSelectElement {
@@ -48,7 +48,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
     spellcheck: "false",
   });
   const matches = html("span", { class: "nbr-log-matches" });
-  // Those who hear it are not told of every number on the way.
+  // Screen readers do not announce every intermediate number.
   const found = html("span", { class: "nbr-hidden", "aria-live": "polite" });
   const button = (label: string, text: string | Node) =>
     html("button", { type: "button", class: "nbr-button", "aria-label": label, title: label }, text);
@@ -110,7 +110,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(next, "click", () => go(1));
   listen(search, "keydown", (event) => {
     const { key, shiftKey } = event as KeyboardEvent;
-    if (key === "Enter" && typing) ask(); // the matches are still those of what stood there
+    if (key === "Enter" && typing) ask(); // the matches are still those of the earlier text
     else if (key === "Enter") go(shiftKey ? -1 : 1);
     if (key === "Escape" && search.value) {
       search.value = "";

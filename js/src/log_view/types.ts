@@ -1,4 +1,4 @@
-// What the log and its toolbar have in common.
+// The types that the log and its toolbar share.
 
 export interface LogValues {
   name: string;
@@ -17,14 +17,14 @@ export interface LogValues {
   current: number;
 }
 
-/** What the log asks the kernel for, and what it tells the model. */
+/** The log's requests to the kernel, and its changes of the model. */
 export interface LogRequests {
-  /** Have lines sent; tells whether they came. */
+  /** Request lines; resolves to whether they have arrived. */
   window(start: number, stop: number, revision: number): Promise<boolean>;
   match(index: number, revision: number): Promise<number>;
   whole(number: number, revision: number): Promise<string>;
   download(): Promise<void>;
-  /** Give how many lines above were too many for the clipboard; null where it may not be written. */
+  /** Copy the log; resolves to the number of first lines left out, or null if copying is not allowed. */
   copy(): Promise<number | null>;
   set(values: Partial<LogValues>): void;
 }

@@ -1,4 +1,4 @@
-// The lines that the browser holds: a bounded part of the log, in chunks.
+// The lines in the browser: a bounded part of the log, in chunks.
 
 /** [text, stream (0 stdout, 1 stderr), characters not sent, time, label] */
 export type Line = [string, number, number, string, string];
@@ -31,7 +31,7 @@ export class WindowCache {
     this.chunks.clear();
   }
 
-  /** The chunks, as [start, stop), that lines in a range are missing from. */
+  /** The chunks, as [start, stop), in which lines of a range are missing. */
   missing(start: number, stop: number): [number, number][] {
     const found: [number, number][] = [];
     for (let key = Math.floor(start / CHUNK); key * CHUNK < stop; key += 1) {
@@ -47,7 +47,7 @@ export class WindowCache {
     return found;
   }
 
-  /** Drop the chunks that are farthest from where one looks now. */
+  /** Drop the chunks that are farthest from the visible lines. */
   private forget(here: number): void {
     if (this.chunks.size <= MAX_CHUNKS) return;
     const center = here / CHUNK;

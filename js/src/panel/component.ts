@@ -127,7 +127,7 @@ export function panel(link: Link, model: AnyModel): Mounted {
     return undefined;
   };
   const again = () => {
-    // Buttons and pending requests belong to the kernel that is gone.
+    // Buttons and pending requests belong to the old kernel.
     const fresh = new Parts(link, "");
     parts.element.replaceWith(fresh.element);
     parts.close();

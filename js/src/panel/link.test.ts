@@ -7,7 +7,7 @@ interface Sent {
   version: [string, number] | null;
 }
 
-/** A model as anywidget gives it; the test is the kernel. */
+/** A model like anywidget's; the test acts as the kernel. */
 function modelOf(snapshot: object = {}) {
   const listeners = new Map<string, (...given: any[]) => void>();
   const sent: Sent[] = [];
@@ -100,7 +100,7 @@ test("a number that is missed has the whole asked for; what comes meanwhile is s
   model.hear(change(5, { status: "stopped" }));
   expect([status(), model.sent.length]).toEqual(["stopped", 2]);
   model.hear(whole(6, "failed"));
-  model.hear(change(6, { status: "stopped" })); // in it already
+  model.hear(change(6, { status: "stopped" })); // already in the state
   expect(status()).toBe("failed");
 });
 

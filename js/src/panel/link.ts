@@ -126,7 +126,7 @@ export class Link implements Source {
     try {
       this.model.send(message);
     } catch {
-      this.isSilent = false; // its kernel is gone
+      this.isSilent = false; // its kernel has ended
     }
     const wait = AGAIN_MS[Math.min(this.asked, AGAIN_MS.length - 1)] ?? LATE_MS;
     this.asked += 1;

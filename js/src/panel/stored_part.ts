@@ -33,7 +33,7 @@ export class StoredPart implements Source {
     };
   }
 
-  /** Take a message of the kernel. */
+  /** Handle a message of the kernel. */
   take(data: PartData, buffers: DataView[]): void {
     if (data.state) this.set(data.state);
     else if (data.content) this.hear(data.content, buffers);

@@ -1,4 +1,4 @@
-// What one chooses before a past run is resumed: the step, and which flow goes on.
+// The choices before a past run is resumed: the step, and which flow file.
 
 import type { Component } from "../core/adapter.ts";
 import { KernelButton } from "../core/buttons.ts";

@@ -1,4 +1,4 @@
-// The first lines of a panel: state, name, time, what the run was given, and what one can do.
+// The first lines of a panel: state, name, time, parameters and buttons of a run.
 
 import { copyText, html, say } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
@@ -63,7 +63,7 @@ export function header(
       time.textContent = elapsed(values);
       code = values.code;
       const now = JSON.stringify([values.parameters, values.tags]);
-      if (now !== shown) given.replaceChildren(...givenParts(values)); // or what one selects is gone
+      if (now !== shown) given.replaceChildren(...givenParts(values)); // keeps selected text else
       shown = now;
       warning.textContent = values.warning;
       actions.update(values.actions, "", code.magic || code.python ? [copy] : []);

@@ -1,4 +1,4 @@
-// A table of runs: which rows, and in which order, is the kernel's decision.
+// A table of runs; the kernel decides which rows it has, and their order.
 
 import type { Component } from "../core/adapter.ts";
 import { ActionButtons, type Action } from "../core/buttons.ts";
@@ -135,14 +135,14 @@ class RunTable implements Component<TableValues> {
 
   private sortBy(name: string): void {
     const { sort, descending } = this.values ?? { sort: "", descending: false };
-    // Down, up, and back to the order that the runs have.
+    // Descending, ascending, then the original order.
     if (sort !== name) this.requests.set({ sort: name, descending: false });
     else if (!descending) this.requests.set({ descending: true });
     else this.requests.set({ sort: "", descending: false });
   }
 }
 
-/** "Runs of TrainFlow", "TrainFlow: 4 runs": the flow that all rows are of. */
+/** The flow of all rows in a title such as "Runs of TrainFlow" or "TrainFlow: 4 runs". */
 export function flowOf(title: string): string {
   const found = /^Runs of (\S+)$|^(\S+): /.exec(title);
   return found?.[1] ?? found?.[2] ?? "";

@@ -1,4 +1,4 @@
-// One row of the table: elements that stay, with what is said in them.
+// One row of the table: its elements stay, their content changes.
 
 import { RUN_GLYPHS } from "../core/states.ts";
 import { ActionButtons, type Action } from "../core/buttons.ts";
@@ -17,13 +17,13 @@ export interface Row {
   cells: string[];
   done: number | null;
   actions: Action[];
-  /** What "Copy code" gives, where a row has it. */
+  /** The text for "Copy code", if a row has that button. */
   code?: string;
 }
 
 const COPIED_MS = 1500;
 
-/** A live row changes several times a second; a click that has begun in it is not lost by that. */
+/** A row of an active run changes several times a second, without losing a click in progress. */
 export class TableRow {
   readonly element: HTMLElement;
   private readonly state = html("td", { class: "nbr-row-state" });
@@ -53,7 +53,7 @@ export class TableRow {
     this.element = html("tr", {}, this.state, ...this.cells, html("td", {}, buttons));
   }
 
-  /** Show a row; of `flow`, which the title names, a run is called by its id alone. */
+  /** Show a row; runs of `flow`, which the title names, are shown by their id alone. */
   update(row: Row, flow = ""): void {
     const now = JSON.stringify([row, flow]);
     if (now === this.shown) return;
@@ -74,7 +74,7 @@ export class TableRow {
     this.actions.update(row.actions, name, this.code ? [this.copy] : []);
   }
 
-  /** Let go of a row that is not shown any more. */
+  /** Release a row that is no longer shown. */
   close(): void {
     this.gone.abort();
   }

@@ -1,4 +1,4 @@
-// The state of a run as a word and a shape.
+// The state of a run as a word and a sign.
 
 import { html, say } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";

@@ -1,8 +1,8 @@
-// Which step an arrow key leads to: the drawing is gone through as it looks.
+// The step that an arrow key moves to, by the positions in the drawing.
 
 import type { Box } from "./layout.ts";
 
-/** The name of the step that a key leads to from another; the same one where there is none. */
+/** The name of the step that a key moves to from another; the same one if there is none. */
 export function neighbour(boxes: readonly Box[], from: string, key: string): string {
   const here = boxes.find(({ name }) => name === from) ?? boxes[0];
   if (!here) return from;

@@ -1,8 +1,8 @@
-// Of a drawing that is wider than its frame, the part where something goes on.
+// Scrolls a drawing that is wider than its frame to the active part.
 
 /**
- * Return what scrolls a frame to one of its elements, when that is another than before; no
- * longer once somebody has scrolled.
+ * Return a function that scrolls a frame to one of its elements if it differs from the last one,
+ * until the user has scrolled.
  */
 export function inSight(frame: HTMLElement, signal: AbortSignal): (element: HTMLElement) => void {
   let last: HTMLElement | null = null;
@@ -27,7 +27,7 @@ export function inSight(frame: HTMLElement, signal: AbortSignal): (element: HTML
     frame.scrollTop += box.top - view.top - (view.height - box.height) / 2;
     own = [frame.scrollLeft, frame.scrollTop];
   };
-  // It is attached some time after it has been drawn.
+  // The frame gets a size when it is attached, which is after it was drawn.
   const resizes = new ResizeObserver(scroll);
   resizes.observe(frame);
   signal.addEventListener("abort", () => resizes.disconnect());

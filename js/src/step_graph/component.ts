@@ -1,4 +1,4 @@
-// The flow's steps as a drawing that is also a list: each item can be read and pressed.
+// The steps of a flow as a drawing that is also a list of buttons, for screen readers.
 
 import { html, say, svg } from "../core/dom.ts";
 import type { Component } from "../core/adapter.ts";
@@ -41,7 +41,7 @@ class StepGraph implements Component<StepValues> {
   private readonly done = html("div", { class: "nbr-steps-done" });
   private readonly follow: (element: HTMLElement) => void;
   private items = new Map<string, Item>();
-  /** Those whose tally has room for as many tasks as are announced. */
+  /** The steps that a foreach or parallel step starts: they show a tally even of one task. */
   private wide = new Set<string>();
   private placed: Layout = layout([]);
   private shown = { steps: "", rooms: "" };
@@ -76,7 +76,7 @@ class StepGraph implements Component<StepValues> {
     if (at) this.follow(at.place);
   }
 
-  /** Make the items anew if the steps are others. */
+  /** Create new items if the steps have changed. */
   private make(steps: readonly Step[]): void {
     const now = JSON.stringify(steps);
     if (now === this.shown.steps) return;
@@ -99,7 +99,7 @@ class StepGraph implements Component<StepValues> {
     return { place: html("li", { role: "listitem" }, button), button, sign, count };
   }
 
-  /** Place the items; anew where more tasks are announced than a box has room for. */
+  /** Place the items; again if more tasks are announced than a box has room for. */
   private place(steps: readonly Step[], progress: Record<string, Counts>): void {
     const rooms = new Map(
       steps.map(({ name }) => [name, roomFor(progress[name] ?? NONE, this.wide.has(name))]),
@@ -139,7 +139,7 @@ class StepGraph implements Component<StepValues> {
     if (name !== undefined) this.stopAt(name);
   }
 
-  /** Have the Tab key stop at one of them only. */
+  /** Make one item the only tab stop. */
   private stopAt(name: string): void {
     this.items.get(this.stop)?.button.setAttribute("tabindex", "-1");
     this.items.get(name)?.button.setAttribute("tabindex", "0");

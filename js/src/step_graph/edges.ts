@@ -1,4 +1,4 @@
-// The lines between steps: out at the right of a box and in at the left of the next.
+// The lines between steps, from the right of a box to the left of the next.
 
 export interface Point {
   x: number;
@@ -13,16 +13,16 @@ export interface Drawn {
   path: string;
   /** The arrow's head. */
   head: string;
-  /** How far down it reaches. */
+  /** The y coordinate of its lowest point. */
   bottom: number;
 }
 
 const HEAD = 6;
 const HALF_HEAD = 3.5;
-// What a bow hangs below the boxes.
+// How far a curve extends below the boxes.
 const DEPTH = 14;
 
-/** A smooth line that leads on; past boxes that stand between, where the layout has left room. */
+/** A smooth line to a later rank, through the gaps that the layout has left between boxes. */
 export function curve(
   from: Box,
   to: Box,
@@ -54,7 +54,7 @@ function bend(from: Point, to: Point): string {
   return `C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`;
 }
 
-/** A bow that leads back, below the boxes that it passes. */
+/** A curve back to an earlier step, below the boxes that it passes. */
 export function bow(from: Box, to: Box, boxes: readonly Box[], height: number): Drawn {
   const isSelf = from === to;
   const middle = ({ x, width }: Box) => x + width / 2;
@@ -62,7 +62,7 @@ export function bow(from: Box, to: Box, boxes: readonly Box[], height: number): 
   const tip = { x: middle(to) - (isSelf ? from.width / 4 : 0), y: to.y + height };
   const passed = boxes.filter(({ x }) => x >= Math.min(from.x, to.x) && x <= Math.max(from.x, to.x));
   const bottom = (isSelf ? start.y : Math.max(...passed.map(({ y }) => y + height))) + DEPTH;
-  // A cubic line reaches three quarters of the way to its handles.
+  // A cubic curve reaches three quarters of the way to its control points.
   const low = (y: number) => y + (bottom - y) / 0.75;
   const path =
     `M${start.x} ${start.y}C${start.x} ${low(start.y)} ${tip.x} ${low(tip.y)} ` +

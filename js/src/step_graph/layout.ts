@@ -1,15 +1,15 @@
-// Where the steps of a flow stand: a layered layout from left to right.
+// The positions of a flow's steps: a layered layout from left to right.
 
 import dagre from "@dagrejs/dagre";
 import { bow, curve, type Drawn, type Point } from "./edges.ts";
 import type { Step } from "./step_state.ts";
 
-/** How boxes are measured: of a long flow they are small, so that more of it is seen. */
+/** The measures of boxes: they are small for a long flow, so that more of it is visible. */
 interface Measures {
   height: number;
   character: number;
   digit: number;
-  /** What a box holds beside its texts: the sign, and what is left free. */
+  /** The width of a box without its texts: the sign and the margins. */
   rest: number;
   least: number;
   between: number;
@@ -19,11 +19,11 @@ interface Measures {
 const ROOMY: Measures = { height: 30, character: 8.2, digit: 8.4, rest: 46, least: 84, between: 34, apart: 12 };
 const COMPACT: Measures = { height: 22, character: 7.2, digit: 7.2, rest: 40, least: 40, between: 20, apart: 6 };
 
-/** Above so many steps boxes are small. */
+/** With more steps than this, boxes are small. */
 export const MANY_STEPS = 30;
 
 const MAX_NAME = 24;
-// Nothing of a border or an arrow is cut off.
+// A margin, so that borders and arrows are not cut off.
 const MARGIN = 1;
 
 export interface Box {
@@ -36,7 +36,7 @@ export interface Box {
 export interface Edge extends Drawn {
   from: string;
   to: string;
-  /** It leads back, or to the step itself. */
+  /** Whether it leads back, or to the step itself. */
   back: boolean;
 }
 
@@ -52,10 +52,9 @@ export const shortName = (name: string): string =>
   name.length <= MAX_NAME ? name : `${name.slice(0, MAX_NAME - 1)}…`;
 
 /**
- * Lay the steps out: those that follow stand behind, others among themselves in the order of
- * their definition.
+ * Lay out the steps: successors to the right, steps of one rank in the order of their definition.
  *
- * `tallies` are the texts that a box has room for beside its name.
+ * `tallies` are the texts that a box has room for next to its name.
  */
 export function layout(steps: readonly Step[], tallies: ReadonlyMap<string, string> = new Map()): Layout {
   const measures = steps.length > MANY_STEPS ? COMPACT : ROOMY;
@@ -96,7 +95,7 @@ function widthOf(name: string, count: string, { character, digit, rest, least }:
   return Math.ceil(Math.max(least, shortName(name).length * character + rest + counted));
 }
 
-/** Give the boxes of a rank, which have one middle, one width. */
+/** Give the boxes of a rank the same width around their common centre. */
 function columns(placed: readonly (Placed & { name: string })[], height: number): Box[] {
   const widths = new Map<number, number>();
   const middle = ({ x }: Placed) => Math.round(x);
@@ -111,7 +110,7 @@ function columns(placed: readonly (Placed & { name: string })[], height: number)
 
 type Way = [from: string, to: string];
 
-/** The ways that lead on, and those that lead back: to a step that has led here, or to itself. */
+/** The edges to later steps, and those back to an ancestor or to the step itself. */
 function ways(steps: readonly Step[]): { ahead: Way[]; back: Way[] } {
   const order = new Map(steps.map(({ name }, index) => [name, index]));
   const following = new Map(

@@ -1,4 +1,4 @@
-// What is said of a step, and in which state it is as a whole.
+// The text about a step, and its state as a whole.
 
 import type { StepState } from "../core/states.ts";
 
@@ -8,7 +8,7 @@ export interface Counts {
   done: number;
   failed: number;
   cloned: number;
-  /** How many of the failed were ended with the run, by whoever stopped it. */
+  /** How many of the failed tasks ended because the run was stopped. */
   stopped?: number;
 }
 
@@ -34,7 +34,7 @@ export function stepText(name: string, counts: Counts): string {
   );
 }
 
-/** The state that a step shows: the worst that concerns it now. */
+/** The state of a step: the worst of its tasks' states. */
 export function stepState(counts: Counts): StepState {
   if (counts.failed) return counts.failed === counts.stopped ? "stopped" : "failed";
   if (counts.running) return "running";
@@ -42,20 +42,20 @@ export function stepState(counts: Counts): StepState {
   return counts.done ? "done" : "cloned";
 }
 
-/** "3/8" where a step has, or will have, more than one task. */
+/** "3/8" if a step has, or will have, more than one task; else empty. */
 export function tally(counts: Counts, isForeach: boolean): string {
   const all = total(counts);
   return isForeach || all > 1 ? `${counts.done + counts.cloned}/${all || "?"}` : "";
 }
 
-/** The longest text that a step's tally comes to with as many tasks as are announced. */
+/** A text as long as a step's tally can get with the announced number of tasks. */
 export function roomFor(counts: Counts, isForeach: boolean): string {
   const text = tally(counts, isForeach);
   const all = "0".repeat(Math.max(2, String(total(counts)).length));
   return text && `${all}/${all}`;
 }
 
-/** The step where something goes on, or has gone wrong; empty for none. */
+/** The name of the first failed step, else of a stopped or running one; empty if there is none. */
 export function atWork(steps: readonly Step[], progress: Record<string, Counts>): string {
   const inState = (state: StepState) =>
     steps.find(({ name }) => stepState(progress[name] ?? NONE) === state)?.name;

@@ -1,4 +1,4 @@
-// The bars of a timeline: which there are, and in which lane of its step each one stands.
+// The bars of a timeline, and the lane of each within its step.
 
 import { clock, took } from "../core/duration.ts";
 
@@ -20,7 +20,7 @@ export interface Group {
   lanes: number;
 }
 
-/** Put bars that have come into those that were there. */
+/** Merge new bars into the existing ones. */
 export function merged(bars: Bar[], came: readonly WireBar[]): Bar[] {
   const all = bars.slice();
   for (const [number, step, task, state, start, end] of came) {
@@ -32,8 +32,8 @@ export function merged(bars: Bar[], came: readonly WireBar[]): Bar[] {
 /**
  * Group bars by step and give each the first lane that is free when it starts.
  *
- * `bars` stand in the order of their starts; `now` is the end of those without one. Groups
- * stand in the order of `steps`, and of their first start where those are not known.
+ * `bars` are in the order of their starts; `now` is the end of those without one. Groups are in
+ * the order of `steps`; those of other steps follow in the order of their first start.
  */
 export function grouped(bars: readonly Bar[], now: number, steps: readonly string[] = []): Group[] {
   const groups = new Map<string, Group & { free: number[] }>();
@@ -55,7 +55,7 @@ export function grouped(bars: readonly Bar[], now: number, steps: readonly strin
 
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
-/** The times at which an axis of this length has its marks: at most so many. */
+/** The times of the marks on an axis of this length, about `most` of them. */
 export function ticks(seconds: number, most: number): number[] {
   const step = STEPS.find((each) => seconds / each <= most) ?? 86400 * Math.ceil(seconds / 86400 / most);
   const count = Math.floor(seconds / step + 1e-9);
@@ -67,7 +67,7 @@ export function tickText(seconds: number): string {
   return seconds < 60 ? `${seconds}s` : clock(Math.round(seconds));
 }
 
-/** What is said of a bar. */
+/** The text about a bar. */
 export function barText(bar: Bar, now: number): string {
   const name = `${bar.step}/${bar.task}`;
   if (bar.state === "cloned") return `${name}: cloned`;
@@ -75,7 +75,7 @@ export function barText(bar: Bar, now: number): string {
   return `${name}: ${bar.state}, ${seconds}, from ${took(bar.start)}`;
 }
 
-/** What is said of all tasks of a step. */
+/** The text about all tasks of a step. */
 export function groupText({ step, bars }: Group, now: number): string {
   const cloned = bars.filter((bar) => bar.state === "cloned").length;
   const worked = bars.filter((bar) => bar.state !== "cloned");

@@ -1,4 +1,4 @@
-// Tasks as bars along the run's time, drawn on a canvas: thousands of them cost one picture.
+// Tasks as bars along the time of the run, drawn on one canvas, as there may be thousands.
 
 import type { Component } from "../core/adapter.ts";
 import { html } from "../core/dom.ts";
@@ -67,7 +67,7 @@ class Bars implements Component<TimelineValues> {
     this.area.addEventListener("pointerleave", () => (this.tip.hidden = true), { signal });
     const resizes = new ResizeObserver(() => this.draw());
     resizes.observe(this.area);
-    // A canvas does not follow a change of the theme by itself.
+    // A canvas must be drawn again when the theme changes.
     const themes = new MutationObserver(() => requestAnimationFrame(() => this.draw()));
     themes.observe(document.body, { attributeFilter: ["class", "data-jp-theme-name"] });
     signal.addEventListener("abort", () => {
@@ -92,7 +92,7 @@ class Bars implements Component<TimelineValues> {
       this.version = version;
       this.bars = merged(this.bars, bars);
     } catch (error) {
-      console.warn("nbrunner: the timeline could not be drawn", error); // asked for at the next change
+      console.warn("nbrunner: the timeline could not be drawn", error); // retried at the next change
       return;
     } finally {
       this.asking = false;
@@ -141,7 +141,7 @@ class Bars implements Component<TimelineValues> {
     }
   }
 
-  /** The times stay in sight when there are many steps; their lines are part of the picture. */
+  /** Show the times, which stay visible above many steps; their lines are part of the canvas. */
   private drawAxis(width: number, height: number, context: CanvasRenderingContext2D, grid: string): void {
     context.fillStyle = grid;
     const times = ticks(this.span, Math.max(2, Math.floor(width / TICK_ROOM))).map((tick) => {

@@ -1,10 +1,10 @@
-// A failed task is told by its pattern as well as by its colour.
+// The pattern of failed tasks, which do not differ by colour alone.
 
 import { html } from "../core/dom.ts";
 
 const TILE = 6;
 
-/** Return a colour with slanted lines of another, to fill bars of a canvas with. */
+/** Return a fill for a canvas: a colour with slanted lines in another one. */
 export function hatching(
   context: CanvasRenderingContext2D,
   colour: string,
