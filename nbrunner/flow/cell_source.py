@@ -60,8 +60,8 @@ def cell_flow(text: str, cell: str, folders: Sequence[str], last: Sequence[str] 
     if open_calls:
         called, line = ast.unparse(open_calls[0]), open_calls[0].lineno + 1
         raise BadValueError(
-            f"{cell}, line {line}: {called} starts the flow whenever the file of the cell is read, "
-            "by each of its tasks too; put it below if __name__ == '__main__':, or leave it out"
+            f"{cell}, line {line}: {called} starts the flow whenever the cell's file is imported, "
+            "also by each task; put it below if __name__ == '__main__':, or leave it out"
         )
     # A flow ends its process, so that nothing is started twice.
     main = "" if guarded else f"\n\nif __name__ == '__main__':\n    {name}()\n"
@@ -172,7 +172,7 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
         hidden = min(flows)
         raise BadValueError(
             f"{cell}, line {classes[hidden].lineno + 1}: {hidden} is defined inside a function or "
-            "another class; a flow has to be at the top of its cell"
+            "another class; a flow must be at the top level of its cell"
         )
     flows = at_top
     if len(flows) == 1:

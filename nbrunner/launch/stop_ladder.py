@@ -30,7 +30,7 @@ Reason = Literal["stopped", "timeout"]
 # Interval between looks for remaining processes, which may fork during a stop.
 LOOK_SECONDS = 0.05
 
-# Time after SIGKILL until a process counts as unkillable: another user's, or blocked in the
+# Time after SIGKILL until a process counts as unkillable: owned by another user, or blocked in the
 # system. The run is then over, and reports how many processes are left.
 UNKILLABLE_SECONDS = 3.0
 
@@ -222,4 +222,4 @@ class StopReport:
         if not self.left:
             return text
         processes = "1 process" if self.left == 1 else f"{self.left} processes"
-        return f"{text}; {processes} could not be killed: another user's, or blocked in the system"
+        return f"{text}; {processes} could not be killed: owned by another user, or blocked"

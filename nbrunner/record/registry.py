@@ -133,10 +133,10 @@ def _private(path: Path, may_be_link: bool = False) -> Path:
     except OSError as error:
         raise StateError(
             f"{path} cannot be used for run records: {error}; "
-            f"set ${STATE_VARIABLE} to a folder that can be written"
+            f"set ${STATE_VARIABLE} to a writable folder"
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise StateError(f"{path} cannot be written; set ${STATE_VARIABLE} to a folder that can")
+        raise StateError(f"{path} cannot be written; set ${STATE_VARIABLE} to a writable folder")
     return path
 
 

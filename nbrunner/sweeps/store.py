@@ -69,8 +69,8 @@ class SweepDirectory:
         if content is None:
             raise StateError(
                 f"the record of sweep {path.name} in {path.parent} is damaged; its runs are "
-                "listed by %flowruns and History, and attach() takes each"
-                + f" ({directory.damaged.get(_CONTENT, 'it is gone')})"
+                "listed by %flowruns and History, and attach() returns each"
+                + f" ({directory.damaged.get(_CONTENT, 'it is missing')})"
             )
         self.content: Sweep = content
 

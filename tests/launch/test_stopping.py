@@ -80,7 +80,7 @@ def test_what_belongs_to_another_user_is_told_and_does_not_keep_the_run(write_fl
     pid, *said = first.split()
     os.kill(int(pid), signal.SIGKILL)
     assert said == ["stopped", "1"]
-    left = "1 process could not be killed: another user's, or blocked in the system"
+    left = "1 process could not be killed: owned by another user, or blocked"
     assert second.endswith(f"; {left}")
 
 

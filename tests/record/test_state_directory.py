@@ -38,7 +38,7 @@ def test_one_that_is_read_only_is_named_with_its_remedy(small_disk, runner, tmp_
     subprocess.run(["mount", "--bind", str(small_disk), str(view)], check=True)
     subprocess.run(["mount", "-o", "remount,bind,ro", str(view)], check=True)
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(view))
-    said = r"same-disk cannot be written; set \$NBRUNNER_STATE_DIR to a folder that can"
+    said = r"same-disk cannot be written; set \$NBRUNNER_STATE_DIR to a writable folder"
     for what in (
         lambda: runner.run(seconds=0),
         lambda: sweep(runner, {"seconds": [0]}),

@@ -321,7 +321,7 @@ def _instance(obj: Any) -> Any:
         return typing.NewType, (obj.__name__, obj.__supertype__), vars(obj)
     if isinstance(obj, type) or not isinstance(obj.__reduce_ex__(4), str):
         return NotImplemented
-    raise NotPackedError(f"{type(obj).__name__}: pickle looks it up in the notebook by its name")
+    raise NotPackedError(f"{type(obj).__name__}: pickle stores only its name in the notebook")
 
 
 def _named(code: types.CodeType, told: Callable[[str], str]) -> types.CodeType:

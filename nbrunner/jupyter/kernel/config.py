@@ -23,7 +23,7 @@ class FlowRun(SingletonConfigurable):
     """Defaults of the magics, and settings for starting runs from this kernel."""
 
     block = Bool(True, help="Wait for the run; False is --bg.").tag(config=True)
-    panel = Bool(True, help="Show a panel where the front end can; False is --no-panel.").tag(
+    panel = Bool(True, help="Show a panel if the front end can; False is --no-panel.").tag(
         config=True
     )
     raise_error = Bool(True, help="A failed flow fails its cell; False is --no-raise-error.").tag(
@@ -44,10 +44,10 @@ class FlowRun(SingletonConfigurable):
         Unicode(), help="Modules that the warm interpreter imports besides metaflow."
     ).tag(config=True)
     learn_imports = Bool(
-        True, help="Import once what flow files import at their top, where that is exact."
+        True, help="Import the modules at the top of a flow file once, if that is exact."
     ).tag(config=True)
     learned_megabytes = Int(
-        500, min=0, help="Memory of the interpreters that have imported what flows import."
+        500, min=0, help="Memory of the interpreters with the imports of flow files."
     ).tag(config=True)
     keep_days = Float(
         30, min=0, help="Days to keep records and logs of ended runs; results stay."

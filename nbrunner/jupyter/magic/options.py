@@ -71,7 +71,7 @@ OPTIONS = (
         "show the command line and its Python equivalent, start nothing",
     ),
     OurOption(("-q", "--quiet", "--no-panel"), "panel", False, "", "no panel; plain lines"),
-    OurOption(("--panel",), "panel", True, "", "a panel, where the front end can show one"),
+    OurOption(("--panel",), "panel", True, "", "a panel, if the front end can show one"),
     OurOption(("--profile",), "profile", None, "NAME", "Metaflow profile"),
     OurOption(("--env",), "env", None, "K=V", "environment variable; may be repeated"),
     OurOption(("--cwd",), "cwd", None, "DIR", "directory to run in"),

@@ -57,6 +57,6 @@ def panel_of(origin: Mapping[str, Any]) -> Panel:
     make = _MADE.get(str(origin.get("kind")))
     if make is None:
         raise BadValueError(
-            "this panel showed a flow of the kernel that is gone; run its cell again"
+            "this panel showed a flow of a kernel that has ended; run its cell again"
         )
     return make(origin)

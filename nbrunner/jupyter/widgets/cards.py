@@ -87,8 +87,8 @@ class Cards(RunData, bundle="cards"):
                 self.rows = [
                     {**each, "stamp": stamp} if each["key"] == key else each for each in self.rows
                 ]
-        except Exception as error:  # of a storage, or of a card that is just being written
-            self.log.debug("the card is read again soon: %s", error)
+        except Exception as error:  # an error of a storage, or of a card that is being written
+            self.log.debug("a card could not be read, and is tried again: %s", error)
         finally:
             self._looking = False
 

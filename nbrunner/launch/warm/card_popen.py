@@ -123,11 +123,11 @@ class _Subprocess:
 
     def _cold_reason(self, args: Sequence[str], env: Mapping[str, str]) -> str | None:
         if os.getppid() != self._server.pid or os.getsid(0) != self._server.session:
-            return "the task server is not the parent"
+            return "the fork server is not the parent"
         if args[0] != EXECUTABLE or args[1] != self._task.arguments[0]:
             return "it does not run the flow file"
         if ("card", "create") not in itertools.pairwise(args) or not env.get("PYTHONUNBUFFERED"):
-            return "it is not started as Metaflow starts the rendering of a card"
+            return "it is not started the way Metaflow starts the rendering of a card"
         if os.getcwd() != self._task.cwd:
             return "the step has changed the directory"
         return (

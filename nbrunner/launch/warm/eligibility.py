@@ -208,7 +208,7 @@ class Imported:
         except OSError as error:
             return f"the flow's code cannot be read: {error}"
         if sources is None:
-            return "the flow has too much code to look for what it sets"
+            return "the flow has too much code to search for its settings"
         return change_before_import(sources, self._is_read_by_preloaded, self.filters)
 
     def _is_read_by_preloaded(self, name: str) -> bool:

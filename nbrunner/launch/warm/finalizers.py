@@ -110,7 +110,7 @@ def library_reason(libraries: Iterable[str]) -> str | None:
 
 def _interpreter_reason() -> str | None:
     if gc.callbacks or gc.garbage or gc.get_debug():
-        return "the garbage collector is being watched"
+        return "the garbage collector has callbacks or debug flags, or has found garbage"
     if not _resource_warnings_ignored():
         return "ResourceWarning is shown"
     hidden = _HIDDEN_EFFECTS & sys.modules.keys()

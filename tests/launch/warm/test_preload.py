@@ -48,7 +48,7 @@ MODULES = {
     "import random, copy\nrng = copy.copy(random.Random())": "uses random numbers",
     "import random\nid = random.random()": "uses or seeds shared random numbers",
     "import random\nrandom.seed(1)": "uses or seeds shared random numbers",
-    "import random\nid = random.Random().random()": "seeds random.Random() from nothing",
+    "import random\nid = random.Random().random()": "seeds random.Random() without a fixed seed",
     "import random\nid = random.SystemRandom().random()": "calls os.urandom()",
     "import numpy as np\nrng = np.random.default_rng()": None,
     "import numpy as np\nrng = np.random.default_rng(42)": None,
@@ -242,7 +242,7 @@ def test_what_a_library_keeps_makes_it_refused(tmp_path):
         print(why_not(observe(["sympy"])))
         """,
     )
-    assert "sympy.core.symbol seeds random.Random() from nothing" in answer
+    assert "sympy.core.symbol seeds random.Random() without a fixed seed" in answer
 
 
 # -- in runs -------------------------------------------------------------------------------

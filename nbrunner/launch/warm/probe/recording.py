@@ -301,7 +301,7 @@ class Recording:
         for seed in self._seeds:
             generator = seed.generator()
             if seed not in excused and id(generator) not in self._generators:
-                self.draws.add(Draw("seeds random.Random() from nothing", *seed.who))
+                self.draws.add(Draw("seeds random.Random() without a fixed seed", *seed.who))
         for entropy, who in self._entropy.items():
             if entropy not in excused:
                 self.draws.add(Draw("calls os.urandom()", *who))
