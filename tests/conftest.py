@@ -1,4 +1,4 @@
-"""Fixtures for every test: a state directory of its own, flows to run, nothing left behind."""
+"""Fixtures for every test: its own state directory, flows to run, a check for leftovers."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from support.flows import FLOWS
 from support.records import unsuccessful_runs
 from support.s3 import s3_server  # noqa: F401 - a fixture
 
-# A shell starts what runs in its background with SIGINT ignored, and so may whoever runs
-# these tests; many of them interrupt.
+# A shell starts background jobs with SIGINT ignored, and the caller of pytest may do the same:
+# many tests need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# For what is ending when a test does, as a warm interpreter that has not yet imported metaflow;
-# less than what a test leaves running sleeps.
+# Time for processes that are just ending, such as a warm interpreter that is still importing;
+# shorter than the sleep of any process that a test could leave behind.
 _ENDING_SECONDS = 20.0
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, object]:
-    """Show, below a test that failed, what its unsuccessful runs printed."""
+    """Show, below a failed test, the output of its unsuccessful runs."""
     report = yield
     state = getattr(item, "funcargs", {}).get("private_state")
     if report.when == "call" and report.failed and state is not None:
@@ -43,7 +43,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(autouse=True)
 def private_state(tmp_path_factory, monkeypatch) -> Path:
-    """Records, Metaflow's datastore and temporary files of a test are its own."""
+    """Give each test its own records, Metaflow datastore and temporary files."""
     state = tmp_path_factory.mktemp("state")
     monkeypatch.setenv("NBRUNNER_STATE_DIR", str(state))
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(state / "metaflow"))
@@ -58,7 +58,7 @@ def private_state(tmp_path_factory, monkeypatch) -> Path:
 
 @pytest.fixture
 def metadata_of_this_test(private_state):
-    """Metaflow's Client in this process looks where this test's runs are."""
+    """Point Metaflow's Client in this process to the runs of this test."""
     import metaflow
 
     before = metaflow.get_metadata()
@@ -74,7 +74,7 @@ def metadata_of_this_test(private_state):
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(private_state) -> Iterator[None]:
-    """A test ends with the processes, threads, descriptors and signal handlers it began with."""
+    """Fail a test that leaves a process, thread, descriptor or signal handler behind."""
     from nbrunner.launch.child_processes import CHILDREN
     from nbrunner.launch.warm.launcher import LAUNCHER
 
@@ -86,18 +86,18 @@ def nothing_left_behind(private_state) -> Iterator[None]:
     processes = [each for each in _ours(private_state) if each.is_running()]
     _gone, alive = psutil.wait_procs(processes, timeout=_ENDING_SECONDS)
     CHILDREN.reap()
-    for process in alive:  # so that the next test does not suffer for this one
+    for process in alive:  # so that the next test is not affected
         process.kill()
     assert not alive, f"processes left behind: {alive}"
     after = _settled(before)
-    # Metaflow's Client may open what it keeps for the whole process when first imported.
+    # At its first import, Metaflow's Client may open files that it keeps for the whole process.
     for what in ("threads", "SIGINT handler", "SIGTERM handler", "cwd"):
         assert after[what] == before[what], f"{what} changed by the test"
     assert after["descriptors"] <= before["descriptors"] + 2, "descriptors left open"
 
 
 def _settled(before: dict[str, Any]) -> dict[str, Any]:
-    """Return what there is; threads that are ending get as long as processes do."""
+    """Return the current state, after threads that are ending have had time to end."""
     deadline = time.monotonic() + _ENDING_SECONDS
     while (now := _inventory())["threads"] != before["threads"] and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -105,7 +105,7 @@ def _settled(before: dict[str, Any]) -> dict[str, Any]:
 
 
 def _close_feed() -> None:
-    """End the thread that feeds panels, which a test has begun; it is kept for a process."""
+    """End the thread that feeds panels, which otherwise lives as long as the process."""
     module = sys.modules.get("nbrunner.jupyter.kernel.feed")
     while module and (feeds := [t for t in threading.enumerate() if t.name == "nbrunner-feed"]):
         module.FEED.close()
@@ -139,7 +139,7 @@ def _ours(state: Path) -> list[psutil.Process]:
 
 @pytest.fixture
 def write_flow(tmp_path) -> Callable[..., Path]:
-    """Write a flow file, by name of `support.flows` or with the text given."""
+    """Write a flow file, by its name in `support.flows` or with a given text."""
 
     def write(name: str, text: str | None = None) -> Path:
         file = tmp_path / (name if name.endswith(".py") else f"{name}.py")
@@ -152,7 +152,7 @@ def write_flow(tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture
 def small_disk(tmp_path, monkeypatch) -> Iterator[Path]:
-    """The state directory on a file system of its own, of 4 MB: it can be full, or read-only."""
+    """Put the state directory on a file system of 4 MB, which can be full or read-only."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a board of a hundred runs costs the kernel and the wire, for a test and a benchmark."""
+"""The cost of a board of a hundred runs for kernel and wire, for a test and a benchmark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ShortFlow(FlowSpec):
         pass
 """
 
-# All at once; the CPU is that of the kernel's process, all of its threads.
+# All at once; the CPU time is that of all threads of the kernel's process.
 SWEEP = """\
 import json, time
 from nbrunner import Runner, sweep
@@ -40,7 +40,7 @@ print(json.dumps({'runs': done.counts, 'seconds': wall, 'cpu': cpu / wall}))
 
 
 def board_figures(lab: NotebookPage) -> dict[str, float]:
-    """Run a hundred at once under one board: messages a second, share of a core of the kernel.
+    """Run a hundred flows at once with one board; return messages per second and CPU share.
 
     Returns ``successful`` (runs), ``seconds``, ``cpu`` and ``messages a second``.
     """

@@ -1,4 +1,4 @@
-"""One flow run cold and run warm at the same time, each in a directory of its own."""
+"""Runs a flow cold and warm at the same time, each in its own directory."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from nbrunner.errors import RunStartError
 from nbrunner.handles import ExecutingRun
 from nbrunner.launch.warm.launcher import WARM_VARIABLE
 
-# What differs between any two runs of one flow.
+# Text that differs between any two runs of one flow.
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"), "TIME"),
     (re.compile(r"\b\d{16}\b"), "RUN"),
     (re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}"), "RECORD"),
-    # Metaflow strips what tasks print; in warm runs the indentation is kept.
+    # Metaflow strips the output of tasks; in warm runs the indentation is kept.
     (re.compile(r"\(pid \d+\)\][ \t]+"), "(pid PID)] "),
     (re.compile(r"pid \d+"), "pid PID"),
     (re.compile(r"0x[0-9a-f]{6,}"), "ADDRESS"),
@@ -28,7 +28,7 @@ _VARYING = (
 
 @dataclass
 class Outcome:
-    """What a run came to, seen from outside, without what names this very run.
+    """The visible result of a run, without text that identifies this very run.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Outcome:
     running: ExecutingRun | None
 
     def masked(self, text: str) -> str:
-        """Return a text without what names this very run."""
+        """Return a text without the parts that identify this very run."""
         return masked(text.replace(str(self.cwd), "CWD"))
 
 
@@ -65,7 +65,7 @@ async def _start(
     cwd = flow.parent / ("warm" if warm else "cold")
     cwd.mkdir(exist_ok=True)
     monkeypatch.setenv(WARM_VARIABLE, "1" if warm else "0")
-    # A run would see the variable; as such it is of no interest to it.
+    # The run sees the variable, but does not use it.
     env = {**options.get("env", {}), WARM_VARIABLE: "hidden"}
     runner = Runner(flow, **{"pylint": False, "cwd": cwd, **options, "env": env})
     try:
@@ -88,7 +88,7 @@ async def _end(cwd: Path, running: ExecutingRun | RunStartError) -> Outcome:
 
 
 def both_ways(flow: Path, monkeypatch: Any, **options: Any) -> tuple[Outcome, Outcome]:
-    """Return what a cold and a warm run of a flow come to; the warm one must be warm.
+    """Return the outcomes of a cold and a warm run of a flow; the latter must be warm.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def both_ways(flow: Path, monkeypatch: Any, **options: Any) -> tuple[Outcome, Ou
 
 
 def warmly(flow: Path, monkeypatch: Any, **options: Any) -> Outcome:
-    """Return what a warm run comes to."""
+    """Return the outcome of a warm run."""
 
     async def main() -> Outcome:
         return await _end(*await _start(flow, monkeypatch, True, options))
@@ -114,7 +114,7 @@ def warmly(flow: Path, monkeypatch: Any, **options: Any) -> Outcome:
 
 
 def listing(folder: Path) -> dict[str, str]:
-    """Return the files in a folder and what is in them."""
+    """Return the files in a folder and their content."""
     return {
         os.path.relpath(file, folder): file.read_text(errors="replace")
         for file in sorted(folder.rglob("*"))
@@ -123,6 +123,6 @@ def listing(folder: Path) -> dict[str, str]:
 
 
 def without_ours(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what a warm task saw, without what zygote.py says that it can see of nbrunner."""
+    """Return the facts that a warm task saw, without the differences listed in zygote.py."""
     finders = [each for each in facts["meta path"] if "_CompiledFinder" not in each]
     return {**facts, "meta path": finders, "exit functions": facts["exit functions"] - 1}

@@ -21,5 +21,5 @@ class TickFlow(FlowSpec):
         pass
 """
 
-# How soon a click is answered, with room for a noisy machine: without other load it takes 0.2 s.
+# Time limit for the answer to a click on a busy machine; without other load it takes 0.2 s.
 ANSWERED_SECONDS = 3.0

@@ -1,4 +1,4 @@
-"""The project's pages: their blocks of code, and running these as a reader would."""
+"""The project's pages: extracts their blocks of code, and runs them as a reader would."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ EXECUTE = f"""
 
 
 def blocks(page: Path, kind: str) -> list[str]:
-    """Return a page's blocks of one kind that are not files."""
+    """Return the code blocks of one kind on a page, except files."""
     found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
     return [each["text"] for each in found if each["kind"] == kind and not each["file"]]
 
 
 def files(page: Path) -> dict[str, str]:
-    """Return the files that a page shows, by their names."""
+    """Return the files that a page shows: name -> content."""
     found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
     return {each["file"]: each["text"] for each in found if each["file"]}
 
 
 def run_cells(cells: list[str], folder: Path) -> list[str]:
-    """Run cells in a real kernel and return the lines printed, each behind its stream.
+    """Run cells in a real kernel; return the printed lines, each after the name of its stream.
 
-    In a process of its own, which takes the sockets of the kernel's client with it.
+    This runs in a separate process, whose end closes the sockets of the kernel's client.
     """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     nbformat.write(notebook, folder / "page.ipynb")

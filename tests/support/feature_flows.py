@@ -1,4 +1,4 @@
-"""Flows that use what Metaflow offers, several features a flow, as text."""
+"""The text of flows that use Metaflow's features, several per flow."""
 
 NESTEDFLOW = """\
 from metaflow import FlowSpec, step

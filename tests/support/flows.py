@@ -1,4 +1,4 @@
-"""Flows that many tests run, as text; each does one thing."""
+"""The text of flows that many tests run, each for one purpose."""
 
 SLOWFLOW = """\
 import time
@@ -78,7 +78,7 @@ if __name__ == '__main__':
     ForeachFlow()
 """
 
-# Writes its pid to the file `task` beside it, and then waits at the pipe `gate` there.
+# Writes its pid to the file `task` next to it, and then waits at the pipe `gate` there.
 GATEDFLOW = """\
 import os
 from metaflow import FlowSpec, step

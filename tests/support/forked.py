@@ -1,8 +1,8 @@
-"""Scripts in forks of an interpreter that was prepared as the warm one is, without a run.
+"""Runs scripts in forks of an interpreter that is prepared like the warm one, without a run.
 
-A fork of the warm interpreter is not a child of whoever asked for it, who cannot see what it
-ended with. This interpreter has the same start (``-c``) and the same preparation, forks for
-one script after another, and notes what each came to.
+A fork of the warm interpreter is not a child of its requester, which therefore cannot see its
+exit code. This interpreter has the same start (``-c``) and preparation, forks for
+one script after another, and records the end of each.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from nbrunner.launch.warm.zygote import preload
 
 @dataclass
 class Ended:
-    """What a script came to.
+    """The end of a script.
 
     Attributes
     ----------
     returncode : int
         Negative for a signal.
     reason : str or None
-        Why the interpreter had to finalize itself; ``"no answer"`` if it was not asked.
+        Why the interpreter had to finalize itself; ``"no answer"`` if that is not recorded.
     """
 
     returncode: int
@@ -39,7 +39,7 @@ class Ended:
 
 
 def ended_cold(script: Path, cwd: Path) -> Ended:
-    """Return what a script comes to in an interpreter of its own."""
+    """Return the end of a script in an interpreter of its own."""
     ended = subprocess.run(
         [sys.executable, "-u", str(script)],
         cwd=cwd,
@@ -54,16 +54,16 @@ def ended_cold(script: Path, cwd: Path) -> Ended:
 def ended_forked(
     scripts: Sequence[tuple[Path, Path]], notes: Path, preloaded: str = ""
 ) -> list[Ended]:
-    """Return what scripts come to in forks, each in its directory.
+    """Return the ends of scripts in forks, each in its directory.
 
     Parameters
     ----------
     scripts : sequence of (Path, Path)
-        Script and directory.
+        Scripts and their directories.
     notes : Path
-        A folder for what they say.
+        A folder for their output.
     preloaded : str
-        Modules to import beside metaflow.
+        Modules to import in addition to metaflow.
     """
     notes.mkdir()
     requests = [(str(script), str(cwd)) for script, cwd in scripts]
@@ -77,7 +77,7 @@ def ended_forked(
             [sys.executable, "-u", "-c", code, str(notes)],
             env={**_environment(), "NBRUNNER_PRELOAD": preloaded},
             stdin=subprocess.DEVNULL,
-            stderr=log,  # as that of the warm interpreter
+            stderr=log,  # like that of the warm interpreter
             check=True,
             timeout=150,
         )
@@ -108,7 +108,7 @@ def _text(output: bytes) -> str:
 
 
 def main() -> None:
-    """Fork for each script; go on, in the fork, to the end of the interpreter."""
+    """Fork for each script; in the fork, return, so that the interpreter ends."""
     notes = Path(sys.argv.pop())
     del sys.path[0:3]
     last = finalize.register_last()

@@ -1,4 +1,4 @@
-"""Real kernels: started as Jupyter does, with cells executed as a front end does."""
+"""Real kernels: started like Jupyter's, with cells executed as by a front end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass
 class CellResult:
-    """What a front end shows of one executed cell."""
+    """The result of one executed cell, as a front end shows it."""
 
     status: str = ""
     error: str = ""
@@ -41,7 +41,7 @@ class CellResult:
         return self.stdout.splitlines()
 
     def checked(self) -> CellResult:
-        """Return this result of a cell that must not fail."""
+        """Return this result; fail if the cell has failed."""
         assert self.status == "ok", f"{self.traceback}\n{self.stderr}"
         return self
 
@@ -53,14 +53,14 @@ class Kernel:
     ----------
     cwd : path-like
     **environment : str
-        Variables beside those of the test.
+        Environment variables in addition to those of the test.
     """
 
     def __init__(self, cwd: Any, environment: dict[str, str]) -> None:
         self._cwd = str(cwd)
         self._environment = environment
-        # Not by TCP: of its ports another test's kernel may take one before this one does.
-        # In a folder of their own, as the path of a socket must be short.
+        # Not TCP: another test's kernel might take one of its ports first.
+        # In a separate folder, as the path of a socket must be short.
         self._sockets = tempfile.TemporaryDirectory()
         sockets = f"{self._sockets.name}/k"
         self.manager = KernelManager(kernel_name="python3", transport="ipc", ip=sockets)
@@ -94,7 +94,7 @@ class Kernel:
         self._connect()
 
     def interrupt(self) -> None:
-        """Do as the Interrupt button does: signal the kernel's whole process group."""
+        """Signal the kernel's whole process group, like the Interrupt button."""
         self.manager.interrupt_kernel()
 
     def execute(
@@ -105,18 +105,18 @@ class Kernel:
         headless: bool = False,
         console: bool = False,
     ) -> CellResult:
-        """Execute a cell and return what it showed.
+        """Execute a cell and return its result.
 
         Parameters
         ----------
         code : str
         interrupt_when : callable, optional
-            Asked again and again, with what has been shown so far; once it agrees, the
+            Called repeatedly with the result so far; when it returns True, the
             kernel is interrupted.
         headless : bool
-            Do as a front end with nobody in front of it, as nbclient is one.
+            Behave like a front end without a user, such as nbclient.
         console : bool
-            Do as a front end that executes text and names no cell, as jupyter console.
+            Behave like a front end that sends no cell ids, such as jupyter console.
         """
         began = time.monotonic()
         interrupted = None
@@ -143,7 +143,7 @@ class Kernel:
         return result
 
     def _send(self, code: str, store_history: bool, headless: bool, console: bool) -> str:
-        """Send a request as a front end of that kind does; return its id."""
+        """Send a request like a front end of that kind; return its id."""
         if headless or console:
             return self.client.execute(code, store_history=store_history, allow_stdin=not headless)
         content = {
@@ -154,14 +154,14 @@ class Kernel:
             "allow_stdin": True,
             "stop_on_error": True,
         }
-        # JupyterLab names the cell; each of these is another one.
+        # JupyterLab sends the cell's id; each call is another cell.
         metadata = {"cellId": str(uuid.uuid4())}
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)
         return str(message["header"]["msg_id"])
 
     def read_until_idle(self, message_id: str) -> None:
-        """Read what a cell has published, to its end: of what waits too long ZeroMQ drops."""
+        """Read all messages of a cell until it ends: ZeroMQ drops messages of a full queue."""
         while True:
             message = self.client.get_iopub_msg(timeout=_DEADLINE_SECONDS)
             is_its = message["parent_header"].get("msg_id") == message_id
@@ -176,13 +176,13 @@ class Kernel:
 
 
 def execute_notebook(notebook: NotebookNode) -> None:
-    """Execute a notebook's cells in this folder, as nbclient does; not by TCP, see `Kernel`."""
+    """Execute a notebook's cells in this folder with nbclient; not over TCP, see `Kernel`."""
     with tempfile.TemporaryDirectory() as sockets:
         manager = {"transport": "ipc", "ip": f"{sockets}/k"}
         client = NotebookClient(
             notebook,
             timeout=120,
-            # What a cell prints comes in as many pieces as its kernel happens to send.
+            # The kernel may send the output of a cell in any number of pieces.
             coalesce_streams=True,
             resources={"metadata": {"path": "."}},
             config=Config({"KernelManager": manager}),
@@ -191,7 +191,7 @@ def execute_notebook(notebook: NotebookNode) -> None:
 
 
 def _take(result: CellResult, kind: str, content: dict[str, Any]) -> bool:
-    """Add a message to the result; tell whether the cell is over."""
+    """Add a message to the result; return whether the cell has ended."""
     if kind == "stream":
         setattr(result, content["name"], getattr(result, content["name"]) + content["text"])
     elif kind in ("execute_result", "display_data"):

@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real Chromium that looks at it."""
+"""A real JupyterLab in a real Chromium."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def jupyter(
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """End a server; its kernels end when they notice that it is gone.
+    """End a server; its kernels end when they notice that.
 
     One that does not end in time is killed: `Popen` would wait for it without a limit, until the
-    test's own limit interrupts that and leaves the process behind.
+    time limit of the test interrupts it and leaves the process behind.
     """
     server.terminate()
     try:
@@ -83,7 +83,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _silence(settings: Path) -> None:
-    """Have JupyterLab not ask whether it may tell news; the question covers what one looks at."""
+    """Turn off JupyterLab's question about news, which would cover parts of the page."""
     file = settings / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text('{"fetchNews": "false", "checkForUpdates": false}')
@@ -103,7 +103,7 @@ def _address(log: Path, server: subprocess.Popen[bytes]) -> str:
 
 
 class LabServer:
-    """A JupyterLab that many tests use, each with a kernel of its own environment."""
+    """A JupyterLab that many tests use, each with a kernel in the environment of the test."""
 
     def __init__(self, address: str, folder: Path, kernels: Path) -> None:
         self.address = address
@@ -129,7 +129,7 @@ class LabServer:
             "display_name": "Python 3",
             "language": "python",
             "metadata": {"debugger": True},
-            # Jupyter puts the server's variables in place of $NAME.
+            # Jupyter replaces $NAME by the server's variable.
             "env": {key: value.replace("$", "$$") for key, value in environment.items()},
         }
         (directory / "kernel.json").write_text(json.dumps(specification))
@@ -146,7 +146,7 @@ class LabServer:
 
 
 def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> None:
-    """Write a notebook of code cells; one without a kernel's name opens a dialog."""
+    """Write a notebook of code cells; without a kernel's name, opening it shows a dialog."""
     specification = {"name": kernel, "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(text) for text in cells],
@@ -170,7 +170,7 @@ class NotebookPage:
         return self
 
     def open_heard(self) -> list[tuple[float, int]]:
-        """Open the page again; return what it is told: when, and how many bytes each time."""
+        """Reload the page; return the time and size of each message that it receives."""
         received: list[tuple[float, int]] = []
 
         def listen(socket: Any) -> None:
@@ -190,7 +190,7 @@ class NotebookPage:
         )
 
     def execute(self, cell: int, text: str | None = None, wait: bool = True) -> None:
-        """Execute a cell by JupyterLab's own command; with a text, put that into it first."""
+        """Execute a cell by JupyterLab's own command, after setting its text if one is given."""
         self.page.evaluate(
             "([cell, text]) => { const app = window.jupyterapp;"
             " const notebook = app.shell.currentWidget.content;"
@@ -203,7 +203,7 @@ class NotebookPage:
             self.until(lambda: "*" not in self.prompt(cell) and self.prompt(cell), f"cell {cell}")
 
     def restart(self) -> None:
-        """Restart the kernel, and wait until the new one is there."""
+        """Restart the kernel, and wait for the new one."""
         self.page.evaluate(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
         )
@@ -229,7 +229,7 @@ class NotebookPage:
 
 
 class Panel:
-    """A run's panel, found as people and screen readers find it: by roles and names."""
+    """A run's panel, located by accessible roles and names."""
 
     def __init__(self, locator: Any, notebook: NotebookPage) -> None:
         self.locator = locator
@@ -254,7 +254,7 @@ class Panel:
         return self.locator.get_by_role("button", name=name, exact=True).first
 
     def until_status(self, status: str, seconds: float = 60.0) -> float:
-        """Wait for a state; return how many seconds it took."""
+        """Wait for a state; return the time that took, in seconds."""
         began = time.monotonic()
         self._notebook.until(lambda: self.status == status, status, seconds)
         return time.monotonic() - began
@@ -266,7 +266,7 @@ def browser_environment(state: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def opened(cells: int = 3, width: int = 1200, height: int = 1000) -> Iterator[NotebookPage]:
-    """A notebook of empty cells, open in JupyterLab in Chromium, with a folder of its own."""
+    """A notebook of empty cells, open in JupyterLab in Chromium, in a folder of its own."""
     from playwright.sync_api import sync_playwright
 
     executable = shutil.which("chromium")

@@ -1,4 +1,4 @@
-"""What a log of a million lines costs in JupyterLab in Chromium, for a test and a benchmark."""
+"""The cost of a log of a million lines in JupyterLab, for a test and a benchmark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LinesFlow(FlowSpec):
         pass
 """
 
-# As a task would have printed it, 80 bytes a line, without the minute that Metaflow takes.
+# Like a task's output, 80 bytes per line, without the minute that Metaflow would take.
 FILL = """\
 ended = running
 prefix = f'2026-11-24 12:00:00.000 [{ended.attributes["run_id"]}/start/1 (pid 17)] '
@@ -69,7 +69,7 @@ with open(sys.argv[1], 'a', buffering=1 << 20) as log:
 
 
 def heap_bytes(page: Any) -> int:
-    """Return what the page's JavaScript holds, after a collection."""
+    """Return the heap of the page's JavaScript in bytes, after a garbage collection."""
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     used = session.send("Runtime.getHeapUsage")["usedSize"]
@@ -78,7 +78,7 @@ def heap_bytes(page: Any) -> int:
 
 
 def size_figures(lab: NotebookPage) -> dict[str, float]:
-    """Open, scroll and search a log of a million lines; seconds, and bytes of heap."""
+    """Open, scroll and search a log of a million lines; return seconds, and bytes of heap."""
     lab.execute(0, "%load_ext nbrunner")
     lab.execute(1, FLOW)
     lab.execute(2, "running")
@@ -112,7 +112,7 @@ def size_figures(lab: NotebookPage) -> dict[str, float]:
 
 
 def _shows(log: Any, number: float) -> bool:
-    """Tell whether lines near a number are drawn, and none of them is still to come."""
+    """Return whether the lines near a number are drawn, and none is missing."""
     rows = log.locator(".nbr-log-row").all_inner_texts()
     numbers = [
         int(row.split("line")[1].split()[0].replace(",", "")) for row in rows if "line" in row
@@ -121,7 +121,7 @@ def _shows(log: Any, number: float) -> bool:
 
 
 def flood_figures(lab: NotebookPage) -> dict[str, float]:
-    """Watch a log that grows by 100,000 lines a second: bytes a second on the wire."""
+    """Watch a log that grows by 100,000 lines per second; return bytes per second on the wire."""
     received = lab.open_heard()
     lab.execute(0, "%load_ext nbrunner")
     lab.execute(1, LIVE)

@@ -1,4 +1,4 @@
-"""Thousands of records, as runs that have ended leave them."""
+"""Thousands of records of ended runs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from nbrunner.record.schema import Json
 
 
 def name_of(number: int) -> str:
-    """Return the name of a record; a higher number is an older one."""
+    """Return the name of a record; a higher number means an older record."""
     moment = time.gmtime(time.time() - 60 - number)
     return f"{time.strftime('%Y%m%d-%H%M%S', moment)}-{number % 10**6:06}-{number:08x}"
 
 
 def write_record(runs: Path, number: int, **files: Json | None) -> Path:
-    """Write the record of a successful run, with other files where they are given."""
+    """Write the record of a successful run, with the given files in place of its own."""
     folder = runs / name_of(number)
     folder.mkdir(mode=0o700)
     gone = {"pid": 4_000_000, "started": "an earlier boot/1"}

@@ -1,4 +1,4 @@
-"""What a process holds in memory."""
+"""The memory of a process."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process has in memory.
+    """The memory of a process.
 
     Attributes
     ----------
     private_bytes : int
-        Pages that no other process has: the unique set size, freed when it ends.
+        The unique set size: pages that no other process shares, freed when it ends.
     shared_bytes : int
-        Pages that others have as well.
+        Pages that other processes share.
     """
 
     private_bytes: int

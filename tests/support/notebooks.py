@@ -1,4 +1,4 @@
-"""Cells executed one after the other, as a kernel does, in one namespace and without a kernel."""
+"""Executes cells one after the other in one namespace, like a kernel but without one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from IPython.core.compilerop import CachingCompiler
 
 from nbrunner.flow.capture.flow_file import flow_file_text
 
-_NUMBERS = itertools.count(1)  # of all notebooks, so that no two cells have one name
+_NUMBERS = itertools.count(1)  # shared by all notebooks, so that no two cells have the same name
 
 
 class Notebook:
-    """A namespace, and IPython's own book of which cell was executed when."""
+    """A namespace, and IPython's record of executed cells."""
 
     def __init__(self, *cells: str) -> None:
         self._compiler = CachingCompiler()
@@ -35,10 +35,10 @@ class Notebook:
         return flow_file_text(self.namespace[name], self.namespace)[0]
 
     def given(self, name: str = "F") -> Any:
-        """Return what the class's function gives in the flow file."""
+        """Return the result of the class's function in the flow file."""
         module: dict[str, Any] = {"__name__": "__main__"}
         text = self.text(name)
-        # As in another process: there cloudpickle does not know the notebook's own classes.
+        # As in another process, where cloudpickle does not know the classes of the notebook.
         known = dict(_DYNAMIC_CLASS_TRACKER_BY_ID)
         _DYNAMIC_CLASS_TRACKER_BY_ID.clear()
         try:

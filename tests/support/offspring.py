@@ -1,4 +1,4 @@
-"""A flow whose step leaves children of every kind, and a look at who of them lives."""
+"""A flow whose step leaves children of every kind, and a check which of them are alive."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import psutil
 
-# Each child writes its pid once it is what it is meant to be. `stubborn` ignores what can
-# be ignored, `daemon` is what a double fork in a new session makes.
+# Each child writes its pid when it is set up. `stubborn` ignores all signals that can
+# be ignored; `daemon` is made by a double fork in a new session.
 CHILDFLOW = """\
 import os, signal, subprocess, sys
 from metaflow import FlowSpec, Parameter, step
@@ -72,37 +72,37 @@ KINDS = ("plain", "setsid", "stubborn", "daemon")
 
 
 class Offspring:
-    """The processes that a run of the flow told of in its folder.
+    """The processes that a run of the flow has recorded in its folder.
 
     Parameters
     ----------
     folder : Path
-        Where the flow file is.
+        The folder of the flow file.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def ready(self) -> bool:
-        """Tell whether all children are there and the step is about to wait."""
+        """Return whether all children are running and the step is about to wait."""
         return (self.folder / "task.pid").exists()
 
     def pids(self) -> dict[str, int]:
         return {file.stem: int(file.read_text()) for file in self.folder.glob("[!.]*.pid")}
 
     def living(self) -> set[str]:
-        """Return the kinds that live now."""
+        """Return the kinds of the children that are alive."""
         return {kind for kind, pid in self.pids().items() if lives(pid)}
 
     def kill(self) -> None:
-        """End what a test has left alive on purpose."""
+        """Kill the children that a test has left alive on purpose."""
         for pid in self.pids().values():
             if lives(pid):
                 psutil.Process(pid).kill()
 
 
 def lives(pid: int) -> bool:
-    """Tell whether a process runs; a zombie does not."""
+    """Return whether a process is running; a zombie is not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -112,7 +112,7 @@ def lives(pid: int) -> bool:
 def processes_of(directory: Path) -> list[psutil.Process]:
     """Return every living process that belongs to the run of a run directory.
 
-    By its variables, its words or its session: a warm run's processes, as forks, show those
+    Found by environment, arguments or session: the processes of a warm run, being forks, show those
     of the interpreter they were forked from.
     """
     session = _session(directory)

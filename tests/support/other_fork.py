@@ -1,6 +1,6 @@
-"""Modules to preload that have a part of the warm interpreter fork in another way.
+"""Modules to preload that change how a part of the warm interpreter forks.
 
-The probe refuses a module that replaces `os.fork` itself, as every flow would see that.
+The probe refuses a module that replaces `os.fork` itself, which every flow would see.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def other_fork(part: str, body: str) -> str:
     Parameters
     ----------
     part : str
-        Name of the module that forks, such as ``"zygote"``.
+        The name of the module that forks, such as ``"zygote"``.
     body : str
-        Body of the function; ``count`` counts its calls.
+        The body of the function; ``count`` counts its calls.
     """
     return _MODULE.format(part=part, body=textwrap.indent(body, " " * 8))

@@ -1,4 +1,4 @@
-"""What panels show beside what their kernel has, in a page that is as slow as one likes."""
+"""Compares panels with the state of their kernel, in a page of adjustable slowness."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class QuickFlow(FlowSpec):
 """
 ANOTHER = "from nbrunner.jupyter.panels import RunPanel; display(RunPanel(running))"
 
-# Seldom: a slow page that is asked all the time does nothing else.
+# Seldom: a slow page could do nothing else between frequent checks.
 _LOOK_MS = 500
 
-# A log that is out of sight draws its rows when it comes into sight.
+# A log that is out of view draws its rows when it is scrolled into view.
 _SHOWN = """() => [...document.querySelectorAll('.nbrunner-panel')].map(panel => ({
   status: panel.querySelector('[role=status]')?.textContent,
   lines: panel.querySelector('.nbr-log-count')?.textContent,
@@ -42,7 +42,7 @@ _SHOW = """number => document.querySelectorAll('.nbrunner-panel .nbr-log-pane')[
 
 
 def throttle(lab: NotebookPage, rate: int) -> None:
-    """Have the page's CPU be so many times slower."""
+    """Make the page's CPU slower by a factor."""
     session = lab.page.context.new_cdp_session(lab.page)
     session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
 
@@ -60,7 +60,7 @@ def run_all(lab: NotebookPage, panels: int) -> None:
 
 
 def wrong(lab: NotebookPage, panels: int) -> list[dict[str, Any]]:
-    """Return what panels show that is not so; the run has ended well and printed 40 lines."""
+    """Return what panels show wrongly; the run was successful and printed 40 lines."""
     right = {"status": "successful", "steps": ["done", "done"], "log": True, "note": ""}
     shown = lab.page.evaluate(_SHOWN)
     found = [
@@ -73,7 +73,7 @@ def wrong(lab: NotebookPage, panels: int) -> list[dict[str, Any]]:
 
 
 def settled(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, Any]]:
-    """Wait until all is right, at most so long; return what is still wrong."""
+    """Wait until all panels are right, up to a time limit; return what is still wrong."""
     began = time.monotonic()
     while (found := wrong(lab, panels)) and time.monotonic() - began < seconds:
         lab.page.wait_for_timeout(_LOOK_MS)
@@ -81,7 +81,7 @@ def settled(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, An
 
 
 def looked_at(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, Any]]:
-    """Bring each panel's log into sight, and return the panels that are wrong then."""
+    """Scroll each panel's log into view; return the panels that are wrong then."""
     found = []
     for number in range(panels):
         lab.page.evaluate(_SHOW, number)
@@ -90,7 +90,7 @@ def looked_at(lab: NotebookPage, panels: int, seconds: float) -> list[dict[str, 
 
 
 def until_run(lab: NotebookPage, panels: int, seconds: float) -> None:
-    """Wait until the cells of `run_all` have run."""
+    """Wait until the cells of `run_all` have been executed."""
     began = time.monotonic()
     while not (prompt := lab.prompt(panels)) or "*" in prompt:
         assert time.monotonic() - began < seconds, f"cell {panels} has not run: {prompt!r}"

@@ -1,4 +1,4 @@
-"""What a process can see of itself. Copied beside a flow, and imported by it."""
+"""Records what a process can observe of itself. Copied next to a flow, which imports it."""
 
 import asyncio
 import atexit
@@ -25,7 +25,7 @@ from pathlib import Path
 
 
 def note(place):
-    """Write all that this process can see into a file of the run's own folder."""
+    """Write all facts that this process can observe to a file in the run's folder."""
     record = os.environ.get("NBRUNNER_RUN_DIRECTORY")
     if record is None:  # imported to be described
         return
@@ -39,7 +39,7 @@ def note(place):
 
 
 def open_descriptors():
-    """Return what each descriptor is, but for the one that lists them."""
+    """Return the target of each descriptor, except the one that lists them."""
     found = {}
     for name in sorted(os.listdir("/proc/self/fd"), key=int):
         try:
@@ -72,7 +72,7 @@ def stream_facts(stream):
 
 
 def main_facts():
-    """Return the names in ``__main__`` and what it says of itself."""
+    """Return the names in ``__main__`` and its own attributes."""
     main = sys.modules["__main__"]
     spelled = ("__name__", "__doc__", "__package__", "__spec__", "__file__", "__cached__")
     return {
@@ -86,14 +86,14 @@ def main_facts():
 
 
 def kin():
-    """Return who leads this process, told by the run's own record of itself."""
+    """Return the leaders of this process, identified by the record of the run."""
     run = json.loads(Path(os.environ["NBRUNNER_RUN_DIRECTORY"], "leaders.json").read_text())
     names = {pid: name for name, pid in run.items()} | {os.getpid(): "this"}
     return {"group": names.get(os.getpgid(0)), "session": names.get(os.getsid(0))}
 
 
 def status_facts():
-    """Return what the system tells of this process, as far as it is not its own matter."""
+    """Return the kernel's facts about this process, except those that differ for each process."""
     own = ("Umask", "Uid", "Gid", "Groups", "SigBlk", "SigIgn", "SigCgt", "Seccomp", "Threads")
     with open("/proc/self/status", encoding="ascii") as file:
         lines = dict(line.rstrip().split(":", 1) for line in file)

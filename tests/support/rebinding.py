@@ -1,7 +1,7 @@
-"""Generated notebooks whose cells bind the same names again and again, and a flow that uses them.
+"""Generated notebooks whose cells bind the same names repeatedly, and a flow that uses them.
 
 Each is made of scenes: a few statements, in the order of their cells, and an expression that
-tells what their names stand for. The flow's cell is any of the cells.
+shows the values of their names. The flow's cell is any of the cells.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from typing import Any, Generic, NamedTuple, NewType, Protocol, TypedDict, TypeV
 
 @dataclass
 class Written:
-    """A notebook: its cells, and whether the flow's is among them at a place."""
+    """A notebook: its cells, and the position of the flow's cell."""
 
     cells: list[str]
     expression: str
     scenes: list[str] = field(default_factory=list)
 
 
-# -- classes: source with NAME and N, and what an expression with NAME and N tells of it -------
+# -- classes: source with NAME and N, and an expression with NAME and N that inspects it -------
 
 KINDS: dict[str, tuple[str, str]] = {
     "plain": (
@@ -180,7 +180,7 @@ DECORATORS = {
 
 
 def notebooks(seed: int, count: int) -> Iterator[Written]:
-    """Yield notebooks, always the same for a seed."""
+    """Yield notebooks, which are always the same for a seed."""
     chance = random.Random(seed)
     scenes = list(SCENES)
     for number in range(count):
@@ -194,7 +194,7 @@ def _notebook(chance: random.Random, scenes: list[Callable[..., Scene]], number:
     for index, scene in enumerate(scenes):
         texts, expression = scene(chance, f"{number}_{index}")
         parts.append(expression)
-        # Kept in their order, in cells of their own or in those that there are.
+        # In their order, in new cells or in existing ones.
         at = 0
         for text in texts:
             at = chance.randint(at, len(cells))
@@ -222,7 +222,7 @@ def _n(chance: random.Random) -> str:
 
 
 def of_kind(kind: str, name: str, number: int) -> tuple[str, str]:
-    """Return the source of a class, and an expression that tells what it is."""
+    """Return the source of a class, and an expression that inspects it."""
     source, told = (
         re.sub(r"(?<![A-Za-z])N(?![A-Za-z])", str(number), text).replace("NAME", name)
         for text in KINDS[kind]
@@ -231,7 +231,7 @@ def of_kind(kind: str, name: str, number: int) -> tuple[str, str]:
 
 
 def _kind(chance: random.Random, name: str) -> tuple[str, str, str]:
-    """Return two versions of a class, and what tells of the second."""
+    """Return two versions of a class, and an expression that inspects the second."""
     kind = chance.choice(list(KINDS))
     first, second = chance.sample(range(1, 10), 2)
     return of_kind(kind, name, first)[0], *of_kind(kind, name, second)
@@ -346,7 +346,7 @@ def closures_that_share(chance: random.Random, key: str) -> Scene:
         f"    def get():\n        return n\n    return up, get"
     )
     told = f"(up{key}(), get{key}(), up{key}(), get{key}())"
-    # The kernel's own count goes on when it is asked: so both ask a copy of a fresh state.
+    # Evaluating it changes the kernel's count, so both sides evaluate a copy of a fresh state.
     return [make, f"up{key}, get{key} = make{key}({_n(chance)})"], told
 
 

@@ -1,6 +1,6 @@
-"""Prints what the notebooks of a seed give in IPython and in their flow files: ``SEED COUNT``.
+"""Prints the results of a seed's notebooks in IPython and in flow files: ``SEED COUNT``.
 
-A line of JSON each: the notebook's number and scenes, what its expression gives in the shell
+One line of JSON each: the notebook's number and scenes, the value of its expression in the shell
 (``notebook``) and in the flow file (``flow``), or why the flow is refused (``refused``).
 """
 
@@ -24,7 +24,7 @@ from support.rebinding import Written, notebooks
 
 
 def in_child(work: Callable[[], object]) -> object:
-    """Return what work gives in a fork of this process."""
+    """Return the result of a function, called in a fork of this process."""
     readable, writable = os.pipe()
     child = os.fork()
     if not child:
@@ -66,7 +66,7 @@ def both(shell: InteractiveShell, written: Written) -> dict[str, object]:
         found["text"] = flow_file_text(flow, shell.user_ns)[0]
     except BadValueError as error:
         found["refused"] = str(error)
-    found["notebook"] = told(flow)  # last, because asking may change what is asked
+    found["notebook"] = told(flow)  # last, because evaluating the expression may change its value
     return found
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     for number, written in enumerate(notebooks(seed, count)):
         found = in_child(partial(both, shell, written))
         report = found if isinstance(found, dict) else {"broken": found}
-        if text := report.pop("text", None):  # not in a fork of what has made the notebook
+        if text := report.pop("text", None):  # not in a fork of the notebook
             report["flow"] = in_child(partial(in_flow, text))
         print(json.dumps({"number": number, "scenes": written.scenes, **report}), flush=True)
 

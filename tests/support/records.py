@@ -1,4 +1,4 @@
-"""What the records of a test's runs tell, for whoever has to find out why it failed."""
+"""Excerpts from the records of a test's runs, to explain a failure."""
 
 from __future__ import annotations
 

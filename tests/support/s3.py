@@ -1,4 +1,4 @@
-"""An S3 server on this machine, which also has the other interfaces of AWS."""
+"""An S3 server on this machine, which also simulates the other services of AWS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.waiting import until
 
 @pytest.fixture(scope="module")
 def s3_server(tmp_path_factory):
-    """An S3 server; gives its address."""
+    """Start an S3 server; yield its address."""
     log = tmp_path_factory.mktemp("s3") / "log"
     command = [sys.executable, "-u", "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with (

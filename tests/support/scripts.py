@@ -1,4 +1,4 @@
-"""Running a user's script as a user does: a program of its own in a folder of its own."""
+"""Runs a script as a user would: as a program in its own folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def run_script(folder: Path, text: str, *words: str, timeout: float = 60) -> list[str]:
-    """Run a script and return the lines of its stdout; its failure is the test's."""
+    """Run a script and return the lines of its stdout; fail the test if it fails."""
     script = folder / "script.py"
     script.write_text(textwrap.dedent(text), encoding="utf-8")
     done = subprocess.run(

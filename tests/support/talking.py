@@ -1,8 +1,8 @@
-"""A run whose process writes, byte for byte and when told to, what a test wants written.
+"""A run whose process writes exactly the bytes that a test wants, when it wants them.
 
-Bytes written inside a step pass through Metaflow first; these go straight into the log,
-as those of a C library or of a module's top level do. stderr is the quiet stream: behind
-Metaflow's greeting, which ends before the first task starts, nobody else writes to it.
+Bytes written inside a step pass through Metaflow first; these go straight to the log,
+like those of a C library or of module-level code. stderr is the quiet stream: after
+Metaflow's greeting, which ends before the first task starts, nothing else writes to it.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class TalkingRun:
         await self.running.async_stop()
 
     async def say(self, piece: bytes) -> None:
-        """Have the run process write a piece, and wait until it is in the log."""
-        assert self._say is not None and len(piece) <= 4096  # one write, never two
+        """Make the run process write a piece, and wait until it is in the log."""
+        assert self._say is not None and len(piece) <= 4096  # in a single write
         grown = self.log.stat().st_size + len(piece)
         os.write(self._say, piece)
         await async_until(lambda: self.log.stat().st_size >= grown, "the piece in the log")
@@ -86,7 +86,7 @@ class TalkingRun:
             self._say = None
 
     async def finish(self) -> None:
-        """Let the step go on, and wait until the run has ended."""
+        """Let the step continue, and wait until the run has ended."""
         descriptor = await async_until(self._writer, "the step at its gate")
         os.close(descriptor)
         await self.running
@@ -94,5 +94,5 @@ class TalkingRun:
     def _writer(self) -> int | None:
         try:
             return os.open(self.folder / "finish", os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:  # nobody reads yet
+        except OSError:  # the step does not read yet
             return None

@@ -1,4 +1,4 @@
-"""IPython in a terminal of its own, typed into as a person does."""
+"""IPython in a pseudo-terminal, with typed input."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Terminal:
         self._child.close(force=True)
 
     def enter(self, text: str, interrupt_at: str = "") -> str:
-        """Type a cell and return what is printed until the next prompt.
+        """Type a cell and return the output until the next prompt.
 
         Parameters
         ----------
         text : str
-            Of several lines none may be empty: it would end the cell.
+            The cell. An empty line between others would end it.
         interrupt_at : str
             Type Ctrl-C once this has been printed.
         """

@@ -1,4 +1,4 @@
-"""How long an event loop stood still, against what the machine does to anybody."""
+"""Measures how long an event loop was blocked, compared with the load of the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 
 _TICK_SECONDS = 0.002
 
-# Another process that ticks alike: its longest gap is the machine's share.
+# Another process that ticks in the same way: its longest gap is due to the machine.
 _CONTROL = """\
 import sys, threading, time
 over = threading.Event()
@@ -26,21 +26,21 @@ print(longest)
 
 
 class Ticks:
-    """What was measured; complete when the block of `ticking` has ended.
+    """The measurements; complete when the block of `ticking` has ended.
 
     Attributes
     ----------
     longest_seconds : float
-        The longest time between two turns of the loop.
+        The longest time between two iterations of the loop.
     machine_seconds : float
-        The same of a process that had nothing else to do.
+        The same for a process that had nothing else to do.
     """
 
     longest_seconds = 0.0
     machine_seconds = 0.0
 
     def stood_still(self) -> float:
-        """Return the seconds that the machine does not account for."""
+        """Return the blocked seconds that are not due to the machine."""
         return max(0.0, self.longest_seconds - self.machine_seconds)
 
 

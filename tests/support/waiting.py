@@ -1,4 +1,4 @@
-"""Waiting for conditions, with a deadline that names what did not come."""
+"""Waiting for conditions, with a deadline that names the missing one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Far beyond what a slow machine needs; only a fault reaches it.
+# Far longer than a slow machine needs: only a fault exceeds it.
 _DEADLINE_SECONDS = 60.0
 _LOOK_SECONDS = 0.005
 
 
 def until(condition: Callable[[], T], what: str = "the condition") -> T:
-    """Block until a condition holds, and return what it gave."""
+    """Block until a condition holds, and return its value."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what} did not come"
@@ -25,7 +25,7 @@ def until(condition: Callable[[], T], what: str = "the condition") -> T:
 
 
 async def async_until(condition: Callable[[], T], what: str = "the condition") -> T:
-    """Do as `until` on the running event loop."""
+    """Wait like `until`, without blocking the running event loop."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what} did not come"
@@ -34,7 +34,7 @@ async def async_until(condition: Callable[[], T], what: str = "the condition") -
 
 
 def whole(file: Path) -> str:
-    """Return the text of a file whose writer ends it with a line end; empty before."""
+    """Return the text of a file that its writer ends with a newline; empty before that."""
     try:
         text = file.read_text()
     except FileNotFoundError:

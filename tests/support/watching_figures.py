@@ -1,4 +1,4 @@
-"""What it costs a run that its panel is looked at, and how soon a click is answered."""
+"""The cost of a visible panel for its run, and the time until a click is answered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from support.lab import NotebookPage
 from support.log_figures import LIVE
 
-# Runs of each, watched and not, in turn.
+# The number of runs of each kind, watched and not, in turn.
 TURNS = 3
 LINES = 50_000
 
@@ -34,7 +34,7 @@ LASTING = LIVE.replace("--bg", "--no-raise-error")
 
 
 def watching_figures(lab: NotebookPage) -> dict[str, float]:
-    """Run the same with a panel in sight and without one.
+    """Run the same flow with a visible panel and without one.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def watching_figures(lab: NotebookPage) -> dict[str, float]:
     lab.execute(0, "%load_ext nbrunner")
     took: dict[str, list[float]] = {}
     rates: list[float] = []
-    _seconds(lab, 0, "--quiet")  # the warm interpreter is there
+    _seconds(lab, 0, "--quiet")  # the warm interpreter is ready
     for _ in range(TURNS):
         for what, lines in (("short", 0), ("printing", LINES)):
             for how, option in (("alone", "--quiet"), ("watched", "--panel")):
@@ -65,9 +65,9 @@ def watching_figures(lab: NotebookPage) -> dict[str, float]:
 
 
 def _seconds(lab: NotebookPage, lines: int, option: str) -> float:
-    """Run the flow once; return how long it took.
+    """Run the flow once; return the time that took, in seconds.
 
-    In the background, as a cell that waits would print the lines where it shows no panel.
+    In the background, because a waiting cell without a panel would print the lines.
     """
     lab.execute(1, f"%%flowrun --bg {option} --no-pylint run --lines {lines}\n{FLOW}")
     lab.execute(2, "await running; print('TOOK', running.status, running.elapsed_seconds)")
@@ -79,7 +79,7 @@ def _seconds(lab: NotebookPage, lines: int, option: str) -> float:
 
 
 def _until_clicked(lab: NotebookPage, button: str, status: str) -> float:
-    """Press a button while the cell waits; return the seconds until the state shows."""
+    """Press a button while the cell waits; return the seconds until the state is shown."""
     lab.execute(1, LASTING, wait=False)
     panel = lab.panel()
     panel.until_status("running")
