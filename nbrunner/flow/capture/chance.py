@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbrunner.flow.capture.same_body import MISSING, named
@@ -32,8 +32,12 @@ _SAMPLING = frozenset({"sample", "rvs"})
 
 def draws(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
     """Return whether a statement, or a function in it, draws random numbers or reads a clock."""
-    calls = (each for each in ast.walk(statement) if isinstance(each, ast.Call))
-    return any(_draws(each, space) for each in calls)
+    return any_draws(ast.walk(statement), space)
+
+
+def any_draws(nodes: Iterable[ast.AST], space: Mapping[str, Any]) -> bool:
+    """Return whether any of these nodes is a call of a generator or a clock."""
+    return any(_draws(each, space) for each in nodes if isinstance(each, ast.Call))
 
 
 def _draws(call: ast.Call, space: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator, Mapping
 
 from nbrunner.errors import BadValueError, some_of
+from nbrunner.flow.capture.computed import computed_attributes, computes_the_same
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.flow_text import FlowText
 from nbrunner.flow.capture.literals import is_plain, is_scalar, plain_source
@@ -84,12 +85,16 @@ class Collector:
         None if `pickled` or `refused` has grown: a new collector must then decide again.
         """
         known, refused = len(self._pickled), len(self._refused)
+        self._set_attributes(self._flow, self._home, home)
         self._add_statement(self._home, home, is_executed=False)
         packed = self._packed()
         if packed is not None:
             self._pickled |= set(self._shared(packed.seen))
             self._pickled |= self.found.ambiguous()
-        reached = reachable(self.found.executed, self._notebook, self._flow_name)
+        executed = self.found.executed
+        if self._flow_name in self.found.attributes:
+            executed |= executed_names(home, self._home.filename)
+        reached = reachable(executed, self._notebook, self._flow_name)
         self.found.set_again = reached & self.found.values.keys()
         is_settled = (len(self._pickled), len(self._refused)) == (known, refused)
         return packed if is_settled else None
@@ -286,8 +291,20 @@ class Collector:
             return False
         if cell is not self._home and self._needs_home(cell, statement):
             return False
+        if is_flow_class(value):
+            self._set_attributes(value, cell, statement)
         self._add_statement(cell, statement, is_executed=False)
         return True
+
+    def _set_attributes(self, flow: type, cell: Cell, statement: ast.stmt) -> None:
+        """Set the attributes of a flow class that its statement would compute otherwise."""
+        if not isinstance(statement, ast.ClassDef):
+            return
+        if not computes_the_same(statement, cell, self._notebook):
+            self.found.attributes[flow.__name__] = [
+                f"{flow.__name__}.{name} = {source}"
+                for name, source in computed_attributes(flow, statement, self._notebook)
+            ]
 
     def _needs_home(self, cell: Cell, statement: ast.stmt) -> bool:
         """Return whether a statement, placed above the flow's own cell, needs that cell."""
@@ -315,6 +332,8 @@ class Collector:
             return False
         is_sure = self._again.is_fresh(name, made) and (not changes or self._again.is_lenient(name))
         touched = list(self._again.touching(name))
+        if not all(self._computes_the_same(self._home, each) for each in made):
+            return False
         if not is_sure or touched:
             refusal = self._refused.get(name)
             digest = refusal.digest_of(value, self._namespace) if refusal else ""
@@ -345,8 +364,19 @@ class Collector:
         reading = Reading(statement, cell, self._notebook, doubtful=False)
         if self._needs_home(cell, statement) or any(map(reading.is_stale, names)):
             return False
+        if not self._computes_the_same(cell, statement):
+            return False
         self._add_statement(cell, statement, is_executed=False)
         return True
+
+    def _computes_the_same(self, cell: Cell, statement: ast.stmt) -> bool:
+        """Return whether a statement, if it is a definition, can be executed again."""
+        lenient = [*filter(self._again.is_lenient, self._refused)]
+        if not isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            return True
+        if not (is_same := computes_the_same(statement, cell, self._notebook, lenient)):
+            self._touched.setdefault(statement.name, (cell, statement))
+        return is_same
 
     def _add_object(self, name: str, value: object) -> None:
         """Mark an object to travel pickled."""

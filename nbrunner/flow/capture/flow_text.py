@@ -67,6 +67,8 @@ class FlowText:
     digests : dict of str to (str, str)
         Name of an object that the flow makes again and then compares -> its digest, and the
         statements that may have changed it.
+    attributes : dict
+        For each flow class, lines that set attributes which its statement would compute anew.
     """
 
     def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:
@@ -77,6 +79,7 @@ class FlowText:
         self.set_again: set[str] = set()
         self.doubts: dict[str, str] = {}
         self.digests: dict[str, tuple[str, str]] = {}
+        self.attributes: dict[str, list[str]] = {}
         self._flow_name = flow_name
         self._notebook = notebook
         self._home = home
@@ -166,6 +169,7 @@ class FlowText:
         rows = self._rows()
         origins.append(self._origin(len(lines) + 1, len(rows), self._home))
         lines += [*rows, *reset, *(given[name] for name in sorted(given.keys() & again))]
+        lines += [line for each in self.attributes.values() for line in each]
         if loaded:
             lines.append(f"del {_LOADER}, {_LOADED}")
         if self.digests:

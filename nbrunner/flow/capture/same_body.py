@@ -102,7 +102,8 @@ def is_body_of(
     space : mapping
         The notebook's globals.
     is_touched : callable
-        Returns whether a statement may have changed the class since it was made.
+        Returns whether a statement may have changed the class since it was made, or may change what
+        its body computes.
     """
     space = {key: each for key, each in space.items() if key not in assigned(statement)}
     functions = _functions(value, statement, body, space)

@@ -7,11 +7,13 @@ uncertain case is False.
 from __future__ import annotations
 
 import ast
+import enum
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
+from nbrunner.flow.capture.computed import computes_the_same
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.capture.notebook import (
     Cell,
@@ -21,6 +23,7 @@ from nbrunner.flow.capture.notebook import (
     importable,
 )
 from nbrunner.flow.capture.same_body import (
+    MISSING,
     class_code_of,
     gives,
     is_body_of,
@@ -172,7 +175,13 @@ def _is_class(
         and _has_body(value, statement, cell, notebook, flags)
         and not any(notebook.changes_since(statement.name, cell))
         and not any(statement.name in _certain(each) for each in cell.changing(statement.name))
+        and (not _hides_values(value) or computes_the_same(statement, cell, notebook))
     )
+
+
+def _hides_values(value: type) -> bool:
+    """Return whether values of a class body are not compared: of members, of tuples' fields."""
+    return issubclass(value, (enum.Enum, tuple))
 
 
 def _has_body(
@@ -184,7 +193,10 @@ def _has_body(
         statement,
         body,
         notebook.namespace,
-        lambda: any(touching(statement.name, cell, notebook, notebook.flow_name)),
+        lambda: (
+            any(touching(statement.name, cell, notebook, notebook.flow_name))
+            or not computes_the_same(statement, cell, notebook)
+        ),
     )
 
 
@@ -205,7 +217,7 @@ def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
 def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -> bool:
     for each in statement.keywords:
         given = named(each.value, space)
-        if not isinstance(each.value, ast.Constant) and given is _MISSING:
+        if not isinstance(each.value, ast.Constant) and given is MISSING:
             return False
         if each.arg == "metaclass" and given is not type(value):
             return False
