@@ -25,8 +25,9 @@ An interrupted cell raises `Interrupted`, which is a KeyboardInterrupt, not an N
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+TYPE_CHECKING = False  # as in nbrunner/runner.py
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class NbrunnerError(Exception):
@@ -172,6 +173,8 @@ def shown(value: object, most: int = 200) -> str:
 
 def did_you_mean(name: str, possible: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the closest names, or an empty string."""
+    import difflib  # here, as `Runner` is imported without it
+
     # Leading dashes would make all options similar.
     by_word = {each.lstrip("-"): each for each in possible}
     close = difflib.get_close_matches(name.lstrip("-"), list(by_word), n=3, cutoff=0.6)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from typing import Any, ClassVar
-
 from nbrunner.errors import did_you_mean
+
+TYPE_CHECKING = False  # as in nbrunner/runner.py
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 # Attributes of Metaflow 2.19's runner/metaflow_runner.py, and what to use instead.
 _NO_COUNTERPART = {
@@ -61,6 +62,8 @@ def _extension_command(name: str) -> Any:
     Extensions list them in ``RUNNER_CLIS_DESC``. Metaflow itself adds none, so it is imported
     only if an extension is installed.
     """
+    import importlib.util  # here, as `Runner` is imported without it
+
     if importlib.util.find_spec("metaflow_extensions") is None:
         return None
     from nbrunner.deployer import runner_commands  # imports metaflow

@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Mapping, MutableMapping
-from typing import Any, TypedDict, TypeVar
-
-from nbrunner.aio.blocking import Output, drive
-from nbrunner.env_vars import EnvVars
-from nbrunner.environment import (
-    checked_directory,
-    current_directory,
-    run_environment,
-)
-from nbrunner.errors import BadTypeError, RunStartError, SharedIdError, shown
-from nbrunner.flow.capture.flow_class import is_flow_class
-from nbrunner.flow.description import FlowDescription, Subcommand
-from nbrunner.flow.source import FlowSource, flow_source
-from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
-from nbrunner.launch import stop
-from nbrunner.launch.stop_ladder import StopRequest
-from nbrunner.launch.wait_started import until_started
-from nbrunner.launch.warm.launcher import LAUNCHER
-from nbrunner.logs.clone_lines import printed_lines
+from nbrunner.errors import BadTypeError, shown
+from nbrunner.late_module import LateModule
 from nbrunner.metaflow_attributes import MetaflowAttributes
-from nbrunner.record import run_directory
-from nbrunner.record.schema import Record
-from nbrunner.starter import Starter
-from nbrunner.text.brief_traceback import brief_when_interrupted
 
-_E = TypeVar("_E", bound=ExecutingProcess)
+# As in nbrunner/__init__.py; what this module uses is imported by the first Runner.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, MutableMapping
+    from typing import Any, TypedDict
 
+    from nbrunner import env_vars as variables
+    from nbrunner import environment, handles, starter, to_the_end
+    from nbrunner.aio import blocking
+    from nbrunner.flow import source as sources
+    from nbrunner.flow.capture import flow_class
+    from nbrunner.flow.description import FlowDescription
+    from nbrunner.flow.source import FlowSource
+    from nbrunner.handles import ExecutingRun, ExecutingTask
+    from nbrunner.launch.warm import launcher
+    from nbrunner.record.schema import Record
+    from nbrunner.starter import Starter
 
-class ProcessOptions(TypedDict, total=False):
-    """Internal: the options of a Runner for the process of a run."""
+    class ProcessOptions(TypedDict, total=False):
+        """The options of a Runner for the process of a run."""
 
-    profile: str
-    env: Mapping[str, str]
-    cwd: str
+        profile: str
+        env: Mapping[str, str]
+        cwd: str
+else:
+    blocking = LateModule("nbrunner.aio.blocking")
+    environment = LateModule("nbrunner.environment")
+    flow_class = LateModule("nbrunner.flow.capture.flow_class")
+    handles = LateModule("nbrunner.handles")
+    launcher = LateModule("nbrunner.launch.warm.launcher")
+    sources = LateModule("nbrunner.flow.source")
+    starter = LateModule("nbrunner.starter")
+    to_the_end = LateModule("nbrunner.to_the_end")
+    variables = LateModule("nbrunner.env_vars")
 
 
 class Runner(MetaflowAttributes):
@@ -89,15 +91,15 @@ class Runner(MetaflowAttributes):
         file_read_timeout: float = 3600,
         **top_level_options: Any,
     ) -> None:
-        self._cwd = None if cwd is None else checked_directory(cwd)
+        self._cwd = None if cwd is None else environment.checked_directory(cwd)
         self._flow = flow_file
-        self._source: FlowSource = flow_source(flow_file, self._cwd)
+        self._source: FlowSource = sources.flow_source(flow_file, self._cwd)
         self.show_output = show_output
         self.file_read_timeout = file_read_timeout
         self.top_level_options = top_level_options
-        self._env = EnvVars(env, profile)
-        self._starter = Starter(self)
-        LAUNCHER.prepare(run_environment(self._env))
+        self._env = variables.EnvVars(env, profile)
+        launcher.LAUNCHER.prepare(environment.run_environment(self._env))
+        self._starter = starter.Starter(self)
 
     def __repr__(self) -> str:
         return f"Runner({self.flow_name or repr(self.flow_file)})"
@@ -136,17 +138,17 @@ class Runner(MetaflowAttributes):
     @env_vars.setter
     def env_vars(self, environment: Mapping[str, str]) -> None:
         """Replace the environment of later runs."""
-        self._env = EnvVars.whole(environment)
+        self._env = variables.EnvVars.whole(environment)
 
     @property
     def cwd(self) -> str:
         """The directory of later runs; assign None for the current directory at each start."""
-        return self._cwd or current_directory()
+        return self._cwd or environment.current_directory()
 
     @cwd.setter
     def cwd(self, directory: str | os.PathLike[str] | None) -> None:
         """Set the directory of later runs."""
-        self._cwd = None if directory is None else checked_directory(directory)
+        self._cwd = None if directory is None else environment.checked_directory(directory)
 
     @property
     def top_level_options(self) -> dict[str, Any]:
@@ -199,7 +201,7 @@ class Runner(MetaflowAttributes):
         RunStartError
             The run ended before Metaflow gave it an id, for example because the flow is invalid.
         """
-        return self._to_the_end(ExecutingRun, "run", arguments)
+        return to_the_end.run_to_the_end(self, handles.ExecutingRun, "run", arguments)
 
     def resume(self, **arguments: object) -> ExecutingRun:
         """Resume an earlier run and wait until the new run ends; see `run`.
@@ -209,7 +211,7 @@ class Runner(MetaflowAttributes):
         **arguments
             ``origin_run_id`` (default: the latest run), ``step_to_rerun``, ``tags``, ...
         """
-        return self._to_the_end(ExecutingRun, "resume", arguments)
+        return to_the_end.run_to_the_end(self, handles.ExecutingRun, "resume", arguments)
 
     def spin(self, pathspec: str, **arguments: object) -> ExecutingTask:
         """Run one step with the inputs of an earlier task and wait until it ends; see `run`.
@@ -232,7 +234,9 @@ class Runner(MetaflowAttributes):
             The process ended before the task started, for example because the step or the earlier
             task does not exist.
         """
-        return self._to_the_end(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
+        return to_the_end.run_to_the_end(
+            self, handles.ExecutingTask, "spin", {"pathspec": pathspec, **arguments}
+        )
 
     # -- not blocking -------------------------------------------------------------------
 
@@ -242,12 +246,12 @@ class Runner(MetaflowAttributes):
         Cancelling this stops what it has started.
         """
         self._take_flow()
-        return await self.starter.start(ExecutingRun, "run", arguments)
+        return await self.starter.start(handles.ExecutingRun, "run", arguments)
 
     async def async_resume(self, **arguments: object) -> ExecutingRun:
         """Start to resume an earlier run; see `resume` and `async_run`."""
         self._take_flow()
-        return await self.starter.start(ExecutingRun, "resume", arguments)
+        return await self.starter.start(handles.ExecutingRun, "resume", arguments)
 
     async def async_spin(self, pathspec: str, **arguments: object) -> ExecutingTask:
         """Start to spin a step and return once its task has started; see `spin`.
@@ -255,7 +259,9 @@ class Runner(MetaflowAttributes):
         Cancelling this stops what it has started.
         """
         self._take_flow()
-        return await self.starter.start(ExecutingTask, "spin", {"pathspec": pathspec, **arguments})
+        return await self.starter.start(
+            handles.ExecutingTask, "spin", {"pathspec": pathspec, **arguments}
+        )
 
     async def async_describe(self) -> FlowDescription:
         """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
@@ -264,7 +270,7 @@ class Runner(MetaflowAttributes):
 
     def describe(self) -> FlowDescription:
         """Return the parameters, options and graph of the flow; see `nbrunner.describe`."""
-        return drive(lambda output: self.async_describe())
+        return blocking.drive(lambda output: self.async_describe())
 
     # -- cleanup ----------------------------------------------------------------------
 
@@ -301,54 +307,12 @@ class Runner(MetaflowAttributes):
         if self._env.profile is not None:
             options["profile"] = self._env.profile
         if self._env.changed:
-            options["env"] = EnvVars(self._env)
+            options["env"] = variables.EnvVars(self._env)
         if self._cwd is not None:
             options["cwd"] = self._cwd
         return options
 
     def _take_flow(self) -> None:
         """Take a flow of the notebook with the values that its names have now."""
-        if self._source.origins and is_flow_class(self._flow):
-            self._source = flow_source(self._flow, self._cwd)
-
-    def _to_the_end(
-        self, kind: type[_E], subcommand: Subcommand, arguments: dict[str, object]
-    ) -> _E:
-        self._take_flow()
-
-        async def start_and_wait(output: Output) -> _E:
-            while True:
-                handle = await self.starter.launch(kind, subcommand, arguments)
-                try:
-                    await self._shown_to_its_end(handle, output)
-                except SharedIdError:  # see Starter.start
-                    continue
-                return handle
-
-        with brief_when_interrupted("the run has been stopped"):
-            return drive(start_and_wait)
-
-    async def _shown_to_its_end(self, handle: ExecutingProcess, output: Output) -> None:
-        """Print the output of a launched run until it ends."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                if self.show_output:
-                    for stream in run_directory.STREAMS:
-                        group.create_task(_show(handle, stream, output))
-                await until_started(handle.watched, self.file_read_timeout)
-                await handle.watched.until_over()
-            return  # noqa: TRY300 (an else would stand far below)
-        except BaseExceptionGroup as errors:
-            wrong = errors.exceptions[0]
-        except asyncio.CancelledError:  # the caller was interrupted
-            await stop.end(handle.watched, StopRequest())
-            raise
-        if isinstance(wrong, RunStartError):
-            self.starter.forget(handle)  # its output is in the message; nothing else refers to it
-        # Outside the except block: IPython cannot format a traceback whose context is a group.
-        raise wrong
-
-
-async def _show(handle: ExecutingProcess, stream: str, output: Output) -> None:
-    async for line in printed_lines(handle.stream_log(stream)):
-        output.write(stream, f"{line}\n")
+        if self._source.origins and flow_class.is_flow_class(self._flow):
+            self._source = sources.flow_source(self._flow, self._cwd)

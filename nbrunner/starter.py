@@ -238,7 +238,7 @@ class Starter:
         return await describe_source(source, environment, cwd, words, runner.file_read_timeout)
 
 
-def _stored_code(source: FlowSource, environment: Mapping[str, str]) -> Json:
+def _stored_code(source: FlowSource, environment: Mapping[str, str]) -> dict[str, str]:
     """Store the text of the flow and of its own modules; return their digests by path."""
     try:
         files = executed_code(source.file, source.folders, environment)

@@ -115,14 +115,32 @@ def test_the_star_import_gives_the_public_names():
     assert set(nbrunner.__all__) <= set(found)
 
 
-def test_importing_is_light():
-    """`import nbrunner`, and Runner itself, take neither metaflow nor IPython along."""
-    code = (
-        "import sys, nbrunner\n"
-        "light = {name.partition('.')[0] for name in sys.modules}\n"
-        "assert not light & {'asyncio', 'subprocess', 'metaflow', 'IPython'}, light\n"
-        "nbrunner.Runner, nbrunner.attach, nbrunner.describe\n"
-        "heavy = {'metaflow', 'IPython', 'ipywidgets', 'anywidget', 'traitlets', 'nest_asyncio2'}\n"
-        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+HEAVY = {"metaflow", "IPython", "ipywidgets", "anywidget", "traitlets", "nest_asyncio2"}
+
+# What takes longest to import of the standard library, and of nbrunner.
+SLOW = {"asyncio", "dataclasses", "typing", "pathlib", "subprocess", "json", "re", "platformdirs"}
+SLOW |= {f"nbrunner.{name}" for name in ("handles", "starter", "flow.source", "launch.launcher")}
+
+
+@pytest.mark.parametrize(
+    ("statement", "not_imported"),
+    [
+        ("import nbrunner", HEAVY | SLOW),
+        ("from nbrunner import Runner", HEAVY | SLOW),
+        ("import inspect, nbrunner; inspect.signature(nbrunner.Runner)", HEAVY),
+        ("import nbrunner; nbrunner.BadRequest, nbrunner.NbrunnerError", HEAVY | SLOW),
+        ("from nbrunner import attach, describe, sweep, Sweep, ExecutingRun", HEAVY),
+        ("from nbrunner import Runner; Runner(__file__)", HEAVY),
+    ],
+)
+def test_importing_is_light(tmp_path, statement, not_imported):
+    """A script that imports Runner, and may not start a run, waits for nothing that takes long."""
+    script = tmp_path / "script.py"
+    script.write_text(f"{statement}\nimport sys\nprint(*sys.modules, file=sys.stderr)\n")
+    # Without site-packages' .pth files, which import what they like.
+    code = "import sys; sys.path[:0] = sys.argv.pop(1).split(':'); "
+    code += "sys.argv = sys.argv[1:]; __file__ = sys.argv[0]; exec(open(__file__).read())"
+    path = ":".join(each for each in sys.path if each)
+    command = [sys.executable, "-S", "-c", code, path, str(script)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert not_imported & set(done.stderr.split()) == set()

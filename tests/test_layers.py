@@ -38,6 +38,7 @@ ROWS = (
     ("nbrunner.sweeps", "nbrunner.history"),
     ("nbrunner.rerun", "nbrunner.notebook_runner"),
     ("nbrunner.runner",),
+    ("nbrunner.to_the_end",),
     ("nbrunner.starter",),
     ("nbrunner.handles", "nbrunner.metaflow_attributes"),
     ("nbrunner.failed_run", "nbrunner.resumed", "nbrunner.how_started"),
@@ -53,7 +54,7 @@ ROWS = (
     ("nbrunner.env_vars",),
     ("nbrunner.environment",),
     ("nbrunner.aio",),
-    ("nbrunner.errors", "nbrunner.status", "nbrunner.version"),
+    ("nbrunner.errors", "nbrunner.status", "nbrunner.version", "nbrunner.late_module"),
     ("nbrunner.text",),
     ("nbrunner.engine.log_format",),
 )

@@ -14,8 +14,7 @@ import pytest
 from metaflow import Task
 from support.waiting import async_until, until
 
-from nbrunner import ExecutingTask, Runner, RunStartError, attach
-from nbrunner import runner as runner_module
+from nbrunner import ExecutingTask, Runner, RunStartError, attach, to_the_end
 from nbrunner.errors import FlowFailedError
 from nbrunner.history import History
 from nbrunner.jupyter.html.run import picture
@@ -140,13 +139,13 @@ def test_a_spin_that_has_started_may_take_longer_than_the_time_to_start(
 ):
     """C1: file_read_timeout is over once the task has started."""
     do("wait")
-    until_started = runner_module.until_started
+    until_started = to_the_end.until_started
 
     async def then_go(*arguments):
         await until_started(*arguments)
         go()
 
-    monkeypatch.setattr(runner_module, "until_started", then_go)
+    monkeypatch.setattr(to_the_end, "until_started", then_go)
     runner.file_read_timeout = 30
     spun = runner.spin(origin("work"))
     assert (spun.status, spun.progress.tasks.done) == ("successful", 1)

@@ -291,7 +291,7 @@ class Collector:
             return False
         if cell is not self._home and self._needs_home(cell, statement):
             return False
-        if is_flow_class(value):
+        if isinstance(value, type) and is_flow_class(value):
             self._set_attributes(value, cell, statement)
         self._add_statement(cell, statement, is_executed=False)
         return True

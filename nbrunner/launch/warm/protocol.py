@@ -80,7 +80,10 @@ def send(channel: socket.socket, content: Mapping[str, object]) -> None:
 
 
 def receive(channel: socket.socket) -> object:
-    """Receive a message of a type that the caller knows; end this process if the peer has closed the socket."""
+    """Receive a message of a type that the caller knows.
+
+    This process ends if the peer has closed the socket.
+    """
     (size,) = LENGTH.unpack(_exactly(channel, LENGTH.size))
     content: object = json.loads(_exactly(channel, size))
     return content
