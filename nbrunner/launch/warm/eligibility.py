@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 from nbrunner.launch.warm.fingerprint import NATIVE_PREFIXES
+from nbrunner.launch.warm.first_steps import differing, started_with
 from nbrunner.launch.warm.learned import installed_at, top_of
 from nbrunner.launch.warm.own_code import change_before_import, own_sources
 from nbrunner.launch.warm.preamble import Preamble, preamble
@@ -101,11 +102,9 @@ class Imported:
         set_by_python : collection of str
             Variables that Python itself has set, according to an earlier start.
         """
-        block = Path("/proc/self/environ").read_bytes()
-        pairs = (os.fsdecode(entry).partition("=") for entry in block.split(b"\0") if entry)
-        self.environment = {name: value for name, _equals, value in pairs}
+        self.environment = started_with()
         self.set_by_python = {name: os.environ[name] for name in set_by_python}
-        self.added = self._changes()
+        self.added = differing(os.environ, self.environment)
 
     @contextlib.contextmanager
     def noting_imports(
@@ -131,14 +130,9 @@ class Imported:
             sys.meta_path.remove(looked_for)
             self.read.names |= read.names
             self.read.prefixes |= read.prefixes
-        self.added = self.set_by_python | self._changes()
+        self.added = self.set_by_python | differing(os.environ, self.environment)
         new = [module for name, module in list(sys.modules.items()) if name not in before]
         self.sources |= dict(_sources(new, installed))
-
-    def _changes(self) -> dict[str, str]:
-        return {
-            name: value for name, value in os.environ.items() if self.environment.get(name) != value
-        }
 
     def outdated(self, installed: bool = True) -> str | None:
         """Return a message about a file that was changed after imports read it, or None.

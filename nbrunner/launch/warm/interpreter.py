@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import asyncio
 import contextlib
 import errno
 import json
@@ -15,8 +14,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from nbrunner.aio.inotify import WAKE_SECONDS
+from nbrunner.late_module import LateModule
 from nbrunner.launch.child_processes import CHILDREN
 from nbrunner.launch.launcher import PACKAGE_ROOT
 from nbrunner.launch.processes import ProcessIdentity, state_letter, waited_for_cpu_seconds
@@ -24,9 +25,15 @@ from nbrunner.launch.warm.fingerprint import LEARNED_VARIABLE, Surroundings, all
 from nbrunner.launch.warm.protocol import LENGTH, StartAnswer, StartRequest, encode
 from nbrunner.launch.warm.readiness import Sight, Verdict, ended, verdict
 
-# One expression, so that it binds no name in __main__, which becomes the flow's.
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LateModule("asyncio")  # a warm interpreter is started before it is imported
+
+# Expressions, so that it binds no name in __main__, which becomes the flow's.
 _BOOTSTRAP = (
     "__import__('sys').path.insert(0, __import__('sys').argv.pop(1)); "
+    "__import__('nbrunner.launch.warm.first_steps', fromlist=['take']).take(); "
     "__import__('nbrunner.launch.warm.zygote', fromlist=['main']).main()"
 )
 

@@ -84,11 +84,7 @@ def main() -> None:
     descriptor = sys.argv.pop()
     log_size = os.fstat(2).st_size
     IMPORTED.note_start(set_by_python=sys.argv[1:])
-    if IMPORTED.added and not IMPORTED.set_by_python:
-        # No locale was set, so Python has chosen one and set it in the environment. A cold run
-        # inherits it from its supervisor: start again with these variables set.
-        os.execv(sys.executable, [*sys.orig_argv[:-1], *IMPORTED.added, descriptor])
-    if IMPORTED.added:  # once more: a sitecustomize or a .pth file sets them in each process
+    if IMPORTED.added:  # not by Python; see first_steps.py. A sitecustomize or .pth file sets them
         names = ", ".join(f"${name}" for name in sorted(IMPORTED.added))
         IMPORTED.inexact = f"each interpreter that starts here sets {names} to a new value"
     control = socket.socket(fileno=int(descriptor))
@@ -131,6 +127,7 @@ def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | N
         if log_size is not None:
             IMPORTED.inexact = IMPORTED.inexact or printed(log_size)
         last.note_needed()  # hides all objects made so far
+        gc.enable()  # what is imported from here on may have garbage, with finalizers
 
     learned = os.environ.get(LEARNED_VARIABLE, "").split()
     unfit = preloading.preload(wanted, IMPORTED, base_done, learned) or metaflow_seam.verify()
@@ -138,7 +135,6 @@ def preload(last_exit_function: weakref.ref[LastExitFunction], log_size: int | N
         take_shortcuts()
         metaflow_seam.remember_directories()
     last.note_preloaded()
-    gc.enable()
     return unfit
 
 
