@@ -10,7 +10,6 @@ has nothing for the cases without inotify.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ctypes
 import os
@@ -19,7 +18,14 @@ import sys
 import weakref
 from collections.abc import Awaitable, Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from nbrunner.late_module import LateModule
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LateModule("asyncio")  # a warm interpreter is started before it is imported
 
 T = TypeVar("T")
 

@@ -11,18 +11,25 @@ import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbrunner.environment import absolute, current_directory
 from nbrunner.errors import BadTypeError, BadValueError, FlowNotFoundError, StateError
 from nbrunner.flow.capture.flow_class import is_flow_class
-from nbrunner.flow.capture.flow_file import flow_file_text
-from nbrunner.flow.capture.flow_text import import_path_line
 from nbrunner.flow.given_file import FILE, NOTHING, kind_of_file
 from nbrunner.flow.import_path import import_path
+from nbrunner.late_module import LateModule
 from nbrunner.record import private, registry, run_directory
 from nbrunner.record.schema import flow_of
-from nbrunner.text.line_origins import Origin, in_origins, is_cell
+
+if TYPE_CHECKING:
+    from nbrunner.flow.capture import flow_file, flow_text
+    from nbrunner.text import line_origins
+    from nbrunner.text.line_origins import Origin
+else:  # a flow given by its path needs none of them
+    flow_file = LateModule("nbrunner.flow.capture.flow_file")
+    flow_text = LateModule("nbrunner.flow.capture.flow_text")
+    line_origins = LateModule("nbrunner.text.line_origins")
 
 _MAX_WRITTEN = 500
 _DIGITS = 16
@@ -53,11 +60,11 @@ class FlowSource:
     def cell(self) -> str:
         """The name of the cell that defines the flow, as in tracebacks; empty for other flows."""
         name = self.origins[-1].name if self.origins else ""
-        return name if is_cell(name) else ""
+        return name if line_origins.is_cell(name) else ""
 
     def named(self, text: str) -> str:
         """Return a text with locations in the generated file replaced by their origins."""
-        return in_origins(text, str(self.file), self.origins)
+        return line_origins.in_origins(text, str(self.file), self.origins)
 
 
 def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
@@ -92,7 +99,7 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
         folders = list(dict.fromkeys((*_script_folder(module), cwd or current_directory())))
         path = import_path(folders)
         namespace = vars(module) if module else {}
-        text, origins = flow_file_text(flow, namespace, path.first, path.last)
+        text, origins = flow_file.flow_file_text(flow, namespace, path.first, path.last)
         file = write_flow_file(flow.__name__, text)
         return FlowSource(file, flow.__name__, origins, (*path.first, *path.last))
     return _module_source(flow)
@@ -132,7 +139,7 @@ def _module_source(flow: Any) -> FlowSource:
         )
     root = file.parents[len(module.split(".")) - (file.name != "__init__.py")]
     text = (
-        f"{import_path_line([str(root)])}\nfrom {module} import {name}\n\n"
+        f"{flow_text.import_path_line([str(root)])}\nfrom {module} import {name}\n\n"
         f"if __name__ == '__main__':\n    {name}()\n"
     )
     return FlowSource(write_flow_file(name, text), name)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import subprocess
 import threading
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from nbrunner.aio.inotify import WAKE_SECONDS
+from nbrunner.late_module import LateModule
 from nbrunner.launch.processes import LINUX, ProcessIdentity, identify
+
+if TYPE_CHECKING:
+    import asyncio
+else:
+    asyncio = LateModule("asyncio")  # a warm interpreter is started before it is imported
 
 
 class Children:

@@ -54,6 +54,30 @@ def test_it_starts_with_the_first_runner_and_serves_all(write_flow):
     assert zygotes() == [first]
 
 
+@pytest.mark.parametrize("flow", ["path", "class"])
+def test_it_is_started_before_the_runner_imports_what_takes_long(tmp_path, write_flow, flow):
+    """The first run of a process waits for both, which take place at the same time."""
+    path = write_flow("slowflow")
+    given = {"path": repr(str(path)), "class": "__import__('slowflow').SlowFlow"}[flow]
+    lines = run_script(
+        tmp_path,
+        f"""
+        import sys
+        flow = {given}
+        late = ["nbrunner.handles", "nbrunner.starter", "nbrunner.flow.capture.flow_text"]
+        late += [] if "asyncio" in sys.modules else ["asyncio"]  # metaflow imports it
+        def note(event, arguments):
+            if event == "subprocess.Popen":
+                print([name for name in late if name in sys.modules])
+        from nbrunner import Runner
+        sys.addaudithook(note)
+        Runner(flow)
+        print(late[:2] == [name for name in late[:2] if name in sys.modules])
+        """,
+    )
+    assert lines == ["[]", "True"]
+
+
 def test_neither_a_runner_nor_the_extension_waits_for_it(tmp_path):
     lines = run_script(
         tmp_path,
