@@ -7,12 +7,14 @@ kernel of its own, whose environment is that of the test.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import sync_playwright
 from support.lab import CHROMIUM_ARGUMENTS, LabServer, NotebookPage, write_notebook
+from support.wire import Wire
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +48,34 @@ def lab_server(tmp_path_factory) -> Iterator[LabServer]:
         yield server
 
 
-@pytest.fixture
-def lab(tmp_path, private_state, lab_server, context) -> Iterator[NotebookPage]:
-    """A notebook in JupyterLab, in the test's folder, with an empty cell after each other."""
+@contextlib.contextmanager
+def _notebook(address, tmp_path, private_state, lab_server, context) -> Iterator[NotebookPage]:
     kernel = lab_server.add_kernel(tmp_path.name, private_state)
     write_notebook(tmp_path / "notebook.ipynb", "", "", "", kernel=kernel)
     path = tmp_path.relative_to(lab_server.folder)
     page = context.new_page()
-    yield NotebookPage(page, lab_server.address, f"doc/tree/{path}/notebook.ipynb").open()
+    yield NotebookPage(page, address, f"doc/tree/{path}/notebook.ipynb").open()
     page.close()
     context.clear_permissions()
     lab_server.end_kernels()
+
+
+@pytest.fixture
+def lab(tmp_path, private_state, lab_server, context) -> Iterator[NotebookPage]:
+    """A notebook in JupyterLab, in the test's folder, with an empty cell after each other."""
+    with _notebook(lab_server.address, tmp_path, private_state, lab_server, context) as lab:
+        yield lab
+
+
+@pytest.fixture
+def wire(lab_server) -> Iterator[Wire]:
+    """A network between a page and JupyterLab."""
+    with Wire.to(lab_server.address) as wire:
+        yield wire
+
+
+@pytest.fixture
+def wired(wire, tmp_path, private_state, lab_server, context) -> Iterator[NotebookPage]:
+    """A notebook as `lab` is, whose page is connected by `wire`."""
+    with _notebook(wire.address, tmp_path, private_state, lab_server, context) as lab:
+        yield lab

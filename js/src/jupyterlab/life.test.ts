@@ -27,6 +27,12 @@ function page(opened: (comm: FakeComm, data: object) => void) {
     },
   };
   const heard: CommMessage[] = [];
+  const manager = {
+    kernel: kernel as typeof kernel | null,
+    context: { sessionContext: { kernelChanged: signalOf("changed") } },
+    get_model: async () => model,
+    _create_comm: async (target: string, id: string) => new FakeComm(target, id, opened),
+  };
   let lives = true;
   const model: AnyModel & Record<string, unknown> = {
     get: (name: string) => ({ own_id: "id", origin: ORIGIN })[name],
@@ -47,13 +53,9 @@ function page(opened: (comm: FakeComm, data: object) => void) {
     },
     _handle_comm_msg: async (message: CommMessage) => void heard.push(message),
     _handle_comm_closed: () => undefined,
-    widget_manager: {
-      kernel,
-      get_model: async () => model,
-      _create_comm: async (target: string, id: string) => new FakeComm(target, id, opened),
-    } as AnyModel["widget_manager"],
+    widget_manager: manager as unknown as AnyModel["widget_manager"],
   };
-  return { model, kernel, executed, heard, slots };
+  return { model, kernel, manager, executed, heard, slots };
 }
 
 class FakeComm {
@@ -134,13 +136,40 @@ test("why the new kernel cannot show the panel is told in it", async () => {
   expect(life.why(false)).toContain("no run '2026-1'");
 });
 
-test("Reconnect connects again where the connection is lost, and asks where there is one", async () => {
+test("Reconnect opens the connection again, also one that seems to be there", async () => {
   const { kernel, life, notices } = await watched(accept);
   await life.reconnect();
-  expect([kernel.reconnect.mock.calls.length, notices.ask.mock.calls.length]).toEqual([0, 1]);
+  expect(kernel.reconnect).toHaveBeenCalledOnce();
+  expect(notices.ask).toHaveBeenCalled();
   kernel.connectionStatus = "connecting";
   await life.reconnect();
-  expect([kernel.reconnect.mock.calls.length, notices.ask.mock.calls.length]).toEqual([1, 2]);
+  expect(kernel.reconnect).toHaveBeenCalledTimes(2);
+});
+
+test("a connection is opened again once, whichever panels find it silent", async () => {
+  const { kernel, life } = await watched(accept);
+  for (let count = 0; count < 3; count += 1) life.revive();
+  expect(kernel.reconnect).toHaveBeenCalledOnce();
+  const other = await watched(accept);
+  other.kernel.connectionStatus = "connecting"; // JupyterLab is at it
+  other.life.revive();
+  expect(other.kernel.reconnect).not.toHaveBeenCalled();
+});
+
+test("a notebook that gets another kernel has its panels connected to that", async () => {
+  const { model, kernel, life, notices, slots, manager } = await watched(accept);
+  Object.assign(model["comm"] as object, { jsServicesComm: { isDisposed: true } });
+  manager.kernel = null;
+  slots["changed"]?.(null, {});
+  expect(notices.changed).toHaveBeenCalled();
+  expect(life.why(false)).toContain("start a kernel");
+  manager.kernel = { ...kernel };
+  slots["changed"]?.(null, {});
+  expect(life.why(false)).toContain("%load_ext nbrunner in the new kernel");
+  slots["iopub"]?.(null, { header: { msg_type: "execute_input" }, content: { code: "%load_ext nbrunner" } });
+  slots["status"]?.(null, "idle");
+  await vi.waitFor(() => expect(life.isGone).toBe(false));
+  expect(notices.back).toHaveBeenCalled();
 });
 
 test("Reconnect does not reconnect to a kernel that was shut down", async () => {
@@ -158,11 +187,8 @@ test("what a panel says depends on what is the matter", () => {
   expect(whyLate({ status: "busy", connectionStatus: "connected" })).toContain("kernel is busy");
   expect(whyLate({ status: "idle", connectionStatus: "connected" })).toContain("slow");
   expect(whyLate(null)).toContain("slow");
-  // JupyterLab closes the connection to a kernel that it shuts down.
-  for (const ended of [{ status: "dead" }, { status: "unknown", isDisposed: true }]) {
-    for (const connectionStatus of ["connected", "disconnected"]) {
-      expect(whyLate({ ...ended, connectionStatus })).toContain("shut down or has died");
-    }
+  for (const ended of [{ status: "dead" }, { status: "unknown", isDisposed: true }, null]) {
+    expect(whyGone(ORIGIN, "", ended)).toContain("start a kernel");
   }
-  expect(whyGone({}, "")).toContain("Run the cell again");
+  expect(whyGone({}, "", { status: "idle" })).toContain("Run the cell again");
 });

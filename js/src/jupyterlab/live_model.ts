@@ -5,6 +5,8 @@ import type { AnyModel } from "@anywidget/types";
 /** A comm of ipywidgets. */
 export interface Comm {
   comm_id: string;
+  /** JupyterLab's comm, which is disposed with the connection to its kernel. */
+  jsServicesComm?: { isDisposed: boolean };
   open(data: object, callbacks?: object, metadata?: object): unknown;
   send(data: object, callbacks?: object, metadata?: object, buffers?: unknown[]): unknown;
   on_msg(hear: (message: CommMessage) => unknown): void;
@@ -29,13 +31,15 @@ export interface Kernel {
   requestExecute(content: object): { done: Promise<{ content: { status: string; evalue?: string } }> };
 }
 
-interface Signal<Value> {
+export interface Signal<Value> {
   connect(slot: (sender: unknown, value: Value) => void): boolean;
   disconnect(slot: (sender: unknown, value: Value) => void): boolean;
 }
 
 export interface Manager {
+  /** The current kernel of the notebook. */
   kernel?: Kernel | null;
+  context?: { sessionContext?: { kernelChanged?: Signal<unknown> } };
   get_model?(id: string): Promise<LiveModel> | undefined;
   _create_comm?(target: string, id: string): Promise<Comm>;
 }
@@ -48,6 +52,14 @@ export interface LiveModel extends AnyModel {
 }
 
 export const managerOf = (model: AnyModel): Manager => (model.widget_manager ?? {}) as Manager;
+
+/**
+ * Whether a model's kernel is gone.
+ *
+ * ipywidgets marks its models when a kernel restarts, but not when a notebook gets another kernel.
+ */
+export const isCutOff = (live: LiveModel): boolean =>
+  !live.comm_live || (live.comm?.jsServicesComm?.isDisposed ?? false);
 
 /** Return ipywidgets' model with its comm; null if the front end does not use ipywidgets. */
 export async function liveModel(model: AnyModel): Promise<LiveModel | null> {

@@ -137,7 +137,7 @@ export function panel(link: Link, model: AnyModel): Mounted {
   };
   button.addEventListener("click", () => void (life ? life.reconnect() : link.askAgain()), { signal });
   link.watch(show, signal);
-  link.keep(signal);
+  link.keep(signal, () => life?.revive());
   void whenAlive(model, { changed: show, back: again, ask: () => link.askAgain() }, signal).then((found) => {
     life = found;
     show();

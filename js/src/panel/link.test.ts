@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Link, LATE_MS, QUIET_MS } from "./link.ts";
+import { Link, LATE_MS, LIVE_QUIET_MS, QUIET_MS } from "./link.ts";
 
 interface Sent {
   kind: string;
@@ -48,13 +48,16 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const revive = vi.fn();
+
 function drawn(snapshot?: object) {
+  revive.mockClear();
   const model = modelOf(snapshot);
   const link = new Link(model);
   const badge = link.part("badge").as<{ status: string }>();
   const late: boolean[] = [];
   link.watch(() => late.push(link.late), controller.signal);
-  link.keep(controller.signal);
+  link.keep(controller.signal, revive);
   return { model, link, badge, late, status: () => badge.get("status") };
 }
 
@@ -191,4 +194,48 @@ test("a network that is back has the state asked for", () => {
   model.hear(whole(1, "running"));
   window.dispatchEvent(new Event("online"));
   expect(model.sent).toHaveLength(2);
+});
+
+/** A panel with one below it, which is live or not. */
+const nested = (number: number, live: boolean) => ({
+  kind: "state",
+  version: ["k", number],
+  state: { "": { below: [["below1", "panel"]], live: false }, below1: { live } },
+});
+
+test("a live panel that hears nothing says so within seconds, and another one does not", () => {
+  const { model, late } = drawn();
+  model.hear(nested(1, false));
+  vi.advanceTimersByTime(QUIET_MS - 1000);
+  expect([late, model.sent.length]).toEqual([[], 1]);
+  model.hear(nested(2, true));
+  vi.advanceTimersByTime(2 * LIVE_QUIET_MS);
+  expect(late).toEqual([true]);
+  model.hear(nested(3, false));
+  vi.advanceTimersByTime(LIVE_QUIET_MS);
+  expect(late).toEqual([true, false]);
+});
+
+test("a connection that may be broken is opened again, and that of a kernel that is slow is not", () => {
+  const { model } = drawn();
+  vi.advanceTimersByTime(60_000);
+  expect(revive).not.toHaveBeenCalled();
+  model.hear(whole(1, "running"));
+  window.dispatchEvent(new Event("online"));
+  vi.advanceTimersByTime(2000);
+  expect(revive).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(8000);
+  expect(revive).toHaveBeenCalledOnce();
+});
+
+test("a change that cannot be sent has the panel ask, and a request fails", () => {
+  const { model, link, badge } = drawn(whole(1, "running"));
+  model.hear({ kind: "state", same: true });
+  model.send = () => {
+    throw new Error("Cannot send");
+  };
+  badge.give({ status: "typed" });
+  expect(() => link.part("log").as().send({ kind: "window", id: "1" })).toThrow("Cannot send");
+  vi.advanceTimersByTime(LATE_MS);
+  expect(link.late).toBe(true);
 });

@@ -36,7 +36,13 @@ export const LATE_MS = 1000;
 const AGAIN_MS = [LATE_MS, 2000, 4000, 8000, 16_000, 30_000];
 /** Time without a message after which a panel checks for missed ones. */
 export const QUIET_MS = 20_000;
-const TICK_MS = 5000;
+/** The same while the kernel follows a run, and sends its time every second. */
+export const LIVE_QUIET_MS = 5000;
+const TICK_MS = 2500;
+/** Time between two ticks after which the page must have been suspended. */
+const SLEPT_MS = 15_000;
+/** Number of unanswered questions after which a connection that may be broken is opened again. */
+const REVIVE_AFTER = 3;
 
 /** Identifies this page, which ignores the echoes of its own changes. */
 const PAGE = Math.random().toString(36).slice(2);
@@ -52,7 +58,10 @@ export class Link implements Source {
   private number = 0;
   private isSilent = false;
   private isLate = false;
+  /** The connection may be broken: the network was gone, the page slept, or a live panel fell silent. */
+  private isSuspect = false;
   private readonly watchers = new Set<() => void>();
+  private revive: () => void = () => undefined;
 
   constructor(private readonly model: AnyModel) {
     model.on("msg:custom", (message: Message, buffers: DataView[]) => this.hear(message, buffers));
@@ -96,22 +105,39 @@ export class Link implements Source {
     this.askOnce();
   }
 
-  /** Detect that the page was suspended, or has received nothing for long; see TICK_MS. */
-  tick(now: number): void {
-    const slept = this.tickedAt > 0 && now - this.tickedAt > 3 * TICK_MS;
-    this.tickedAt = now;
-    if (slept) this.ask();
-    else if (now - this.heardAt > QUIET_MS) this.ask(true);
+  /** Ask after an interruption that a connection may not have survived. */
+  private askSuspect(): void {
+    this.isSuspect = true;
+    this.ask();
   }
 
-  /** Maintain the connection while a view exists. */
-  keep(signal: AbortSignal): void {
+  /** Detect that the page was suspended, or has received nothing for long; see TICK_MS. */
+  tick(now: number): void {
+    const slept = this.tickedAt > 0 && now - this.tickedAt > SLEPT_MS;
+    this.tickedAt = now;
+    const quiet = now - this.heardAt;
+    if (slept || (quiet > LIVE_QUIET_MS && this.isLive())) this.askSuspect();
+    else if (quiet > QUIET_MS) this.ask(true);
+  }
+
+  /** Whether the kernel follows a run for this panel or one below it. */
+  private isLive(path = ""): boolean {
+    const model = this.part(path).as<{ live: boolean; below: [string, string][] }>();
+    const below = model.get("below") ?? [];
+    return Boolean(model.get("live")) || below.some(([name]) => this.isLive(path ? `${path}/${name}` : name));
+  }
+
+  /** Maintain the connection while a view exists; `revive` opens the page's connection again. */
+  keep(signal: AbortSignal, revive: () => void = () => undefined): void {
+    this.revive = revive;
     const timer = window.setInterval(() => this.tick(Date.now()), TICK_MS);
     const again = () => {
       if (!document.hidden) this.ask(true);
     };
     document.addEventListener("visibilitychange", again, { signal });
-    window.addEventListener("online", () => this.ask(), { signal });
+    for (const event of ["online", "offline"]) {
+      window.addEventListener(event, () => this.askSuspect(), { signal });
+    }
     signal.addEventListener("abort", () => {
       clearInterval(timer);
       if (!this.watchers.size) this.stopAsking();
@@ -132,6 +158,7 @@ export class Link implements Source {
     this.asked += 1;
     this.timer = window.setTimeout(() => {
       if (!this.isSilent) this.setLate(true);
+      if (this.isSuspect && this.asked >= REVIVE_AFTER && navigator.onLine) this.revive();
       this.askOnce();
     }, wait);
   }
@@ -143,6 +170,7 @@ export class Link implements Source {
 
   private hear(message: Message, buffers: DataView[]): void {
     this.heardAt = Date.now();
+    this.isSuspect = false;
     if (isPart(message)) this.takePart(message, buffers);
     else if (isWhole(message)) this.takeWhole(message);
     if (!this.asking) this.setLate(false);
@@ -195,7 +223,12 @@ export class Link implements Source {
   }
 
   private tell(part: string, data: PartData): void {
-    this.model.send({ kind: PART, part, data, by: PAGE });
+    try {
+      this.model.send({ kind: PART, part, data, by: PAGE });
+    } catch (error) {
+      this.ask(); // its kernel is gone, which the panel then says
+      if (data.content?.id !== undefined) throw error; // somebody waits for the answer
+    }
   }
 
   private setLate(late: boolean): void {

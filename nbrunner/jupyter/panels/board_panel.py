@@ -82,6 +82,7 @@ class BoardPanel(Panel):
             self.table.rows = [self._drawn(row) for row in drawn]
             self.table.summary = counts(statuses) + (f" — {rest}" if rest else "")
             self.table.actions = self._actions(statuses)
+        self.live = "running" in statuses
 
     def _drawn(self, row: BoardRow) -> dict[str, object]:
         actions = []

@@ -140,6 +140,7 @@ class RunPanel(Panel):
         for part in self._folded:
             part.show(over)
         more = self.log_view.refresh(over)
+        self.live = not over
         if over and not more:
             self.failure.show(running.failure)
             self._log.close()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from traitlets import Dict, List, Unicode
+from traitlets import Bool, Dict, List, Unicode
 
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
@@ -16,6 +16,9 @@ from nbrunner.jupyter.widgets.base import Widget
 
 # The page whose change is being applied: messages sent during that are answers to it.
 _BY: ContextVar[str] = ContextVar("_BY", default="")
+
+# The panel's own traits that are sent like those of its parts.
+_OWN = ("parts", "below", "live")
 
 
 class Composite(Widget, bundle="panel"):
@@ -33,12 +36,16 @@ class Composite(Widget, bundle="panel"):
     ----------
     parts, below : list of [name, kind]
         What is drawn; ``below`` are panels of their own, opened from this one.
+    live : bool
+        True while a run is followed: the page then hears from the kernel every second, or
+        notices that it does not.
     origin : dict
         What another kernel needs to show the same: see `nbrunner.jupyter.panels.taking_up`.
     """
 
     parts = List(List(Unicode())).tag(sync=True)
     below = List(List(Unicode())).tag(sync=True)
+    live = Bool().tag(sync=True)
     origin = Dict().tag(sync=True)
     # For a page that is opened later, or has no kernel: read when the model's state is.
     snapshot = Dict().tag(sync=True, to_json=lambda _, panel: panel.whole())
@@ -121,8 +128,7 @@ class Composite(Widget, bundle="panel"):
 
     def part_state(self) -> dict[str, Any]:
         """Return the names and kinds of the parts."""
-        names = ("parts", "below")
-        return self.get_state(names)
+        return self.get_state(_OWN)
 
     def whole(self) -> dict[str, Any]:
         """Return the state of all parts, and which number it has."""
@@ -140,7 +146,7 @@ class Composite(Widget, bundle="panel"):
 
     def notify_change(self, change: Any) -> None:
         """Send a change of the panel's own traits as that of a part, with a number."""
-        if change["name"] in ("parts", "below") and self.comm is not None:
+        if change["name"] in _OWN and self.comm is not None:
             state = {change["name"]: change["new"]}
             self._send_part("", {"method": "update", "state": state}, None)
         super().notify_change(change)

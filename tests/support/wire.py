@@ -1,0 +1,105 @@
+"""A network between a browser and a server that can be cut, or fall silent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+_BLOCK_BYTES = 1 << 16
+
+
+class Wire:
+    """Forwards connections from a port of its own to a server, in a thread with an event loop."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._server = (parts.hostname, parts.port)
+        self._loop = asyncio.new_event_loop()
+        self._open: set[asyncio.Task[None]] = set()
+        self._silent: set[asyncio.Task[None]] = set()
+        self._listening: asyncio.Server | None = None
+        self._port = 0
+        self.address = ""
+
+    @classmethod
+    @contextlib.contextmanager
+    def to(cls, address: str) -> Iterator[Wire]:
+        wire = cls(address)
+        thread = threading.Thread(target=wire._loop.run_forever, name="wire")
+        thread.start()
+        try:
+            wire.restore()
+            yield wire
+            wire.cut()
+        finally:
+            wire._loop.call_soon_threadsafe(wire._loop.stop)
+            thread.join()
+            wire._loop.close()
+
+    def cut(self) -> None:
+        """Close every connection, and refuse new ones."""
+        self._do(self._cut)
+
+    def restore(self) -> None:
+        """Accept connections."""
+        self._do(self._listen)
+
+    def silence(self) -> None:
+        """Forward nothing over the present connections, which seem to be open; accept new ones.
+
+        As for a laptop that was moved to another network.
+        """
+        self._do(self._fall_silent)
+
+    def _do(self, work: Callable[[], Any]) -> None:
+        asyncio.run_coroutine_threadsafe(work(), self._loop).result(30)
+
+    async def _listen(self) -> None:
+        self._listening = await asyncio.start_server(self._forward, "127.0.0.1", self._port)
+        self._port = self._listening.sockets[0].getsockname()[1]
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    async def _cut(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
+        ended = list(self._open)
+        for each in ended:
+            each.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+
+    async def _fall_silent(self) -> None:
+        self._silent |= self._open
+
+    async def _forward(self, reader: Any, writer: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        there_writer: Any = None
+        try:
+            there_reader, there_writer = await asyncio.open_connection(*self._server)
+            both = (self._pump(task, reader, there_writer), self._pump(task, there_reader, writer))
+            pumps = [asyncio.ensure_future(each) for each in both]
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in pumps:
+                    each.cancel()
+                await asyncio.gather(*pumps, return_exceptions=True)
+        finally:
+            self._open.discard(task)
+            self._silent.discard(task)
+            for each in (writer, there_writer):
+                if each is not None:
+                    each.transport.abort()
+
+    async def _pump(self, task: asyncio.Task[None], reader: Any, writer: Any) -> None:
+        while block := await reader.read(_BLOCK_BYTES):
+            if task in self._silent:
+                continue
+            writer.write(block)
+            await writer.drain()
