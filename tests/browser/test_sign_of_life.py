@@ -36,7 +36,7 @@ def many(tmp_path, private_state, browser):
 def test_a_slow_page_shows_what_the_kernel_has(many, panels, rate):
     """E1, E2: no panel is deaf after Run All or a reload, however slow the page is.
 
-    More and slower ones: ``python -m benchmarks.slow_pages``.
+    More and slower ones: ``python -m benchmarks.panels``.
     """
     lab = many
     errors: list[str] = []

@@ -161,10 +161,11 @@ class NotebookPage:
     def __init__(self, page: Any, address: str, name: str, state: str = "") -> None:
         self.page = page
         self.state = state  # the state directory of its kernels
-        self._url = f"{address}/{name}"
+        self.address = address
+        self._name = name
 
     def open(self) -> NotebookPage:
-        self.page.goto(self._url)
+        self.page.goto(f"{self.address}/{self._name}")
         self.page.wait_for_selector(".jp-Notebook .jp-CodeCell .cm-content")
         self.until(self.is_idle, "the kernel")
         return self

@@ -22,6 +22,15 @@ class QuickFlow(FlowSpec):
     def end(self):
         print('the end')
 """
+# The same, but it goes on until there is a file "go" in the kernel's directory.
+WAITING = QUICK.replace("%%flowrun", "%%flowrun --bg").replace(
+    "        self.next(self.end)",
+    """\
+        import os, time
+        while not os.path.exists('go'):
+            time.sleep(0.1)
+        self.next(self.end)""",
+)
 ANOTHER = "from nbrunner.jupyter.panels import RunPanel; display(RunPanel(running))"
 
 # Seldom: a slow page could do nothing else between frequent checks.
@@ -47,9 +56,9 @@ def throttle(lab: NotebookPage, rate: int) -> None:
     session.send("Emulation.setCPUThrottlingRate", {"rate": rate})
 
 
-def run_all(lab: NotebookPage, panels: int) -> None:
+def run_all(lab: NotebookPage, panels: int, flow: str = QUICK) -> None:
     """Write and run a cell that runs a flow, and others that show the same run."""
-    cells = ["%load_ext nbrunner", QUICK, *[ANOTHER] * (panels - 1)]
+    cells = ["%load_ext nbrunner", flow, *[ANOTHER] * (panels - 1)]
     lab.page.evaluate(
         "cells => { const app = window.jupyterapp;"
         " const notebook = app.shell.currentWidget.content;"

@@ -19,8 +19,8 @@ class Wire:
         parts = urlsplit(address)
         self._server = (parts.hostname, parts.port)
         self._loop = asyncio.new_event_loop()
-        self._open: set[asyncio.Task[None]] = set()
-        self._silent: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()  # to both sides
+        self._silent: set[asyncio.StreamWriter] = set()
         self._listening: asyncio.Server | None = None
         self._port = 0
         self.address = ""
@@ -67,39 +67,33 @@ class Wire:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
-        ended = list(self._open)
-        for each in ended:
-            each.cancel()
-        await asyncio.gather(*ended, return_exceptions=True)
+        while self._open:
+            for writer in list(self._open):
+                writer.transport.abort()
+            await asyncio.sleep(0)
 
     async def _fall_silent(self) -> None:
         self._silent |= self._open
 
     async def _forward(self, reader: Any, writer: Any) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._open.add(task)
-        there_writer: Any = None
         try:
             there_reader, there_writer = await asyncio.open_connection(*self._server)
-            both = (self._pump(task, reader, there_writer), self._pump(task, there_reader, writer))
-            pumps = [asyncio.ensure_future(each) for each in both]
-            try:
-                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for each in pumps:
-                    each.cancel()
-                await asyncio.gather(*pumps, return_exceptions=True)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, there_writer}
+        try:
+            pumps = (self._pump(reader, there_writer), self._pump(there_reader, writer))
+            await asyncio.gather(*pumps)
         finally:
-            self._open.discard(task)
-            self._silent.discard(task)
-            for each in (writer, there_writer):
-                if each is not None:
-                    each.transport.abort()
+            self._open -= {writer, there_writer}
+            self._silent -= {writer, there_writer}
 
-    async def _pump(self, task: asyncio.Task[None], reader: Any, writer: Any) -> None:
-        while block := await reader.read(_BLOCK_BYTES):
-            if task in self._silent:
-                continue
-            writer.write(block)
-            await writer.drain()
+    async def _pump(self, reader: Any, writer: Any) -> None:
+        """Forward what comes until one of the ends closes; then close the other."""
+        with contextlib.suppress(ConnectionError):
+            while block := await reader.read(_BLOCK_BYTES):
+                if writer not in self._silent:
+                    writer.write(block)
+                    await writer.drain()
+        writer.transport.abort() if writer.transport.is_closing() else writer.close()
