@@ -314,5 +314,8 @@ class Runner(MetaflowAttributes):
 
     def _take_flow(self) -> None:
         """Take a flow of the notebook with the values that its names have now."""
-        if self._source.origins and flow_class.is_flow_class(self._flow):
+        is_of_cells = flow_class.is_flow_class(self._flow) or isinstance(
+            self._flow, sources.NotebookFlow
+        )
+        if self._source.origins and is_of_cells:
             self._source = sources.flow_source(self._flow, self._cwd)

@@ -44,6 +44,9 @@ TESTED_BY = {
     ),
     "flow/capture/test_rebinding.py": ("flow/capture/notebook", "flow/capture/staleness"),
     "flow/capture/test_changed_in_place.py": ("flow/capture/same_body", "flow/capture/touched"),
+    "kernel/test_step_cells.py": (
+        *("jupyter/step_magics", "jupyter/magic/step_help", "jupyter/magic/step_registry"),
+    ),
     # A description, whichever process made it.
     "flow/describe/test_api.py": (
         *("flow/describe/child", "flow/describe/files_read", "flow/description"),

@@ -48,6 +48,18 @@ def _name_the_namespace() -> None:
         namespace(f"user:{user_name()}")
 
 
+def is_metaflow_name(name: str) -> bool:
+    """Return whether ``from metaflow import name`` works."""
+    return metaflow_object(name) is not None
+
+
+def metaflow_object(name: str) -> Any:
+    """Return the object of ``from metaflow import name``; None if that raises."""
+    import metaflow
+
+    return getattr(metaflow, name, None)
+
+
 LOCAL_ROOT = "METAFLOW_DATASTORE_SYSROOT_LOCAL"
 
 

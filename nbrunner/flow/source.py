@@ -67,12 +67,28 @@ class FlowSource:
         return line_origins.in_origins(text, str(self.file), self.origins)
 
 
+class NotebookFlow:
+    """A flow of the notebook whose flow file is written when it is needed.
+
+    Attributes
+    ----------
+    flow_name : str
+        Name of the class.
+    """
+
+    flow_name: str
+
+    def source(self, cwd: str | None = None) -> FlowSource:
+        """Return the flow file; see `flow_source`."""
+        raise NotImplementedError
+
+
 def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     """Return the flow file for a path or a FlowSpec class.
 
     Parameters
     ----------
-    flow : path-like, FlowSpec class or FlowSource
+    flow : path-like, FlowSpec class, FlowSource or NotebookFlow
         The flow; a class may come from a module, script or notebook cell.
     cwd : str, optional
         Folder of modules that a class from a cell may import; default the current directory.
@@ -88,6 +104,8 @@ def flow_source(flow: Any, cwd: str | None = None) -> FlowSource:
     """
     if isinstance(flow, FlowSource):
         return flow
+    if isinstance(flow, NotebookFlow):
+        return flow.source(cwd)
     if isinstance(flow, (str, os.PathLike)):
         return FlowSource(_flow_file(os.fspath(flow)))
     if not is_flow_class(flow):

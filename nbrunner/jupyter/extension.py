@@ -22,11 +22,13 @@ def load(shell: Any) -> None:
     from nbrunner.jupyter.kernel.config import configured
     from nbrunner.jupyter.magic.completion import matcher
     from nbrunner.jupyter.magics import FlowMagics
+    from nbrunner.jupyter.step_magics import StepMagics
 
     config = configured(shell)  # first, so that an error leaves a loaded extension as it is
     unload(shell)
     shell.configurables.append(config)
-    shell.register_magics(FlowMagics(shell, config))
+    runs = FlowMagics(shell, config)
+    shell.register_magics(runs, StepMagics(shell, config, runs))
     shell.Completer.custom_matchers.append(matcher(shell.user_ns))
     _show_handles_as_panels(shell, config)
     _show_sweeps(shell, config)
@@ -106,14 +108,16 @@ def unload(shell: Any) -> None:
     """
     from nbrunner.jupyter.kernel.config import FlowRun
     from nbrunner.jupyter.magics import FlowMagics
+    from nbrunner.jupyter.step_magics import StepMagics
 
     # The shell's lists of configurables refer to the magics, and through them to the latest run.
-    ours = (FlowRun, FlowMagics)
+    ours = (FlowRun, FlowMagics, StepMagics)
     shell.configurables[:] = [each for each in shell.configurables if type(each) not in ours]
-    shell.magics_manager.registry.pop(FlowMagics.__name__, None)
+    for group in (FlowMagics, StepMagics):
+        shell.magics_manager.registry.pop(group.__name__, None)
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
-        for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff"):
+        for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff", "flow", "step"):
             magics.pop(name, None)
     from nbrunner.handles import ExecutingProcess
 

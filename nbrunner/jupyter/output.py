@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -11,10 +12,13 @@ from IPython.display import DisplayHandle, display
 from nbrunner.cli import name_of
 from nbrunner.compare.diff import RunDiff
 from nbrunner.engine import client
+from nbrunner.engine.progress import Progress
+from nbrunner.flow.description import FlowDescription
 from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
 from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.run import picture
+from nbrunner.jupyter.html.step_graph import steps_html
 from nbrunner.jupyter.kernel.cell_panels import PANELS
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.front_end import front_end, no_cells_context
@@ -22,6 +26,7 @@ from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.panels.board_rows import board_picture
 from nbrunner.sweeps.handle import Sweep
+from nbrunner.text.printable import visible
 
 
 class Shown(Protocol):
@@ -109,6 +114,16 @@ def show_form(
         _show_panel(shell, panel)
     else:
         _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
+
+
+def show_flow(shell: object, text: str, flow: FlowDescription) -> None:
+    """Display the source of a flow and its graph."""
+    types = {step.name: step.type for step in flow.steps}
+    page = f"<pre>{html.escape(visible(text))}</pre>"
+    page += steps_html(flow.following, types, Progress(), {})
+    steps = [f"{name} -> {', '.join(after)}" for name, after in flow.following.items() if after]
+    plain = "\n".join([text, *steps])
+    _show_picture(shell, {"text/plain": plain, "text/html": page})
 
 
 def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:

@@ -40,6 +40,7 @@ def flow_file_text(
     namespace: Mapping[str, object],
     folders: Sequence[str] = (),
     last: Sequence[str] = (),
+    home: Cell | None = None,
 ) -> tuple[str, tuple[Origin, ...]]:
     """Return the text of a flow file for a class, and the origins of its lines.
 
@@ -51,6 +52,8 @@ def flow_file_text(
         The globals where the class was defined, of a notebook or a script.
     folders, last : sequence of str
         Folders of modules, for ``sys.path`` before and after Python's own.
+    home : Cell, optional
+        The cell that defines the class, if the notebook's shell does not have it.
 
     Raises
     ------
@@ -64,14 +67,14 @@ def flow_file_text(
         The notebook has set an attribute of a module that the flow uses, or has called a method
         of an object that is made again because it cannot be pickled.
     """
-    notebook = Notebook(namespace, flow.__name__)
-    cell, home = _flow_statement(flow, notebook)
-    check_flow(flow, home, cell, notebook)
+    notebook = Notebook(namespace, flow.__name__, home)
+    cell, statement = _flow_statement(flow, notebook)
+    check_flow(flow, statement, cell, notebook)
     pickled: set[str] = set()
     refused: dict[str, Refusal] = {}
     while True:
         collector = Collector(flow, notebook, cell, pickled, refused)
-        packed = collector.collect(home)
+        packed = collector.collect(statement)
         if packed is not None:
             break
     # Metaflow is imported first, as in the notebook: later lines then cannot change its import,

@@ -157,9 +157,13 @@ class Notebook:
         The globals.
     flow_name : str
         The name of the flow class to capture.
+    home : Cell or None
+        The cell of the flow class, if the notebook's shell does not have it.
     """
 
-    def __init__(self, namespace: Mapping[str, object], flow_name: str = "") -> None:
+    def __init__(
+        self, namespace: Mapping[str, object], flow_name: str = "", home: Cell | None = None
+    ) -> None:
         self.namespace = namespace
         self.flow_name = flow_name
         shell = namespace.get("get_ipython")
@@ -167,7 +171,7 @@ class Notebook:
         self._format: Callable[[str], tuple[str, str] | None] = getattr(
             compiler, "format_code_name", lambda name: None
         )
-        self._cells: dict[str, Cell | None] = {}
+        self._cells: dict[str, Cell | None] = {home.filename: home} if home else {}
 
     def cell_name(self, filename: str) -> str:
         """Return the shell's name of a cell; empty for any other file."""

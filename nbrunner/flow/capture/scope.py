@@ -230,6 +230,10 @@ def deleted_names(statement: ast.stmt) -> set[str]:
     }
 
 
+#: Cell magics that do not execute their cell in the notebook.
+_NOT_EXECUTED = frozenset(["flow", "flowrun", "step"])
+
+
 def magic_texts(statement: ast.stmt) -> Iterator[str]:
     """Yield the text arguments of magics in a statement; a magic may execute them."""
     for node in executed_nodes(statement):
@@ -238,9 +242,11 @@ def magic_texts(statement: ast.stmt) -> Iterator[str]:
             and isinstance(node.func, ast.Attribute)
             and node.func.attr in ("run_line_magic", "run_cell_magic")
         ):
-            for each in node.args:
-                if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    yield each.value
+            texts = [each.value for each in node.args if isinstance(each, ast.Constant)]
+            is_cell = node.func.attr == "run_cell_magic"
+            if is_cell and texts and texts[0] in _NOT_EXECUTED:
+                texts = texts[:-1]
+            yield from (each for each in texts if isinstance(each, str))
 
 
 def binds_unseen(statement: ast.stmt) -> bool:

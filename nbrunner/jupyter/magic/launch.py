@@ -16,7 +16,7 @@ from nbrunner.errors import BadValueError, FlowFailedError, Interrupted, did_you
 from nbrunner.flow.build_argv import command_words
 from nbrunner.flow.capture.flow_class import is_flow_class
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Call, Word, call_of, config_words
-from nbrunner.flow.source import FlowSource
+from nbrunner.flow.source import FlowSource, NotebookFlow
 from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.magic.options import Options, spellings
 from nbrunner.logs.clone_lines import printed_lines
@@ -138,7 +138,7 @@ def flow_named(word: Word, namespace: Mapping[str, object]) -> Any:
     if text.endswith(".py") or "/" in text:
         return text
     found = namespace.get(text)
-    if is_flow_class(found) or isinstance(found, FlowSource):
+    if is_flow(found):
         return found
     names = list(namespace.items())  # a cell may change it in the meantime
     flows = [name for name, value in names if is_flow(value) and name[0] != "_"]
@@ -164,7 +164,7 @@ def flows_of(namespace: Mapping[str, object]) -> dict[str, Any]:
 
 def name_of_flow(flow: Any) -> str:
     """Return the class name of a flow."""
-    return str(flow.flow_name if isinstance(flow, FlowSource) else flow.__name__)
+    return str(flow.__name__ if is_flow_class(flow) else flow.flow_name)
 
 
 def flow_name_of(word: Word, namespace: Mapping[str, object]) -> str:
@@ -188,7 +188,7 @@ def flow_name_of(word: Word, namespace: Mapping[str, object]) -> str:
 
 def is_flow(value: object) -> bool:
     """Return whether a value is a flow."""
-    return is_flow_class(value) or isinstance(value, FlowSource)
+    return is_flow_class(value) or isinstance(value, (FlowSource, NotebookFlow))
 
 
 def python_code(
@@ -333,6 +333,11 @@ def _how_to_resume(running: ExecutingProcess) -> str:
     if not isinstance(running, ExecutingRun):
         return ""  # spinning the step again needs no hint
     flow = flow_of(running.record)
+    if flow["cell"].startswith("Cells "):  # of several %%step cells
+        return (
+            "Fix the cell of the step, execute it, then resume from the failed step: "
+            f"%flowrun {flow['name']} resume"
+        )
     if flow["cell"]:
         return "Fix the cell, then resume from the failed step with %%flowrun resume"
     return f"Fix the flow, then resume from the failed step: %flowrun {flow['file']} resume"

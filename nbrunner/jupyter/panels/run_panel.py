@@ -265,9 +265,15 @@ def _resumed_with(running: ExecutingProcess) -> str:
     cell = flow_of(running.record)["cell"]
     if not cell:
         return "Continues after the last finished task, with the flow file as it is now."
+    is_of_steps = cell.startswith("Cells ")
+    how = (
+        f"use %flowrun {flow_of(running.record)['name']}"
+        if is_of_steps
+        else "run it with %%flowrun"
+    )
     return (
         f"Continues after the last finished task, with the flow as it was in {cell}. "
-        "To use the edited cell, run it with %%flowrun resume."
+        f"To use the edited cell, {how} resume."
     )
 
 

@@ -1,0 +1,130 @@
+"""The cells of a flow -> the text of its class, with the origin of each line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from nbrunner.flow.steps.cells import FlowCell, StepCell
+from nbrunner.flow.steps.edges import edges, ordered
+from nbrunner.flow.steps.layout import Row
+from nbrunner.text.line_origins import Origin
+
+_WIDTH = 88  # ruff's and Black's default
+
+
+@dataclass(frozen=True)
+class ClassText:
+    """The class of a flow.
+
+    Attributes
+    ----------
+    imports : tuple of Row
+        The imports of the ``%%flow`` cell.
+    rows : tuple of Row
+        The class.
+    """
+
+    imports: tuple[Row, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def source(self) -> str:
+        """The class, without imports."""
+        return text_of(self.rows)
+
+
+def class_text(flow: FlowCell, steps: Mapping[str, StepCell]) -> ClassText:
+    """Return the class that the cells of a flow define together.
+
+    Parameters
+    ----------
+    flow : FlowCell
+        All but the steps.
+    steps : mapping
+        The steps by name, in the order of their first execution.
+
+    Raises
+    ------
+    BadValueError
+        The steps make no flow; see `edges`.
+    """
+    leads = edges(flow.name, steps)
+    parts = [list(flow.body)] if flow.body else []
+    for name in ordered(steps):
+        cell = steps.get(name)
+        edge = leads.get(name)
+        call = edge.call if edge else ""
+        if cell is None:
+            parts.append(_supplied(name, call))
+        else:
+            rows = list(cell.rows)
+            if call and cell.next_step is None:
+                rows.append(Row(" " * cell.indent + call))
+            parts.append(rows)
+    rows = list(flow.head)
+    for number, part in enumerate(parts):
+        rows += [Row("")] if number else []
+        rows += part
+    return ClassText(flow.imports, tuple(rows))
+
+
+def _supplied(name: str, call: str) -> list[Row]:
+    body = call or "pass"
+    return [Row("    @step"), Row(f"    def {name}(self):"), Row(f"        {body}")]
+
+
+def text_of(rows: Iterable[Row]) -> str:
+    """Return the text of lines."""
+    return "".join(f"{row.text}\n" for row in rows)
+
+
+def origins_of(rows: Iterable[Row], first: int = 1) -> tuple[Origin, ...]:
+    """Return the origins of lines; ``first`` is the number of the first one in the file."""
+    found: list[Origin] = []
+    for number, row in enumerate(rows, first):
+        if not row.cell:
+            continue
+        last = found[-1] if found else None
+        is_next = last is not None and (last.last, last.name) == (number - 1, row.cell)
+        if last is not None and is_next and last.line + number - last.first == row.line:
+            found[-1] = Origin(last.first, number, row.cell, last.line)
+        else:
+            found.append(Origin(number, number, row.cell, row.line))
+    return tuple(found)
+
+
+def import_lines(module: str, names: Iterable[str]) -> list[str]:
+    """Return the lines that import names from a module, sorted and not too long."""
+    ordered_names = sorted(set(names))
+    line = f"from {module} import {', '.join(ordered_names)}"
+    if len(line) <= _WIDTH:
+        return [line]
+    return [f"from {module} import (", *(f"    {name}," for name in ordered_names), ")"]
+
+
+def composed(origins: Sequence[Origin], file: str, inner: Sequence[Origin]) -> tuple[Origin, ...]:
+    """Return origins with those that name a generated file replaced by the origins of its lines.
+
+    Parameters
+    ----------
+    origins : sequence of Origin
+        Origins of the lines of a text that contains the generated file.
+    file : str
+        Name of the generated file.
+    inner : sequence of Origin
+        Origins of its lines.
+    """
+    found = []
+    for each in origins:
+        if each.name != file:
+            found.append(each)
+            continue
+        shift = each.first - each.line
+        until = each.line + each.last - each.first
+        for part in inner:
+            first, last = max(part.first, each.line), min(part.last, until)
+            if first <= last:
+                line = part.line + first - part.first
+                found.append(Origin(first + shift, last + shift, part.name, line))
+    return tuple(found)

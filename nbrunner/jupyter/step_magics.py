@@ -1,0 +1,98 @@
+"""The magics for flows of several cells: ``%%flow``, ``%%step`` and ``%flow``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    magics_class,
+    no_var_expand,
+)
+
+from nbrunner.errors import BadValueError
+from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.steps.assembly import text_of
+from nbrunner.flow.steps.cells import flow_cell, step_cell
+from nbrunner.flow.steps.step_flow import StepFlow
+from nbrunner.flow.steps.words import flow_words, step_words
+from nbrunner.jupyter import output as outputs
+from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.magic.launch import runner_of
+from nbrunner.jupyter.magic.options import Options
+from nbrunner.jupyter.magic.step_help import FLOW_HELP, STEP_HELP
+from nbrunner.jupyter.magic.step_registry import StepFlows
+from nbrunner.jupyter.magic.tokenizer import continued
+from nbrunner.jupyter.magics import FlowMagics, cell_name, usage_errors
+
+
+@magics_class
+class StepMagics(Magics):
+    """``%%flow``, ``%%step`` and ``%flow``.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The notebook's shell.
+    config : FlowRun
+        Defaults of the magics.
+    runs : FlowMagics
+        Runs the flows.
+    """
+
+    def __init__(self, shell: Any, config: FlowRun, runs: FlowMagics) -> None:
+        super().__init__(shell)
+        self._config = config
+        self._runs = runs
+        self._flows = StepFlows(shell.user_ns)
+
+    @no_var_expand
+    @line_cell_magic
+    def flow(self, line: str, cell: str | None = None) -> None:
+        """Define or show a flow; its help replaces this text."""
+        with usage_errors():
+            if line.split() in (["--help"], ["-h"]):
+                print(FLOW_HELP)  # noqa: T201 - this is what was asked for
+            elif cell is None:
+                self._show_or_drop(line.split())
+            else:
+                line, cell = continued(line, cell)
+                words = flow_words(line)
+                defined = flow_cell(words, cell, cell_name(self.shell))
+                self._flows.begin(words.name).define(defined)
+
+    @no_var_expand
+    @cell_magic
+    def step(self, line: str, cell: str) -> None:
+        """Define a step; its help replaces this text."""
+        with usage_errors():
+            line, cell = continued(line, cell)
+            words = step_words(line)
+            flow = self._flows.of(words.flow)
+            step = step_cell(words, cell, cell_name(self.shell))
+            flow.add(step)
+            self._flows.take(flow)
+
+    # -- internal ---------------------------------------------------------------------
+
+    def _show_or_drop(self, words: list[str]) -> None:
+        names = [word for word in words if not word.startswith("-")]
+        if words[1:2] == ["--drop"] and len(words) == len(names) + 1 == 3:
+            self._flows.named(words[0]).drop(words[2])
+        elif len(words) == len(names) <= 1:
+            self._show(self._flows.named(*names))
+        else:
+            raise BadValueError(
+                "%flow: expected %flow, %flow NAME or %flow NAME --drop STEP; "
+                f"got {' '.join(words)!r}"
+            )
+
+    def _show(self, flow: StepFlow) -> None:
+        description: FlowDescription = runner_of(flow, [], Options()).describe()
+        outputs.show_flow(self.shell, text_of(flow.readable()), description)
+
+
+StepMagics.flow.__doc__ = FLOW_HELP
+StepMagics.step.__doc__ = STEP_HELP
