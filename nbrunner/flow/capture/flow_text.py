@@ -68,7 +68,7 @@ class FlowText:
         Name of an object that the flow makes again and then compares -> its digest, and the
         statements that may have changed it.
     attributes : dict
-        For each flow class, lines that set attributes which its statement would compute anew.
+        For each flow class, lines that set attributes which its statement would compute again.
     """
 
     def __init__(self, flow_name: str, notebook: Notebook, home: Cell) -> None:

@@ -29,9 +29,10 @@ def test_there_and_back(source, width):
     there = moved(lines, width)
     assert moved(there, -width) == lines
     plain = ast.dump(ast.parse(source))
-    within = ast.parse("\n".join(["if 1:", *there])).body[0].body
+    (block,) = ast.parse("\n".join(["if 1:", *there])).body
+    assert isinstance(block, ast.If)
     if "Doc." not in source:
-        assert plain == ast.dump(ast.Module(body=within, type_ignores=[]))
+        assert plain == ast.dump(ast.Module(body=block.body, type_ignores=[]))
 
 
 def test_a_docstring_moves_with_its_function():
