@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from itertools import groupby
@@ -17,19 +18,21 @@ if TYPE_CHECKING:
 
 _MAX_CHARACTERS = 2000
 
-# Colours are transparent layers over the page, which may be light or dark.
+# Colours are transparent layers over the page, which may be light or dark. The doubled class
+# outweighs the rules of JupyterLab for tables in outputs.
 _STYLE = """
 .nbrunner-diff { overflow-x: auto; }
-.nbrunner-diff table { border-collapse: collapse; margin: 0 0 .5em; }
-.nbrunner-diff th, .nbrunner-diff td {
-  text-align: left; vertical-align: top; padding: .15em .8em .15em 0; font-weight: normal;
-  white-space: pre-wrap; overflow-wrap: anywhere; background: none; border: none; }
-.nbrunner-diff thead th, .nbrunner-diff caption { font-weight: 600; }
-.nbrunner-diff caption { text-align: left; padding: .4em 0 .1em; }
+.nbrunner-diff.nbrunner-diff table { border-collapse: collapse; margin: 0 0 .3em; }
+.nbrunner-diff.nbrunner-diff :is(th, td) {
+  text-align: left; vertical-align: top; padding: .15em 1.2em .15em 0; font-weight: normal;
+  white-space: pre-wrap; overflow-wrap: anywhere; background: none; border: none; max-width: 40em; }
+.nbrunner-diff.nbrunner-diff :is(thead th, th[scope="rowgroup"]) { font-weight: 600; }
+.nbrunner-diff.nbrunner-diff th[scope="rowgroup"] { padding-top: .6em; }
+.nbrunner-diff.nbrunner-diff th[scope="row"] { padding-left: 1.2em; }
 .nbrunner-diff td { font-family: var(--jp-code-font-family, monospace); font-size: .92em; }
 .nbrunner-diff summary { cursor: pointer; padding: .2em 0; }
-.nbrunner-diff pre { margin: 0; line-height: 1.35; background: none; }
-.nbrunner-diff ins, .nbrunner-diff del { text-decoration: none; }
+.nbrunner-diff.nbrunner-diff pre { margin: 0; line-height: 1.35; background: none; }
+.nbrunner-diff ins, .nbrunner-diff del { text-decoration: none; color: inherit; }
 .nbrunner-diff ins { background: rgba(46, 160, 67, .28); }
 .nbrunner-diff del { background: rgba(248, 81, 73, .28); }
 .nbrunner-diff .same { opacity: .75; }
@@ -38,10 +41,15 @@ _STYLE = """
 
 def html_of(diff: RunDiff) -> str:
     """Return the differing rows, the equal ones folded, and the changed code word by word."""
-    parts = [_section(diff, name, list(rows)) for name, rows in groupby(diff.rows, _section_of)]
+    equal = [row for row in diff.rows if row.equal]
+    parts = [_table(diff, diff.differing) if diff.differing else "<p>The runs are equal.</p>"]
+    if equal:
+        counts = Counter(row.section for row in equal)
+        summary = f"equal: {', '.join(f'{count} in {name}' for name, count in counts.items())}"
+        parts.append(_folded(summary, _table(diff, equal)))
     for run, changes in diff.code.items():
-        heading = f"code of {run} against {diff.pathspecs[0]}"
-        body = "".join(map(_change, changes)) or "<p class='same'>equal</p>"
+        heading = f"code of {run} against {diff.pathspecs[0]}{'' if changes else ': equal'}"
+        body = "".join(map(_change, changes))
         parts.append(f"<section><strong>{_text(heading)}</strong>{body}</section>")
     parts += [f"<p>{_text(note)}</p>" for note in diff.notes]
     label = f"Comparison of {', '.join(diff.pathspecs)}"
@@ -49,32 +57,25 @@ def html_of(diff: RunDiff) -> str:
     return f"<style>{_STYLE}</style><div {attributes}>{''.join(parts)}</div>"
 
 
-def _section_of(row: DiffRow) -> str:
-    return row.section
+def _folded(summary: str, html: str, is_open: bool = False) -> str:
+    opened = " open" if is_open else ""
+    return f"<details{opened}><summary>{_text(summary)}</summary>{html}</details>"
 
 
-def _section(diff: RunDiff, name: str, rows: Sequence[DiffRow]) -> str:
-    differing = [row for row in rows if not row.equal]
-    equal = [row for row in rows if row.equal]
-    table = _table(diff, name, differing) if differing else ""
-    if not equal:
-        return table
-    summary = f"<summary>{_text(f'{name}: {len(equal)} equal')}</summary>"
-    return f"{table}<details>{summary}{_table(diff, name, equal)}</details>"
-
-
-def _table(diff: RunDiff, caption: str, rows: Sequence[DiffRow]) -> str:
+def _table(diff: RunDiff, rows: Sequence[DiffRow]) -> str:
+    """Return a table with one column per run and a group of rows per section."""
     head = "".join(f'<th scope="col">{_text(each)}</th>' for each in ("", *diff.pathspecs, ""))
     body = "".join(
-        f'<tr><th scope="row">{_text(row.name)}</th>'
-        + "".join(f"<td>{_value(value)}</td>" for value in row.values)
-        + f"<td>{_text(row.note)}</td></tr>"
-        for row in rows
+        f'<tbody><tr><th scope="rowgroup">{_text(section)}</th></tr>'
+        f"{''.join(map(_row, group))}</tbody>"
+        for section, group in groupby(rows, lambda row: row.section)
     )
-    return (
-        f"<table><caption>{_text(caption)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
+    return f"<table><thead><tr>{head}</tr></thead>{body}</table>"
+
+
+def _row(row: DiffRow) -> str:
+    cells = "".join(f"<td>{_value(value)}</td>" for value in row.values)
+    return f'<tr><th scope="row">{_text(row.name)}</th>{cells}<td>{_text(row.note)}</td></tr>'
 
 
 def _value(value: str | None) -> str:
@@ -85,10 +86,8 @@ def _value(value: str | None) -> str:
 
 
 def _change(change: CodeChange) -> str:
-    lines = change.lines()
-    html = "\n".join(_marked(lines))
-    summary = f"{change.name}: {change.kind}"
-    return f"<details open><summary>{_text(summary)}</summary><pre>{html}</pre></details>"
+    html = "\n".join(_marked(change.lines()))
+    return _folded(f"{change.name}: {change.kind}", f"<pre>{html}</pre>", is_open=True)
 
 
 def _marked(lines: Sequence[str]) -> list[str]:

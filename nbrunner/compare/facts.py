@@ -73,7 +73,7 @@ class RunFacts:
     code : dict of str to str
         Source texts by path, the flow file first; empty if unknown.
     flow_file : str
-        Path of the flow file; empty if unknown.
+        Path of the flow file; empty if unknown, and for the flow of a cell.
     failure : str
         Why the run failed; empty if it did not, or the reason is unknown.
     """
@@ -123,7 +123,7 @@ def facts_of(given: object) -> RunFacts:
         _recorded_seconds(handle) if handle else _stored_seconds(run),
         _artifacts(run),
         handle.code if handle else {},
-        flow["file"] if flow else "",
+        flow["file"] if flow and not flow["origins"] else "",
         str(handle.failure or "").partition("\n")[0] if handle else "",
     )
 

@@ -54,7 +54,7 @@ def test_as_text_with_everything(diff):
 def test_as_html(diff):
     html = html_of(diff)
     assert "<script>" not in html and "<b>" not in html and "a note &lt;i&gt;" in html
-    assert "<details><summary>parameters: 1 equal</summary>" in html
+    assert "<details><summary>equal: 1 in run, 1 in parameters</summary>" in html
     assert "- x = <del>old</del>(1)" in html
     assert "+ x = <ins>new_name</ins>(1)" in html
     assert '<span class="same"> y = 2</span>' in html
@@ -70,4 +70,5 @@ def test_a_line_that_is_only_added_has_no_empty_removed_line(diff):
 def test_equal_code_says_so():
     found = RunDiff(("F/1", "F/2"), [], {"F/2": []}, [])
     assert "code of F/2 against F/1: equal" in text_of(found)
-    assert ">equal<" in html_of(found)
+    assert "code of F/2 against F/1: equal" in html_of(found)
+    assert "The runs are equal" in html_of(found)
