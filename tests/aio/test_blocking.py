@@ -1,4 +1,4 @@
-"""Driving a coroutine from blocking code: results, errors, printing, interrupts."""
+"""Running a coroutine from blocking code: results, errors, output, interrupts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.once
 
 
 class Recorder(io.TextIOBase):
-    """A stream that notes, in a list shared with others, what is written by whom."""
+    """A stream that records, in a shared list, each text that is written and its writer."""
 
     def __init__(self, name, written):
         self._name = name
@@ -34,7 +34,7 @@ class Recorder(io.TextIOBase):
 
 @pytest.fixture
 def record(monkeypatch):
-    """Return a function that begins to record; pytest sets its own streams before a test."""
+    """Return a function that starts to record, as pytest sets its own streams before a test."""
 
     def begin():
         found: list[Any] = []
@@ -46,7 +46,7 @@ def record(monkeypatch):
 
 
 def working():
-    """Return the threads of blocking calls that are there.
+    """Return the living threads of blocking calls.
 
     Of one whose join was interrupted, Python 3.11 holds that it has ended: it cannot be joined.
     """
@@ -192,7 +192,7 @@ def test_a_second_interrupt_does_not_wait():
 )
 @pytest.mark.slow
 def test_an_interrupt_at_any_moment_is_a_keyboard_interrupt_and_leaves_no_thread():
-    """Before the worker has begun, while it works, as it ends: always the same outcome."""
+    """The outcome is the same before the worker has begun, while it works and when it ends."""
 
     async def brief(output):
         await asyncio.sleep(0.002)

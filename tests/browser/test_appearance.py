@@ -1,4 +1,4 @@
-"""What panels look like to those who see little contrast, or whom motion disturbs."""
+"""The contrast of panels, and their animations with reduced motion."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ ipywidgets.VBox([table, *badges]).add_class('nbrunner-panel')
 # What the Web Content Accessibility Guidelines ask of text, at level AA.
 LEAST_CONTRAST = 4.5
 
-# Every text in a panel with its contrast to the ground it stands on; not what is hidden from
-# screen readers (signs beside a word), and not what is disabled.
+# Every text in a panel with its contrast to its background; except what is hidden from
+# screen readers (signs next to a word) and what is disabled.
 CONTRASTS = """panel => {
     const OFF = ':disabled, [aria-disabled="true"], [aria-hidden]';
     const pixel = document.createElement('canvas').getContext('2d', {willReadFrequently: true});

@@ -1,4 +1,4 @@
-"""How runs end, as their panels tell it: by themselves, by a button, or by a kill."""
+"""Panels show how runs end: by themselves, by a button, or by a kill."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_run_that_failed_timed_out_or_was_lost_says_so_and_is_resumed(lab, pri
     panel.until_status("lost")
     assert panel.button("Resume").is_enabled()
     assert not panel.locator.get_by_role("alert").count()
-    lab.execute(0, "running.stop()")  # what its step task needs, now that nobody looks after it
+    lab.execute(0, "running.stop()")  # ends its step task, which has no supervisor any more
 
 
 @pytest.mark.alone
@@ -173,7 +173,7 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_
     icons = "[...document.querySelectorAll('.jupyter-widgets-disconnected')].map("
     icons += "each => getComputedStyle(each, '::before').content)"
     assert set(lab.page.evaluate(icons)) <= {"none"}, "no broken link beside it"
-    # Lines that it has not got are not asked for: nobody is there to answer.
+    # Missing lines are not requested, as there is no kernel to answer.
     said_there: list[str] = []
     lab.page.on("console", lambda message: said_there.append(message.text))
     log = panel.locator.get_by_role("log")

@@ -1,4 +1,4 @@
-"""Forms, past runs and boards in JupyterLab, in Chromium, as people use them."""
+"""Forms, past runs and boards in JupyterLab in Chromium, used like a person would."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_past_runs_are_searched_opened_and_resumed(defined):
     assert "ZeroDivisionError" in panel.get_by_role("alert").inner_text()
     rows.nth(1).get_by_role("button", name="Close").click()
     lab.until(lambda: not panel.count(), "the panel to close")
-    # Mend the flow, and resume the run with it as it is now.
+    # Fix the flow, and resume the run with its current version.
     lab.execute(1, FORM.replace("/ self.ratio", "/ max(self.ratio, 1)"))
     lab.execute(2, "%flowruns FormFlow")
     history.get_by_role("combobox", name="State").select_option("failed")

@@ -1,4 +1,4 @@
-"""Panels by keyboard, beside JupyterLab's own shortcuts."""
+"""Panels used by keyboard, next to JupyterLab's own shortcuts."""
 
 from __future__ import annotations
 

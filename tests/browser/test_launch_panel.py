@@ -1,4 +1,4 @@
-"""The form of a flow that has a parameter of each kind, as people fill it in."""
+"""The form of a flow with a parameter of each kind, filled in like a person would."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
         return found
 
     def told(name, role="textbox"):
-        """What a screen reader says behind a control's name: its help, and what is wrong."""
+        """Return the accessible description of a control: its help and its error."""
         ids = control(name, role).get_attribute("aria-describedby").split()
         return " ".join(form.locator(f"#{each}").inner_text() for each in ids).strip()
 
@@ -84,7 +84,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
     lab.until(run.is_enabled, "the form to be complete")
     lab.until(lambda: line.inner_text() == "%flowrun FormFlow run --a-ratio 0.5", "its line")
 
-    # What cannot be is told beside its control; of a config, which Metaflow reads, below all.
+    # An invalid value is reported next to its control; one of a config, read by Metaflow, below.
     control("sizes").fill("{")
     lab.until(lambda: "not valid JSON" in form.get_by_role("alert").inner_text(), "what is wrong")
     assert run.is_disabled()
@@ -127,7 +127,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
     status = panel.get_by_role("status")
     lab.until(lambda: status.inner_text() == "successful", "its end")
 
-    # The line does the same; and the notebook's file tells what can be given.
+    # The line does the same; and the notebook's file lists the parameters.
     lab.execute(0, wanted)
     panel = lab.page.locator(".jp-CodeCell").nth(0).get_by_role("region")
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the run of the line")

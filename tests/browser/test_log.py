@@ -24,7 +24,7 @@ class LongFlow(FlowSpec):
         pass
 """
 
-# What stands in the part of the log that one sees.
+# The text of the visible part of the log.
 SEEN = """log => {
   const view = log.getBoundingClientRect();
   const inView = element => {
@@ -59,7 +59,7 @@ ENDS = {f"{end}{number:02}" for number in range(30) for end in ("LINE", "last")}
 
 @pytest.fixture
 def log(lab):
-    """The log of a run with long lines, wrapped, at its start."""
+    """Open the log of a run with long lines, wrapped, scrolled to its start."""
     lab.execute(0, LOAD)
     lab.execute(1, LONG)
     panel = lab.panel()
@@ -77,7 +77,7 @@ def frame(lab):
 
 
 def reached(lab, log, move, at_most):
-    """Move until the last line is in sight; return what was seen on the way."""
+    """Scroll until the last line is visible; return the texts seen on the way."""
     seen = set(log.evaluate(SEEN))
     for _ in range(at_most):
         move()
@@ -165,7 +165,7 @@ def test_selected_text_stays_while_a_run_prints_and_is_copied_as_whole_lines(lab
         lambda: int(log.locator(".nbr-log-row").last.get_attribute("data-line")) > before + 30,
         "the newest lines",
     )
-    # Nor does it vanish where one has scrolled up.
+    # Nor does it vanish if the user has scrolled up.
     log.focus()
     lab.page.keyboard.press("Home")
     first = log.locator(".nbr-log-row", has_text="tick 3").first

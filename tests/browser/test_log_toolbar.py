@@ -1,4 +1,4 @@
-"""What one does with a log: filter, search, wrap, follow, take it along, by mouse and keyboard."""
+"""Filtering, searching, wrapping, following and copying a log, by mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def panel(lab):
     return panel
 
 
-# The texts of the rows that one sees, at least half of each.
+# The texts of the rows of which at least half is visible.
 IN_SIGHT = """log => {
     const pane = log.getBoundingClientRect();
     const isIn = ({top, bottom}) => top + bottom > 2 * pane.top && top + bottom < 2 * pane.bottom;
@@ -59,7 +59,7 @@ def test_a_log_is_filtered_searched_taken_along_and_wrapped(lab, panel, private_
     total = sum(text.count("\n") for text in logs)
     assert panel.lines == total
 
-    # Metaflow's own words and what the flow's file prints come on stderr, in colours.
+    # Metaflow's own messages and the output of the flow file are on stderr, in colours.
     panel.locator.get_by_role("combobox", name="Stream").select_option("stderr")
     lab.until(lambda: count.inner_text() == f"4 lines of {total}", "the lines of stderr")
     lab.until(lambda: log.get_by_text("The graph looks good!").count(), "what they say")
@@ -111,7 +111,7 @@ def test_a_log_is_filtered_searched_taken_along_and_wrapped(lab, panel, private_
             each.splitlines()
         )
 
-    # A line of a megabyte is a part of it, until one asks for all of it.
+    # Only a part of a line of a megabyte is shown, until the user requests all of it.
     log.focus()
     lab.page.keyboard.press("End")
     lab.until(lambda: log.evaluate(IN_SIGHT)[-1] == "Done!", "the last line")
@@ -119,7 +119,7 @@ def test_a_log_is_filtered_searched_taken_along_and_wrapped(lab, panel, private_
     assert len(long.locator(".nbr-log-text").inner_text()) < 10_000
     assert long.bounding_box()["height"] == 18
     assert log.evaluate("log => log.scrollWidth > 10 * log.clientWidth")
-    # A search looks into what is not shown, too.
+    # A search also finds text that is not shown.
     panel.locator.get_by_role("searchbox", name="Search log").fill("x finish")
     lab.until(lambda: panel.locator.get_by_text("1 match", exact=True).count(), "the match")
     wrap = panel.locator.get_by_role("switch", name="Wrap lines")
@@ -151,7 +151,7 @@ def test_everything_in_the_log_is_reached_by_keyboard(lab, panel):
         press("Tab")
         assert lab.page.evaluate(focused) == name
     assert follow.get_attribute("aria-checked") == "true"
-    # Following ends where one scrolls up, and begins again at the end.
+    # Following stops when the user scrolls up, and starts again at the end.
     press("Home")
     lab.until(lambda: top() == "red and bold", "the first line")
     assert follow.get_attribute("aria-checked") == "false"

@@ -1,4 +1,4 @@
-"""More runs than one page or one board has room for, in JupyterLab, in Chromium."""
+"""More runs than fit on a page or board, in JupyterLab in Chromium."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def defined(lab):
 
 @pytest.fixture
 def many_runs(defined, private_state):
-    """A failed run, and 44 older ones that Metaflow knows by name, half of them another's."""
+    """A failed run, and 44 older ones in Metaflow, half of them another user's."""
     defined.execute(1, "%flowrun -q --no-raise-error NumberFlow --no-pylint run --number -1")
     flow = private_state / "metaflow" / ".metaflow" / "NumberFlow"
     (original,) = [each.name for each in flow.iterdir() if each.name.isdigit()]
@@ -57,7 +57,7 @@ def many_runs(defined, private_state):
 
 
 def saved(lab, folder):
-    """Save the notebook; return what its file has of the last cell's output."""
+    """Save the notebook; return the last cell's output in its file."""
     lab.save()
 
     def output():
@@ -86,7 +86,7 @@ def test_many_past_runs_are_turned_over_filtered_copied_opened_and_resumed(
         return runs("".join(history.get_by_role("row").all_inner_texts()))
 
     def shows(numbers, where=""):
-        # A new picture has the front end draw the panel anew: it is waited for before a click.
+        # New HTML makes the front end draw the panel again, which must end before a click.
         lab.until(lambda: runs(picture.text_content()) == list(numbers), f"{numbers} in the file")
         lab.until(lambda: shown() == list(numbers), f"{numbers}")
         assert not where or history.get_by_text(where, exact=True).count() == 1

@@ -1,4 +1,4 @@
-"""What JupyterLab does to an output that changes, and that nobody at it notices."""
+"""JupyterLab renders a changed output again, without any loss for its user."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WaitFlow(FlowSpec):
         pass
 """
 
-# Notes, before each picture that is seen, what somebody at the page would have lost.
+# Records, before each painted frame, what the user of the page would have lost.
 WATCH = """panel => {
   panel.parentElement.parentElement.isFirst = true;
   window.seen = [];
@@ -59,7 +59,7 @@ FIRST_LINE = """log => {
 
 
 def check(lab, folder):
-    """Have a run end while somebody is at its panel; what is at hand stays as it is."""
+    """End a run while its panel is in use; focus, selection and scroll positions stay."""
     panel = lab.panel()
     panel.until_status("running")
     lab.until(lambda: panel.lines > 200, "its lines")
@@ -96,7 +96,7 @@ def check(lab, folder):
     assert value.inner_text() == shown
     assert log.evaluate(FIRST_LINE) == line
     assert panel.name == name
-    # It is the same as ever: kernel and view still understand each other.
+    # It is the same view, and still connected to the kernel.
     search.fill("line 199")
     lab.until(lambda: locator.get_by_text("1 match", exact=True).count(), "the match")
     assert locator.count() == 1

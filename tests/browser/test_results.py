@@ -1,4 +1,4 @@
-"""What a run leaves, in its panel: artifacts, cards, the timeline."""
+"""The results of a run in its panel: artifacts, cards, the timeline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run panel in JupyterLab, in Chromium, as people use it."""
+"""The run panel in JupyterLab in Chromium, used like a person would."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_a_failed_run_tells_why_in_text_alone(lab):
     line = BRANCHES[: BRANCHES.index("raise")].count("\n") + 1
     assert f"Cell In[2], line {line}, in end" in alert
     error = lab.page.locator(".jp-OutputArea-output").get_by_text("FlowFailedError")
-    what, where, then = error.inner_text().strip().splitlines()  # the rest stands in the panel
+    what, where, then = error.inner_text().strip().splitlines()  # the rest is in the panel
     assert " failed: step end, task 6: ValueError: <img src=x" in what
     assert where.strip().startswith(f"Cell In[2], line {line}, in end: raise ValueError(")
     assert then.endswith("resume from the failed step with %%flowrun resume")
@@ -207,7 +207,7 @@ def test_resume_from_the_panel_runs_what_had_failed(lab):
     steps = resumed.locator.get_by_role("list", name="Steps").get_by_role("button")
     assert "3 cloned" in steps.nth(1).get_attribute("aria-label")
 
-    # A line that names no run says in its panel which one Metaflow has taken: the latest that
+    # The panel of a line without a run id shows which run Metaflow has chosen: the latest that
     # was no resume.
     lab.execute(2, "%flowrun WideFlow --no-pylint resume")
     again = lab.panel(2)

@@ -1,4 +1,4 @@
-"""Panels of slow pages, of restarted kernels, of kernels that do not answer."""
+"""Panels in slow pages, and of kernels that restart or do not answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def many(tmp_path, private_state, browser):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("panels", "rate"), [(10, 1), (3, 6)])
 def test_a_slow_page_shows_what_the_kernel_has(many, panels, rate):
-    """E1, E2: no panel is deaf after Run All or a reload, however slow the page is.
+    """E1, E2: every panel receives messages after Run All or a reload, however slow the page is.
 
     More and slower ones: ``python -m benchmarks.panels``.
     """
@@ -57,7 +57,7 @@ def test_a_slow_page_shows_what_the_kernel_has(many, panels, rate):
 
 
 def test_a_page_that_asks_for_each_model_has_its_panels(lab):
-    """E1: a page too slow to get all states at once asks for each model's, and shows it."""
+    """E1: a page too slow to get all states at once requests each one, and shows it."""
     lab.execute(0, f"{LOAD}\n%flowruns")
     lab.execute(1, TICKING.replace("%%flowrun", "%%flowrun --bg"))
     lab.execute(2, BADGE)
@@ -70,7 +70,7 @@ def test_a_page_that_asks_for_each_model_has_its_panels(lab):
     panel.until_status("running")
     before = panel.lines
     lab.until(lambda: panel.lines > before, "more lines")
-    # What a page asks for is handled in a subshell, now as before: a cell is not waited for.
+    # A page's requests are handled in a subshell, as before: they do not wait for a cell.
     lab.execute(2, WAITS, wait=False)
     lab.until(lambda: "*" in lab.prompt(2), "the cell to run")
     panel.button("Stop").click()

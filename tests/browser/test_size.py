@@ -1,4 +1,4 @@
-"""A million lines, a hundred thousand a second, a hundred runs: what panels cost then."""
+"""The cost of panels with a million lines, 100,000 lines per second, or a hundred runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ clear_output()
 
 
 def test_a_widget_that_was_closed_leaves_no_copy_of_its_bundle_in_the_page(lab):
-    """A browser frees no module that it has imported; one for each was 250 kB a step graph."""
+    """A browser never frees an imported module; one per step graph took 250 kB each."""
     lab.execute(0, "%load_ext nbrunner")
     heaps = []
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""One panel seen twice, after a reload, among many, and in Notebook 7."""
+"""A panel shown twice, after a reload, among many others, and in Notebook 7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a run failed, read from what it left: a stored exception, a log, or Metaflow's own words."""
+"""The reason of a failure, from a stored exception, a log, or Metaflow's messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metaflow's sentences: each is in the installed Metaflow, and in one place here."""
+"""Metaflow's sentences: each is in the installed Metaflow, and defined in one place here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_there_are_sentences():
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_no_sentence_is_without_its_source(sentence):
-    """A sentence that is added here must be looked for in Metaflow, too."""
+    """Each sentence that is defined here is also searched for in Metaflow."""
     fragments = [fragment for _, fragment in FRAGMENTS]
     if suffix := JOINED.get(sentence):
         assert sentence == log_format.STARTS + suffix
@@ -62,7 +62,7 @@ def test_no_sentence_is_without_its_source(sentence):
 
 
 def texts(file):
-    """Yield the texts in a module's code: neither comments nor docstrings."""
+    """Yield the strings in a module's code, without comments and docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     prose = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):

@@ -1,4 +1,4 @@
-"""The versions of Metaflow: what is said of them, the oldest and the newest, and later ones."""
+"""Versions of Metaflow: messages about them, the oldest, the newest, and later ones."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ ROOT = Path(nbrunner.__file__).parents[1]
     ],
 )
 def test_a_version_is_older_or_newer_than_those_tested(version, side):
-    """F1: the range has a floor and a ceiling."""
+    """F1: the range has a lower and an upper end."""
     assert metaflow_versions.side(version) == side
 
 
 def test_all_that_names_the_range_names_the_same():
-    """F1: what pip is told, what the README says, and what is compared with."""
+    """F1: the package metadata, the README and the code name the same versions."""
     content = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert f"metaflow>={metaflow_versions.OLDEST}" in content["project"]["dependencies"]
     row = f"| Metaflow | {metaflow_versions.OLDEST}, {metaflow_versions.NEWEST} |"
@@ -58,7 +58,7 @@ def test_all_that_names_the_range_names_the_same():
     ],
 )
 def test_the_doctor_tells_of_a_metaflow_outside_the_range(version, said, remedy, monkeypatch):
-    """F1: what is older needs mending, what is newer is to be known."""
+    """F1: an older version is a problem, a newer one is reported."""
     monkeypatch.setattr("importlib.metadata.version", lambda name: version)
     found = doctor._metaflow_version()
     assert found.what.startswith(said)
@@ -162,7 +162,7 @@ WORDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [f"=={metaflow_versions.OLDEST}", ""], ids=["oldest", "newest"])
 def test_metaflow_still_says_what_is_looked_for(version, metaflows):
-    """F2: a sentence that is another one would leave a task without its state, in silence."""
+    """F2: with a changed sentence, a task would silently lack its state."""
     package = metaflows(version) / "metaflow"
     for file, words in WORDS.items():
         text = (package / file).read_text(encoding="utf-8")
@@ -171,7 +171,7 @@ def test_metaflow_still_says_what_is_looked_for(version, metaflows):
 
 @pytest.mark.slow
 def test_a_metaflow_that_is_too_old_is_named_and_not_the_flow(metaflows, write_flow):
-    """F1: pip refuses it; on a path of one's own it may be there all the same."""
+    """F1: pip refuses it; it may still be found on ``sys.path``."""
     env = {"PYTHONPATH": str(metaflows("==2.19.9"))}
     with pytest.raises(MetaflowVersionError) as caught:
         Runner(write_flow("slowflow"), show_output=False, pylint=False, env=env).run()
@@ -191,7 +191,7 @@ def whole(tmp_path_factory):
 def test_without_a_private_name_results_are_read_or_the_version_is_named(
     whole, tmp_path, write_flow, private_state
 ):
-    """F2: the Client's private names; a failure is told from the log where the Client fails."""
+    """F2: the Client's private names; if it fails, a failure is read from the log."""
     good, bad = (
         Runner(write_flow(name), show_output=False, pylint=False).run(**arguments)
         for name, arguments in (("slowflow", {"seconds": 0}), ("failflow", {}))

@@ -1,4 +1,4 @@
-"""When tasks were at work, by the lines of a run."""
+"""The times at which tasks ran, from the lines of a run."""
 
 from __future__ import annotations
 

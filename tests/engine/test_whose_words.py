@@ -1,4 +1,4 @@
-"""Whose words the lines of a log are: what a task prints is not taken for Metaflow's."""
+"""The origin of log lines: the output of a task is not mistaken for Metaflow's messages."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def warm(request, monkeypatch):
 
 
 def test_a_run_whose_tasks_print_what_metaflow_says(warm, write_flow):
-    """B8: text of a task, whatever it says, changes no count, no span, no event and no origin."""
+    """B8: no output of a task changes a count, a span, an event or an origin."""
     running = parrot(write_flow).run()
     assert running.warm == warm, running.cold_reason
     assert running.status == "successful"
@@ -121,7 +121,7 @@ def test_a_run_whose_tasks_print_what_metaflow_says(warm, write_flow):
 @pytest.mark.parametrize("words", ["Task finished successfully.", "Task failed."])
 @pytest.mark.parametrize("more", [False, True])
 def test_a_task_that_prints_its_end_and_goes_on(warm, write_flow, tmp_path, words, more):
-    """B8: such a task runs: in a warm run at any time, in a cold one once it prints more."""
+    """B8: the task counts as running: in a warm run always, in a cold one when it prints more."""
 
     async def main():
         running = await parrot(write_flow, METAFLOWS.index(words), more).async_run()
@@ -154,7 +154,7 @@ def followed(lines, **options):
 
 
 def test_an_end_that_another_line_follows_was_none():
-    """B8: a task whose process prints on after an end runs, since it was started."""
+    """B8: a task that prints after its end counts as running since its start."""
     said = [
         (1, "a/1 (pid 5)", "Task is starting."),
         (2, "a/1 (pid 5)", "Task failed."),
@@ -193,20 +193,20 @@ def test_an_end_that_another_line_follows_was_none():
     ],
 )
 def test_a_foreach_is_announced_right_before_the_end(said, total):
-    """B8: a foreach counts if the end of its task, and nothing else, follows it."""
+    """B8: a foreach counts only if the end of its task follows directly."""
     said = [(1, "a/1 (pid 5)", text) for text in ["Task is starting.", *said]]
     assert followed(lines(*said))[0].steps["b"] == StepProgress(pending=total)
 
 
 def test_a_step_without_a_foreach_announces_none():
-    """B8: where the flow's graph is known, no other step can announce child steps."""
+    """B8: if the flow's graph is known, only a foreach step can announce child steps."""
     said = [(1, "a/1 (pid 5)", "Foreach yields 99 child steps.")]
     assert followed(lines(*said), foreach_steps={"b"})[0].steps["b"].total == 1
     assert followed(lines(*said), foreach_steps={"a"})[0].steps["b"].total == 99
 
 
 def test_an_attempt_that_is_tried_again_is_none_that_goes_on():
-    """B8: a retry is told from a task that goes on, also if it has the same process id again."""
+    """B8: a retry is not mistaken for a continuing task, even with the same process id."""
     for pid in (5, 6):
         said = [
             (1, "a/1 (pid 5)", "Task is starting."),
@@ -221,7 +221,7 @@ def test_an_attempt_that_is_tried_again_is_none_that_goes_on():
 
 
 def test_the_follower_reads_what_refutes_an_end(tmp_path):
-    """B8: a line without any of Metaflow's words is read where it tells that a task goes on."""
+    """B8: a line without any of Metaflow's words is read if it shows that a task continues."""
     log = tmp_path / "stdout.log"
     record = {"flow": {"steps": ["a", "b"], "types": {"a": "linear"}}, "started": 0}
     follower = ProgressFollower(log, record)
@@ -243,7 +243,7 @@ def test_the_follower_reads_what_refutes_an_end(tmp_path):
 
 
 def test_the_rest_of_a_very_long_line_is_no_line(tmp_path):
-    """B8: text within a line that is read in pieces is not taken for a line."""
+    """B8: text inside a line that is read in pieces is not mistaken for a line."""
     log = tmp_path / "stdout.log"
     (start, end) = lines(
         (1, "a/1 (pid 5)", "Task is starting."), (2, "a/1 (pid 5)", "Task finished successfully.")
@@ -259,7 +259,7 @@ def test_the_rest_of_a_very_long_line_is_no_line(tmp_path):
 
 @pytest.mark.parametrize("text", [each for each in METAFLOWS[:7]])
 def test_a_line_of_a_warm_task_is_marked_where_it_could_be_metaflows(text):
-    """B8: a blank stands behind text with which Metaflow tells of a task; else nothing changes."""
+    """B8: a blank is appended to text that Metaflow might have printed; other text is unchanged."""
     for printed in (f"{text}\n", f" \r{text} \t\n"):
         logged = TaskLine(printed.encode()).strip().decode()
         assert logged == f"{text} "
@@ -317,13 +317,13 @@ def test_indentation_is_kept_where_the_pipe_is_ours(warm, write_flow):
         assert (text if warm else text.strip()) in logged["start"]
     frames = [text for text in logged["end"] if 'raise ValueError("with' in text]
     assert frames[0].startswith("    raise" if warm else "raise")
-    # What is stored with the task has always been as it was printed.
+    # The log that Metaflow stores with the task is unchanged.
     assert "\n".join(PRINTED) in running.run["start"].task.stdout
     assert running.failure.source[-1].text == 'raise ValueError("with a traceback")'
 
 
 def test_events_compare_by_what_they_say():
-    """B8: the event of a task that goes on names it and when it was started."""
+    """B8: the event of a continuing task has its name and the time of its start."""
     expected = RunEvent("task", "running", "a", "1", "2026-11-23 12:00:01.000")
     said = [
         (1, "a/1 (pid 5)", "Task is starting."),

@@ -1,4 +1,4 @@
-"""Keyword arguments and the words they become."""
+"""Keyword arguments and the resulting words of the command line."""
 
 from __future__ import annotations
 

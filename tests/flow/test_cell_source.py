@@ -142,7 +142,7 @@ def test_a_flow_at_the_top_is_found_beside_others(text):
     ],
 )
 def test_a_flow_that_is_started_whenever_its_file_is_read_is_refused(text, called):
-    """The tasks of a flow read its file as well."""
+    """The tasks of a flow import its file too."""
     told = rf"^Cell In\[7\], line \d+: {called} starts the flow .* if __name__ == '__main__':"
     with pytest.raises(BadValueError, match=told):
         made(IMPORT + FLOW + text)
@@ -186,7 +186,7 @@ ODD = "\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 @pytest.mark.slow
 @pytest.mark.parametrize("head", ["", "from __future__ import annotations\n", '"""Doc."""\n'])
 def test_lines_end_where_python_ends_them(head, tmp_path):
-    """`str.splitlines` also ends lines in the middle of a text, where Python does not."""
+    """`str.splitlines` also splits at characters that do not end a line in Python."""
     (tmp_path / "beside.py").touch()
     text = (
         f"# {ODD}\n{head}\x0c\nimport beside\n{IMPORT}ODD = {ODD!a} + '{ODD}'\nclass A(FlowSpec):"

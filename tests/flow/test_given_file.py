@@ -1,4 +1,4 @@
-"""A path that names no regular file is refused at once: a named pipe would be waited for."""
+"""A path that is not a regular file is refused at once: reading a named pipe would block."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if __name__ == '__main__':
 
 @pytest.fixture(params=["a named pipe", "a directory", "a socket", "a device"])
 def place(request, tmp_path):
-    """What is at ./flow.py."""
+    """Create something other than a file at ./flow.py; yield its kind."""
     with contextlib.chdir(tmp_path):
         if request.param == "a named pipe":
             os.mkfifo("flow.py")
@@ -53,13 +53,13 @@ def place(request, tmp_path):
 
 @pytest.mark.parametrize("use", [describe, Runner])
 def test_as_a_flow(place, use):
-    """B9: describe() and Runner() say what it is."""
+    """B9: describe() and Runner() name its kind."""
     with pytest.raises(FlowNotFoundError, match=rf"'flow\.py' .* is {place}; expected the path of"):
         use("flow.py")
 
 
 def test_as_a_file_to_include_and_as_a_config(place, write_flow, private_state):
-    """B9: what the flow would read is looked at before anything starts."""
+    """B9: files that the flow would read are checked before anything starts."""
     flow = write_flow("takingflow", TAKING)
     place = place.replace("a directory", "a folder")
     with pytest.raises(BadValueError, match=rf"text: expected the path of a file .* is {place}"):
@@ -77,7 +77,7 @@ def test_as_a_file_to_include_and_as_a_config(place, write_flow, private_state):
 
 
 def test_a_flow_file_that_becomes_one_later(write_flow):
-    """B9: a Runner looks again when it reads the file."""
+    """B9: a Runner checks again when it reads the file."""
     flow = write_flow("slowflow")
     runner = Runner(flow)
     flow.unlink()
@@ -88,7 +88,7 @@ def test_a_flow_file_that_becomes_one_later(write_flow):
 
 
 def test_a_link_to_a_file_is_a_file(write_flow, tmp_path):
-    """B9: only what is at its end counts."""
+    """B9: only the target of the link counts."""
     write_flow("other.py", FLOWS["slowflow"])
     (tmp_path / "link.py").symlink_to("other.py")
     assert describe(tmp_path / "link.py").name == "SlowFlow"

@@ -43,7 +43,7 @@ def test_what_python_and_its_packages_put_on_the_path_is_not_added(tmp_path, mon
     "change", ["sys.path.insert(0, 'src')", "sys.path.append('src')", "sys.path[1:1] = ['src']"]
 )
 def test_a_flow_imports_from_a_folder_that_its_script_has_added(tmp_path, change):
-    """A change of ``sys.path`` in the notebook holds for the flow, in every step."""
+    """A change of ``sys.path`` in the notebook applies to every step of the flow."""
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "at_top.py").write_text("WORD = 'top'\n")
     (tmp_path / "src" / "in_step.py").write_text("WORD = 'step'\n")

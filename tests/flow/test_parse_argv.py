@@ -1,4 +1,4 @@
-"""Words of the command line and the calls they stand for."""
+"""Words of the command line and the equivalent calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what a user names a flow by to the flow that runs."""
+"""From the name, path or class that a user passes to the flow that runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nbrunner.record import registry, run_directory
 
 pytestmark = pytest.mark.slow
 
-# A flow that tells which file, and which helper, it was made from.
+# A flow that reports its file and its helper.
 TELLING = """\
 from metaflow import FlowSpec, Parameter, step
 from helper import WORD
@@ -59,7 +59,7 @@ def write_telling(tmp_path):
 
 @contextlib.contextmanager
 def importing(folder: Path, module: str):
-    """Import a module of a folder, and forget it and its helper afterwards."""
+    """Import a module from a folder; afterwards remove it and its helper from ``sys.modules``."""
     sys.path.insert(0, str(folder))
     known = set(sys.modules)
     try:

@@ -1,4 +1,4 @@
-"""Foreach steps over a set are warned of: each process may list it in another order."""
+"""Warnings about a foreach over a set, whose order may differ between processes."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def flow(body: str, before: str = "") -> str:
     ],
 )
 def test_which_foreach_goes_over_a_set(body, found):
-    """A11: what a foreach goes over is told from the source of the flow, where it shows it."""
+    """A11: the kind of a foreach's items is read from the flow's source, if it is visible there."""
     names = list(foreach_over_sets(ast.parse(flow(body)), "SetFlow"))
     assert names == ([("start", "items")] if found else [])
 
@@ -91,7 +91,7 @@ def test_a_set_that_is_made_elsewhere_in_the_flow(before, found):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", ["", "7"])
 def test_a_run_of_such_a_flow_warns(seed, write_flow, monkeypatch):
-    """A11: unless all processes hash alike."""
+    """A11: unless all processes have the same string hashes."""
     runner = Runner(
         write_flow("setflow.py", flow("self.items = set('ab')")),
         show_output=False,

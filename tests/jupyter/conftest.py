@@ -12,7 +12,7 @@ from nbrunner.record import registry
 
 @pytest.fixture
 def feed():
-    """The feed's thread ends with the test, and so do runs that nobody has followed."""
+    """The feed's thread ends with the test, and so do runs that have no follower."""
     yield
     for record in registry.directories():
         attach(record.name).stop()

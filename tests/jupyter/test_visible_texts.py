@@ -1,4 +1,4 @@
-"""Whatever a run says, each character of it shows in widgets, and none does anything."""
+"""Every character of a run's texts is visible in widgets, and none has an effect."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from support.kernels import Kernel
 
 @pytest.fixture(scope="session", autouse=True)
 def _loop_of_jupyter() -> Iterator[None]:
-    """jupyter_client's blocking calls share one event loop, which nobody else closes."""
+    """jupyter_client's blocking calls share one event loop, which it does not close."""
     loop = ensure_event_loop()
     yield
     loop.close()

@@ -1,4 +1,4 @@
-"""The seed's snippets in cells, and where their output goes."""
+"""Snippets that use Runner in cells, and the place of their output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Front ends that show no widgets: plain lines, and the end told."""
+"""Front ends without widgets: plain lines, and a line about the end of the run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def flow(write_flow) -> Path:
 
 
 def test_a_front_end_that_names_no_cell_gets_lines_and_the_end(kernel, flow, write_flow):
-    """E3: a run in a console is told line by line, and how it ended."""
+    """E3: a console shows a run line by line, and how it ended."""
     shown = kernel.execute(RUN, console=True).checked()
     assert WIDGET not in shown.mime_types
     assert "] Task is starting.\n" in shown.stdout
@@ -39,7 +39,7 @@ def test_a_front_end_that_names_no_cell_gets_lines_and_the_end(kernel, flow, wri
 
 
 def test_past_runs_are_read_before_they_are_shown_in_a_console(kernel, flow):
-    """E3: the table of past runs has the runs, in a console and where a panel's text is all."""
+    """E3: the table of past runs is complete in a console, and in the text of a panel."""
     assert "no runs" in kernel.execute("%flowruns SlowFlow", console=True).checked().stdout
     kernel.execute(RUN, console=True).checked()
     name = kernel.execute("running.pathspec").checked().result.strip("'")
@@ -68,7 +68,7 @@ def test_a_handle_a_form_and_a_sweep_in_a_console(kernel, flow):
 
 
 def test_a_front_end_that_has_sent_something_to_a_widget_has_widgets(kernel, flow):
-    """E3: one that names no cells, but answers a widget, gets panels from then on."""
+    """E3: a front end without cell ids gets panels after it has sent a message to a widget."""
     code = (
         f"{RUN}\nfrom nbrunner.jupyter.panels.run_panel import RunPanel\npanel = RunPanel(running)"
     )
@@ -82,7 +82,7 @@ def test_a_front_end_that_has_sent_something_to_a_widget_has_widgets(kernel, flo
 
 
 def existing(kernel) -> list[str]:
-    """Return the options with which another front end takes a kernel that is there."""
+    """Return the options by which another front end connects to a running kernel."""
     return ["--existing", kernel.manager.connection_file]
 
 

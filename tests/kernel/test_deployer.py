@@ -1,4 +1,4 @@
-"""Deploying flows of any kind, also of a cell, to a real Step Functions interface."""
+"""Deploying flows of any kind, also of a cell, to a local server with AWS's interfaces."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CubeFlow(FlowSpec):
 
 @pytest.fixture
 def cloud(s3_server, monkeypatch):
-    """Deployments go to the server on this machine; gives a client of Step Functions."""
+    """Direct deployments to the server on this machine; yield a client of Step Functions."""
     for name, value in {
         "AWS_ACCESS_KEY_ID": "anybody",
         "AWS_SECRET_ACCESS_KEY": "anything",
@@ -59,7 +59,7 @@ def cloud(s3_server, monkeypatch):
 
 
 def _create_job_queue():
-    """Make the queue of AWS Batch that the steps of a deployed flow name."""
+    """Create the AWS Batch queue that the steps of a deployed flow use."""
     iam, batch, ec2 = (boto3.client(each) for each in ("iam", "batch", "ec2"))
     if not batch.describe_job_queues()["jobQueues"]:
         role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
@@ -108,7 +108,7 @@ def test_a_flow_of_a_cell_is_deployed(cloud, kernel, name):
 
 
 def test_a_file_and_a_class_of_a_module_are_deployed_as_well(tmp_path, cloud):
-    """C7: what Metaflow's Deployer takes, and a class that is imported."""
+    """C7: the arguments of Metaflow's Deployer, and an imported class."""
     (tmp_path / "cubes.py").write_text(
         "def volume_of(edge): return edge ** 3\n" + CUBEFLOW + "\nif __name__ == '__main__':\n"
         "    CubeFlow()\n"
@@ -146,7 +146,7 @@ def test_it_is_metaflows_own():
     ],
 )
 def test_what_is_no_flow_is_refused(given, error, message):
-    """C7: an error that names what was expected."""
+    """C7: the error names the expected types."""
     with pytest.raises(error, match=message):
         nbrunner.Deployer(given)
     with pytest.raises(nbrunner.FlowNotFoundError, match="cwd: no directory"):

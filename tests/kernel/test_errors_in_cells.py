@@ -1,4 +1,4 @@
-"""What a notebook shows of an error: short, with the caller's line and what to do."""
+"""Errors in a notebook: short, with the caller's line and advice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def prepared(kernel, write_flow):
     ],
 )
 def test_an_error_is_short_and_names_the_callers_line(prepared, line, error, message):
-    """C8: an error of ours takes at most 12 lines in a cell, and none of our frames."""
+    """C8: an error of nbrunner takes at most 12 lines in a cell, without nbrunner's frames."""
     cell = prepared.execute(f"1 + 1\n{line}")
     shown = cell.traceback.splitlines()
     assert cell.error == error
@@ -42,7 +42,7 @@ def test_an_error_is_short_and_names_the_callers_line(prepared, line, error, mes
 
 
 def test_a_helper_of_the_caller_is_named_too(prepared):
-    """C8: of the caller's frames the last two are shown."""
+    """C8: the last two of the caller's frames are shown."""
     prepared.execute("def start(**given):\n    return Runner('slowflow.py').run(**given)").checked()
     shown = prepared.execute("start(secnds=1)").traceback.splitlines()
     assert [line.strip() for line in shown[1:4:2]] == [
@@ -52,7 +52,7 @@ def test_a_helper_of_the_caller_is_named_too(prepared):
 
 
 def test_the_debugger_still_sees_every_frame(prepared):
-    """C8: what is not shown is not lost."""
+    """C8: the hidden frames are not lost."""
     prepared.execute("Runner('slowflow.py').run(secnds=1)")
     cell = prepared.execute(
         "import sys, traceback\n"
@@ -71,7 +71,7 @@ def test_an_error_of_the_callers_own_is_shown_as_ever(prepared):
     "waiting", ["await running", "async for _ in running.stream_log('stderr'): pass"]
 )
 def test_an_interrupted_wait_is_one_line(prepared, waiting):
-    """C8: an interrupt says in one line what becomes of the run."""
+    """C8: an interrupt shows one line, about the future of the run."""
     prepared.execute(
         "running = await Runner('slowflow.py', pylint=False).async_run(seconds=60)"
     ).checked()

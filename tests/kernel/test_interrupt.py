@@ -1,4 +1,4 @@
-"""Interrupt: ends what the interrupted cell waits for, and never another cell's run."""
+"""Interrupt stops the run that the interrupted cell waits for, and no other run."""
 
 from __future__ import annotations
 

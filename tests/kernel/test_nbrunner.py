@@ -36,7 +36,7 @@ def run(name="F"):
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory):
-    """One kernel for all cells below; each test uses names of its own, or means to share."""
+    """One kernel for all tests; each uses names of its own, unless it shares them on purpose."""
     folder = tmp_path_factory.mktemp("notebook")
     state = tmp_path_factory.mktemp("notebook-state")
     environment = dict(os.environ) | {
@@ -54,7 +54,7 @@ def notebook(tmp_path_factory):
 
 
 def gives(notebook, *cells, value="own"):
-    """Execute the cells; the last shows a successful run with that value."""
+    """Execute the cells; check that the last shows a successful run with that value."""
     for cell in cells[:-1]:
         notebook.execute(cell).checked()
     shown = notebook.execute(cells[-1]).checked()
@@ -94,7 +94,7 @@ KEPT = "kept = NBRunner(Kept, show_output=False, pylint=False)\n"
 
 
 def test_a_kept_runner_takes_the_values_of_each_start(notebook):
-    """A run has the values that the notebook has when it starts, not when its Runner was made."""
+    """A run gets the notebook's values at its start, not those at its Runner's creation."""
     made = IMPORTS + flow("Kept", value="LEVEL") + KEPT + "result = kept.nbrun()\n"
     gives(notebook, "LEVEL = 1", made + SHOW, value=1)
     gives(notebook, "LEVEL = 2", "result = kept.nbrun()\n" + SHOW, value=2)
@@ -237,7 +237,7 @@ def scaled(factor):
 
 
 def test_closures_aliases_and_decorated_functions_of_other_cells(notebook):
-    """D1, D2, D3, D5: what the notebook means by a name, in a real run."""
+    """D1, D2, D3, D5: names have the notebook's values in a real run."""
     logged = "def logged(f):\n    def wrapper(*args):\n        return ('logged', f(*args))\n"
     gives(
         notebook,
@@ -266,7 +266,7 @@ def test_a_failure_in_a_pickled_function_names_its_cell_and_line(notebook):
 
 
 def test_objects_of_a_class_of_another_cell_are_read_back_in_the_kernel(notebook):
-    """D6: the class that travels is the notebook's own for the Client."""
+    """D6: the Client unpickles objects as instances of the notebook's class."""
     notebook.execute(
         "from enum import Enum\nfrom dataclasses import dataclass\n"
         "class Colour(Enum):\n    RED = 1\n    CRIMSON = 1\n"

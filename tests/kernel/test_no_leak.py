@@ -1,4 +1,4 @@
-"""Cells that run again and again leave nothing behind in their kernel."""
+"""Cells that are executed repeatedly leave nothing behind in their kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 @pytest.fixture(autouse=True)
 def warm(monkeypatch, private_state):
-    """So many runs, of which none is what this is about."""
+    """Start the many runs warm, as they are not what is tested here."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
 
@@ -47,7 +47,7 @@ print(json.dumps({
 
 
 def in_cell(kernel, name, code):
-    """Execute a cell as a front end with people does: it names the cell and takes input."""
+    """Execute a cell like a front end with a user: with the cell's id, and with input."""
     content = {
         "code": code,
         "silent": False,

@@ -1,4 +1,4 @@
-"""What the options of ``%flowrun`` do, and which flow and which run a line means."""
+"""The effect of ``%flowrun``'s options, and the flow and run that a line refers to."""
 
 from __future__ import annotations
 
@@ -69,19 +69,19 @@ def cell(line, text=TELL):
 
 
 def told(kernel, expression):
-    """Return the value of an expression, as far as JSON can hold it."""
+    """Return the value of an expression, passed as JSON."""
     return json.loads(kernel.execute(f"import json; print(json.dumps({expression}))").stdout)
 
 
 @pytest.fixture(autouse=True)
 def _warm(monkeypatch):
-    """The way in which surroundings matter most: an interpreter that is there may not fit."""
+    """Start runs warm: then surroundings matter most, as an interpreter may not fit them."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
 
 @pytest.fixture
 def open_gate(tmp_path):
-    """Let the one run that waits at the gate, or comes to it, go on."""
+    """Let the run that waits at the gate, or will wait there, continue."""
     os.mkfifo(tmp_path / "gate")
     return lambda: os.close(os.open(tmp_path / "gate", os.O_WRONLY))
 

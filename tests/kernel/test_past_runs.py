@@ -212,7 +212,7 @@ def test_a_run_that_ends_deletes_what_the_configuration_does_not_keep(plain, pri
         return {record.parent for record in private_state.glob("runs/*/record.json")}
 
     def run_and_expire(line):
-        """Return the record of a run that has begun to look through all, due or not."""
+        """Return the record of a run that was made to expire old records at its end."""
         before = records()
         stamp.unlink(missing_ok=True)
         plain.execute(add(line)).checked()

@@ -1,4 +1,4 @@
-"""Runs go on when their kernel is restarted or killed, and a new kernel finds them."""
+"""Runs continue when their kernel is restarted or killed, and a new kernel finds them."""
 
 from __future__ import annotations
 

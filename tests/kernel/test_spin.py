@@ -1,4 +1,4 @@
-"""Spinning a step from a cell: `running`, the panel and the error of one that fails."""
+"""Spinning a step from a cell: `running`, the panel, and the error if it fails."""
 
 from __future__ import annotations
 

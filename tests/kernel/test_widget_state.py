@@ -1,4 +1,4 @@
-"""What the kernel answers to a page that has none of its models yet."""
+"""The kernel's answers to a page that has none of its models yet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HISTORY = "from nbrunner.jupyter.panels import HistoryPanel; shown = HistoryPane
 
 @pytest.mark.parametrize("code", [BADGE, PANEL, HISTORY])
 def test_a_page_without_the_model_is_answered_with_its_whole_state(kernel, write_flow, code):
-    """E1: ipywidgets takes only an answer to its own request, and makes the model from it."""
+    """E1: ipywidgets accepts only an answer to its own request, and makes the model from it."""
     write_flow("slowflow.py", SLOWFLOW)
     kernel.execute(code).checked()
     model = kernel.execute("shown.model_id").checked().result.strip("'")

@@ -1,4 +1,4 @@
-"""What a cancelled task, or a caller gone away, means for runs."""
+"""The effect of a cancelled task, or of a caller that has ended, on runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def runs_alive():
 
 
 def children():
-    """Return this process's children, but for the warm interpreter, which is meant to stay."""
+    """Return this process's children, except the warm interpreter, which should stay."""
     return [
         each
         for each in psutil.Process().children(recursive=True)

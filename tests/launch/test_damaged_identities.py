@@ -1,4 +1,4 @@
-"""Runs whose files do not say who they are: a stop ends them all the same, from any process."""
+"""Runs whose files do not identify their processes: any process can still stop them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def begin(write_flow):
 
 
 def family_of(running):
-    """Return all processes of a run, as its files name them now."""
+    """Return all processes of a run, as identified by its files now."""
     supervisor = supervisor_of(running.directory)
     return [supervisor, *descendants(supervisor.pid)]
 
@@ -59,7 +59,7 @@ def family_of(running):
 @pytest.mark.parametrize("warm", ["0", "1"])
 @pytest.mark.parametrize("damaged", DAMAGES)
 def test_stop_all_ends_a_run_and_says_so(write_flow, monkeypatch, damaged, warm):
-    """B1: another process knows no more than the files, and looks for the processes themselves."""
+    """B1: another process has only the files, and searches for the processes itself."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     running = asyncio.run(begin(write_flow))
     family = family_of(running)
@@ -80,7 +80,7 @@ def test_stop_all_ends_a_run_and_says_so(write_flow, monkeypatch, damaged, warm)
 def test_stop_all_ends_a_run_whose_supervisor_is_killed_as_well(
     write_flow, monkeypatch, damaged, warm
 ):
-    """B1, B4: nobody supervises it, and no file names its processes."""
+    """B1, B4: the run has no supervisor, and no file names its processes."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     running = asyncio.run(begin(write_flow))
     family = family_of(running)

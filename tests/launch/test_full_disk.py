@@ -63,7 +63,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(params=["0", "1"], ids=["cold", "warm"])
 def flood(request, small_disk, write_flow, monkeypatch):
-    """Return what begins a run of a flow that fills the disk of its logs in a way that is named."""
+    """Return a function that runs a flow which fills the disk of its logs in a named way."""
     monkeypatch.setenv("NBRUNNER_WARM", request.param)
     flow = write_flow("floodflow.py", FLOODFLOW)
 
@@ -89,7 +89,7 @@ def told(running):
 
 @pytest.mark.parametrize("how", ["prints", "prints to stderr", "prints and raises"])
 def test_the_failure_of_a_run_whose_log_fills_the_disk_says_so(flood, small_disk, how):
-    """B5: a run that prints more than there is room for fails because the disk is full."""
+    """B5: the failure of a run that prints more than fits on the disk names the full disk."""
     running = run(flood, how)
     failure = running.failure
     assert (running.status, failure.exception_type) == ("failed", "")
@@ -119,14 +119,14 @@ def test_the_lists_of_runs_say_which_ran_out_of_disk(flood, small_disk, capsys):
 
 
 def test_an_exception_that_is_known_stays_the_reason(flood):
-    """B5: where the task has stored its exception, that is told first, the full disk beside it."""
+    """B5: a stored exception of the task comes first, the full disk second."""
     failure = run(flood, "raises, and is full at its end").failure
     assert (failure.step, failure.exception_type) == ("start", "ValueError")
     assert failure.message.startswith("of its own\n(the disk of its logs, ")
 
 
 def test_a_run_process_that_is_killed_on_a_full_disk(flood):
-    """B5: the signal that ended the run is told, and the full disk."""
+    """B5: the signal that ended the run is reported, and the full disk."""
 
     async def main():
         running = await flood("fills, waits")
@@ -142,7 +142,7 @@ def test_a_run_process_that_is_killed_on_a_full_disk(flood):
 
 
 def test_a_datastore_on_the_same_disk(flood, small_disk, monkeypatch):
-    """B5: an artifact that fills the disk of datastore and logs is not a mere failed task."""
+    """B5: if an artifact fills the disk of datastore and logs, the failure names the disk."""
     monkeypatch.setenv("METAFLOW_DATASTORE_SYSROOT_LOCAL", str(small_disk / "metaflow"))
     running = run(flood, "fills, stores")
     assert running.status == "failed"
@@ -150,14 +150,14 @@ def test_a_datastore_on_the_same_disk(flood, small_disk, monkeypatch):
 
 
 def test_a_run_that_fails_beside_free_space_is_not_told_of_the_disk(flood):
-    """B5: the disk is named only where it was full when the run ended."""
+    """B5: the disk is named only if it was full when the run ended."""
     running = run(flood, "raises")
     assert running.failure.message == "of its own"
     assert not History().page().runs[0].note
 
 
 def test_whether_a_disk_is_full_is_found_out_by_writing(small_disk, tmp_path):
-    """B5: a directory on a full disk is told from one with room, and from one that is gone."""
+    """B5: a full disk is distinguished from one with space, and from a deleted directory."""
     directory = RunDirectory(small_disk)
     assert not directory.on_full_disk()
     with pytest.raises(OSError, match="No space left"), open(small_disk / "rest", "wb") as rest:

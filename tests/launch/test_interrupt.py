@@ -1,4 +1,4 @@
-"""An interrupt that Python drops, and one that is being followed already."""
+"""An interrupt that Python drops, and one that already takes effect."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(autouse=True)
 def here(tmp_path):
-    """Where runs leave their files."""
+    """The folder where runs leave their files."""
     with contextlib.chdir(tmp_path):
         yield
 
@@ -173,7 +173,7 @@ PRINTED = {
 
 @pytest.mark.parametrize("kind", PRINTED)
 def test_what_python_prints_of_a_dropped_interrupt_is_known(kind):
-    """One that arrived as a destructor began was not seen, and the run got SIGTERM after 10 s."""
+    """An interrupt at the start of a destructor was lost, and the run got SIGTERM after 10 s."""
     printed, is_dropped = PRINTED[kind]
     data = f"    The graph looks good!\n{printed}KeyboardInterrupt: \n".encode()
     assert (_DROPPED.search(data) is not None) == is_dropped

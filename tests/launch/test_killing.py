@@ -1,4 +1,4 @@
-"""Supervisor or run process killed with -9, and disks that are full: nobody hangs."""
+"""Killing supervisor or run process with SIGKILL, and full disks: nothing hangs."""
 
 from __future__ import annotations
 

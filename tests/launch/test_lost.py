@@ -1,4 +1,4 @@
-"""Stopping runs whose record is gone, and what lost runs have left: nothing of them lives on."""
+"""Stopping runs without a record, and lost runs: none of their processes survives."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def begin(offspring, kind="plain,setsid"):
 
 
 def family_of(running) -> list[psutil.Process]:
-    """Return all processes of a run, as long as its supervisor lives."""
+    """Return all processes of a run whose supervisor is alive."""
     supervisor = psutil.Process(supervisor_of(running.directory).pid)
     return [supervisor, *supervisor.children(recursive=True)]
 
@@ -50,7 +50,7 @@ def empty(folder: Path) -> None:
         file.unlink()
 
 
-# What is deleted while the run goes on, given the run's directory.
+# Functions that delete files of an active run, given its directory.
 DELETIONS: dict[str, Callable[..., object]] = {
     "record": shutil.rmtree,
     "state": lambda path: shutil.rmtree(path.parents[1], ignore_errors=True),
@@ -61,7 +61,7 @@ DELETIONS: dict[str, Callable[..., object]] = {
 
 @pytest.mark.parametrize("deleted", DELETIONS)
 def test_a_stop_ends_a_run_whatever_became_of_its_files(offspring, deleted):
-    """B1: the handle knows the run's processes without its record."""
+    """B1: the handle finds the run's processes without its record."""
 
     async def main():
         running = await begin(offspring)
@@ -82,7 +82,7 @@ def test_a_stop_ends_a_run_whatever_became_of_its_files(offspring, deleted):
 
 @pytest.mark.parametrize("deleted", ["record", "identities"])
 def test_a_wait_that_times_out_ends_a_run_without_its_record(offspring, deleted):
-    """B1: `wait(timeout=...)` keeps its time when the record is deleted."""
+    """B1: `wait(timeout=...)` ends in time even if the record is deleted."""
 
     async def main():
         running = await begin(offspring)
@@ -98,7 +98,7 @@ def test_a_wait_that_times_out_ends_a_run_without_its_record(offspring, deleted)
 
 
 def test_a_handle_of_attach_ends_a_run_whose_record_is_deleted_since(offspring):
-    """B1: a handle reads who runs when it is made, and keeps to the times it is given."""
+    """B1: a handle reads the identities when it is made, and keeps its time limits."""
     (offspring.folder / "deaf").touch()
 
     async def main():
@@ -116,12 +116,12 @@ def test_a_handle_of_attach_ends_a_run_whose_record_is_deleted_since(offspring):
 
 
 def delete(folder):
-    """Delete a folder at once: a file that is written meanwhile is in no folder."""
+    """Delete a folder atomically, so that no new file can appear in it."""
     shutil.rmtree(folder.rename(folder.with_name("deleted")))
 
 
 def test_a_run_that_ends_by_itself_without_its_record_leaves_nothing(write_flow):
-    """B1: its supervisor has nowhere to write how it ended, and ends all the same."""
+    """B1: its supervisor cannot record the end, but ends too."""
 
     async def main():
         running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=1)
@@ -148,7 +148,7 @@ def gated(tmp_path, write_flow):
 
 
 async def lose(folder):
-    """Kill supervisor and run process of a run; return its handle and its living task."""
+    """Kill supervisor and run process of a run; return its handle and its remaining task."""
     running = await Runner(folder / "gatedflow.py", pylint=False).async_run()
     task = int(await async_until(lambda: whole(folder / "task"), "the task"))
     for who in (supervisor_of, run_process_of):
@@ -159,7 +159,7 @@ async def lose(folder):
 
 
 def test_stop_all_reaches_the_task_of_a_lost_run_and_the_list_tells_of_it(gated):
-    """B4: a run whose supervisor and run process were killed together is not out of reach."""
+    """B4: a run whose supervisor and run process were killed together can still be stopped."""
     running, task = asyncio.run(lose(gated))
     # The task server of a warm run ends by itself.
     until(lambda: len(processes_of(running.directory.path)) == 1, "the end of all others")
@@ -179,7 +179,7 @@ def test_stop_all_reaches_the_task_of_a_lost_run_and_the_list_tells_of_it(gated)
 
 
 def test_a_lost_run_that_was_stopped_and_deleted_leaves_nothing(gated):
-    """B4 and B1: both at once, known to the handle alone."""
+    """B4 and B1: both at once; only the handle identifies the processes."""
 
     async def main():
         running, task = await lose(gated)
@@ -193,7 +193,7 @@ def test_a_lost_run_that_was_stopped_and_deleted_leaves_nothing(gated):
 
 
 def test_stopping_what_a_lost_run_left_does_not_make_it_a_stopped_one(offspring):
-    """B4: Metaflow has finished it well, and nobody has asked for its end before that."""
+    """B4: the run was successful before the stop was requested."""
 
     async def main():
         flow = offspring.folder / "childflow.py"
@@ -213,7 +213,7 @@ def test_stopping_what_a_lost_run_left_does_not_make_it_a_stopped_one(offspring)
 
 
 def test_a_run_that_ends_well_while_its_supervisor_hangs_is_not_a_stopped_one(write_flow):
-    """B4: a stop that comes too late for the run process tells nothing of how that ended."""
+    """B4: a stop that comes after the run process ended says nothing about its end."""
 
     async def main():
         running = await Runner(write_flow("slowflow"), pylint=False).async_run(seconds=1)

@@ -1,4 +1,4 @@
-"""A Metaflow that is not as warm starts need it: runs are cold, and say what is missing."""
+"""A Metaflow that lacks what warm starts need: runs are cold, and report what is missing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def package(whole, tmp_path):
-    """A copy of Metaflow to change, with the bytecode of all that stays as it is."""
+    """A copy of Metaflow to change, with the bytecode of all unchanged files."""
     return copy_of_metaflow(tmp_path / "other", whole)
 
 
@@ -48,7 +48,7 @@ def rename_subprocess_of_cards(package):
     replace(package, r"(?m)^import _sp$", "import subprocess as _sp", CARDS)
 
 
-# How a private name is made another one, and what the reason then names.
+# How a private name is renamed, and the part of the reason that names it.
 RENAMED: dict[str, tuple[Callable[..., None], str]] = {
     "pylint_wrapper": (partial(rename_module, name="pylint_wrapper"), "metaflow.pylint_wrapper"),
     "run_cmds": (
@@ -93,7 +93,7 @@ RENAMED: dict[str, tuple[Callable[..., None], str]] = {
 def test_where_a_name_of_metaflow_is_another_runs_are_cold_and_name_it(
     name, package, write_flow, monkeypatch
 ):
-    """F2: a private name of Metaflow that is gone makes runs cold, and never ends them."""
+    """F2: a missing private name of Metaflow makes runs cold, but does not end them."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     make_another, named = RENAMED[name]
     make_another(package)
@@ -105,7 +105,7 @@ def test_where_a_name_of_metaflow_is_another_runs_are_cold_and_name_it(
     assert named in running.cold_reason
 
 
-# What else may change: a pattern, what replaces it, in which file; and what the reason names.
+# Other changes: a pattern, its replacement, the file; and a part of the reason.
 CHANGED = {
     "the command line is imported early": (
         *(r"\Z", "\nimport metaflow.cli\n", RUNTIME),
@@ -175,7 +175,7 @@ def verified(package) -> str:
 
 @pytest.mark.parametrize("what", CHANGED)
 def test_what_is_there_and_not_what_it_was_is_found(what, package):
-    """F2: nor is a name used that has come to mean something else, or that nothing uses."""
+    """F2: the same for a name with a new meaning, and for one that Metaflow no longer uses."""
     *change, named = CHANGED[what]
     replace(package, *change)
     assert named in verified(package)

@@ -1,4 +1,4 @@
-"""Facts about processes where the system hides them, or has been started anew."""
+"""Facts about processes if the system hides them, or was restarted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_session_of_before_a_restart_is_nobodys(leader, monkeypatch):
     first, child = leader
     boot, _, ticks = first.started.partition("/")
     assert session_of(replace(first, started=f"another-boot/{ticks}")) == []
-    # In a container that was started anew the boot is the same, and pids begin again.
+    # In a restarted container the boot id is the same, and pids begin again.
     anew = {1: f"{boot}/{int(ticks) + 1}"}
     started = processes._started
     monkeypatch.setattr(processes, "_started", lambda pid: anew.get(pid) or started(pid))
@@ -68,7 +68,7 @@ def test_what_the_system_hides_is_passed_over(leader, monkeypatch):
 
 
 def test_without_proc_processes_are_told_by_ps(leader, monkeypatch):
-    """The same processes, each told from a later one with its number by when it was started."""
+    """The same processes; the start time distinguishes each from a later one with its pid."""
     first, child = leader
     monkeypatch.setattr(processes, "LINUX", False)
     told = identify(first.pid)

@@ -1,4 +1,4 @@
-"""The stop ladder: what is due when, for a supervisor and for a stop without one alike."""
+"""The stop ladder: which signal is due when, for a supervisor and for a stop without one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ INTERRUPT, TERMINATE, KILL, GIVE_UP = Rung
         # The run process lives: SIGINT has its grace, then SIGTERM, then SIGKILL, then no more.
         (USUAL, None, {0: INTERRUPT, 9.9: INTERRUPT, 10: TERMINATE, 12.9: TERMINATE, 13: KILL}),
         (USUAL, None, {15.9: KILL, 16: GIVE_UP, 1e9: GIVE_UP}),
-        # It heard SIGINT: what it has left gets SIGTERM at once, not after the rest of the grace.
+        # It ended after SIGINT: its remaining processes get SIGTERM at once, not after the grace.
         (USUAL, 2.0, {1.9: INTERRUPT, 2: TERMINATE, 4.9: TERMINATE, 5: KILL, 8: GIVE_UP}),
         # It ended by SIGTERM or SIGKILL: the others have had their time already.
         (USUAL, 11.0, {9: INTERRUPT, 11: TERMINATE, 13: KILL, 16: GIVE_UP}),

@@ -1,4 +1,4 @@
-"""Ending runs: nothing of them is left, whatever their steps have started."""
+"""Stopping runs: no process is left, whatever their steps have started."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 async def begin(offspring, kind):
-    """Start the flow and wait until the children of the kinds named are there."""
+    """Start the flow and wait until the children of the named kinds are running."""
     flow = offspring.folder / "childflow.py"
     running = await Runner(flow, pylint=False).async_run(kind=kind)
     await async_until(offspring.ready, "the step's children")
@@ -72,7 +72,7 @@ asyncio.run(main())
 def test_what_belongs_to_another_user_is_told_and_does_not_keep_the_run(write_flow, tmp_path):
     write_flow("sudoflow.py", SUDOFLOW)
     (tmp_path / "stops.py").write_text(STOPS)
-    # Root may signal everybody; a user, for whom this stands, may not.
+    # Root may signal all processes; this simulates a user, who may not.
     command = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "stops.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -149,7 +149,7 @@ def test_a_run_process_that_ignores_sigint_is_terminated(offspring):
 
 
 def test_a_disk_that_does_not_answer_ends_nobodys_run(write_flow, monkeypatch):
-    """Whoever follows a run has not asked for its end."""
+    """An error while following a run must not stop it."""
 
     async def times_out(self):
         raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")

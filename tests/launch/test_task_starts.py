@@ -1,4 +1,4 @@
-"""How the tasks of a run, and that of a spin, are started: by a fork, or cold and why."""
+"""How the tasks of runs and spins are started: as forks, or cold and why."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def here(tmp_path):
 
 @pytest.fixture
 def run_mixed(write_flow, monkeypatch):
-    """Return a function that runs a flow whose tasks are not all started alike."""
+    """Return a function that runs a flow with forked and cold tasks."""
     flow = write_flow("mixedflow.py", MIXEDFLOW)
 
     def run(warm, **parameters):
@@ -84,11 +84,11 @@ def run_mixed(write_flow, monkeypatch):
     return run
 
 
-# -- what is told --------------------------------------------------------------------------
+# -- what is reported ----------------------------------------------------------------------
 
 
 def test_a_warm_run_tells_which_of_its_tasks_were_cold(run_mixed):
-    """A10: running.warm tells of the run process, running.task_starts of every task."""
+    """A10: running.warm reports the run process, running.task_starts every task."""
     running = run_mixed(True, width=12)
     assert (running.status, running.warm) == ("successful", True), running.stdout
     told = running.task_starts
@@ -104,14 +104,14 @@ def test_a_warm_run_tells_which_of_its_tasks_were_cold(run_mixed):
 
 
 def test_all_tasks_of_a_cold_run_are_cold(run_mixed):
-    """A10: and for the reason that the run is."""
+    """A10: for the same reason as the run."""
     running = run_mixed(False)
     assert not running.warm
     assert running.task_starts == TaskStarts(0, {"turned off by $NBRUNNER_WARM": 8})
 
 
 def test_they_are_told_while_the_run_goes_on_and_when_it_is_stopped(write_flow, monkeypatch):
-    """A10: what is told does not wait for the end of the run."""
+    """A10: the counts are available before the end of the run."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     flow = write_flow("gatedflow")
 
@@ -133,7 +133,7 @@ def test_the_doctor_tells_of_cold_tasks(run_mixed):
 
 
 def test_a_task_that_cannot_be_forked_is_told(tmp_path, monkeypatch):
-    """A10: also where the fork server has ended, or has no room for another process."""
+    """A10: also if the fork server has ended, or cannot start another process."""
     ours, theirs = socket.socketpair()
     theirs.close()
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "flow.py")])
@@ -188,7 +188,7 @@ SPIN_STEP = [sys.executable, "/f/flow.py", "--quiet", "--metadata", "spin", "spi
     ],
 )
 def test_which_commands_of_a_spin_are_forked(command, reason):
-    """C4: a local spin-step is a step."""
+    """C4: a local spin-step is forked like a step."""
     assert task_cold_reason(command, "/f/flow.py", {}, {}) == reason
 
 
@@ -250,7 +250,7 @@ if __name__ == '__main__':
 def spin_both_ways(write_flow, monkeypatch, tmp_path):
     """Return a function that spins a step cold and warm."""
     shutil.copy(probe.__file__, tmp_path)
-    (tmp_path / ".metaflow_spin").mkdir()  # or the first spin says that it makes it
+    (tmp_path / ".metaflow_spin").mkdir()  # otherwise the first spin prints that it creates it
     flow = write_flow("seenflow.py", SEENFLOW)
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     run = Runner(flow, show_output=False, pylint=False).run().run
@@ -274,13 +274,13 @@ def seen(spun, place):
 
 @pytest.mark.parametrize("step", ["work", "join"])
 def test_a_forked_spin_sees_and_makes_the_same(spin_both_ways, step):
-    """C4: the fork is what a cold task would be: what it sees, prints, stores."""
+    """C4: a forked task observes, prints and stores the same as a cold one."""
     cold, warm = spin_both_ways(step, persist=True)
     assert cold.status == warm.status == "successful"
     for place in ("before", step):
         before, after = seen(cold, place), seen(warm, place)
         assert set(before.pop("modules")) <= set(after.pop("modules"))
-        for each in (before, after):  # @timeout's runs: what is left of it differs
+        for each in (before, after):  # the remaining time of @timeout differs
             each["timers"] = [left > 0 for left, _ in each["timers"]]
         after = without_ours(after)
         assert {key: [before[key], after[key]] for key in before if before[key] != after[key]} == {}
@@ -306,7 +306,7 @@ def test_a_forked_spin_takes_artifacts_from_a_module(spin_both_ways, tmp_path):
 
 
 def test_a_spin_in_another_environment_is_cold_and_says_so(write_flow, monkeypatch):
-    """C4, A10: a fork that would not be exact is not made."""
+    """C4, A10: a task is not forked if the fork would not be exact."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     runner = Runner(write_flow("mixedflow.py", MIXEDFLOW), show_output=False, pylint=False)
     run = runner.run().run
@@ -317,7 +317,7 @@ def test_a_spin_in_another_environment_is_cold_and_says_so(write_flow, monkeypat
 
 
 def test_a_progress_bar_of_a_spun_task_is_seen(write_flow, monkeypatch):
-    """C4: as in a run, what a task prints without ending the line is told."""
+    """C4: as in a run, unfinished lines of a task are shown."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     text = """\
 import os, sys, time

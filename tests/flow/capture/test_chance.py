@@ -1,4 +1,4 @@
-"""What the flow's own cell has drawn by chance is the same in the flow and its tasks."""
+"""Random numbers of the flow's own cell are the same in the flow and its tasks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ DRAWN = [
 
 @pytest.mark.parametrize("text", DRAWN)
 def test_what_was_drawn_is_not_drawn_again(text):
-    """D: each task would have drawn something else."""
+    """D: otherwise each task would draw another number."""
     notebook = Notebook(IMPORTS, flow("repr(x)", text))
     assert notebook.given() == notebook.namespace["F"]().value()
 
@@ -97,12 +97,12 @@ def test_what_a_second_execution_gives_again_is_no_chance(text):
     ["x = time.strftime('%H%M%S')", "x = time.localtime()", "x = time.gmtime().tm_sec"],
 )
 def test_a_time_that_is_not_given_is_read_from_the_clock(text):
-    """D: runs and tasks had another `stamp` each, which the notebook had not."""
+    """D: each run and task had a different `stamp` than the notebook."""
     assert draws(ast.parse(text).body[0], Notebook(IMPORTS).namespace)
 
 
 def test_what_was_typed_is_not_asked_for_again(monkeypatch):
-    """D: no one can answer in a task."""
+    """D: a task has no user to answer."""
     answers = iter(["7"])
     monkeypatch.setattr("builtins.input", lambda prompt="": next(answers))
     assert Notebook(flow("n", "n = int(input('n? '))")).given() == 7

@@ -1,4 +1,4 @@
-"""What a flow sees of objects and classes that were changed after they were made."""
+"""Objects and classes that were changed after they were made, as a flow sees them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def assert_same(*cells: str) -> None:
 )
 @pytest.mark.parametrize("split", ["one cell", "flow first"])
 def test_an_object_is_what_its_notebook_has_made_of_it(made, change, value, split):
-    """D: an object travels as it is now, whichever kind of statement changed it."""
+    """D: an object travels in its current state, whatever statement changed it."""
     if split == "one cell":
         assert_same(flow(value, f"{made}\n{change}"))
     elif value.startswith(made.partition(" ")[0]) or made in (MODEL, REGISTER):
@@ -92,7 +92,7 @@ def test_an_object_is_what_its_notebook_has_made_of_it(made, change, value, spli
 
 @pytest.mark.parametrize("change", ["keep(thing)", "other = thing\nother.x = 1", "keep(x=thing.x)"])
 def test_an_object_that_may_have_changed_and_cannot_be_pickled_is_refused(change):
-    """D: statements do not make an object again that other statements may have changed."""
+    """D: an object is not made again if other statements may have changed it."""
     text = f"def keep(thing=0, x=0):\n    pass\nthing = NS(lock=threading.Lock(), x=0)\n{change}"
     with pytest.raises(BadValueError, match=r"F uses 'thing', a SimpleNamespace, .* line "):
         Notebook(IMPORTS, flow("thing.x", text)).text()
@@ -100,7 +100,7 @@ def test_an_object_that_may_have_changed_and_cannot_be_pickled_is_refused(change
 
 @pytest.mark.parametrize("read", ["print(thing)", "thing", "thing.x", "n = len(thing.rows)"])
 def test_an_object_that_is_only_looked_at_is_made_again(read):
-    """D: to print an object does not change it."""
+    """D: printing an object does not change it."""
     text = f"thing = NS(lock=threading.Lock(), x=[], rows=[])\n{read}"
     assert Notebook(IMPORTS, flow("thing.x", text)).given() == []
 
@@ -146,7 +146,7 @@ def test_an_object_that_is_only_looked_at_is_made_again(read):
 )
 @pytest.mark.parametrize("split", ["one cell", "two cells", "flow first"])
 def test_a_class_is_what_its_notebook_has_made_of_it(made, change, value, split):
-    """D: a class travels as its source only where that makes the class as it is now."""
+    """D: a class travels as source only if the source makes the current class."""
     cells = {
         "one cell": [flow(value, f"{made}\n{change}")],
         "two cells": [f"{made}\n{change}", flow(value)],
@@ -167,7 +167,7 @@ class A(Base):
 
 @pytest.mark.parametrize("cells", [[flow("Base.subs", REGISTRY)], [REGISTRY, flow("Base.subs")]])
 def test_a_class_that_its_subclasses_filled(cells):
-    """D: what __init_subclass__ has put into a class travels with it."""
+    """D: the attributes that __init_subclass__ has set travel with a class."""
     assert_same(*cells)
 
 
@@ -187,7 +187,7 @@ def test_a_class_that_its_subclasses_filled(cells):
 )
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_a_flow_class_that_was_changed_is_refused(change, is_own_cell):
-    """D: a flow is what its cell defines; what was changed in it since cannot travel."""
+    """D: later changes of a flow class cannot travel, so they are an error."""
     text = (
         "class F:\n    K = 1\n    L = []\n    def value(self):\n        return (self.K, self.L)\n"
     )
@@ -252,7 +252,7 @@ class Mo:
     ],
 )
 def test_an_object_of_a_nested_class_is_of_that_class(made, value):
-    """D: a class in the body of another is the same class for objects and for the flow."""
+    """D: the class of an object stays identical to the nested class that the flow uses."""
     assert_same(NESTED, made, flow(value))
     assert_same(f"{NESTED}\n{made}", flow(value))
     assert_same(flow(value, f"{NESTED}\n{made}"))
@@ -287,7 +287,7 @@ def note(name):
 )
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_what_executing_a_class_changes_is_not_changed_twice(made, value, is_own_cell):
-    """D: a list that a metaclass fills has in the flow what it has in the notebook."""
+    """D: a list that a metaclass fills has the same items in the flow and in the notebook."""
     value = f"({value}, NAMES, COUNT)"
     if is_own_cell:
         assert_same(flow(value, FILLED + made))
@@ -308,7 +308,7 @@ def test_what_executing_a_class_changes_is_not_changed_twice(made, value, is_own
     ],
 )
 def test_a_call_on_an_object_that_cannot_be_pickled_is_told(made, call, value):
-    """D: such an object is made again; a warning names the call that is not done again."""
+    """D: such an object is made again; a warning names the call that is not repeated."""
     notebook = Notebook(IMPORTS, flow(value, made), call)
     if call.startswith("_"):  # what a call returns is kept: the object counts as changed
         with pytest.raises(BadValueError, match="line 1 of Cell In"):
@@ -335,7 +335,7 @@ SHARED = [
 @pytest.mark.parametrize(("holder", "held"), SHARED)
 @pytest.mark.parametrize("split", ["one cell", "two cells", "flow between"])
 def test_what_is_one_list_in_the_notebook_is_one_in_the_flow(holder, held, split):
-    """D: a name and what holds its list, at whatever depth, share it in the flow as well."""
+    """D: names and objects that share a list, at any depth, also share it in the flow."""
     made, later = f"import functools\nrows = [1]\n{holder}", "rows.append(2)"
     value = f"({held}, rows, {held} is rows)"
     cells = {

@@ -1,4 +1,4 @@
-"""A flow is what its class statement made of the notebook, or it is refused."""
+"""A flow equals what its class statement would make now, or it is refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Tagged:
 @pytest.mark.parametrize("text", READ)
 @pytest.mark.parametrize("split", ["another cell", "own cell", "later in its cell"])
 def test_what_a_flow_was_made_with_is_never_another_value(text, split):
-    """D4: what the class statement read is bound anew, and the flow says so."""
+    """D4: a name that the class statement read is bound again, and the error names it."""
     notebook = Notebook(
         *{
             "another cell": [BASES + "N = 1", text, "N = 2"],
@@ -103,7 +103,7 @@ def metaflow(body: str, base: str = "FlowSpec") -> str:
     ],
 )
 def test_parameters_and_decorators_are_compared_by_their_arguments(body):
-    """D: Parameter(default=N) and @retry(times=N) are those of the class."""
+    """D: the arguments of Parameter(default=N) and @retry(times=N) are compared."""
     first = f"{METAFLOW}N = 1\nWORD = 'w'"
     notebook = Notebook(first, metaflow(body), first)
     assert "class F" in notebook.text()
@@ -114,7 +114,7 @@ def test_parameters_and_decorators_are_compared_by_their_arguments(body):
 
 @pytest.mark.parametrize("later", ["exec('M = 3')", "globals()['M'] = 3", "from metaflow import *"])
 def test_what_metaflow_gives_is_not_taken_for_bound_anew(later):
-    """A cell that may bind anything does not make another `step` of metaflow's own."""
+    """A cell that may bind any name does not make metaflow's `step` count as changed."""
     notebook = Notebook(METAFLOW, metaflow(""), later)
     assert "class F" in notebook.text()
 
@@ -131,7 +131,7 @@ CHANGED = [
 @pytest.mark.parametrize("changed", CHANGED)
 @pytest.mark.parametrize("base", ["Mixin", "Other, Mixin"])
 def test_a_base_that_was_defined_otherwise_since_is_named(changed, base):
-    """A flow derives from the class that its base was, and not from its namesake."""
+    """A flow still derives from the old class, not from the new one of the same name."""
     text = flow("    def got(self):\n        return self.help()\n", base)
     notebook = Notebook("class Other:\n    pass", MIXIN, text, MIXIN)
     assert notebook.given() == "old"

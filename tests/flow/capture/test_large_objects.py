@@ -46,7 +46,7 @@ READS = [
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_a_large_object_that_was_only_read_is_made_again(read, is_own_cell):
-    """D: statements that read a large object and do not change it are no obstacle."""
+    """D: statements that only read a large object do not prevent making it again."""
     notebook = notebook_with(read, is_own_cell)
     assert notebook.given() == notebook.namespace["F"]().value()
 
@@ -63,7 +63,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("is_own_cell", [True, False])
 def test_a_large_object_that_was_changed_is_never_another_one(change, is_own_cell):
-    """D: a change that the flow does not do again ends the flow before its first step."""
+    """D: a change that the flow does not repeat ends it before its first step."""
     notebook = notebook_with(change, is_own_cell)
     try:
         assert notebook.given() == notebook.namespace["F"]().value()

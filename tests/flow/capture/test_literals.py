@@ -1,4 +1,4 @@
-"""Which values can be written into a flow file, and what the file then has."""
+"""Values that can be written into a flow file, and their value there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Names(list):
 
 
 def again(value):
-    """Return a value as a file has it that knows nothing but Python's own names."""
+    """Return a value from its source, evaluated with Python's own names only."""
     return eval(plain_source(value), {})
 
 
@@ -88,7 +88,7 @@ WRAPS = [lambda x: [x], lambda x: {"a": x}, lambda x: (x,), lambda x: frozenset(
 
 @pytest.mark.parametrize("wrap", WRAPS)
 def test_a_value_that_is_nested_deeply_is_not_plain(wrap):
-    """CPython does not read more than 200 brackets within each other."""
+    """CPython does not parse more than 200 nested brackets."""
     assert again(nested(50, wrap)) == nested(50, wrap)
     assert is_plain(nested(50, wrap))
     assert not is_plain(nested(51, wrap))
@@ -112,7 +112,7 @@ ROW: list = [0]
     ids=range(6),
 )
 def test_a_value_that_holds_a_list_twice_is_not_plain(value):
-    """D: what is one list in the notebook is one list in the flow."""
+    """D: a list that is shared in the notebook is shared in the flow."""
     assert not is_plain(value)
 
 

@@ -1,4 +1,4 @@
-"""What the notebook sets in a module is not in the flow, and a warning says so."""
+"""An attribute that the notebook sets in a module is missing in the flow; a warning says so."""
 
 from __future__ import annotations
 

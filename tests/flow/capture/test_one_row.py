@@ -1,4 +1,4 @@
-"""Statements in one row of a cell count as those in rows of their own."""
+"""Several statements on one line of a cell are treated like those on separate lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a flow sees of a notebook that binds its names again and again: what the notebook sees."""
+"""A flow sees the same values as its notebook, which binds names repeatedly."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reports(seed: int, count: int) -> list[dict]:
 
 @pytest.mark.timeout(600)
 def test_generated_notebooks_give_the_same_in_their_flow():
-    """D1 to D6: 300 notebooks, and no name stands for something else in the flow."""
+    """D1 to D6: in 300 notebooks, every name has the same value in the flow."""
     found = reports(seed=1, count=300)
     assert len(found) == 300
     assert [each for each in found if "broken" in each] == []
@@ -61,7 +61,7 @@ MAKE = "def make2(k):\n    def inner():\n        return k\n    return inner\n"
     ],
 )
 def test_a_closure_is_the_one_that_was_made_last(cells, name, expected):
-    """D1: a name stands for the closure that it was bound to last."""
+    """D1: a name has the closure that it was bound to last."""
     assert Notebook(*cells, flow(f"{name}()")).given() == expected
 
 
@@ -76,7 +76,7 @@ def test_a_closure_is_the_one_that_was_made_last(cells, name, expected):
 )
 @pytest.mark.parametrize("at", [1, 2, 99])
 def test_an_alias_is_what_it_was_bound_to(later, at):
-    """D2: a name stands for the function that it was bound to, not for that of its own name."""
+    """D2: an alias has the function it was bound to, not a later one of the function's name."""
     first = "import functools\ndef f2():\n    return 'f2'\ndef g2():\n    return 'old g2'"
     cells = [first, *later]
     if at < len(cells):
@@ -105,14 +105,14 @@ LOGGED = "def logged(f):\n    def wrapper(*args):\n        return f(*args)\n    
     ],
 )
 def test_what_is_decorated_is_the_newest(define):
-    """D3: decorators that do not tell what they wrap, of functions, methods and classes."""
+    """D3: decorators without ``__wrapped__``, of functions, methods and classes."""
     first = "import functools\n" + LOGGED + define.replace("TEXT", "old")
     notebook = Notebook(first, define.replace("TEXT", "new"), flow("helper()"))
     assert notebook.given() == "new"
 
 
 def test_a_flow_whose_first_step_is_decorated_is_the_newest():
-    """D3: the flow's cell is not that of the wrapper, though an older flow stands there."""
+    """D3: the cell of the wrapper is not the flow's, though it has an older flow of that name."""
     define = "class F:\n    @logged\n    def value(self):\n        return 'TEXT'\n"
     notebook = Notebook(LOGGED + define.replace("TEXT", "old"), define.replace("TEXT", "new"))
     assert notebook.given() == "new"
@@ -134,7 +134,7 @@ def test_a_flow_whose_first_step_is_decorated_is_the_newest():
     ],
 )
 def test_what_a_later_cell_binds_is_used(own, later, value, expected):
-    """D4: what the flow's own cell binds is bound anew by a later one."""
+    """D4: a name of the flow's own cell is bound again by a later cell."""
     notebook = Notebook(flow(f"({value}, N)", f"N = 1\n{own}"), f"N = 2\n{later}")
     assert notebook.given() == (expected, 2)
 
@@ -142,7 +142,7 @@ def test_what_a_later_cell_binds_is_used(own, later, value, expected):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_renamed", [False, True])
 def test_classes_of_every_kind(kind, is_renamed):
-    """D6: a class of another cell, by its own name and by another after it is bound anew."""
+    """D6: a class of another cell, by its own name, and by another one after a rebinding."""
     source, told = of_kind(kind, "Kind", 3)
     cells = [IMPORTS, source]
     if is_renamed:
@@ -198,7 +198,7 @@ def test_a_flow_whose_base_has_changed_since_is_refused():
 )
 @pytest.mark.parametrize("split", ["one cell", "two cells", "flow first", "flow between"])
 def test_what_a_statement_read_is_what_it_was_then(first, then, value, split):
-    """D4: neither cells nor the order in one of them make a difference."""
+    """D4: this holds across cells and for any order within a cell."""
     first = f"from types import SimpleNamespace as NS\n{first}"
     cells = {
         "one cell": [flow(value, f"{first}\n{then}")],
@@ -212,7 +212,7 @@ def test_what_a_statement_read_is_what_it_was_then(first, then, value, split):
 
 
 def test_a_pickled_function_without_source_has_its_cell_for_a_file():
-    """Where both kinds of quotes stand in it, its source cannot stand in the flow file."""
+    """Source with both kinds of triple quotes cannot be quoted in the flow file."""
     both_quotes = "def make(k):\n    '''a'''\n    def inner():\n        return k, " + '"""b"""'
     notebook = Notebook(both_quotes + "\n    return inner\nh = make(3)", flow("h.__code__"))
     code = notebook.given()
@@ -229,7 +229,7 @@ def test_a_pickled_function_is_at_home_in_the_flow_file():
 
 @pytest.mark.parametrize("at", ["", "class", "flow"])
 def test_annotations_are_texts_where_they_were(at):
-    """D6: ``from __future__`` holds for the cell that has it, not for what travels with it."""
+    """D6: ``from __future__`` applies to its cell, not to objects that travel with it."""
     future = "from __future__ import annotations\n"
     source = "from typing import TypedDict\nclass T(TypedDict):\n    x: int\n"
     define = "from dataclasses import dataclass\n@dataclass\nclass D:\n    x: int = 1\n"

@@ -1,4 +1,4 @@
-"""A notebook that binds a name of Python's own, as ``list = [1, 2]``, travels like any other."""
+"""Flows of notebooks that bind a builtin name, as in ``list = [1, 2]``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_plain_value_is_written_without_names(value):
     [unpack._objects_of_notebook, digest._digest_of_object, digest._check_made_again],
 )
 def test_what_is_copied_into_flow_files_reads_no_name_of_the_notebook(function):
-    """D: each name it reads may stand for something else there."""
+    """D: the notebook may have bound any name that the copied code reads."""
     assert global_reads(function.__code__) <= {"__name__", "_digest_of_object"}
 
 

@@ -1,4 +1,4 @@
-"""A submodule that the notebook has imported is there in the flow."""
+"""A submodule that the notebook has imported is available in the flow."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_a_submodule_is_reached_through_its_package(before, own, value, tmp_path
 
 
 def test_what_the_flow_does_not_use_is_not_imported():
-    """D: an import that nobody needs takes time in each task."""
+    """D: an unused import takes time in each task."""
     flow = "class F:\n    def value(self):\n        return xml.__name__\n"
     assert "minidom" not in Notebook("import xml\nfrom xml.dom import minidom", flow).text()
 
 
 def test_the_imports_of_the_flows_cell_stay_in_their_place():
-    """D: a variable that is set above an import is read by it."""
+    """D: an import may read a variable that is set above it."""
     own = "import os\nos.environ['A'] = 'b'\nimport xml.dom.minidom\n"
     flow = f"{own}class F:\n    def value(self):\n        return xml.dom, os\n"
     assert "__import__('xml" not in Notebook(flow).text()

@@ -1,4 +1,4 @@
-"""Flow classes of cells -> flow files, without a kernel: what the file has when it is read.
+"""Flow classes of cells -> flow files, without a kernel: the values in the imported file.
 
 `tests/kernel/test_nbrunner.py` runs such flows.
 """
@@ -129,7 +129,7 @@ def test_nothing_is_done_again_for_a_plain_value(capsys):
 
 
 def test_what_is_computed_is_computed_where_the_flow_runs(monkeypatch):
-    """Else a secret would be written down, and Runner(env=...) would change nothing."""
+    """Otherwise a secret would be stored, and Runner(env=...) would have no effect."""
     monkeypatch.setenv("TOKEN", "of the notebook")
     notebook = Notebook(
         "import os\ntoken = os.environ['TOKEN']\nheaders = {'token': token}\n"
@@ -267,7 +267,7 @@ def test_what_a_class_has_bound_itself_does_not_travel():
     ],
 )
 def test_what_is_awaited_in_a_cell_travels_as_the_value_that_it_gave(statement):
-    """Such a cell is executed by the notebook's loop; here its value is put in its place."""
+    """Such a cell is executed by the notebook's loop; the test sets its value instead."""
     # The same lines below it, as the code objects have their numbers.
     notebook = Notebook("last = ''" + "\n" * statement.count("\n") + flow("last"))
     name = notebook.namespace["F"].value.__code__.co_filename

@@ -1,4 +1,4 @@
-"""What is told of a flow before it runs, and when it is asked anew."""
+"""The description of a flow before it runs, and when it is read again."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ if __name__ == '__main__':
 
 @pytest.fixture(scope="module")
 def allflow(tmp_path_factory) -> FlowDescription:
-    """The description of AllFlow, asked for once."""
+    """The description of AllFlow, read once."""
     folder = tmp_path_factory.mktemp("allflow")
     (folder / "allflow.py").write_text(ALLFLOW)
     with pytest.MonkeyPatch.context() as patch:
@@ -259,7 +259,7 @@ def test_an_edited_file_that_the_flow_reads_is_seen(write_flow):
 
 
 def flow_that_looks(write_flow, monkeypatch, look):
-    """Return a flow with a parameter more if $EXTRA is there; it is described without and with."""
+    """Return a flow with one more parameter if $EXTRA is set, described without and with it."""
     more = f"    if {look}:\n        more = Parameter('more', default='x')\n    secs ="
     file = write_flow("slowflow", f"import os\n{COUNTED.replace('    secs =', more)}")
     assert [each.name for each in describe(file).parameters] == ["seconds"]
@@ -294,7 +294,7 @@ LOOKS = {
 def test_a_flow_that_goes_through_all_variables_depends_on_all(
     write_flow, monkeypatch, private_state, look, warm
 ):
-    """B2: a remembered description is never that of another environment."""
+    """B2: a cached description is not used in another environment."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     file = flow_that_looks(write_flow, monkeypatch, LOOKS[look])
     describe(file)

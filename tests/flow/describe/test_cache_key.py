@@ -1,4 +1,4 @@
-"""Which edits of a flow file can change its description, and which cannot."""
+"""Edits of a flow file that can change its description, and others."""
 
 from __future__ import annotations
 

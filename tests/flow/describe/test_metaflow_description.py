@@ -1,4 +1,4 @@
-"""Flows described with a Metaflow whose private names are others; never is the flow blamed."""
+"""Descriptions with a Metaflow whose private names have changed; the flow is never blamed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_flow_is_described_without_most_private_names(name, package, whole, write_flow):
-    """F2: what the description does without may be called what it likes."""
+    """F2: names that the description does not need may change."""
     rename(package, name)
     file = write_flow("describedflow.py", FLOW)
     told = described(package, file)
@@ -86,7 +86,7 @@ def test_a_flow_is_described_without_most_private_names(name, package, whole, wr
     ]
 
 
-# A name, which part of the description is not known without it, and how it is told of.
+# A name, the part of the description that needs it, and the message about it.
 PARTS = {
     "_flow_decorators": ("decorators", "the flow's decorators"),
     "_default_is_file": ("configs", "its configs"),
@@ -97,7 +97,7 @@ PARTS = {
 
 @pytest.mark.parametrize("name", PARTS)
 def test_what_runs_can_do_without_is_left_out_and_told(name, package, whole, write_flow):
-    """F2: a run goes on without a part of the description, and a warning names it."""
+    """F2: a run continues without a part of the description, and a warning names it."""
     rename(package, name)
     runner = runner_with(package, write_flow("describedflow.py", FLOW))
     part, told = PARTS[name]
@@ -137,7 +137,7 @@ def test_what_cannot_be_done_without_is_no_fault_of_the_flow(name, within, packa
 
 
 def test_a_command_line_that_is_called_otherwise_is_no_fault_of_the_flow(package, write_flow):
-    """F2: Metaflow might call its command line by another method of click."""
+    """F2: Metaflow might call its command line through another method of click."""
     replace(package, r"\bstart\(auto_envvar_prefix.*\)", "pass", "cli.py")
     runner = runner_with(package, write_flow("describedflow.py", FLOW))
     with pytest.raises(MetaflowVersionError, match=re.escape("click.BaseCommand.main")):
@@ -146,14 +146,14 @@ def test_a_command_line_that_is_called_otherwise_is_no_fault_of_the_flow(package
 
 @pytest.mark.parametrize("parameters", ["self", "self, use_cli=True", "self, *args, **kwargs"])
 def test_a_flow_may_have_an_init_of_its_own(parameters, write_flow):
-    """F2: it is called as in the flow file, where it need not know Metaflow's arguments."""
+    """F2: it is called as in the flow file, where it need not accept Metaflow's arguments."""
     given = parameters.partition(", ")[2].replace("=True", "")
     own = f"    def __init__({parameters}):\n        super().__init__({given})\n\n    conf = "
     told = Runner(write_flow("describedflow.py", FLOW.replace("    conf = ", own))).describe()
     assert (told.decorators, told.unknown) == (("project",), ())
 
 
-# What the flow does wrong, and how it is told.
+# The fault of the flow, and the message about it.
 WRONG = {
     "an argument": (
         *("    conf = ", "    def __init__(self, needed):\n        pass\n\n    conf = "),

@@ -1,4 +1,4 @@
-"""A run as text and as HTML, as it stays in a notebook: all that is told, and nothing acts."""
+"""A run as text and as HTML in a saved notebook: complete, and without active content."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ if __name__ == '__main__':
 
 @pytest.fixture(autouse=True)
 def _warm(monkeypatch):
-    """What a run's picture tells does not depend on how the run was started."""
+    """The fallback output of a run does not depend on how the run was started."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
 
@@ -68,7 +68,7 @@ def run(write_flow):
 
 
 class Page(HTMLParser):
-    """What a browser makes of the HTML: its text, its elements, what these may do."""
+    """The HTML as a browser parses it: its text, its elements, and their actions."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Page(HTMLParser):
         self.text += data
 
     def acts(self) -> list[str]:
-        """Return what loads something, leads somewhere or runs."""
+        """Return the elements and attributes that load something, link somewhere or run."""
         harmless = {"div", "span", "b", "pre", "table", "thead", "tbody", "tr", "th", "td"}
         found = [tag for tag in self.tags if tag not in harmless]
         found += [name for name, _ in self.attributes if name.startswith("on")]
@@ -105,7 +105,7 @@ class Page(HTMLParser):
 
 
 def as_shown(line: str) -> str:
-    """Return a line of the log with the hour and the task alone of Metaflow's prefix."""
+    """Return a line of the log with only time and task of Metaflow's prefix."""
     prefix = r"^\S+ (?P<time>\S{8})\.\d{3} (?:\[\d+/(?P<task>\w+/\d+) \(pid \d+\)\] )?"
     match = re.match(prefix, line)
     if match is None:
@@ -114,7 +114,7 @@ def as_shown(line: str) -> str:
 
 
 def misleading(text: str) -> list[str]:
-    """Return the characters that move the cursor, turn the direction or do not show."""
+    """Return the characters that move the cursor, change the direction or are invisible."""
     return re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]", text)
 
 

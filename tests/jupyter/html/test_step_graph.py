@@ -36,7 +36,7 @@ def boxes(tree):
 
 
 def texts(tree):
-    """Return what stands in each box, in words as where styles are stripped."""
+    """Return the text of each box, which is complete even without styles."""
     return ["".join(box.itertext()) for box in boxes(tree)]
 
 
@@ -183,7 +183,7 @@ def test_so_many_steps_that_nobody_could_read_them_are_not_drawn(count, boxes_dr
 
 
 def test_no_style_is_one_that_jupyterlab_strips_from_untrusted_notebooks():
-    """Its sanitizer wants a digit before the point, and lengths with a unit."""
+    """Its sanitizer requires a digit before the decimal point, and lengths with a unit."""
     page = steps_html(BRANCHES, TYPES, Progress({"a": StepProgress(done=2)}), {"a": 1.0})
     assert "svg" not in page and "var(" not in page
     assert not re.search(r"[:,]\.\d", page)

@@ -1,4 +1,4 @@
-"""Works are done in turn, each whatever became of the one before."""
+"""Jobs are executed one after another, even if an earlier one has failed."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def names_in(part) -> set[str]:
 
 
 def kinds() -> dict[str, type[Widget]]:
-    """Return every kind of widget that is drawn, by the name of its bundle."""
+    """Return every kind of widget, by the name of its bundle."""
     classes = [*(getattr(widgets, name) for name in widgets.__all__), ResumeBar]
     return {each.bundle_name: each for each in classes}
 

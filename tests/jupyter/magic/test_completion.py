@@ -1,4 +1,4 @@
-"""Which line Tab completes; what it offers is told in ``tests/kernel/test_magics.py``."""
+"""The lines that Tab completes; ``tests/kernel/test_magics.py`` tests the completions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line and the Python that start a recorded run again."""
+"""The magic line and the Python code that start a recorded run again."""
 
 from __future__ import annotations
 

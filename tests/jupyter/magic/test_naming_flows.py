@@ -1,4 +1,4 @@
-"""Which flow a word of a line names, and what is said where there is none."""
+"""The flow that a word of a line names, and the error if there is none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING = " is neither a .py file nor a flow of this notebook"
 
 
 class TrainFlow(FlowSpec):
-    """It is looked at by its name alone."""
+    """A flow of which only the name matters."""
 
 
 FLOWS = {"TrainFlow": TrainFlow, "Alias": TrainFlow, "_3": TrainFlow, "FlowSpec": FlowSpec}

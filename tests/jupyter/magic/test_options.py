@@ -1,4 +1,4 @@
-"""Our own options, and where they end."""
+"""nbrunner's own options, and where they end."""
 
 from __future__ import annotations
 

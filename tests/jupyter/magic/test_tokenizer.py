@@ -1,4 +1,4 @@
-"""The line behind a magic, split and expanded."""
+"""The line after a magic, split and expanded."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_mistakes(line, message):
     ],
 )
 def test_a_backslash_continues_the_line_into_the_cell(line, cell, expected):
-    """D7: the options go on below, and the lines of the flow keep their numbers."""
+    """D7: the options continue below, and the lines of the flow keep their numbers."""
     assert continued(line, cell) == expected
 
 
@@ -164,7 +164,7 @@ def test_an_expression_whose_error_has_no_text_is_named():
     ids=["open", "words", "nested", "quotes", "quoted", "closed", "brackets"],
 )
 def test_many_braces_take_linear_time(line):
-    """B12: a line with tens of thousands of open braces is split at once."""
+    """B12: a line with tens of thousands of open braces is split without delay."""
     before = time.process_time()
     try:
         words_of(line, lambda expression: 1)
@@ -175,13 +175,13 @@ def test_many_braces_take_linear_time(line):
 
 
 def test_json_that_is_nested_too_deep_to_read_is_text():
-    """B12: braces around more levels than Python or JSON can read are left as they are."""
+    """B12: braces nested deeper than Python or JSON can parse are left unchanged."""
     line = '{"a":' * 20_000 + "1" + "}" * 20_000
     assert texts(line) == [line]
 
 
 def closing_brace(line, opening):
-    """Return where a brace is closed, by a scan from it."""
+    """Return the position of the matching brace, by a scan from the opening one."""
     depth, quote, at = 0, "", opening
     while at < len(line):
         character = line[at]

@@ -1,4 +1,4 @@
-"""Which rows a board draws, and what it says of the others."""
+"""The rows that a board draws, and its text about the others."""
 
 from __future__ import annotations
 

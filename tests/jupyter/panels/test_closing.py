@@ -1,4 +1,4 @@
-"""What is closed stays closed."""
+"""Closed panels stay closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a panel does when a button's work fails in a way that nobody has thought of."""
+"""A panel when the action of a button fails unexpectedly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a flow's form, and the words that they make."""
+"""The fields of a flow's form, and the resulting words of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Panels of a lost run: what it has left running is told, and can be stopped from there."""
+"""Panels of a lost run show its remaining processes, and can stop them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("feed"
 
 @pytest.fixture
 def lost(tmp_path, write_flow):
-    """A run whose supervisor and run process were killed together, and its task."""
+    """A run whose supervisor and run process were killed together, and its remaining task."""
     os.mkfifo(tmp_path / "gate")
     running = asyncio.run(Runner(write_flow("gatedflow"), pylint=False).async_run())
     task = int(until(lambda: whole(tmp_path / "task"), "the task"))
@@ -51,7 +51,7 @@ def test_the_panel_of_a_lost_run_offers_to_stop_what_it_has_left(lost):
 
 
 def test_the_history_offers_to_stop_what_a_lost_run_has_left(lost):
-    """B4: the row says so in text, and has a Stop of its own."""
+    """B4: the row shows this in its text, and has its own Stop button."""
     running, task = lost
     panel = HistoryPanel()
     (row,) = until(lambda: panel.table.rows, "the row")

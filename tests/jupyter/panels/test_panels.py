@@ -1,4 +1,4 @@
-"""Panels that stay open while flows, records and what is looked at change."""
+"""Panels that stay open while flows, records and selections change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.once, pytest.mark.slow, pytest.mark.usefixtures("feed"
 
 
 def begun() -> list[str]:
-    """Return the statuses of the runs that there are."""
+    """Return the statuses of all recorded runs."""
     from nbrunner import attach
 
     return [attach(each.name).status for each in registry.directories()]
@@ -54,7 +54,7 @@ def test_a_form_runs_the_flow_as_it_is_when_it_is_asked_to(write_flow, tmp_path)
 
 
 def held(panel) -> dict[str, object]:
-    """Return what the front end sends before Run: every field, as it is drawn."""
+    """Return what the front end sends before Run: the content of every field."""
     return {
         each["name"]: panel.form.values.get(each["name"], each["value"])
         for each in panel.form.fields
@@ -207,6 +207,6 @@ def test_a_history_that_is_closed_while_it_reads_shows_and_follows_nothing(faile
     panel.close()
     gate.set()
     done = threading.Event()
-    panel._aside(done.set)  # behind all that was asked for
+    panel._aside(done.set)  # after all earlier requests
     assert done.wait(60)
     assert (reads, panel._open, panel._watching) == (["page"], {}, None)

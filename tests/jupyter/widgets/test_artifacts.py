@@ -1,4 +1,4 @@
-"""The artifacts of a run's tasks, read while it goes on and after it has failed."""
+"""The artifacts of a run's tasks, read while it is active and after it has failed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_while_a_step_runs_the_one_before_is_shown_and_the_running_one_says_so(
 
     async def main():
         running = await runner.async_run()
-        # Metaflow says that a task is starting before the task says who it is.
+        # Metaflow reports the start of a task before the task has registered itself.
         await async_until((tmp_path / "begun").exists, "the step")
         shown = widget(running)
         shown.reload()

@@ -1,4 +1,4 @@
-"""Cards that change while somebody looks at them."""
+"""Cards that change while they are shown."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ if __name__ == '__main__':
 
 
 def told(html: str) -> str:
-    """Return what a card's page says: its data are in it as base64."""
+    """Return the data of a card's page, which are embedded as base64."""
     data = re.findall(r'__MF_DATA__\["[^"]*"\] = "([A-Za-z0-9+/]+=*)"', html)
     return "\n".join(base64.b64decode(each).decode("utf-8", "replace") for each in data)
 
 
 class Page:
-    """A page that shows the first card, and asks for it again whenever it has changed."""
+    """A page that shows the first card, and requests it again whenever it has changed."""
 
     def __init__(self, cards):
         self.cards = cards
@@ -76,7 +76,7 @@ class Page:
 def test_a_card_that_is_opened_while_its_task_runs_moves_and_is_right_at_the_end(
     write_flow, tmp_path
 ):
-    """E5: current.card.refresh shows in the panel, and so does the last state."""
+    """E5: the panel shows each current.card.refresh, and the last state."""
     flow = write_flow("epochflow.py", EPOCHS)
     runner = Runner(flow, show_output=False, pylint=False, cwd=str(tmp_path))
     running = asyncio.run(runner.async_run())

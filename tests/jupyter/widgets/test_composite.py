@@ -1,4 +1,4 @@
-"""A panel is one model: what its parts send, what a page is told when it asks, what is closed."""
+"""A panel is one model: messages of its parts, answers to a page, closing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 
 
 class HeardComm(BaseComm):
-    """A comm whose page is the test."""
+    """A comm for which the test acts as the page."""
 
     opened: ClassVar[list[HeardComm]] = []
 
@@ -34,7 +34,7 @@ class HeardComm(BaseComm):
 
     @property
     def contents(self) -> list[dict[str, object]]:
-        """What the page was told in messages of our own."""
+        """The contents of nbrunner's own messages to the page."""
         told = [
             data["content"] for kind, data in self.sent if kind == "comm_msg" and "content" in data
         ]
@@ -49,7 +49,7 @@ def comms(monkeypatch):
 
 
 def asked(panel, **message):
-    """Have a page ask for the state; return the answer."""
+    """Request the state like a page; return the answer."""
     (real,) = [each for each in HeardComm.opened if each.comm_id == panel.own_id]
     content = {"kind": wire.STATE, "id": "1", **message}
     message = {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
@@ -105,7 +105,7 @@ def test_a_page_that_has_an_earlier_state_is_given_the_whole(comms):
 
 
 def test_what_changes_while_the_comm_is_being_opened_is_not_taken_for_known(comms, monkeypatch):
-    """E2: a change between the model's first state and its comm is in the next answer."""
+    """E2: a change between the model's first state and the opening is in the next answer."""
     badge = StatusBadge()
     panel = Composite({"badge": badge})
     first_state = panel.comm._state

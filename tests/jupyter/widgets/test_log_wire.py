@@ -1,4 +1,4 @@
-"""Lines of a log as a page is sent them."""
+"""Lines of a log in messages to a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Validating your flow... with doubts
 
 
 def test_metaflows_greeting_is_no_warning(tmp_path):
-    """E10: its lines on stderr have no bar of a warning, all others have."""
+    """E10: its lines on stderr are not marked as warnings, all others are."""
     out, err = tmp_path / "stdout.log", tmp_path / "stderr.log"
     out.write_text("")
     err.write_text(GREETING + WARNINGS)

@@ -1,4 +1,4 @@
-"""What the bars of a timeline say of tasks that ended with their run."""
+"""The bars of a timeline for tasks that ended with their run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbrunner.jupyter.widgets.timeline import Timeline
 
 pytestmark = [pytest.mark.once, pytest.mark.slow]
 
-# Its first attempt fails, its second is ended by whoever stops the run.
+# Its first attempt fails, its second ends when the run is stopped.
 FLOW = """\
 import time
 from metaflow import FlowSpec, current, retry, step

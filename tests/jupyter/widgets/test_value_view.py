@@ -1,4 +1,4 @@
-"""What is shown of a value."""
+"""The display of an artifact's value."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_many_columns_are_cut(value):
 
 
 class Number(float):
-    """Counts how often one is made into text."""
+    """Counts its conversions to text."""
 
     shown = 0
 

@@ -1,4 +1,4 @@
-"""Cards of forked tasks are rendered by forks too, with what a fresh interpreter would render."""
+"""Cards of forked tasks are rendered by forks too, with the same result."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if __name__ == '__main__':
 
 @pytest.fixture(autouse=True)
 def card_root(tmp_path):
-    """Metaflow looks upwards from the directory for the folder to keep cards in."""
+    """Create the folder for cards, which Metaflow searches for in the parents of the cwd."""
     root = tmp_path / ".metaflow"
     root.mkdir()
     return root
@@ -70,7 +70,7 @@ _DATA = re.compile(r'(?<=__MF_DATA__\["UUID"\] = ")[^"]*')
 
 
 def cards(outcome, root, step="start"):
-    """Return the HTML and the data of the cards of a step, without what names this very run."""
+    """Return HTML and data of the cards of a step, without parts that identify this run."""
     number = outcome.running.run.id
     files = [each for each in root.rglob("*.html") if {number, step} <= set(each.parts)]
     return sorted(_whole(outcome, file.read_text()) for file in files)
@@ -110,7 +110,7 @@ CARDS = {
 
 @pytest.mark.parametrize("case", CARDS)
 def test_cards_are_the_same_and_are_forked(case, write_flow, monkeypatch, card_root):
-    """A10: the process that renders a card is a fork where its task is one."""
+    """A10: the process that renders a card is a fork if its task is one."""
     cold, warm = both_ways(card_flow(write_flow, **CARDS[case]), monkeypatch)
     assert (warm.status, warm.stdout) == (cold.status, cold.stdout)
     htmls = cards(warm, card_root)
@@ -147,7 +147,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_step_that_changes_its_process(change, write_flow, monkeypatch, tmp_path):
-    """A10: a card then has a fresh interpreter, which inherits the change."""
+    """A10: its card is then rendered by a fresh interpreter, which inherits the change."""
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     flow = card_flow(write_flow, body=CHANGES[change])
     flow.write_text(flow.read_text().replace("'rendered'", f"{str(tmp_path / 'rendered')!r}"))

@@ -1,4 +1,4 @@
-"""A warm program ends as a fresh interpreter does: what it holds is closed, and found closed."""
+"""A warm program ends like a fresh interpreter: its objects are finalized in the same way."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ QUIET_DEL = (
     "class Own:\n    def __del__(self, write=__import__('os').write): write(1, b'gone\\n')\n"
 )
 
-# name: (script, module beside it)
+# name: (script, module next to it)
 ENDINGS = {
     **{f"{name}, held by the script": (text, "") for name, text in WRITERS.items()},
     **{
@@ -304,7 +304,7 @@ ENDINGS = {
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory):
-    """Return, for each name, what a cold and a forked script come to, and their files."""
+    """Return, for each name, the ends of a cold and a forked script, and their files."""
     folder = tmp_path_factory.mktemp("endings")
     found, forked = {}, []
     for index, (name, (text, beside)) in enumerate(ENDINGS.items()):
@@ -324,7 +324,7 @@ def ended(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_it_ends_the_same(ended, name):
-    """A2, A3, A4: files are whole, destructors find their globals, daemon threads are silent."""
+    """A2, A3, A4: files are complete, destructors have globals, daemon threads are silent."""
     cold, cold_files, warm, warm_files = ended[name]
     assert warm.returncode == cold.returncode
     assert masked(warm.stdout) == masked(cold.stdout)

@@ -1,4 +1,4 @@
-"""The steps of a warm run end as those of a cold one: files are whole, and logs hold no more."""
+"""The steps of a warm run end like those of a cold one: complete files, the same logs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Rows:
 kept = Rows()
 """
 
-# name: (module level, body of start, body of end, what the log must hold, if that is certain)
+# name: (module level, body of start, body of end, the expected log, if that is certain)
 CASES = {
     "A2: stdout is a compressed file": (
         "",
@@ -92,7 +92,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_step_ends_the_same(case, write_flow, monkeypatch):
-    """A2, A3, A4: what a step holds is closed as in a fresh interpreter."""
+    """A2, A3, A4: the objects of a step are finalized as in a fresh interpreter."""
     top, start, end, told = CASES[case]
     flow = write_flow("endingflow.py", FLOW.format(top=top, start=start, end=end))
     write_flow("beside.py", BESIDE)

@@ -1,4 +1,4 @@
-"""Warm starts when something breaks: nobody hangs, nothing is left, the next run is fine."""
+"""Faults during warm starts: nothing hangs, nothing is left, the next run works."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def begun(folder):
 
 
 def task_server(running) -> psutil.Process:
-    """Return the child of the supervisor that is not the run process."""
+    """Return the fork server: the child of the supervisor that is not the run process."""
     children = psutil.Process(supervisor_of(running.directory).pid).children()
     (server,) = (each for each in children if each.pid != run_process_of(running.directory).pid)
     return server
@@ -80,7 +80,7 @@ def test_what_the_interpreters_of_several_kernels_say_stays(folder, private_stat
 
 
 def speaking(folder, name):
-    """Run a process whose warm interpreter speaks while it is preloaded."""
+    """Run a process whose warm interpreter prints something during the preload."""
     modules = folder / "modules"
     modules.mkdir(exist_ok=True)
     (modules / f"{name}.py").write_text(SPEAKING.format(name=name))
@@ -123,7 +123,7 @@ def test_task_server_killed_while_a_task_runs(folder):
         return await asyncio.wait_for(running.wait(), 60)
 
     running = asyncio.run(main())
-    # Nobody is left who could tell how the task has ended: it counts as killed.
+    # Its exit code is lost with the fork server: the task counts as killed.
     assert running.status == "failed"
     assert processes_of(running.directory.path) == []
     next_is_fine(folder)
@@ -248,7 +248,7 @@ def test_a_child_that_outlives_its_failed_task_is_ended(write_flow, folder):
 
 
 def test_fork_that_fails_is_a_cold_start(folder, monkeypatch):
-    """A hook: root, whom the suite runs as, is not bound by a limit of processes."""
+    """Simulated, as root, who may run the suite, is not bound by a limit of processes."""
     assert runner(folder, "slowflow.py").run(seconds=0).warm
     LAUNCHER.close()
     failing = "raise BlockingIOError(11, 'Resource temporarily unavailable')"
@@ -306,7 +306,7 @@ return os.fork()
 @pytest.mark.parametrize(("every", "forked"), [(1, 0), (2, 1)], ids=["none", "every other one"])
 def test_a_task_that_cannot_be_forked_is_started_cold(write_flow, folder, every, forked):
     write_flow("familyflow.py", FAMILY)
-    # Beside the flow it would stand in for a module that is loaded.
+    # Next to the flow it would shadow a loaded module.
     preload = write_flow(
         "preload/no_tasks.py", other_fork("fork_server", TASKS_NOT_FORKED.format(every=every))
     )

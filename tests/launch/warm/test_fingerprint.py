@@ -1,4 +1,4 @@
-"""When a run may be started warm: the rules, one by one, without a run."""
+"""The conditions of a warm start, one by one, without a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.once
 
 BASE = {"PATH": "/bin", "HOME": "/home/me", "LANG": "C.UTF-8", "METAFLOW_PROFILE": "dev"}
 
-# -- what the owner of a warm interpreter compares -----------------------------------------
+# -- checks of the owner of a warm interpreter ---------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_no_warm_interpreter_can_do(variables, reason):
     assert found is None if reason is None else found.startswith(reason)
 
 
-# -- what the warm interpreter looks at ----------------------------------------------------
+# -- checks of the warm interpreter --------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The life of the warm interpreter: no start waits in vain, none is the last warm one."""
+"""The life of the warm interpreter: no start waits too long, later starts are warm again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def dead(process) -> bool:
 
 
 async def start(folder, environment=None, cwd=None) -> tuple[Started, float]:
-    """Start a script that ends at once, and tell how long its start took."""
+    """Start a script that ends at once; return the time of its start in seconds."""
     began = time.monotonic()
     started = await LAUNCHER.start_script(
         [str(folder / "nothing.py")],
@@ -73,7 +73,7 @@ async def start(folder, environment=None, cwd=None) -> tuple[Started, float]:
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a script for `start`, apart from where modules to preload are written."""
+    """A folder with a script for `start`, separate from that of modules to preload."""
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     (scripts / "nothing.py").write_text("")
@@ -82,10 +82,10 @@ def folder(tmp_path):
 
 @pytest.fixture
 def slow_module(tmp_path):
-    """A module whose import waits at a gate; returns its environment and the gate."""
+    """Create a module whose import waits at a gate; return its environment and the gate."""
     modules = tmp_path / "modules"
     modules.mkdir()
-    gate = tmp_path / "gate"  # not beside the module: that would make another interpreter due
+    gate = tmp_path / "gate"  # not next to the module, which would require another interpreter
     (modules / "slowmodule.py").write_text(
         f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.01)\n"
     )
@@ -96,7 +96,7 @@ def slow_module(tmp_path):
 def test_one_that_is_killed_while_starts_wait_is_replaced_and_so_is_the_next(
     folder, slow_module, deaths
 ):
-    """A5: its death counts once, however many starts wait, and is forgotten by the next fork."""
+    """A5: its end counts once, however many starts wait, and is forgotten after the next fork."""
     environment, gate = slow_module
 
     async def main():
@@ -116,7 +116,7 @@ def test_one_that_is_killed_while_starts_wait_is_replaced_and_so_is_the_next(
 
 
 def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, monkeypatch):
-    """A5: interpreters that end while they import make starts cold, but not for good."""
+    """A5: interpreters that end during their import make starts cold, but only for a time."""
 
     async def main():
         with monkeypatch.context() as broken:
@@ -134,7 +134,7 @@ def test_one_that_keeps_failing_is_started_again_after_a_pause(folder, monkeypat
 
 
 async def async_until_warm(folder, environment) -> Started:
-    """Start until it is warm, which the pauses allow within some seconds."""
+    """Start repeatedly until a start is warm, which takes a few seconds with the pauses."""
     deadline = time.monotonic() + 60
     while (started := (await start(folder, environment))[0]).way != "warm":
         assert time.monotonic() < deadline, started.why
@@ -143,7 +143,7 @@ async def async_until_warm(folder, environment) -> Started:
 
 
 def test_what_takes_long_to_import_holds_up_nobody_and_serves_when_it_is_ready(folder, slow_module):
-    """A6: starts are cold while it imports, it is not killed for it, and then they are warm."""
+    """A6: starts are cold while it imports, it is not killed, and later starts are warm."""
     environment, gate = slow_module
 
     async def main():
@@ -169,7 +169,7 @@ def test_what_takes_long_to_import_holds_up_nobody_and_serves_when_it_is_ready(f
 
 
 def test_one_that_imports_for_ever_ends_with_its_owner(tmp_path, slow_module):
-    """A6: waiting for nobody must not make it outlive the process that started it."""
+    """A6: it must not outlive the process that started it."""
     environment, _gate = slow_module
     code = (
         "import os; from nbrunner.launch.warm.launcher import LAUNCHER;"
@@ -188,7 +188,7 @@ def test_one_that_imports_for_ever_ends_with_its_owner(tmp_path, slow_module):
 
 @pytest.mark.parametrize("when", ["ready", "importing"])
 def test_one_that_is_suspended_is_replaced_at_once(folder, slow_module, when):
-    """B15: SIGSTOP costs a start no more than the import of the next interpreter."""
+    """B15: SIGSTOP delays a start no more than the import of the next interpreter."""
     environment, gate = slow_module
     LAUNCHER.prepare({**os.environ, **environment})
     if when == "ready":
@@ -206,7 +206,7 @@ def test_one_that_is_suspended_is_replaced_at_once(folder, slow_module, when):
 
 
 def test_one_that_is_suspended_while_starts_wait_for_its_answer(folder, monkeypatch):
-    """B15: they are cold soon, and the next start is warm."""
+    """B15: they become cold soon, and the next start is warm."""
     LAUNCHER.prepare(os.environ)
     asked = ready()
     converse = asked._converse
@@ -233,7 +233,7 @@ HANGS = other_fork("zygote", "import time\ntime.sleep(3600)")
 
 
 def test_one_that_does_not_answer_is_replaced(folder, tmp_path):
-    """B15: a start waits some seconds for an interpreter that hangs, and the next ones less."""
+    """B15: a start waits some seconds for an interpreter that hangs, later ones less."""
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "hangs.py").write_text(HANGS)
@@ -256,7 +256,7 @@ def test_one_that_does_not_answer_is_replaced(folder, tmp_path):
 
 
 def test_starts_of_a_busy_kernel_do_not_blame_the_interpreter(folder):
-    """B15: time in which a cell held the loop is not time in which nobody answered."""
+    """B15: time in which a cell blocked the loop does not count as time without an answer."""
     LAUNCHER.prepare(os.environ)
     ready()
 
@@ -273,7 +273,7 @@ def test_starts_of_a_busy_kernel_do_not_blame_the_interpreter(folder):
 
 @contextlib.contextmanager
 def after(seconds, act):
-    """Do something unless the block has ended by then: a loop that is blocked goes on."""
+    """Call a function after a time, unless the block has ended: frees a blocked loop."""
     timer = threading.Timer(seconds, act)
     timer.start()
     try:
@@ -285,7 +285,7 @@ def after(seconds, act):
 
 @pytest.mark.parametrize("preloaded", ["slow", "nothing"])
 def test_300_starts_at_once_of_a_fresh_process(folder, slow_module, preloaded):
-    """A7: the loop goes on, each is warm or cold within its time, and the next one is warm."""
+    """A7: the loop is not blocked, each start ends in time, and the next one is warm."""
     environment, gate = slow_module
     if preloaded == "nothing":
         environment = {}
@@ -306,7 +306,7 @@ def test_300_starts_at_once_of_a_fresh_process(folder, slow_module, preloaded):
 
 
 def test_a_queue_that_is_full_blocks_no_loop(folder):
-    """A7: what starts have asked of a suspended interpreter is not waited for by the loop."""
+    """A7: the loop does not block on requests to a suspended interpreter."""
     LAUNCHER.prepare(os.environ)
     asked = ready()
     asked.process.send(signal.SIGSTOP)
@@ -325,7 +325,7 @@ def test_a_queue_that_is_full_blocks_no_loop(folder):
 
 
 def test_descriptors_that_run_out_are_not_the_interpreters_fault(folder, monkeypatch):
-    """A7: what this process lacks makes its start cold, and the interpreter stays."""
+    """A7: a resource that this process lacks makes its start cold; the interpreter stays."""
     LAUNCHER.prepare(os.environ)
     asked = ready()
 
@@ -345,7 +345,7 @@ def test_descriptors_that_run_out_are_not_the_interpreters_fault(folder, monkeyp
 
 
 def test_threads_and_loops_share_one(folder):
-    """A5: starts of several loops at once do not count each other's interpreters."""
+    """A5: concurrent starts of several loops share one interpreter."""
     LAUNCHER.prepare(os.environ)
     ways = []
 
@@ -362,7 +362,7 @@ def test_threads_and_loops_share_one(folder):
 
 
 def test_records_of_runs_are_as_before_a_replacement(runner):
-    """A5: whole runs, not only starts, before and after it is killed twice."""
+    """A5: complete runs, before and after the interpreter is killed twice."""
     next_is_warm(runner)
     for _ in range(2):
         interpreter().process.send(signal.SIGKILL)

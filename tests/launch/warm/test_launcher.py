@@ -1,4 +1,4 @@
-"""The warm interpreter: when it starts, whom it serves, what it costs, when it ends."""
+"""The warm interpreter: when it starts, which runs it serves, its cost, its end."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_the_first_run_of_a_process_is_not_later_than_a_cold_one(tmp_path, write
             way, spent = line.split()
             assert way == {"0": "False", "1": "True"}[warm]
             taken.append(float(spent))
-    # Half of a cold run more is far beyond what it may cost, and what the machine adds.
+    # Half of a cold run is far more than its cost plus the noise of the machine.
     assert min(seconds["1"]) < 1.5 * min(seconds["0"]), seconds
 
 

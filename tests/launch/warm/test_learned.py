@@ -1,4 +1,4 @@
-"""What a flow file imports at its top is imported once, and nothing else can tell."""
+"""The imports at the top of a flow file are executed once, without other visible effects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOPS = {
     ],
     "def helper(a=1):\n    import pandas\nimport numpy\n": ["numpy"],
     "__import__('sys').path[1:1] = ['/a']; __import__('metaflow')\nimport numpy\n": ["numpy"],
-    # Down to the first statement that may change what the next import gives.
+    # Up to the first statement that may change the result of the next import.
     "import numpy\nimport os\nos.environ['A'] = '1'\nimport pandas\n": ["numpy"],
     "import numpy\nimport mine\nimport pandas\n": ["numpy"],
     "import metaflow, mine\nimport pandas\n": [],
@@ -109,12 +109,12 @@ LEARNED = {
     ("star:*",): ["star", "star.sub"],
     ("early", "default"): ["default", "early"],
     ("late", "early"): ["early", "late"],
-    ("early", "late"): ["early"],  # in a task, the first finds what the second has set
+    ("early", "late"): ["early"],  # in a task, "early" finds the variable that "late" sets
 }
 
 
 def test_imports_are_done_as_the_flow_does_them(tmp_path):
-    """A9: each module that the flow's own statement imports, and none besides."""
+    """A9: exactly the modules that the flow's own statement imports."""
     site = tmp_path / "site-packages"
     for name, text in PACKAGES.items():
         (site / name).parent.mkdir(exist_ok=True, parents=True)
@@ -157,7 +157,7 @@ def of_flows():
 
 
 def learned(flow, monkeypatch):
-    """Run a flow once, and wait until there is an interpreter for its imports."""
+    """Run a flow once, and wait until the interpreter for its imports is ready."""
     monkeypatch.setenv(WARM_VARIABLE, "1")
     running = run(flow)
     assert running.warm and running.preloaded == {}
@@ -204,7 +204,7 @@ SAME = {
 @pytest.mark.once
 @pytest.mark.parametrize("case", SAME)
 def test_a_flow_comes_to_the_same_with_its_imports_learned(case, write_flow, monkeypatch):
-    """A9: cold, and warm with the imports of the flow done once."""
+    """A9: the result is the same cold, and warm with the flow's imports executed once."""
     imports, expression, modules = SAME[case]
     flow = write_flow("learningflow.py", FLOW.format(imports=imports, expression=expression))
     learned(flow, monkeypatch)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 
 @pytest.fixture
 def pipe():
-    """A pipe that is polled as Metaflow's runtime polls its tasks; (lines, poll, writing end)."""
+    """A pipe, polled like Metaflow's runtime does; (lines, poll, writing end)."""
     reading, writing = os.pipe()
     lines = PipeLines(reading)
     poll = LinePoll(ProcPollEvent)
@@ -29,7 +29,7 @@ def pipe():
 
 
 def read_events(lines, poll):
-    """Do as the runtime: one ``readline`` for each event."""
+    """Read like the runtime: one ``readline`` per event."""
     found = []
     for event in poll.poll(0):
         if event.can_read:

@@ -1,4 +1,4 @@
-"""What a flow's own code may change before it imports a module that is preloaded."""
+"""Changes by a flow's own code before it imports a preloaded module."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ UNCHANGING = [
 
 @pytest.mark.parametrize("text", CHANGING)
 def test_what_may_change_a_preloaded_module(text):
-    """A9: a variable that is set after the preload would come too late."""
+    """A9: a variable set after the preload has no effect on the import."""
     reason = change_before_import([b"import json\n", text.encode()], READ.__contains__, True)
     assert CHANGING[text] in str(reason)
 

@@ -1,4 +1,4 @@
-"""What tasks print without ending the line is seen while it stands there."""
+"""Unfinished lines of tasks are shown before they end."""
 
 from __future__ import annotations
 

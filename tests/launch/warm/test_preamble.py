@@ -1,4 +1,4 @@
-"""What a flow file does before it imports metaflow decides whether it can be forked."""
+"""The statements of a flow file before its import of metaflow decide if it can be forked."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_what_cannot_change_the_import_of_metaflow(text):
     ],
 )
 def test_what_may_change_the_import_of_metaflow(text, line):
-    """A9: all else is named by its line, and the run is started cold."""
+    """A9: any other statement is named by its line, and the run is started cold."""
     found = preamble((text + IMPORT).encode(), {"numpy"}.__contains__)
     assert found.line == line
     assert f"line {line} of the flow file" in found.reason
@@ -110,7 +110,7 @@ def flow(write_flow, above="", below="", seen="None"):
 @pytest.mark.slow
 @pytest.mark.once
 def test_a_datastore_that_is_chosen_above_the_import(write_flow, monkeypatch, tmp_path):
-    """A9: a METAFLOW_ variable that the flow file sets above the import is obeyed."""
+    """A9: a METAFLOW_ variable that the flow file sets above the import takes effect."""
     elsewhere = tmp_path / "elsewhere"
     above = f"import os\nos.environ['METAFLOW_DATASTORE_SYSROOT_LOCAL'] = {str(elsewhere)!r}"
     monkeypatch.setenv("NBRUNNER_WARM", "1")
@@ -135,7 +135,7 @@ def test_a_datastore_that_is_chosen_above_the_import(write_flow, monkeypatch, tm
     ids=["priority", "limit", "umask"],
 )
 def test_what_a_task_inherits_from_the_run(write_flow, monkeypatch, below, seen):
-    """A9: priority, limits and umask that the flow file changes reach the tasks alike."""
+    """A9: tasks inherit priority, limits and umask that the flow file changes."""
     cold, warm = both_ways(flow(write_flow, below=below, seen=seen), monkeypatch)
     assert warm.running.warm
     assert cold.running.run["start"].task.data.seen == warm.running.run["start"].task.data.seen
@@ -146,7 +146,7 @@ def test_what_a_task_inherits_from_the_run(write_flow, monkeypatch, below, seen)
 @pytest.mark.slow
 @pytest.mark.once
 def test_a_module_that_metaflow_looks_for_in_vain(write_flow, monkeypatch, tmp_path):
-    """A9: one beside the flow would be imported by a fresh interpreter's import of metaflow."""
+    """A9: a module next to the flow would be imported by metaflow in a fresh interpreter."""
     (tmp_path / "socks.py").write_text("print('ours is imported')\n")
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     running = Runner(flow(write_flow), show_output=False, pylint=False).run()
@@ -157,7 +157,7 @@ def test_a_module_that_metaflow_looks_for_in_vain(write_flow, monkeypatch, tmp_p
 @pytest.mark.slow
 @pytest.mark.once
 def test_a_customization_that_differs_in_each_process(write_flow, monkeypatch, tmp_path):
-    """A5: a variable that each interpreter sets anew makes starts cold, and does not hang them."""
+    """A5: a variable that each interpreter sets to a new value makes starts cold."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(

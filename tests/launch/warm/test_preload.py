@@ -1,4 +1,4 @@
-"""Which modules the warm interpreter shares with its forks, and what these renew."""
+"""The modules that the warm interpreter shares with its forks, and what these renew."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ print(len(observed.draws))
 
 
 def test_all_that_metaflow_draws_is_known(tmp_path):
-    """A8: whatever ``import metaflow`` draws is renewed in a fork or is known not to matter.
+    """A8: every draw of ``import metaflow`` is renewed in a fork, or known to be harmless.
 
-    Where this fails after an update of Metaflow: renew what is new in ``afresh.py``, list it
+    If this fails after an update of Metaflow: renew the new draw in ``after_fork.py``, list it
     in ``draws.py``, and raise NEWEST in ``metaflow_versions.py``.
     """
     unknown, count = run_script(tmp_path, BASE)
@@ -38,7 +38,7 @@ def test_all_that_metaflow_draws_is_known(tmp_path):
     assert int(count) >= 5  # it does look
 
 
-# What a module does at its top level: what is told of it, None if it can be preloaded.
+# The source of a module: a part of the reason against its preload, or None.
 MODULES = {
     "import random\nrng = random.Random()": None,
     "import random\nrng = random.Random(42)": None,
@@ -163,7 +163,7 @@ print(list(changes(before, look())), len(set(sys.modules) - modules))
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """Return what is told of each module, and whether the process that asked has changed."""
+    """Return the reason for each module, and whether the calling process has changed."""
     folder = tmp_path_factory.mktemp("modules")
     names = [f"module_{number}" for number in range(len(MODULES))]
     for name, text in zip(names, MODULES, strict=True):
@@ -174,7 +174,7 @@ def judged(tmp_path_factory):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_what_a_module_may_do_while_it_is_imported(module, judged):
-    """A1: a module that draws something which a fork cannot renew is told, with the reason."""
+    """A1: a module with a draw that a fork cannot renew is refused, with the reason."""
     expected, found = MODULES[module], judged[0][module]
     if expected is None:
         assert found is None
@@ -200,7 +200,7 @@ REPLACING = {
 
 
 def test_what_a_module_replaces(tmp_path):
-    """A1: a flow that does not import the module must not find it replaced."""
+    """A1: a flow that does not import the module must not see its replacements."""
     for number, text in enumerate(REPLACING):
         (tmp_path / f"module_{number}.py").write_text(text)
     answers = run_script(
@@ -278,7 +278,7 @@ if __name__ == '__main__':
 
 
 def drawn(write_flow, monkeypatch, preload, imports, expression, runs=2):
-    """Return what all tasks of all runs have drawn, and the handle of the last run."""
+    """Return the draws of all tasks of all runs, and the handle of the last run."""
     monkeypatch.setenv("NBRUNNER_PRELOAD", preload)
     flow = write_flow("drawflow.py", FOREACH.format(imports=imports, expression=expression))
     found = []
@@ -289,7 +289,7 @@ def drawn(write_flow, monkeypatch, preload, imports, expression, runs=2):
 
 
 def test_a_module_that_keeps_a_standard_stream(tmp_path, write_flow, monkeypatch):
-    """A9: it is the stream of the fork too."""
+    """A9: the stream object is also that of the fork."""
     text = "import logging, sys\nkept = sys.stdin, sys.stdout, logging.StreamHandler().stream\n"
     own_module(tmp_path, monkeypatch, text)
     monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
@@ -306,7 +306,7 @@ def own_module(tmp_path, monkeypatch, text):
 
 
 def test_names_of_faker_differ_between_tasks_and_runs(write_flow, monkeypatch):
-    """A1: a generator that a preloaded library seeds from nothing is seeded anew in each fork."""
+    """A1: a generator of a preloaded library without a fixed seed is seeded in each fork."""
     names, running = drawn(
         write_flow, monkeypatch, "faker", "import faker, sys", "faker.Faker().name()"
     )
@@ -335,7 +335,7 @@ def test_numbers_of_a_module_of_ones_own_differ(write_flow, monkeypatch, tmp_pat
 
 
 def test_a_preloaded_module_may_be_imported_above_metaflow(write_flow, monkeypatch, tmp_path):
-    """A1: a module of one's own that was tried may be; one that was refused makes the run cold."""
+    """A1: an own module that the probe has accepted; a refused one makes the run cold."""
     own_module(tmp_path, monkeypatch, "VALUE = 3\n")
     above = "import faker, sys, ours\n" + FOREACH.format(imports="", expression="ours.VALUE")
     flow = write_flow("drawflow.py", above)
@@ -347,7 +347,7 @@ def test_a_preloaded_module_may_be_imported_above_metaflow(write_flow, monkeypat
 
 
 def test_an_id_made_while_a_module_is_imported_is_not_shared(write_flow, monkeypatch, tmp_path):
-    """A1: such a module is not preloaded, and the run's handle and the record tell why."""
+    """A1: such a module is not preloaded; the run's handle and record have the reason."""
     own_module(tmp_path, monkeypatch, "import uuid\nID = uuid.uuid4().hex\n")
     found, running = drawn(
         write_flow, monkeypatch, "ours colorsys no_such_module", "import ours", "ours.ID"
@@ -425,7 +425,7 @@ def test_a_library_that_reads_the_whole_environment_stays_warm(write_flow, monke
 
 
 def test_a_module_that_keeps_the_whole_environment(write_flow, monkeypatch, tmp_path):
-    """A9: where nobody knows which variables a module uses, each makes a start cold."""
+    """A9: if a module may use any variable, a change of any makes a start cold."""
     own_module(tmp_path, monkeypatch, "import os\nALL = dict(os.environ)\n")
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
@@ -436,7 +436,7 @@ def test_a_module_that_keeps_the_whole_environment(write_flow, monkeypatch, tmp_
 
 
 def test_a_file_in_the_directory_that_a_module_looks_for(write_flow, monkeypatch, tmp_path):
-    """A1: a name that was not found where the warm interpreter is may be there for a run."""
+    """A1: a file missing in the warm interpreter's directory may exist in that of a run."""
     own_module(tmp_path, monkeypatch, "import os\nFOUND = os.path.exists('settings.ini')\n")
     found, _running = drawn(write_flow, monkeypatch, "ours", "import ours", "ours.FOUND", runs=1)
     assert found == [False] * 3
@@ -448,7 +448,7 @@ def test_a_file_in_the_directory_that_a_module_looks_for(write_flow, monkeypatch
 
 
 def test_metaflow_of_another_release_is_looked_at(tmp_path):
-    """A8: if a release draws something new, all starts are cold, with that as the reason."""
+    """A8: if a release has a new draw, all starts are cold for that reason."""
     lines = run_script(
         tmp_path,
         """
@@ -524,7 +524,7 @@ SETTING = {
 
 @pytest.mark.parametrize("case", SETTING)
 def test_what_a_step_sets_before_its_own_import(case, write_flow, monkeypatch, tmp_path):
-    """A9: such a run is forked from an interpreter without the module, and says why."""
+    """A9: such a run is forked from an interpreter without the module, and has the reason."""
     preload, imports, expression, reason = SETTING[case]
     own_module(tmp_path, monkeypatch, "import os\nLEVEL = os.environ.get('LEVEL')\n")
     (tmp_path / "threads.py").write_text(THREADS)
@@ -546,7 +546,7 @@ BESIDE = {
 
 @pytest.mark.parametrize("module", BESIDE)
 def test_what_a_module_would_find_beside_the_flow(module, write_flow, monkeypatch, tmp_path):
-    """A1: a file beside the flow that an import looks for comes before the installed one."""
+    """A1: a file next to the flow would be imported before the installed one."""
     own_module(tmp_path, monkeypatch, module)
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")

@@ -1,4 +1,4 @@
-"""What is done about a start, by what is seen of the warm interpreter."""
+"""How a start is handled, depending on the state of the warm interpreter."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LATE = {"age_seconds": WAIT_SECONDS + 0.1}
     ],
 )
 def test_what_is_done(sight, do, why):
-    """A5, A6, B15: ask, start cold or replace, from what is seen of the interpreter alone."""
+    """A5, A6, B15: ask, start cold or replace, depending on the interpreter's state."""
     found = verdict(Sight(**sight), ["numpy", "torch"])
     assert found.do == do
     assert why in found.why
@@ -62,7 +62,7 @@ def test_what_is_done(sight, do, why):
 
 
 def test_the_pause_grows_to_a_limit_and_there_is_none_after_the_first_failure():
-    """A5: an interpreter that keeps failing is still started again, ever less often."""
+    """A5: an interpreter that fails repeatedly is still started again, at growing intervals."""
     pauses = [pause_seconds(failures) for failures in range(12)]
     assert pauses == [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
     assert pause_seconds(10**6) == 60

@@ -1,4 +1,4 @@
-"""What a run changes while it runs: tasks and cards that start later must read it."""
+"""Changes by a run during the run: later tasks and cards must see them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_a_step_may_change_for_later_tasks(change, flow):
-    """A9: a task that starts after the change reads it, forked or not."""
+    """A9: a task that starts after the change sees it, forked or not."""
     files = RunFiles(str(flow), {"HOME": str(flow.parent)})
     assert files.changed(str(flow.parent)) is None
     make, reason = CHANGES[change]
@@ -90,7 +90,7 @@ def test_an_installed_package_makes_later_tasks_cold(flow, tmp_path, monkeypatch
 def test_a_module_that_is_edited_where_it_is_installed(
     folder, installed, told, tmp_path, monkeypatch
 ):
-    """A9: an interpreter that has imported it before is out of date."""
+    """A9: an interpreter that has already imported it is outdated."""
     place = tmp_path / folder
     place.mkdir()
     name = f"edited_{folder[:3]}_{installed}".lower()

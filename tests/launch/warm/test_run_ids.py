@@ -13,7 +13,7 @@ from nbrunner.launch import run_id_collisions
 
 pytestmark = pytest.mark.slow
 
-# The first run of each parameter draws its id by a clock that stands still, and all of them
+# The first run of each parameter gets its id from a stopped clock, and all of them
 # begin together.
 FROZENFLOW = """\
 import glob, os, sys, time

@@ -1,4 +1,4 @@
-"""Files beside a flow that a fresh interpreter would import in place of what is loaded."""
+"""Files next to a flow that a fresh interpreter would import instead of loaded modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def namespace(monkeypatch):
     ],
 )
 def test_a_folder_beside_the_flow(files, found, tmp_path, namespace):
-    """A9: a namespace package is made of all folders of its name."""
+    """A9: a namespace package consists of all folders of its name."""
     for each in files:
         (tmp_path / each).parent.mkdir(exist_ok=True)
         (tmp_path / each).write_text("")
@@ -45,7 +45,7 @@ def test_a_folder_beside_the_flow(files, found, tmp_path, namespace):
 )
 @pytest.mark.parametrize("where", ["beside the flow", "on the path", "on PYTHONPATH"])
 def test_a_module_of_the_users_with_a_name_of_pythons(where, file, found, tmp_path, monkeypatch):
-    """A9: it may do anything, so it does not count as one of Python's."""
+    """A9: it may have any effect, so it does not count as a module of Python."""
     for name in ("profile", "mailbox"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     flow, library = tmp_path / "flow" / "flow.py", tmp_path / "library"

@@ -1,4 +1,4 @@
-"""A flow sees the same, and comes to the same, whether it was started cold or warm."""
+"""A flow observes the same, and has the same result, whether started cold or warm."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ SURROUNDINGS: dict[str, dict[str, str | None]] = {
 
 @pytest.fixture(scope="module", params=SURROUNDINGS)
 def probed(request, tmp_path_factory):
-    """Return what came of a cold and of a warm run, both of which have noted what they see."""
+    """Return the outcomes of a cold and a warm run that have recorded their observations."""
     folder = tmp_path_factory.mktemp("probed")
     state = tmp_path_factory.mktemp("probed-state")
     shutil.copy(probe.__file__, folder)
@@ -323,7 +323,7 @@ def test_it_comes_to_the_same(case, write_flow, monkeypatch):
 
 
 def said(text: str) -> list[str]:
-    """Return the lines in an order that does not hang on which pipe was read first."""
+    """Return the lines in an order that does not depend on which pipe was read first."""
     return sorted(text.splitlines())
 
 

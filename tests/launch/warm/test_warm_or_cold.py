@@ -1,4 +1,4 @@
-"""Which way a run goes: warm where that is exact, else cold; and that it tells which."""
+"""Runs start warm if that is exact, else cold, and report which."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_a_preloaded_module_is_loaded_anew_when_its_file_has_changed(
     [("PYTHONWARNINGS", "default"), ("PYTHONDEVMODE", "1"), ("PYTHONWARNINGS", "ignore")],
 )
 def test_what_each_interpreter_prints_while_it_starts(name, value, write_flow, monkeypatch):
-    """A10: lines that ``import metaflow`` prints would be missing in the log of a warm run."""
+    """A10: the output of ``import metaflow`` would be missing in the log of a warm run."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
     monkeypatch.setenv(name, value)
     importing = [sys.executable, "-c", "import metaflow.plugins.cards.card_cli"]
@@ -163,7 +163,7 @@ if __name__ == '__main__':
 def test_a_flow_that_goes_where_another_configuration_holds(
     config, write_flow, tmp_path, monkeypatch
 ):
-    """A10: its tasks are fresh interpreters, which read that configuration."""
+    """A10: its tasks are fresh interpreters, which read the other configuration."""
     folder = tmp_path / "elsewhere" / ".metaflow"
     folder.mkdir(parents=True)
     if config:

@@ -1,4 +1,4 @@
-"""What the warm interpreter prepares changes no answer."""
+"""The preparations of the warm interpreter change no result."""
 
 from __future__ import annotations
 

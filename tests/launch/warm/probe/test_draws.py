@@ -1,4 +1,4 @@
-"""What imports draw, and what it means for a warm interpreter: decisions, without a process."""
+"""Draws of imports, and their effect on a warm interpreter: decisions, without a process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PID = Draw("calls os.getpid()", "stats", "Session.__init__")
     ],
 )
 def test_draws_that_nothing_renews_refuse_a_module(draws, reason):
-    """A1: a module is preloaded only if all that its import draws is harmless or renewed."""
+    """A1: a module is preloaded only if all draws of its import are harmless or renewed."""
     assert refusal(draws) == reason
 
 
@@ -146,7 +146,7 @@ KNOWN_READER = ("fsspec.config", "set_conf_env")
     ],
 )
 def test_who_looks_through_the_whole_environment(reader, then, now, reason):
-    """A9: a library that looks for names that begin with its own depends on these alone."""
+    """A9: a library that searches for variables with its prefix depends only on these."""
     read = VariablesRead()
     read.note_all(reader)
     for name in then:  # as it looks through their values too
@@ -187,7 +187,7 @@ def test_how_the_environment_is_read(code):
 
 @pytest.mark.parametrize("change", ["content", "gone", "new", "name in a listed folder"])
 def test_a_file_that_an_import_has_read_makes_it_outdated(change, tmp_path):
-    """A1: what a preloaded module has read is read anew when it has changed."""
+    """A1: a changed file makes an interpreter that has read it outdated."""
     path = tmp_path / "settings.ini"
     if change != "new":
         path.write_text("a = 1\n")
