@@ -1,4 +1,4 @@
-"""The public names, and the blocking and the async form of each method side by side."""
+"""The public names, and the blocking and async forms of each method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run outlives the process that started it, and is taken up in another."""
+"""A run outlives the process that started it, and another process attaches to it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ START = """
 
 @pytest.fixture
 def chatty(write_flow, tmp_path):
-    """ChattyFlow in the test's folder, and the file that lets it go on."""
+    """ChattyFlow in the test's folder, and the file that lets it continue."""
     write_flow("chatty", CHATTY)
     return tmp_path / "go"
 

@@ -1,4 +1,4 @@
-"""What is wrong is told before anything starts, in words that help, and leaves nothing."""
+"""Bad input gets a helpful error before anything starts, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ if __name__ == '__main__':
 
 @pytest.fixture
 def no_run_recorded(private_state):
-    """The test leaves no run directory behind, and no half-done description."""
+    """Check that the test leaves no run directory and no incomplete description."""
     yield
     assert not list(private_state.glob("runs/[!.]*"))
     assert not list(private_state.glob("describe-*"))
 
 
 def refusal(kind: type[Exception], runner: Runner, **arguments) -> str:
-    """Return what is said when a run is refused; both ways to run say the same."""
+    """Return the error of a refused run; it must be the same for run() and async_run()."""
     with pytest.raises(kind) as blocking:
         runner.run(**arguments)
     with pytest.raises(kind) as awaited:

@@ -1,4 +1,4 @@
-"""Settings of a Runner and times of a handle that are refused, by the name of what is wrong."""
+"""Settings of a Runner and times of a handle that are refused by an error that names them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_file_read_timeout_that_is_none(runner, private_state, limit, error):
 @pytest.mark.parametrize("workers", [0, -1])
 @pytest.mark.parametrize("method", ["run", "resume"])
 def test_no_workers_at_all(runner, private_state, workers, method):
-    """With `max_workers=0` Metaflow starts no task and waits for ever."""
+    """With `max_workers=0` Metaflow starts no task and waits forever."""
     with pytest.raises(BadValueError, match=f"max_workers: expected 1 or more, got {workers}"):
         getattr(runner, method)(max_workers=workers)
     with pytest.raises(BadValueError, match=f"max_workers: expected 1 or more, got {workers}"):

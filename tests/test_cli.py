@@ -1,4 +1,4 @@
-"""``nbrunner list``, ``logs`` and ``stop``: runs from a terminal, whoever started them."""
+"""``nbrunner list``, ``logs`` and ``stop``: runs in a terminal, wherever they were started."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def printed(*words):
 
 
 def begin(flow, **arguments):
-    """Start a run in another process's stead: nothing here follows it."""
+    """Start a run as another process would: this one does not follow it."""
     return asyncio.run(
         Runner(flow, show_output=False, pylint=False, cwd=flow.parent).async_run(**arguments)
     )

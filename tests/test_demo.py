@@ -1,4 +1,4 @@
-"""The demo, run as `make demo` runs it."""
+"""The demo, run like `make demo`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``nbrunner doctor``: what it tells of a sound installation, and of broken ones."""
+"""``nbrunner doctor``: its findings about working and broken installations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 @pytest.fixture
 def examined(tmp_path):
-    """Return a function that has the command examine; gives its exit code and lines."""
+    """Return a function that runs the command and returns its exit code and lines."""
     home = tmp_path / "home"
     home.mkdir()
 
@@ -61,7 +61,7 @@ def test_it_tells_why_runs_start_cold(examined):
 
 
 def test_it_tells_which_modules_are_not_preloaded(examined):
-    """A1: a module of the preload that forks cannot share is named, with the reason."""
+    """A1: a module that was not preloaded is named, with the reason."""
     code, lines = examined(NBRUNNER_PRELOAD="colorsys sympy no_such_module")
     assert (code, lines[-1]) == (1, "1 problem found (lines marked !)")
     assert line_of("trial run", lines).endswith("s, warm, with colorsys preloaded")

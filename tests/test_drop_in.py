@@ -1,4 +1,4 @@
-"""Code written for Metaflow's Runner finds its attributes here, and each is obeyed."""
+"""Code written for Metaflow's Runner finds its attributes here, and each takes effect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def seen(runner):
 
 
 def test_one_variable_that_is_set_later_is_obeyed(runner):
-    """C5: runner.env_vars['X'] = ... reaches the runs that follow, and this process's do too."""
+    """C5: runner.env_vars['X'] = ... affects later runs; so do changes of this process."""
     runner.env_vars["COLOUR"] = "red"
     assert seen(runner) == {"COLOUR": "red", "SHAPE": "round", "LEFT_OUT": None}
     os.environ["SHAPE"] = "square"  # monkeypatch puts it back
@@ -65,7 +65,7 @@ def test_a_whole_environment_is_obeyed(runner, monkeypatch):
 
 
 def test_another_directory_is_obeyed(runner, tmp_path):
-    """C5: runner.cwd = ... is where runs start, by the absolute path of the flow file."""
+    """C5: runs start in runner.cwd, with the absolute path of the flow file."""
     (tmp_path / "elsewhere").mkdir()
     runner.cwd = tmp_path / "elsewhere"
     assert runner.run().run["start"].task.data.where == str(tmp_path / "elsewhere")
@@ -75,7 +75,7 @@ def test_another_directory_is_obeyed(runner, tmp_path):
 
 
 def test_options_by_metaflows_name(runner):
-    """C6: top_level_kwargs is top_level_options."""
+    """C6: top_level_kwargs is an alias of top_level_options."""
     assert runner.top_level_kwargs == {"pylint": False}
     runner.top_level_kwargs = {"pylnt": False}
     with pytest.raises(ValueError, match="Unknown argument: 'pylnt'; did you mean 'pylint'"):
@@ -103,14 +103,14 @@ def test_what_cannot_be_set_says_what_to_do(runner, name, advice):
 
 @pytest.mark.parametrize("name", ["spm", "api"])
 def test_what_has_no_counterpart_says_what_to_use(runner, name):
-    """C5: also where it is only read; hasattr() is then False."""
+    """C5: also when it is only read; hasattr() is then False."""
     assert not hasattr(runner, name)
     with pytest.raises(AttributeError, match="has no counterpart; use"):
         getattr(runner, name)
 
 
 def test_nbrunner_has_metaflows_attributes(tmp_path, monkeypatch):
-    """C6: show_output, env_vars, base_dir, file_read_timeout; what is set holds."""
+    """C6: show_output, env_vars, base_dir, file_read_timeout; setting them takes effect."""
     from support.flows import FLOWS
 
     namespace: dict = {}
@@ -132,7 +132,7 @@ def test_nbrunner_has_metaflows_attributes(tmp_path, monkeypatch):
 
 
 def test_env_vars_are_this_process_s_with_changes(monkeypatch):
-    """C5: a mapping that follows the process but for what was changed."""
+    """C5: a mapping that follows the environment of the process, except for its changes."""
     monkeypatch.setenv("SHAPE", "round")
     variables = EnvVars({"COLOUR": "red"}, profile="cluster")
     assert variables["SHAPE"] == "round"
@@ -179,7 +179,7 @@ class GreetFlow:
 
 
 def test_a_subcommand_of_an_extension_is_a_method(tmp_path, write_flow):
-    """C6: what an extension adds by RUNNER_CLIS_DESC is there, as for Metaflow's Runner."""
+    """C6: methods that an extension adds by RUNNER_CLIS_DESC exist, as in Metaflow's Runner."""
     plugins = tmp_path / "ext" / "metaflow_extensions" / "acme" / "plugins"
     plugins.mkdir(parents=True)
     (plugins / "mfextinit_acme.py").write_text(EXTENSION)
@@ -213,7 +213,7 @@ def test_asking_for_an_unknown_attribute_imports_no_metaflow(write_flow):
 
 
 def test_the_words_of_metaflows_errors(write_flow):
-    """C6: 'Unknown argument' and 'Missing argument', which programs may look for."""
+    """C6: 'Unknown argument' and 'Missing argument', which programs may search for."""
     runner = Runner(write_flow("slowflow"), show_output=False)
     with pytest.raises(ValueError, match="Unknown argument: 'nope'") as error:
         runner.run(nope=1)

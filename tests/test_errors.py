@@ -1,4 +1,4 @@
-"""The tree of errors is as its module tells it."""
+"""The hierarchy of errors is as documented in its module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NODE = re.compile(r"^    (?P<indent>[│ ├└─]*)(?P<name>\w+Error|BadReque
 
 
 def told():
-    """Return what the module's docstring says each error is."""
+    """Return the base classes of each error according to the module's docstring."""
     found: dict[str, object] = {}
     above: list[str] = []
     for node in _NODE.finditer(errors.__doc__):

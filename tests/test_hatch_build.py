@@ -1,4 +1,4 @@
-"""The build's own step: when it makes the widgets' bundles, and what it says without Node."""
+"""The build hook: when it builds the widgets' bundles, and its message without Node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOUR_SECONDS = 3600
 
 
 class Project:
-    """A folder that the step takes for nbrunner's own."""
+    """A folder that the hook treats as nbrunner's source."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,7 +33,7 @@ class Project:
         os.utime(file, (written, written))
 
     def build(self) -> None:
-        """Do what hatchling does before it packs the wheel."""
+        """Run the hook as hatchling does before it packs the wheel."""
         spec = importlib.util.spec_from_file_location("hatch_build", self.folder / "hatch_build.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -83,7 +83,7 @@ def test_a_package_without_the_sources_of_its_bundles_needs_no_node(project, wit
 
 
 def test_what_npm_says_when_it_fails_is_passed_on(project, monkeypatch, tmp_path):
-    """It does: there is nothing that it could install from."""
+    """npm fails, as the folder has nothing to install."""
     monkeypatch.setenv("HOME", str(tmp_path))
     project.write("nbrunner/static/badge.js", age_seconds=2 * HOUR_SECONDS)
     with pytest.raises(RuntimeError, match=r"npm ci --omit=dev failed in .*js:\n(.*\n)*npm "):

@@ -1,4 +1,4 @@
-"""Past runs: Metaflow's Client joined with our records, page by page."""
+"""Past runs: Metaflow's Client joined with nbrunner's records, page by page."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_run_whose_record_is_deleted_is_told_by_metaflow(flow_file, monkeypatc
     ]
     assert runs[1].parameters == {"fail": True}
     records = history._records()
-    runner.cleanup()  # by somebody else, just after the records were listed
+    runner.cleanup()  # by another process, just after the records were listed
     monkeypatch.setattr(history, "_records", lambda: records)
     (run,) = [run for run in history.page().runs if run.pathspec == second.pathspec]
     assert run.status == "successful"
@@ -161,7 +161,7 @@ def many_runs(flow_file, private_state):
 @pytest.mark.alone
 def test_of_ten_thousand_runs_the_first_page_comes_at_once(many_runs):
     history = History("FailFlow")
-    history.page()  # what is imported once
+    history.page()  # imports happen only once
     began = time.monotonic()
     page = History("FailFlow").page()
     assert time.monotonic() - began < 1.0
@@ -181,7 +181,7 @@ def test_a_search_through_ten_thousand_runs_tells_what_it_has_found_so_far(many_
     def tell(runs, seen, total):
         told.append(([run.pathspec for run in runs], seen, total))
 
-    # The newest has parameters; the others are looked through in vain.
+    # The newest has parameters; the search through the others finds nothing.
     History("FailFlow").page(query="fail=false", cancelled=lambda: len(told) == 3, tell=tell)
     assert [found for found, _, _ in told] == [[f"FailFlow/{many_runs}"]] * 3
     assert [total for _, _, total in told] == [10_001] * 3

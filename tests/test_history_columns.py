@@ -1,4 +1,4 @@
-"""Which columns a table of past runs has."""
+"""The columns of a table of past runs."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ NOTEBOOK_ONLY = {"IPython", "ipywidgets", "anywidget", "nest_asyncio2", "ipykern
 
 
 def imports(file: Path, name: str) -> Iterator[tuple[str, bool]]:
-    """Yield every module that a file imports anywhere in it, and whether for types alone."""
+    """Yield every module that a file imports anywhere, and whether only for type checking."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for_types = {
         child
@@ -83,7 +83,7 @@ def imported(name: str, types: bool = False) -> set[str]:
 
 
 def row_of(module: str) -> int | None:
-    """Return the row of the longest part that the module belongs to."""
+    """Return the row of the most specific part that contains the module."""
     found = [
         (len(part), index)
         for index, row in enumerate(ROWS)
@@ -113,7 +113,7 @@ def test_the_notebook_is_known_in_jupyter_alone(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_metaflow_is_imported_in_few_places(name):
-    """In the user's process by three modules; else by processes of their own."""
+    """In the user's process by three modules, otherwise in separate processes."""
     found = {module for module in imported(name) if module.split(".")[0] == "metaflow"}
     allowed = name in {
         *("nbrunner.engine.client", "nbrunner.engine.cards", "nbrunner.deployer"),
@@ -125,7 +125,7 @@ def test_metaflow_is_imported_in_few_places(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_modules_of_metaflow_are_named_in_few_places(name):
-    """F2: nor are they looked up by name, but where each private name is checked."""
+    """F2: nor are they looked up by name, except where each private name is checked."""
     tree = ast.parse(FILES[name].read_text(encoding="utf-8"))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     module = re.compile(r"metaflow(\.[a-z_]+)+")
@@ -134,7 +134,7 @@ def test_modules_of_metaflow_are_named_in_few_places(name):
 
 
 def test_all_that_the_supervisor_may_ever_import_is_in_the_standard_library():
-    """Also what it imports late: it runs without site-packages."""
+    """This includes late imports, as it runs without site-packages."""
     seen: set[str] = set()
     left = ["nbrunner.launch.supervisor"]
     while left:
@@ -149,7 +149,7 @@ def test_all_that_the_supervisor_may_ever_import_is_in_the_standard_library():
 
 
 def test_the_supervisor_starts_on_the_standard_library_alone():
-    """As it is started: isolated, without site-packages."""
+    """It is started isolated, without site-packages."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules)\n"
         "import nbrunner.launch.supervisor\n"

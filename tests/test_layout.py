@@ -1,4 +1,4 @@
-"""The tests stand where the package has what they test: each module has its file, or a reason."""
+"""The tests mirror the package: each module has a test file, or a reason for having none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.once
 PACKAGE = Path(nbrunner.__file__).parent
 TESTS = Path(__file__).parent
 
-# Tests of several modules at once: by what a user does, in real processes, kernels or browsers.
+# Tests of several modules together: a user's actions in real processes, kernels or browsers.
 # A path of tests, and the modules that it covers.
 TESTED_BY = {
     "test_cli.py": ("__main__",),

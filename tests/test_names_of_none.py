@@ -1,4 +1,4 @@
-"""Names that no run, flow or file can have are told as not found, not as errors of the system."""
+"""Names that no run, flow or file can have are reported as not found, not as system errors."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_attach(name):
-    """B7: whatever the name, there is no such run."""
-    registry.create().write(run_directory.EXIT, {})  # one without a name of its own
+    """B7: the error for any such name is that there is no such run."""
+    registry.create().write(run_directory.EXIT, {})  # one without a name
     with pytest.raises(RunNotFoundError, match="no record of a run") as refused:
         attach(name)
     assert len(str(refused.value)) < 1000
@@ -47,7 +47,7 @@ def test_attach(name):
 
 @pytest.mark.parametrize("name", [10**5000, b"SlowFlow/1", ["a"]], ids=["int", "bytes", "list"])
 def test_attach_to_what_is_no_text(name):
-    """B7: also where the value itself cannot be shown."""
+    """B7: also if the value itself cannot be shown."""
     with pytest.raises(BadValueError, match="expected a pathspec"):
         attach(name)
 
@@ -65,13 +65,13 @@ def test_the_command(command, name):
 @pytest.mark.usefixtures("metadata_of_this_test")
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_the_history_of_a_flow(name):
-    """B7: a flow that cannot be has no runs."""
+    """B7: a flow that cannot exist has no runs."""
     assert History(name).page().runs == []
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_a_sweep(name):
-    """B7: nor is there such a sweep."""
+    """B7: there is no such sweep."""
     with pytest.raises(RunNotFoundError, match="no sweep"):
         store.find(name)
 

@@ -1,4 +1,4 @@
-"""Every example notebook, executed without a front end: nothing hangs, the text is right."""
+"""Every example notebook, executed without a front end, with the expected text."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ EXPECTED = {
 
 @pytest.fixture(autouse=True)
 def warm(monkeypatch, private_state):
-    """As whoever opens them runs them; cold, sweeps of them take minutes."""
+    """Start runs warm, as for a user; their sweeps would take minutes cold."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
 

@@ -1,4 +1,4 @@
-"""Killed fifty times, at fifty moments: no line is lost, no process stays, nothing runs twice."""
+"""Killing at fifty moments: no line is lost, no process stays, nothing runs twice."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ STARTER = """
 
 @pytest.fixture(autouse=True)
 def warm(monkeypatch, private_state):
-    """A warm interpreter ends with whoever started it: more can go wrong than cold."""
+    """Start runs warm: the warm interpreter ends with its owner, so more can go wrong."""
     monkeypatch.setenv("NBRUNNER_WARM", "1")
 
 
@@ -75,9 +75,9 @@ def flow(write_flow):
 
 
 def numbers_of(text: str, stopped: bool = False) -> list[int]:
-    """Return the numbers of the lines, all of them as they were printed.
+    """Return the numbers in the lines, which must all have the printed form.
 
-    A task that was stopped may have been between the halves of its last one.
+    A stopped task may have written only a part of its last line.
     """
     lines = [line.split("] ")[-1] for line in text.splitlines() if "number " in line]
     if stopped and lines and not lines[-1].endswith(" whole"):

@@ -1,4 +1,4 @@
-"""What a user installs: built, unpacked and imported outside of this folder."""
+"""The package that a user installs: built, unpacked and imported outside this folder."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def run(*words: str, cwd: Path, timeout: float = 150, **environment: str) -> str
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> dict[str, Path]:
-    """Build the sdist, and the wheel from the sdist, with what is installed here."""
+    """Build the sdist, and the wheel from the sdist, with the packages installed here."""
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT), cwd=out)
     return {"wheel": next(out.glob("*.whl")), "sdist": next(out.glob("*.tar.gz"))}
 
 
 def bundles() -> set[str]:
-    """Return the names of the bundles that the widgets' modules ask for."""
+    """Return the names of the bundles that the widgets' modules use."""
     modules = (PACKAGE / "jupyter").rglob("*.py")
     return {name for file in modules for name in re.findall(r'bundle="(\w+)"', file.read_text())}
 
@@ -147,7 +147,7 @@ panel.close()
 def test_the_wheel_and_what_it_asks_for_work_in_a_fresh_environment(
     built, tmp_path, write_flow, private_state
 ):
-    """As a user installs it, from the index that pip is set up for; and no Node is there."""
+    """Installed like by a user, from pip's configured index, and without Node."""
     fresh = tmp_path / "fresh"
     venv.create(fresh)
     python = str(fresh / "bin" / "python")

@@ -69,7 +69,7 @@ def test_the_notebooks_cells_run_in_a_real_kernel(folder, monkeypatch):
 
 def test_the_first_run_runs(tmp_path):
     commands = blocks(README, "bash")[0].splitlines()
-    # test_package.py installs the package into an environment of its own.
+    # test_package.py installs the package into a separate environment.
     assert commands[:2] == ["python3 -m venv .venv && . .venv/bin/activate", "pip install ."]
     match = re.fullmatch(r'python -c "(.*)"', commands[2])
     assert match
@@ -124,7 +124,7 @@ def test_the_picture_of_the_modules_is_true():
     "page", [*PAGES, *sorted((ROOT / "notebooks").glob("*.ipynb"))], ids=lambda path: path.name
 )
 def test_readers_are_shown_public_names_alone(page):
-    """What is not in one of these modules' __all__ may change without notice."""
+    """Names outside these modules' __all__ may change without notice."""
     public = {"nbrunner", "nbrunner.jupyter.panels", "nbrunner.jupyter.widgets"}
     text = page.read_text(encoding="utf-8")
     for module, names in re.findall(r"from (nbrunner[\w.]*) import ([\w, ]+)", text):

@@ -1,4 +1,4 @@
-"""Flows as people write them: Metaflow's own tutorials, and every feature of its language."""
+"""Realistic flows: Metaflow's own tutorials, and every feature of Metaflow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def quiet(flow, **options) -> Runner:
-    """Return a Runner in the flow's folder: there Metaflow keeps cards and spun tasks."""
+    """Return a Runner in the flow's folder, where Metaflow stores cards and spun tasks."""
     options = {"cwd": flow.parent, "show_output": False, "pylint": False, **options}
     return Runner(flow, **options)
 
@@ -128,7 +128,7 @@ def test_a_decorator_given_from_outside_is_at_work(write_flow):
 
 @pytest.fixture
 def given(write_flow, tmp_path):
-    """GivenFlow with a text file beside it."""
+    """GivenFlow with a text file next to it."""
     (tmp_path / "some.txt").write_text("gegrüßt\nsei", encoding="utf-8")
     return write_flow("given", GIVENFLOW)
 
@@ -224,7 +224,7 @@ def test_environment_and_working_directory_of_the_run(write_flow, tmp_path):
 
 
 def test_a_run_recorded_elsewhere_is_found(write_flow, tmp_path):
-    """Metadata of the run in its own folder, the caller's in another."""
+    """The metadata of the run are in another folder than those of the caller."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     env = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder / "own")}

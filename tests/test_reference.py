@@ -1,4 +1,4 @@
-"""The reference says what the docstrings say, and the docstrings say enough."""
+"""The reference is generated from the docstrings, which must be complete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = {
     },
 }
 
-# A variable by which the processes of a run are found; nobody sets it.
+# A variable by which the processes of a run are found; users do not set it.
 OUR_MARKS = {"NBRUNNER_RUN_DIRECTORY", "NBRUNNER_LEARNED"}
 
 
@@ -49,7 +49,7 @@ def test_a_public_name_says_what_it_is_and_what_it_takes(name):
 
 
 def taken(value: Any) -> list[str]:
-    """Return the names of what a function takes, or of what a class is made with."""
+    """Return the names of the parameters of a function or of a class's constructor."""
     is_named = inspect.isclass(value) and issubclass(value, Exception)
     if is_named:
         return []

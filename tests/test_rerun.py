@@ -1,4 +1,4 @@
-"""What resumes an earlier run has the settings of whoever started it."""
+"""The Runner that resumes an earlier run has the settings of its start."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def told(running):
 
 @pytest.fixture
 def failed(write_flow, tmp_path, private_state):
-    """Start a run that fails, in a folder and with a profile of its own."""
+    """Start a run that fails, in another folder and with a profile."""
     home = private_state / "metaflow-home"
     home.mkdir()
     (home / "config_other.json").write_text("{}")

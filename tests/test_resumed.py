@@ -1,4 +1,4 @@
-"""What a resumed run takes over from its origin, and where that is told."""
+"""The parameters that a resumed run takes over from its origin, and where they are shown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def runner(write_flow, mended):
 
 @pytest.fixture
 def resumed(write_flow):
-    """A run that failed, with rows=40, and the run that resumed it once it was mended."""
+    """A run that failed, with rows=40, and the run that resumed it after a fix."""
     first = runner(write_flow, False).run(rows=40, tags=["first"], max_workers=2)
     assert first.status == "failed"
     then = runner(write_flow, True).resume()
@@ -56,7 +56,7 @@ def resumed(write_flow):
 
 
 def test_a_resumed_run_has_its_origins_parameters_and_names_it(resumed, capsys):
-    """E6: a resumed run tells its origin and that run's parameters wherever runs are told of."""
+    """E6: a resumed run's origin and parameters appear wherever runs are shown."""
     first, then = resumed
     for handle in (then, attach(then.pathspec)):
         assert handle.origin == first.pathspec
@@ -81,7 +81,7 @@ def test_a_resumed_run_has_its_origins_parameters_and_names_it(resumed, capsys):
 
 
 def test_the_table_of_past_runs_opens_the_origin(resumed):
-    """E6: the row of a resumed run has a button that shows the run it resumes."""
+    """E6: the row of a resumed run has a button that shows its origin."""
     first, then = resumed
     panel = HistoryPanel()
     try:
@@ -98,7 +98,7 @@ def test_the_table_of_past_runs_opens_the_origin(resumed):
 
 
 def test_a_resumed_run_that_is_resumed(write_flow, resumed):
-    """E6: parameters come from the run that had them, over any number of resumed runs."""
+    """E6: parameters come from the run that was started with them, over several resumes."""
     _, then = resumed
     again = runner(write_flow, True).resume(origin_run_id=then.pathspec.rpartition("/")[2])
     assert (again.origin, again.parameters["rows"]) == (then.pathspec, 40)
@@ -106,7 +106,7 @@ def test_a_resumed_run_that_is_resumed(write_flow, resumed):
 
 
 def test_an_origin_that_nbrunner_has_no_record_of(write_flow, tmp_path):
-    """E6: of an origin started by the command line, or whose record is gone, Metaflow knows."""
+    """E6: without a record of the origin, its parameters are read from Metaflow."""
     flow = runner(write_flow, False).flow_file
     command = [sys.executable, flow, "--no-pylint", "run", "--rows", "40"]
     subprocess.run(command, capture_output=True, check=False, cwd=tmp_path)
@@ -122,7 +122,7 @@ def test_an_origin_that_nbrunner_has_no_record_of(write_flow, tmp_path):
 
 @pytest.mark.parametrize("name", ["rows", "top_k"])
 def test_a_run_cannot_be_resumed_with_a_parameter(write_flow, name, private_state):
-    """E14: that a resumed run keeps its origin's parameters is told, not an unknown option."""
+    """E14: the error says that a resumed run keeps its origin's parameters."""
     made = runner(write_flow, True)
     with pytest.raises(BadValueError, match="a parameter of RowsFlow, and a resumed run keeps th"):
         made.resume(**{name: 40})

@@ -1,4 +1,4 @@
-"""The blocking and the async way through one run."""
+"""The blocking and the async methods for one run."""
 
 from __future__ import annotations
 

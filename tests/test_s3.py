@@ -1,4 +1,4 @@
-"""Runs whose datastore is S3: a real server of its interface, on this machine."""
+"""Runs whose datastore is S3, with a local server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BUCKET = "s3://flows/metaflow"
 
 @pytest.fixture
 def bucket(s3_server, monkeypatch):
-    """The bucket, empty; gives a function that lists its keys."""
+    """Create an empty bucket; return a function that lists its keys."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -57,7 +57,7 @@ def bucket(s3_server, monkeypatch):
     client.close()
 
 
-# In a process of its own: Metaflow reads its configuration once, when imported.
+# In a separate process, as Metaflow reads its configuration once, when imported.
 SCRIPT = """
     import json, pathlib
     from nbrunner import Runner, attach
@@ -88,7 +88,7 @@ def test_a_run_is_kept_on_s3_resumed_and_listed(
     options = {}
     if by == "option":
         options = {"datastore": "s3"}
-        # The Client of the same process is told by its configuration, as with metaflow alone.
+        # The Client of the same process uses its configuration, as with metaflow alone.
         monkeypatch.setenv("METAFLOW_DEFAULT_DATASTORE", "s3")
         for name, value in said.items():
             monkeypatch.setenv(name, value)

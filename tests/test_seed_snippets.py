@@ -1,4 +1,4 @@
-"""What a user writes with Runner in a script, run as a script."""
+"""Scripts that use Runner, run as scripts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RUN = r"Run\('SlowFlow/\d+'\)"
 
 @pytest.fixture
 def script(write_flow, tmp_path):
-    """Return what runs a script beside slowflow.py and gives the lines it printed."""
+    """Return a function that runs a script next to slowflow.py and returns its output lines."""
     write_flow("slowflow")
     return lambda text, *words: run_script(tmp_path, text, *words)
 

@@ -1,4 +1,4 @@
-"""Spinning a step: the handle while the task runs, and what is left of a task that failed."""
+"""Spinning a step: the handle while the task is running, and after it has failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nbrunner.record import registry, run_directory
 
 pytestmark = pytest.mark.slow
 
-# A run goes through; a spun task does what a file beside it says.
+# A run succeeds; a spun task does what a file next to it says.
 SPUNFLOW = """\
 import os
 import sys
@@ -70,7 +70,7 @@ if __name__ == '__main__':
 
 @pytest.fixture(autouse=True)
 def here(tmp_path):
-    """Where runs leave their files."""
+    """The folder where runs leave their files."""
     with contextlib.chdir(tmp_path):
         yield
 
@@ -137,7 +137,7 @@ def test_the_handle_is_there_while_the_task_runs(runner, origin):
 def test_a_spin_that_has_started_may_take_longer_than_the_time_to_start(
     runner, origin, monkeypatch
 ):
-    """C1: file_read_timeout is over once the task has started."""
+    """C1: file_read_timeout does not apply after the task has started."""
     do("wait")
     until_started = to_the_end.until_started
 
@@ -152,7 +152,7 @@ def test_a_spin_that_has_started_may_take_longer_than_the_time_to_start(
 
 
 def test_a_spin_that_does_not_start_in_time_is_ended(runner, origin):
-    """C1: file_read_timeout holds until the task has started."""
+    """C1: file_read_timeout applies until the task has started."""
     runner.describe()
     runner.file_read_timeout = 0.001
     with pytest.raises(RunStartError, match=r"did not start within 0\.001 s"):
@@ -160,7 +160,7 @@ def test_a_spin_that_does_not_start_in_time_is_ended(runner, origin):
 
 
 def test_a_spin_is_stopped(runner, origin):
-    """C3: a running spin is stopped, from here and by whoever attaches to it."""
+    """C3: a running spin is stopped, by this handle and by another that attaches to it."""
     do("wait")
 
     async def main():
@@ -180,7 +180,7 @@ def test_a_spin_is_stopped(runner, origin):
 
 
 def test_cancelling_a_spin_that_starts_ends_it(runner, origin):
-    """C3: nobody knows of a spin whose start was cancelled."""
+    """C3: a spin whose start was cancelled is not listed."""
 
     async def main():
         spinning = asyncio.ensure_future(runner.async_spin(origin("work")))
@@ -194,7 +194,7 @@ def test_cancelling_a_spin_that_starts_ends_it(runner, origin):
 
 
 def test_a_cell_is_given_the_handle_while_the_task_runs(runner, origin):
-    """C3: what a magic calls, `launch` and then `wait_for_id`, goes on while the task runs."""
+    """C3: `launch` and `wait_for_id`, which a magic calls, return while the task is running."""
     do("wait")
 
     async def main():
@@ -235,7 +235,7 @@ def test_a_spin_that_fails_leaves_its_handle_failure_and_log(runner, origin, per
 
 
 def test_a_with_block_over_a_failed_spin_raises(runner, origin):
-    """C2: as Metaflow's Runner raises there; the reason is whole."""
+    """C2: as with Metaflow's Runner; the reason is complete."""
     do("sleep")
     with (
         pytest.raises(FlowFailedError, match="Step end timed out after 0 hours, 0 minutes, 2 sec"),
@@ -256,14 +256,14 @@ def test_a_with_block_over_a_failed_spin_raises(runner, origin):
 
 
 def test_a_timeout_of_a_spun_step_is_told(runner, origin):
-    """C2: the failure of a step that runs into its @timeout names it."""
+    """C2: the failure of a step that exceeds its @timeout names the timeout."""
     do("sleep")
     said = "Step end timed out after 0 hours, 0 minutes, 2 seconds"
     assert runner.spin(origin("end")).failure.message.startswith(f"@timeout: {said}")
 
 
 def test_a_spun_task_that_is_killed_or_exits_has_failed(runner, origin):
-    """C2: also a task that ends without an exception leaves its handle."""
+    """C2: a task that ends without an exception also has a handle."""
     do("exit")
     assert runner.spin(origin("work")).status == "failed"
     do("wait")
@@ -281,14 +281,14 @@ def test_a_spun_task_that_is_killed_or_exits_has_failed(runner, origin):
 
 @pytest.mark.parametrize("pathspec", ["nowhere", "SpunFlow/1/work/2", "work/too/many/words/here"])
 def test_a_spin_without_a_task_has_not_started(runner, pathspec):
-    """C2: before its task has started a spin that fails is an error, and leaves nothing."""
+    """C2: a spin that fails before its task starts raises an error, and leaves nothing."""
     with pytest.raises(RunStartError, match="ended with exit code 1"):
         runner.spin(pathspec)
     assert not list(registry.directories())
 
 
 def test_a_failed_spin_is_listed_though_nobody_followed_it(runner, origin):
-    """C2: its supervisor writes its ids where its starter did not."""
+    """C2: its supervisor records its ids if its starter did not."""
     do("raise")
 
     async def main():
@@ -307,7 +307,7 @@ def test_a_failed_spin_is_listed_though_nobody_followed_it(runner, origin):
 
 @pytest.mark.parametrize("place", ["configured", "relative", "above"])
 def test_the_task_is_found_wherever_spins_are_kept(runner, origin, tmp_path, place):
-    """C2: a task that failed is found in Metaflow's Client, as one that ended well is."""
+    """C2: Metaflow's Client finds failed and successful tasks."""
     task = origin("work")
     root = tmp_path if place == "above" else tmp_path / "kept"
     (root / ".metaflow_spin").mkdir(parents=True)
@@ -328,7 +328,7 @@ def test_the_task_is_found_wherever_spins_are_kept(runner, origin, tmp_path, pla
 
 
 def test_a_line_of_the_flow_file_is_not_taken_for_the_task(write_flow):
-    """C1: the run process prints the line that counts; what looks like a part of it does not."""
+    """C1: only the line that the run process prints counts, not similar text."""
     text = SPUNFLOW.replace(
         "class Spun", "print('x [1/work/9 (pid 1)] Task is starting.')\n\nclass Spun"
     )
@@ -340,7 +340,7 @@ def test_a_line_of_the_flow_file_is_not_taken_for_the_task(write_flow):
 
 
 def test_many_spins_at_once_have_handles_of_their_own(runner, origin):
-    """C3: spins side by side, from several threads."""
+    """C3: concurrent spins, from several threads."""
     task = origin("work")
     found = []
 

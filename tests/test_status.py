@@ -1,4 +1,4 @@
-"""What is said of how runs end."""
+"""The texts about the end of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_how_the_process_of_a_failed_run_has_ended(status, returncode, said):
 
 
 def test_the_front_end_has_the_table_as_it_is():
-    """TypeScript and CSS are generated: python tools/states.py writes them anew."""
+    """TypeScript and CSS are generated; python tools/states.py writes them."""
     core = ROOT / "js" / "src" / "core"
     assert (core / "states.ts").read_text(encoding="utf-8") == states.typescript()
     assert (core / "states.css").read_text(encoding="utf-8") == states.css()

@@ -1,4 +1,4 @@
-"""The magics in IPython in a terminal: everything is text, and nothing too much."""
+"""The magics in IPython in a terminal: concise text only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no command line and no environment can hold is refused by name, before anything starts."""
+"""Values that a command line or environment cannot hold are refused before anything starts."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_parameter(runner, arguments, kind, said):
     "options", [{"decospecs": ["\ud800"]}, {"config_value": [("c", "\ud800")]}]
 )
 def test_a_top_level_option(runner, options):
-    """B6: what stands before the subcommand, and is needed to describe the flow."""
+    """B6: an option before the subcommand, which the description of the flow needs."""
     with pytest.raises(BadValueError, match=rf"{next(iter(options))}: .*cannot encode"):
         Runner(runner.flow_file, **options).run()
 
@@ -127,20 +127,20 @@ def test_a_top_level_option(runner, options):
     ],
 )
 def test_a_variable(runner, env, kind, said):
-    """B6: the same for `env`, as soon as it is given."""
+    """B6: the same for `env`, when the Runner is created."""
     with pytest.raises(kind, match=said):
         Runner(runner.flow_file, env=env)
 
 
 def test_a_variable_of_this_process(runner, monkeypatch):
-    """B6: what this process may hold, but gives to no child."""
+    """B6: a variable that this process can have, but not pass to a child."""
     monkeypatch.setenv("BIG", "x" * 200_000)
     with pytest.raises(BadValueError, match="'BIG' takes 200,005 bytes"):
         runner.run()
 
 
 def test_many_variables(runner):
-    """B6: none of them is too large by itself."""
+    """B6: none of them is too large on its own."""
     env = {f"V{number}": "x" * 100_000 for number in range(80)}
     with pytest.raises(BadValueError, match=r"arguments and environment take 8,.*largest is \$V"):
         Runner(runner.flow_file, env=env, pylint=False).run()
@@ -154,14 +154,14 @@ def test_a_profile(runner, profile):
 
 
 def test_a_sweep_names_it_too(runner):
-    """B6: and starts none of its runs."""
+    """B6: the sweep starts none of its runs."""
     with pytest.raises(BadValueError, match="s: an argument cannot contain"):
         sweep(runner, {"s": ["fine", "\ud800"]})
 
 
 @pytest.mark.parametrize("warm", ["0", "1"])
 def test_what_can_be_held_arrives(write_flow, monkeypatch, warm):
-    """B6: names of files that are not UTF-8, the longest word, half a pair within JSON."""
+    """B6: file names that are not UTF-8, the longest word, a lone surrogate in JSON."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     runner = Runner(
         write_flow("takingflow", FLOW),
@@ -177,7 +177,7 @@ def test_what_can_be_held_arrives(write_flow, monkeypatch, warm):
 
 
 def test_any_value_is_shown_in_an_error():
-    """B6: an error that cannot be made would hide the one that is meant."""
+    """B6: a failure to build the message would hide the actual error."""
     assert shown("x" * 1000) == f"'{'x' * 199}… (1,002 characters)"
     assert shown(HUGE) == "a value of type int that cannot be shown (ValueError)"
     assert shown(Broken()) == "a value of type Broken that cannot be shown (RuntimeError)"

@@ -1,4 +1,4 @@
-"""Lines of a resume that ran into each other, told apart."""
+"""Interleaved lines of a resume, separated."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def apart(text):
                 f"{TIMES[1]} [17/b/2] {cloning('b', 3)}",
             ],
         ),
-        (  # two tasks of one step: which is which nobody knows
+        (  # two tasks of one step cannot be told apart
             f"{TIMES[0]} [17/work/5] [17/work/6] {cloning('work', 4)}\n"
             f"{TIMES[1]} {cloning('work', 3)}\n",
             [
@@ -69,7 +69,7 @@ def apart(text):
     ],
 )
 def test_lines_that_ran_into_each_other(written, shown):
-    """E18: each clone is a line of its own, with the task in brackets that it belongs to."""
+    """E18: each clone becomes a line of its own, with its task in brackets."""
     assert apart(written) == "".join(f"{line}\n" for line in shown)
 
 
@@ -85,13 +85,13 @@ def test_lines_that_ran_into_each_other(written, shown):
     ],
 )
 def test_other_lines_stay_as_they_are(line):
-    """E18: a line by itself, and what a task prints, are left alone."""
+    """E18: single lines, and the output of tasks, are unchanged."""
     assert apart(f"{line}\n") == f"{line}\n"
     assert CloneLines().lines(line.encode()) == [line.encode()]
 
 
 def written_by_threads(choose):
-    """Return what threads write that clone a task each, and what each line says by itself."""
+    """Return the output of threads that clone a task each, and each line by itself."""
     tasks = [(step, f"{number}") for number, step in enumerate("abcd"[: choose.randrange(1, 5)])]
     pieces = {
         step: [f"{choose.choice(TIMES)} ", f"[17/{step}/{task}] ", f"{cloning(step, task)}\n"]
@@ -105,7 +105,7 @@ def written_by_threads(choose):
 
 
 def test_however_threads_take_turns():
-    """E18: however the pieces of lines mix, each text is shown behind its own task."""
+    """E18: however the pieces of lines mix, each text is shown after its own task."""
     choose = random.Random(18)
     for _ in range(400):
         text, expected = written_by_threads(choose)
@@ -113,14 +113,14 @@ def test_however_threads_take_turns():
         assert {line[line.find("[") :] for line in lines} == expected
         assert len(lines) == len(expected)
         assert all(line[:1] == "[" or line[:23] in TIMES for line in lines)
-        # A line stays what it is when more is written behind it.
+        # A line does not change when more is written after it.
         for first in range(text.count("\n")):
             part = "".join(itertools.islice(text.splitlines(keepends=True), first))
             assert apart(text).startswith(apart(part))
 
 
 def test_the_log_view_shows_and_finds_one_line_for_each(tmp_path):
-    """E18: the log view counts, filters and searches lines that are told apart."""
+    """E18: the log view counts, filters and searches separated lines."""
     (tmp_path / "stderr.log").touch()
     (tmp_path / "stdout.log").write_text(
         f"{TIMES[0]} Cloning SlowFlow/16\n"

@@ -1,4 +1,4 @@
-"""Windows, filters and search over logs, against the plain way to do it."""
+"""Windows, filters and search over logs, compared with a simple implementation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def task_line(step, task, text):
 
 
 def taken_apart(line: bytes) -> tuple[str, str, str]:
-    """Return (time, label, text) of a line, the plain way."""
+    """Return (time, label, text) of a line, by a simple implementation."""
     text = line.decode("utf-8", "replace")
     time_of_day = label = ""
     if match := PREFIX.match(text):
@@ -87,7 +87,7 @@ FILTERS = [
 
 
 def check(view, every, step, query, lines, chance):
-    """Compare a view with the plain way to get the same."""
+    """Compare a view with a simple implementation."""
     wanted = [
         (number, line)
         for number, line in enumerate(lines)
@@ -179,7 +179,7 @@ def test_of_two_logs_that_have_both_grown_the_one_written_last_stands_last(last,
     ],
 )
 def test_what_metaflow_says_of_pylint_stands_before_the_run(said, logs):
-    """F2: it ends what Metaflow says before a run begins; another sentence ended it too early."""
+    """F2: it ends Metaflow's greeting; a changed sentence ended the greeting too early."""
     logs[0].write_bytes(task_line("start", 1, "said"))
     beginning = f"The graph looks good!\nRunning pylint...\n    {said}\n"
     logs[1].write_bytes(f"{beginning}Step failure:\n".encode())
@@ -227,7 +227,7 @@ def test_what_the_prefix_tells(log, logs):
 
 
 def test_lines_of_a_resume_that_ran_into_each_other(log, logs):
-    """Its threads write time, task and text one by one."""
+    """Metaflow's threads write time, task and text separately."""
     time, later = b"2026-11-25 19:38:14.230 ", b"2026-11-25 19:38:14.239 "
     logs[0].write_bytes(
         time + later + b"[17/work/5] Cloning previously run task Flow/16/work/3\n"

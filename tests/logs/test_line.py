@@ -1,4 +1,4 @@
-"""One line of a log, taken apart as a view shows it."""
+"""One line of a log, split into the parts that a view shows."""
 
 from __future__ import annotations
 

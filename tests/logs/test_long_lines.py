@@ -1,4 +1,4 @@
-"""The memory that it takes to read a very long line."""
+"""The memory needed to read a very long line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ print(json.dumps([sizes, peak() - before]))
 
 
 def write_log(folder, *units):
-    """Write a log with a line of 64 MB of each unit, and a short one behind them."""
+    """Write a log with a line of 64 MB of each unit, and a short one after them."""
     (folder / "record.json").write_text('{"started": 1}')
     (folder / "exit.json").write_text('{"returncode": 0, "ended": 2, "stop": null}')
     with open(folder / "stdout.log", "wb") as log:
@@ -66,7 +66,7 @@ def write_log(folder, *units):
     ],
 )
 def test_a_line_takes_twice_its_size_while_it_is_read(tmp_path, way, units):
-    """B11: reading a line takes about twice its size, also where a long one follows another."""
+    """B11: reading a line takes about twice its size, also after another long one."""
     write_log(tmp_path, *units)
     child = subprocess.run(
         [sys.executable, "-c", READING, way, str(tmp_path)], capture_output=True, check=True
@@ -79,7 +79,7 @@ def test_a_line_takes_twice_its_size_while_it_is_read(tmp_path, way, units):
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r\r\n", b"\n\r\n"])
 @pytest.mark.parametrize("unit", [b"x", "€".encode(), b"\xff", b"\xe2\x82", b"\r"])
 def test_a_line_that_is_read_in_pieces_is_what_it_is_as_a_whole(tmp_path, unit, end):
-    """B11: a line decoded piece by piece gives what decoding all of it gives."""
+    """B11: decoding a line in pieces gives the same as decoding it as a whole."""
     log = tmp_path / "stdout.log"
     for size in (1, 65_535, 65_536, 65_537, 131_072, 200_000):
         data = (unit * size)[:size] + end + unit

@@ -1,4 +1,4 @@
-"""Following a run: its progress, what happens in it, and why it failed."""
+"""Following a run: its progress, its events, and the reason of its failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def quiet(flow) -> Runner:
 
 
 def test_progress_while_the_run_goes_on(write_flow, tmp_path):
-    """The tasks wait for a file each, so every state is there to be looked at."""
+    """The tasks wait for a file each, so that every state can be observed."""
     text = FOREACHFLOW.replace(
         "        self.square = ",
         "        import time, pathlib\n"
@@ -206,7 +206,7 @@ def test_a_long_message_is_cut_for_those_who_look_and_whole_for_those_who_ask():
 
 
 def test_failure_to_store_an_artifact_is_told_in_metaflows_words(write_flow):
-    # To where Metaflow tells the error too: of two streams either may come first.
+    # Up to Metaflow's report of the error: either of the two streams may come first.
     printed = "import sys; print('Result:', 'none', sep=chr(10), file=sys.stderr, flush=True)"
     held = f"{printed}; self.held = __import__('_thread')"
     text = FAILFLOW.replace("self.result = sum(self.numbers)", f"{held}.allocate_lock(); x = 1")
@@ -305,7 +305,7 @@ def test_progress_is_exact_wherever_the_log_is_cut_when_it_is_read(tmp_path):
 @pytest.mark.parametrize("hours", [-9.5, 0, 5.75])
 @pytest.mark.parametrize("queued", [0.5, 660.0, 4000.0])
 def test_the_first_task_may_begin_long_after_the_run(tmp_path, hours, queued):
-    """In a queue, or while its environment is made; in whatever time zone the run is."""
+    """It may wait in a queue, or for its environment; this must not depend on the time zone."""
     log = tmp_path / "stdout.log"
     started = datetime(2026, 11, 23, 12)
     named = started + timedelta(seconds=1000)  # until then packages were resolved

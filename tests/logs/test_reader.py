@@ -42,7 +42,7 @@ AWKWARD_LINES = [
 
 
 def drain(reader: LineReader) -> list[tuple[int, str]]:
-    """Read all that is in the log now."""
+    """Return all lines that are in the log now."""
     found = []
     while (block := reader.read_block()) is not None:
         found += block

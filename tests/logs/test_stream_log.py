@@ -1,4 +1,4 @@
-"""stream_log, stdout and stderr of real runs, whatever these write."""
+"""stream_log, stdout and stderr of real runs with any output."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ async def collect(running, stream="stdout", position=None):
 
 
 def said(talking, pairs):
-    """Return the lines behind Metaflow's greeting."""
+    """Return the lines after Metaflow's greeting."""
     return [line for position, line in pairs if position > talking.greeting_bytes]
 
 
 async def talk(folder, *pieces):
-    """Say the pieces one after the other, each read before the next; return the lines."""
+    """Write the pieces one after the other, each read before the next; return the lines."""
     async with await TalkingRun.begin(folder) as talking:
         reader = Reader(talking.running, "stderr")
         for piece in pieces:
@@ -75,7 +75,7 @@ async def talk(folder, *pieces):
 
 
 class Reader:
-    """Follows a stream in a task and keeps what comes."""
+    """Follows a stream in a task and keeps its lines."""
 
     def __init__(self, running, stream):
         self.pairs = []
@@ -86,7 +86,7 @@ class Reader:
             self.pairs.append(pair)
 
     async def has_looked_at(self, log):
-        """Wait until every whole line of the log has come."""
+        """Wait until every complete line of the log has been read."""
         whole = log.read_bytes().rfind(b"\n") + 1
         while (self.pairs[-1][0] if self.pairs else 0) < whole:
             assert not self._task.done()

@@ -1,4 +1,4 @@
-"""Times of records when the clock has been set: none of them is believed for good."""
+"""Times of records after the clock has been set: no wrong time has a lasting effect."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ YEAR = 365 * DAY_SECONDS
 
 
 def starting(**times):
-    """Return the status of a run whose supervisor has not said who it is."""
+    """Return the status of a run whose supervisor has not recorded its identity."""
     directory = registry.create()
     directory.write(
         run_directory.RECORD, {"started": time.time(), **moment_of_boot_clock(), **times}
@@ -36,7 +36,7 @@ def boot_clock(seconds):
 
 @pytest.mark.parametrize("set_back", [-YEAR, -3600, 0, 3600, YEAR])
 def test_a_start_is_timed_by_a_clock_that_nobody_sets(set_back):
-    """B14: whatever the time of day says, a start takes no longer than it may."""
+    """B14: the time limit of a start does not depend on the time of day."""
     assert starting(started=time.time() + set_back) == "running"
     for age in (-31, -3600, -1e6):
         moment = boot_clock(age)
@@ -50,14 +50,14 @@ def test_a_start_is_timed_by_a_clock_that_nobody_sets(set_back):
     [(5, "running"), (60, "lost"), (-5, "running"), (-60, "lost"), (-YEAR, "lost")],
 )
 def test_a_start_in_the_future_is_lost_soon(ago, status):
-    """B14: the record of an older version knows the time of day alone."""
+    """B14: the record of an older version has only the time of day."""
     directory = registry.create()
     directory.write(run_directory.RECORD, {"started": time.time() - ago})
     assert RunState(directory).status == status
 
 
 def test_records_of_the_future_age_from_now_on(tmp_path):
-    """B14: they expire after their time, neither at once nor never."""
+    """B14: they expire after the usual time, neither at once nor never."""
     runs = tmp_path / "runs"
     runs.mkdir()
     folder = runs / registry.new_name()
@@ -73,7 +73,7 @@ def test_records_of_the_future_age_from_now_on(tmp_path):
 
 
 def test_a_stamp_of_the_future_does_not_keep_records_for_good(tmp_path):
-    """B14: records are looked through again."""
+    """B14: old records are still deleted."""
     runs = tmp_path / "runs"
     runs.mkdir()
     stamp = runs / ".expired"
@@ -91,7 +91,7 @@ def _looked_through(runs, stamp):
 
 
 def test_limits_of_a_newer_version_do_not_hinder(tmp_path):
-    """B2, B14: what a supervisor does not know of them, it leaves alone."""
+    """B2, B14: a supervisor ignores limits that it does not know."""
     (tmp_path / "runs").mkdir()
     newer: Any = {"max_runs": 5}
     assert retention.expire_if_due(tmp_path / "runs", goes_on, newer) == []

@@ -1,4 +1,4 @@
-"""One record that cannot be read is named; all others are listed, found and stopped."""
+"""An unreadable record is named; all others are listed, found and stopped."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def runs():
 @pytest.mark.parametrize("damaged", DAMAGES)
 @pytest.mark.parametrize("indexed", [True, False])
 def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
-    """B2: `list`, `list --flow`, the history and `stop all` go on without it."""
+    """B2: `list`, `list --flow`, the history and `stop all` continue without it."""
     whole, broken = write_record(runs, 1), write_record(runs, 2)
     if indexed:
         registry.listing()
@@ -82,7 +82,7 @@ def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
 
 
 def test_many_are_counted_and_the_first_are_named(runs, capsys):
-    """B2: a folder full of damaged records is told in one line."""
+    """B2: a folder full of damaged records is reported in one line."""
     write_record(runs, 0)
     for number in range(1, 6):
         damage(write_record(runs, number), run_directory.EXIT, b"{}")
@@ -95,7 +95,7 @@ def test_many_are_counted_and_the_first_are_named(runs, capsys):
 
 
 def test_a_page_shows_the_same_runs_whatever_is_damaged_before_it(runs):
-    """B2: no run is shown twice, or left out, where pages meet."""
+    """B2: no run is shown twice, or left out, at the end of a page."""
     folders = [write_record(runs, number) for number in range(45)]
     for number in (3, 21):
         damage(folders[number], run_directory.EXIT, b"{}")
@@ -106,7 +106,7 @@ def test_a_page_shows_the_same_runs_whatever_is_damaged_before_it(runs):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="a folder of another user needs the right to make one")
 def test_the_folder_of_another_user_is_left_out(runs, capsys):
-    """B2, B3: what somebody else has put among the records is neither read nor followed."""
+    """B2, B3: another user's folder among the records is neither read nor followed."""
     whole, theirs = write_record(runs, 1), write_record(runs, 2)
     os.chown(theirs, 12345, -1)
     (runs / f"{theirs.name[:-1]}f").symlink_to(whole)
@@ -124,7 +124,7 @@ def test_the_folder_of_another_user_is_left_out(runs, capsys):
 @pytest.mark.parametrize("warm", ["0", "1"])
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"interrupt_grace_seconds": 1e999999}'])
 def test_a_living_run_is_stopped_by_a_damaged_request(write_flow, monkeypatch, warm, content):
-    """B2: the supervisor's side: a request that cannot be read stops with the usual grace."""
+    """B2: an unreadable stop request stops the run with the default grace periods."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
 
     async def main():
@@ -155,7 +155,7 @@ def test_the_living_are_stopped_beside_one_that_is_damaged(write_flow, runs):
 
 @pytest.mark.parametrize("warm", ["0", "1"])
 def test_what_a_run_writes_is_what_the_schema_says(write_flow, monkeypatch, warm):
-    """B2: no record of a healthy run is taken for a damaged one."""
+    """B2: no record of a healthy run counts as damaged."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     runner = Runner(write_flow("failflow"), show_output=False, pylint=False)
     for running in (runner.run(fail=True), runner.resume()):
@@ -167,7 +167,7 @@ def test_what_a_run_writes_is_what_the_schema_says(write_flow, monkeypatch, warm
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"command": 7}', b"{}"])
 def test_a_record_that_is_damaged_as_its_run_starts(write_flow, monkeypatch, content):
-    """B2: the supervisor tells why it starts nothing."""
+    """B2: the supervisor reports why it starts nothing."""
     from nbrunner.errors import RunStartError
     from nbrunner.launch.warm.launcher import LAUNCHER
 
@@ -183,7 +183,7 @@ def test_a_record_that_is_damaged_as_its_run_starts(write_flow, monkeypatch, con
 
 
 def test_a_damaged_description_is_asked_for_anew(write_flow, private_state):
-    """B2: the same for what is remembered of a flow."""
+    """B2: the same for the cached description of a flow."""
     runner = Runner(write_flow("slowflow"))
     known = runner.describe()
     (file,) = private_state.glob("descriptions/*.json")
@@ -197,7 +197,7 @@ def test_a_damaged_description_is_asked_for_anew(write_flow, private_state):
 
 @pytest.mark.parametrize("started", ["x", "", "a/b/c", "/", "٣/٣", "a" * 100_000])
 def test_an_identity_that_no_process_can_have(runs, capsys, started):
-    """B2: `list` and `stop all` ask whether processes of a session live."""
+    """B2: `list` and `stop all` check whether processes of a session are alive."""
     boot = moment_of_boot_clock()["boot"]
     for number, each in enumerate((started, f"{boot}/{started}", f"{boot}/{'9' * 5000}")):
         gone = {"pid": 4_000_000, "started": each}
@@ -210,7 +210,7 @@ def test_an_identity_that_no_process_can_have(runs, capsys, started):
 
 
 def test_half_a_character_is_listed_by_its_code(runs, capsys):
-    """B2: JSON may hold what no encoding has."""
+    """B2: JSON may contain characters that cannot be encoded."""
     write_record(runs, 1, attributes={"flow_name": "Many\ud800", "run_id": "1\udfff"})
     cli.list_runs("", (), "", 1)
     assert "Many<U+D800>/1<U+DFFF>" in capsys.readouterr().out
@@ -218,7 +218,7 @@ def test_half_a_character_is_listed_by_its_code(runs, capsys):
 
 @pytest.mark.parametrize("line", [b"", b"a", b"a\tb", b"\t\t\t\t"])
 def test_a_line_of_the_index_with_other_fields_than_ours(runs, capsys, line):
-    """B2: its checksum is right, as a newer nbrunner would write it."""
+    """B2: its checksum is valid, as if a newer nbrunner had written it."""
     whole = write_record(runs, 1)
     (runs / run_index.INDEX).write_bytes(b"%s\t%08x\n" % (line, zlib.crc32(line)))
     assert [each for each in registry.listing().ended] == [whole.name]
@@ -228,7 +228,7 @@ def test_a_line_of_the_index_with_other_fields_than_ours(runs, capsys, line):
 def test_a_request_with_a_number_that_no_float_holds_stops_with_the_usual_grace(
     write_flow, monkeypatch, warm
 ):
-    """B2: it must not be the supervisor that ends."""
+    """B2: the request must not end the supervisor itself."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
     running = asyncio.run(runner.async_run(seconds=600))

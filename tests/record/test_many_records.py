@@ -1,4 +1,4 @@
-"""Ten thousand records: the living are listed, and one is found, without reading them all."""
+"""Ten thousand records: active runs are listed, and one is found, without reading all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST_SECONDS = 0.1
 
 
 def cpu_seconds(do):
-    """Return what something takes of the processor: the best of three, as others work too."""
+    """Return the CPU seconds of a call: the best of three, because of other load."""
     taken = []
     for _time in range(3):
         began = time.process_time()
@@ -49,7 +49,7 @@ def runs():
 @pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_of_ten_thousand_one_is_found_and_the_living_are_listed_at_once(runs, capsys):
-    """B10: 0.1 s of CPU for each, once an index is there."""
+    """B10: each takes 0.1 s of CPU once there is an index."""
     for number in range(MANY):
         write_record(runs, number)
     lost = write_record(runs, MANY, exit=None)
@@ -79,7 +79,7 @@ def test_of_ten_thousand_one_is_found_and_the_living_are_listed_at_once(runs, ca
 
 
 def test_the_index_changes_no_answer(runs):
-    """B10: with it, without it, and with any of its lines damaged or of records that are gone."""
+    """B10: with it, without it, and with lines that are damaged or of deleted records."""
     folders = [write_record(runs, number) for number in range(6)]
     write_record(runs, 6, attributes=None)
     write_record(runs, 7, exit=None)
@@ -124,7 +124,7 @@ def test_the_index_changes_no_answer(runs):
 
 
 def test_a_run_is_in_the_index_once_it_has_ended(write_flow, runs, monkeypatch):
-    """B10: its supervisor adds it; while it goes on it is among the others."""
+    """B10: its supervisor adds it; an active run is among the others."""
     for warm in ("0", "1"):
         monkeypatch.setenv("NBRUNNER_WARM", warm)
         runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
@@ -138,7 +138,7 @@ def test_a_run_is_in_the_index_once_it_has_ended(write_flow, runs, monkeypatch):
 
 
 def test_a_killed_supervisor_leaves_a_run_that_is_found_and_stopped(write_flow, runs):
-    """B10: kill -9 costs the line of the index, nothing else."""
+    """B10: after kill -9 only the line of the index is missing."""
     runner = Runner(write_flow("slowflow"), show_output=False, pylint=False)
     running = asyncio.run(runner.async_run(seconds=600))
     psutil.Process(supervisor_of(running.directory).pid).send_signal(signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_a_killed_supervisor_leaves_a_run_that_is_found_and_stopped(write_flow, 
 
 
 def test_many_add_at_the_same_time(runs):
-    """B10: no line is lost, or torn, where several processes and threads append."""
+    """B10: no line is lost or torn when several processes and threads append."""
     script = (
         "import sys; from pathlib import Path; from nbrunner.record import run_index\n"
         "for n in range(200):\n"
@@ -174,7 +174,7 @@ def test_many_add_at_the_same_time(runs):
 
 
 def test_several_readers_make_the_index_of_old_records_together(runs):
-    """B10: records that an older version has left."""
+    """B10: the records of an older version are added to it."""
     for number in range(300):
         write_record(runs, number)
     script = "from nbrunner import attach; print(attach('ManyFlow/999701').directory.name)"
@@ -188,7 +188,7 @@ def test_several_readers_make_the_index_of_old_records_together(runs):
 
 
 def test_what_expires_leaves_the_index(runs):
-    """B10: the index does not grow for good, and a deleted record is not found."""
+    """B10: the index does not grow forever, and a deleted record is not found."""
     folders = [write_record(runs, number) for number in range(4)]
     registry.listing()
     before = time.time() - 31 * DAY_SECONDS
@@ -204,7 +204,7 @@ def test_what_expires_leaves_the_index(runs):
 
 
 def test_names_that_no_line_can_hold_are_found_by_their_records(runs):
-    """B10: whatever Metaflow may call a run one day."""
+    """B10: such as names with tabs, which a later Metaflow might use."""
     names = {"flow_name": "ManyFlow", "run_id": "a\tb\nc"}
     folder = write_record(runs, 1, attributes=names)
     for _time in range(2):

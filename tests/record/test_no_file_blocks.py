@@ -1,4 +1,4 @@
-"""Whatever stands where a file of a record belongs: nobody waits for it, and it is named."""
+"""Pipes, folders or devices in place of a record's files: nothing blocks, and they are named."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def put(request):
-    """Return a function that puts something else in a file's place."""
+    """Return a function that replaces a file by something else."""
 
     def put_there(path):
         path.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def runs():
 
 @pytest.mark.parametrize("name", ["stdout.log", "stderr.log"])
 def test_a_log_that_is_none_is_named_and_the_other_runs_are_listed(runs, put, capsys, name):
-    """B2: `list`, the history, a resume's origin and `stop all` go on without it."""
+    """B2: `list`, the history, a resume's origin and `stop all` continue without it."""
     whole, broken = write_record(runs, 1), write_record(runs, 2)
     (broken / run_directory.RECORD).write_text('{"subcommand": "resume", "started": 1.0}')
     put(broken / name)
@@ -128,7 +128,7 @@ FILES = (
 
 @pytest.mark.parametrize("name", FILES)
 def test_any_other_file_of_a_record(runs, put, name, capsys):
-    """B2: it reads as absent, and the others are listed."""
+    """B2: it counts as missing, and the other runs are listed."""
     whole, broken = write_record(runs, 1), write_record(runs, 2)
     put(broken / name)
     directory = RunDirectory(broken)

@@ -1,4 +1,4 @@
-"""The state directory is this user's alone: its folders, its files, whatever was there before."""
+"""The state directory is private: its folders, its files, and whatever existed before."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SWEEP = {"flow": "F", "file": "f.py", "parameters": [], "parallel": 1, "on_failu
 
 
 def modes(folder: Path) -> dict[str, str]:
-    """Return what is not 0600, or 0700 for a folder, below a folder."""
+    """Return the files below a folder that are not 0600, and the folders that are not 0700."""
     found = {}
     for path in folder.rglob("*"):
         facts = path.lstat()
@@ -40,7 +40,7 @@ def modes(folder: Path) -> dict[str, str]:
 def test_a_state_directory_that_others_can_write_is_refused(
     write_flow, private_state, tmp_path, mode
 ):
-    """B3: nothing is read from it or written to it; the message names what mends it."""
+    """B3: nothing is read from it or written to it; the message names the fix."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (private_state / ZYGOTE_LOG).symlink_to(victim)
@@ -71,7 +71,7 @@ def test_a_state_directory_that_others_can_write_is_refused(
 @pytest.mark.parametrize("name", ["runs", "sweeps", "flows", "descriptions"])
 @pytest.mark.parametrize("trap", ["writable", "link", "file", "of another user"])
 def test_each_folder_in_it_is_looked_at(write_flow, private_state, tmp_path, name, trap):
-    """B3: owner, mode and links of every folder below the state directory."""
+    """B3: owner, mode and links of every folder in the state directory are checked."""
     folder = private_state / name
     if trap == "link":
         (tmp_path / "theirs").mkdir()
@@ -122,7 +122,7 @@ def test_all_that_is_written_is_for_this_user_alone(
 
 
 def test_files_of_an_older_version_are_repaired_as_they_are_read(write_flow, private_state):
-    """B3: what was written by the umask of its time is this user's alone from then on."""
+    """B3: files with other modes become private when they are read."""
     running = Runner(write_flow("slowflow"), show_output=False, pylint=False).run(seconds=0)
     for file in running.directory.path.glob("*.json"):
         file.chmod(0o644)
@@ -135,7 +135,7 @@ def test_files_of_an_older_version_are_repaired_as_they_are_read(write_flow, pri
 def test_a_trap_in_place_of_the_log_costs_the_warm_start_alone(
     write_flow, private_state, tmp_path, monkeypatch, trap, warm
 ):
-    """B3: the target is not touched, and the reason of the cold start names the file."""
+    """B3: the target is unchanged, and the reason of the cold start names the file."""
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     victim, log = tmp_path / "victim", private_state / ZYGOTE_LOG
     victim.write_bytes(b"precious" * 200_000)
@@ -155,7 +155,7 @@ def test_a_trap_in_place_of_the_log_costs_the_warm_start_alone(
 
 @pytest.mark.parametrize("name", ["lock", "stop"])
 def test_a_link_in_a_sweep_is_not_followed(private_state, tmp_path, name):
-    """B3: opening a lock or leaving a mark must not change another file."""
+    """B3: opening a lock or creating a marker must not change another file."""
     made = store.create(SWEEP)
     victim = tmp_path / "victim"
     victim.write_text("precious")
@@ -172,7 +172,7 @@ def test_a_link_in_a_sweep_is_not_followed(private_state, tmp_path, name):
 @needs_root
 @pytest.mark.parametrize("what", ["the folder", "the file", "a module beside it"])
 def test_a_flow_file_of_another_user_is_never_run(private_state, what):
-    """B3: nor is one that could import what he has put beside it."""
+    """B3: nor is one that could import another user's file next to it."""
     file = write_flow_file("F", "x = 1")
     theirs = {"the folder": file.parent, "the file": file}.get(what, file.with_name("metaflow.py"))
     theirs.touch()
@@ -182,7 +182,7 @@ def test_a_flow_file_of_another_user_is_never_run(private_state, what):
 
 
 def test_a_generated_flow_file_that_was_changed_is_written_anew():
-    """B3: same text, same file: what stands there is compared, not believed."""
+    """B3: the content is compared, as a file of the same name may have been changed."""
     file = write_flow_file("F", "x = 1")
     file.write_text("x = 2")
     assert write_flow_file("F", "x = 1").read_text() == "x = 1"
@@ -190,7 +190,7 @@ def test_a_generated_flow_file_that_was_changed_is_written_anew():
 
 @needs_root
 def test_a_description_of_another_user_is_not_used(write_flow, private_state):
-    """B3: the owner of each file that is read counts, not that of its folder alone."""
+    """B3: the owner of each file is checked, not only that of its folder."""
     flow = write_flow("slowflow")
     known = describe(flow)
     (file,) = private_state.glob("descriptions/*.json")
@@ -203,7 +203,7 @@ def test_a_description_of_another_user_is_not_used(write_flow, private_state):
 
 @needs_root
 def test_a_record_file_of_another_user_counts_as_damaged(private_state):
-    """B3: and is named."""
+    """B3: the file is named."""
     directory = registry.create()
     directory.write(run_directory.EXIT, {"returncode": 0, "ended": 1, "error": None, "stop": None})
     os.chown(directory.path / run_directory.EXIT, 12345, -1)
@@ -212,7 +212,7 @@ def test_a_record_file_of_another_user_counts_as_damaged(private_state):
 
 
 def test_nothing_is_truncated_before_it_is_known_whose_it_is(tmp_path):
-    """B3: opening for writing checks first."""
+    """B3: the owner is checked before a file is truncated."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     os.link(victim, tmp_path / "name")
@@ -251,7 +251,7 @@ def test_what_stands_at_the_usual_place_may_be_moved(tmp_path, monkeypatch):
 
 
 def test_the_usual_place_open_to_others_is_not_left_for_another(tmp_path, monkeypatch):
-    """B3: its records would seem to be gone."""
+    """B3: its records would seem to be lost."""
     import platformdirs
 
     usual = tmp_path / "usual"
@@ -273,7 +273,7 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_folder_that_others_use_is_not_to_be_changed(private_state, monkeypatch, place):
-    """B3: as a state directory it is refused, and a folder of its own proposed: no chmod."""
+    """B3: it is refused as a state directory; the advice is a folder in it, not chmod."""
     monkeypatch.setenv("HOME", os.environ.get("HOME", "/"))  # put back at the end
     private_state.chmod(0o777)
     PLACES[place](private_state)

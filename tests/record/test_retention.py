@@ -1,4 +1,4 @@
-"""Records that are too old, or too many, are deleted; those of living runs never."""
+"""Records that are too old or too large are deleted, but never those of active runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def expire(runs, **limits):
 
 
 def age(folder, days):
-    """Set back when a folder and all in it was written."""
+    """Set the times of a folder and its files to an earlier time."""
     when = time.time() - days * DAY_SECONDS
     for file in (*folder.iterdir(), folder):
         os.utime(file, (when, when))
@@ -75,7 +75,7 @@ def test_a_run_that_has_just_ended_is_not_deleted_for_its_size(runs):
     earlier, _just_ended = record(runs, age_days=0.01), record(runs, size=1_000_000)
     keep = {"max_age_seconds": DAY_SECONDS, "max_total_bytes": 100_000}
     assert expire_if_due(runs, goes_on, keep) == [earlier.name]
-    assert len(expire(runs, **keep)) == 1, "but where somebody asks for it"
+    assert len(expire(runs, **keep)) == 1, "but on request"
 
 
 def test_living_runs_stay_however_old_their_last_word(runs):
@@ -198,7 +198,7 @@ GRAND = "import os, time; os.setsid() if {away} else None; print('up', flush=Tru
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize("away", [False, True])
 def test_a_record_stays_while_any_process_of_its_run_lives(runs, ended, away):
-    """B4: tasks of a lost run, and a daemon that a step of an ended run has left."""
+    """B4: this includes tasks of a lost run, and a daemon left by a step of an ended run."""
     gone = {"pid": 4_000_000, "started": "an earlier boot/1"}
     folder = record(runs, ended=ended)
     (folder / run_directory.SUPERVISOR).write_text(json.dumps({"supervisor": gone, "run": gone}))

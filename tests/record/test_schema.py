@@ -1,4 +1,4 @@
-"""What a file of a record may hold, checked where it is read."""
+"""The content of a record's files, checked when they are read."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ NAN = float("nan")
     ],
 )
 def test_what_is_of_another_type_is_named(name, content, said):
-    """B2: wrong types, missing keys, NaN and the words of a newer version are found out."""
+    """B2: wrong types, missing keys, NaN and unknown words of a newer version are detected."""
     with pytest.raises(schema.DamagedError) as damaged:
         schema.parse(name, json.dumps(content).encode())
     assert said in str(damaged.value)
@@ -73,7 +73,7 @@ def test_what_is_of_another_type_is_named(name, content, said):
     ],
 )
 def test_what_is_no_json_is_named(data, said):
-    """B2: nesting, numbers and bytes that the JSON reader itself gives up at."""
+    """B2: nesting, numbers and bytes that the JSON parser itself rejects."""
     with pytest.raises(schema.DamagedError, match=said):
         schema.parse(run_directory.EXIT, data)
 
@@ -90,13 +90,13 @@ def test_what_is_no_json_is_named(data, said):
     ],
 )
 def test_what_older_and_newer_versions_write_is_taken(name, content):
-    """B2: what may be absent, and keys that are not known, are no damage."""
+    """B2: optional keys that are missing, and unknown keys, are accepted."""
     assert schema.parse(name, json.dumps(content).encode()).keys() == content.keys()
 
 
 @pytest.mark.parametrize("trap", ["folder", "named pipe", "link", "huge"])
 def test_what_is_no_file_is_named_at_once(tmp_path, trap):
-    """B2: a file that cannot be read, whoever one is, counts as damaged."""
+    """B2: a file that no user can read counts as damaged."""
     path = tmp_path / run_directory.EXIT
     if trap == "folder":
         path.mkdir()
@@ -115,7 +115,7 @@ def test_what_is_no_file_is_named_at_once(tmp_path, trap):
 
 
 def test_a_file_that_is_whole_again_is_no_longer_damaged(tmp_path):
-    """B2: and one that Metaflow is just writing never was."""
+    """B2: and one that Metaflow is just writing does not count as damaged."""
     directory = RunDirectory(tmp_path)
     (tmp_path / run_directory.ATTRIBUTES).write_text('{"flow_name": ')
     assert (directory.read(run_directory.ATTRIBUTES), directory.damage()) == (None, "")
@@ -130,6 +130,6 @@ def test_a_file_that_is_whole_again_is_no_longer_damaged(tmp_path):
     "content", [b"[" * 100_000, b'{"interrupt_grace_seconds": NaN}', b'{"reason": 3}', b"{"]
 )
 def test_a_damaged_request_stops_with_the_usual_grace(tmp_path, content):
-    """B2: a supervisor that is asked to stop does so, whatever the request looks like."""
+    """B2: a supervisor obeys a stop request whatever its content."""
     (tmp_path / run_directory.STOP).write_bytes(content)
     assert StopRequest.from_json(RunDirectory(tmp_path).read(run_directory.STOP)) == StopRequest()

@@ -1,4 +1,4 @@
-"""State directories that cannot be written, are full, or hold damaged records."""
+"""State directories that are read-only, full, or hold damaged records."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def fill(small_disk):
 
 
 def before_the_start(monkeypatch, what):
-    """Have something done with a run's directory right before its supervisor is started."""
+    """Call a function with a run's directory right before its supervisor is started."""
     start = LAUNCHER.start_run
 
     async def start_run(directory, environment, flow_file):
@@ -122,7 +122,7 @@ def test_a_run_whose_processes_cannot_be_written_down_is_ended(
 
 
 def unwritable(path, name):
-    """Put a folder where the file is written; permissions would not hinder root."""
+    """Put a folder in place of the file, as permissions do not stop root."""
     (path / f".{name}.reserved").unlink()
     (path / f".{name}.reserved").mkdir()
 
@@ -141,7 +141,7 @@ def test_a_full_one_is_named_and_a_sweep_goes_on_when_there_is_room(small_disk, 
 
 @pytest.fixture
 def without_a_home(tmp_path, monkeypatch):
-    """The folder for temporary files, of a user whose home cannot be written."""
+    """Make the usual state folder impossible; return the folder for temporary files."""
     (tmp_path / "home").touch()
     monkeypatch.setattr(platformdirs, "user_state_dir", lambda name: str(tmp_path / "home" / name))
     temporary = tmp_path / "temporary"

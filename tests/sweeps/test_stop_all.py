@@ -1,4 +1,4 @@
-"""``stop all`` ends sweeps too: no further run of them starts, whichever process drives them."""
+"""``stop all`` also ends sweeps: no more of their runs start, whatever process starts them."""
 
 from __future__ import annotations
 

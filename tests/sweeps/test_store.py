@@ -1,4 +1,4 @@
-"""What a sweep finds on disk: its runs, among thousands of records, and a stop in between."""
+"""Sweeps on disk: finding their runs among thousands of records, and stopping them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_of_ten_thousand_records_a_sweep_finds_its_own_at_once(runs):
 
 
 def test_the_file_of_its_runs_changes_no_answer(runs):
-    """B10: with it, without it as an older nbrunner leaves a sweep, or with lines that are torn."""
+    """B10: with it, without it (older nbrunner), or with torn lines."""
     made, other = store.create(CONTENT), store.create(CONTENT)
     one, three = swept(runs, 1, made.name, 1), swept(runs, 3, made.name, 3)
     theirs, gone = swept(runs, 5, other.name, 0), "20250101-120000-123456-0123abcd"
@@ -82,7 +82,7 @@ def test_the_file_of_its_runs_changes_no_answer(runs):
 
 
 def test_a_sweep_of_an_older_nbrunner_that_is_continued_forgets_none_of_its_runs(runs):
-    """B10: its first new run made a file that named that run alone; the others ran once more."""
+    """B10: a new run created a file with that run alone, so that the others ran again."""
     made = store.create(CONTENT)
     names = {index: swept(runs, index, made.name, index).name for index in (0, 2)}
     (made.path / "records").unlink()
@@ -118,7 +118,7 @@ def runner(write_flow):
 
 
 def at(monkeypatch, moment, act):
-    """Have something done, once, at a moment of a sweep's next start."""
+    """Call a function once, at a given moment of a sweep's next start."""
     owner, name = moment
     original = getattr(owner, name)
     done: list[int] = []
@@ -140,7 +140,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_no_run_of_a_sweep_slips_through_while_all_are_stopped(runner, monkeypatch, moment):
-    """`stop all` comes while the sweep has decided to start its next run: it is not started."""
+    """A `stop all` after the sweep has decided to start its next run still prevents it."""
     at(monkeypatch, MOMENTS[moment], store.stop_living)
     made = sweep(runner, {"seconds": [60, 61]}, parallel=1)
     assert made.statuses == ["not started", "not started"]
@@ -149,7 +149,7 @@ def test_no_run_of_a_sweep_slips_through_while_all_are_stopped(runner, monkeypat
 
 
 def test_a_run_whose_record_is_not_written_yet_is_stopped(runner, capsys, monkeypatch):
-    """The directory of a run is there before its record: `stop all` sees it."""
+    """The directory of a run exists before its record, and `stop all` finds it."""
     made = store.create({**CONTENT, "flow": "SlowFlow", "file": runner.flow_file})
     original = SweepDirectory.note
     seen: list[object] = []

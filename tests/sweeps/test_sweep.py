@@ -1,4 +1,4 @@
-"""Sweeps: many runs with parameters of their own, in order, failures kept."""
+"""Sweeps: many runs with different parameters, in order, including failures."""
 
 from __future__ import annotations
 
@@ -245,8 +245,8 @@ def test_a_sweep_is_taken_up_after_its_process_was_killed(write_flow, tmp_path):
     async def finish():
         waiting = asyncio.ensure_future(again.wait())
         while not all(status == "successful" for status in again.statuses):
-            # Let every task go on that waits at the gate.
-            with contextlib.suppress(OSError):  # nobody waits right now
+            # Let every task that waits at the gate continue.
+            with contextlib.suppress(OSError):  # no task is waiting right now
                 os.close(os.open(tmp_path / "gate", os.O_WRONLY | os.O_NONBLOCK))
             await asyncio.sleep(0.01)
         await waiting
@@ -278,7 +278,7 @@ FORKS = """
 
 
 def test_a_fork_does_not_keep_the_lock_of_a_process_that_is_gone(runner, tmp_path):
-    """H1: the fork waits for the lock itself: a pipe of that process may end before it."""
+    """H1: the fork waits for the lock itself, as a pipe of that process may end earlier."""
     made = sweeps_api._made(runner, runner.describe(), {"x": [1]}, 1, "continue", {})
     assert run_script(tmp_path, FORKS, str(made._directory.path)) == ["True"]
 
@@ -332,7 +332,7 @@ def test_whoever_gave_up_waiting_sees_what_others_have_started(runner, tmp_path,
             await asyncio.wait_for(one.wait(), 1)
         finishing = asyncio.ensure_future(other.wait())
         while not finishing.done():
-            with contextlib.suppress(OSError):  # nobody waits at the gate right now
+            with contextlib.suppress(OSError):  # no task is waiting at the gate right now
                 os.close(os.open(tmp_path / "gate", os.O_WRONLY | os.O_NONBLOCK))
             await asyncio.sleep(0.01)
         await one.wait()

@@ -22,7 +22,7 @@ TOKENS = [
 
 
 def texts():
-    """Yield random lines as lists of what must stay whole."""
+    """Yield random lines as lists of units that must not be cut."""
     choose = random.Random(13)
     for _ in range(400):
         yield choose.choices(TOKENS, k=choose.randrange(12))
@@ -33,7 +33,7 @@ def borders(tokens):
 
 
 def test_a_text_is_cut_between_characters_and_escapes():
-    """B13: a text that is cut ends before an escape sequence that does not fit, not within it."""
+    """B13: a cut text ends before an escape sequence that does not fit, not inside it."""
     for tokens in texts():
         text = "".join(tokens)
         for length in range(len(text) + 2):
@@ -42,7 +42,7 @@ def test_a_text_is_cut_between_characters_and_escapes():
 
 
 def test_bytes_are_cut_between_characters_and_escapes():
-    """B13: of bytes the beginning and the end hold whole characters and escape sequences."""
+    """B13: beginning and end of cut bytes hold complete characters and escape sequences."""
     for tokens in texts():
         data = "".join(tokens).encode()
         places = borders([token.encode() for token in tokens])
@@ -57,7 +57,7 @@ def test_bytes_are_cut_between_characters_and_escapes():
     "data", [b"\xff", b"\xc0", b"\x80\x80\x80\x80\x80", b"a\xe2\x82b", b"\xf8\x88"]
 )
 def test_what_is_not_utf_8_is_kept(data):
-    """B13: bytes that are part of no character are not taken for part of one."""
+    """B13: invalid bytes are not mistaken for parts of a character."""
     assert escapes.beginning(data + b"x") == data + b"x"
     assert escapes.beginning(b"x\xff") == b"x\xff"
     assert escapes.end(b"x" + data, 1).endswith(data[3:])
@@ -89,7 +89,7 @@ def found(log, query):
     ],
 )
 def test_an_escape_character_before_one_that_is_not_ascii(log, tmp_path, line, plain):
-    """B13: such a line is copied as it is, and found by what it shows."""
+    """B13: such a line is copied unchanged, and found by its visible text."""
     (tmp_path / "stdout.log").write_text(f"{line}\n", encoding="utf-8")
     log.refresh()
     (shown,) = LineView(log).window(0, 1)
@@ -99,7 +99,7 @@ def test_an_escape_character_before_one_that_is_not_ascii(log, tmp_path, line, p
 
 
 def test_a_long_line_is_cut_for_the_wire_between_escapes(log, tmp_path):
-    """B13: a window of long lines has none that ends within an escape sequence."""
+    """B13: no line in a window of long lines ends inside an escape sequence."""
     (tmp_path / "stdout.log").write_text(("\x1b[31mx" * 3000 + "\n") * 150, encoding="utf-8")
     log.refresh()
     for text, _, cut, _, _ in window_lines(LineView(log), 0, 150, None):
@@ -110,7 +110,7 @@ def test_a_long_line_is_cut_for_the_wire_between_escapes(log, tmp_path):
 
 @pytest.mark.parametrize("size", range(40, 48))
 def test_a_line_too_long_to_be_read_is_cut_between_characters(log, tmp_path, monkeypatch, size):
-    """B13: of a line of more bytes than are read at once no broken character is shown."""
+    """B13: a line longer than a read shows no broken character."""
     monkeypatch.setattr(merged_log, "LONGEST_LINE_BYTES", size)
     line = "é\x1b[31m€" * 20
     (tmp_path / "stdout.log").write_text(f"{line}\n", encoding="utf-8")
@@ -122,7 +122,7 @@ def test_a_line_too_long_to_be_read_is_cut_between_characters(log, tmp_path, mon
 
 
 def test_a_character_that_is_half_written_is_not_shown_before_it_is_whole(log, tmp_path):
-    """B13: the last line shows a character once all its bytes are there, or the run is over."""
+    """B13: the last line shows a character when it is complete, or the run has ended."""
     view = LineView(log)
     with open(tmp_path / "stdout.log", "ab", buffering=0) as file:
         for data, shown in ((b"caf\xc3", "caf"), (b"\xa9\x1b[3", "café"), (b"1mX\xe2", None)):
@@ -139,7 +139,7 @@ def test_a_character_that_is_half_written_is_not_shown_before_it_is_whole(log, t
 
 @pytest.mark.parametrize("size", range(10, 40))
 def test_the_last_lines_begin_between_characters(tmp_path, size):
-    """B13: of the last line as much is shown as fits, from a whole character on."""
+    """B13: the shown end of the last line begins with a complete character."""
     line = "é€😀\x1b[31mx" * 9
     path = tmp_path / "log"
     path.write_text(f"first\n{line}\n", encoding="utf-8")
@@ -151,7 +151,7 @@ def test_the_last_lines_begin_between_characters(tmp_path, size):
 
 
 def test_an_unfinished_line_that_is_long_begins_between_characters():
-    """B13: of a long progress bar its last characters are told, none of them broken."""
+    """B13: the last characters of a long progress bar are shown, none of them broken."""
     for extra in range(8):
         state = last_state("é€\x1b[31m😀".encode() * 1000 + b"x" * extra)
         assert len(state.encode()) <= 2000
@@ -159,7 +159,7 @@ def test_an_unfinished_line_that_is_long_begins_between_characters():
 
 
 def test_a_million_unclosed_escapes_take_no_time(tmp_path):
-    """B13: looking for where to cut is linear in what is shown."""
+    """B13: the search for the cut takes linear time."""
     assert len(escapes.cut("\x1b]8;;" * 200_000, 100_000)) == 100_000
     data = b"\x1b[" * 500_000
     assert data.startswith(escapes.beginning(data))

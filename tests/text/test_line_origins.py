@@ -1,4 +1,4 @@
-"""Tracebacks and logs name what the user wrote, not the file made from it."""
+"""Tracebacks and logs name the user's cell or file, not the generated file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of a run shows as text, whatever it holds."""
+"""Text of a run is shown as text, whatever it contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of Python source end where Python ends them."""
+"""Splitting Python source into the same lines as Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Python and the page both show: js/tests/twins.test.ts reads the same table of cases."""
+"""Texts that Python and the page both produce; js/tests/twins.test.ts has the same cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is the user's own code, and what is installed."""
+"""Telling the user's own code from installed code."""
 
 from __future__ import annotations
 
