@@ -1,1 +1,1 @@
-"""Figures of nbrunner beside those of metaflow's own Runner, measured in one sitting."""
+"""Compares nbrunner with metaflow's own Runner, measured alternately."""

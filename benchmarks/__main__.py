@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure side by side and print the table as Markdown."""
+"""``python -m benchmarks``: measures both sides and prints the table as Markdown."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def parse() -> argparse.Namespace:
 
 
 def facts() -> str:
-    """Describe the machine, and how the figures come about."""
+    """Return a description of the machine and of the measurements."""
     cores = len(os.sched_getaffinity(0))
     versions = (
         f"Python {platform.python_version()}, metaflow {importlib.metadata.version('metaflow')}"
@@ -71,14 +71,14 @@ def facts() -> str:
 
 
 def measured_with_precedence() -> bool:
-    """Tell whether a process like those that measure may take precedence."""
+    """Return whether a measuring process may get real-time priority."""
     command = "import sys; from benchmarks.measuring import take_precedence as take; "
     done = subprocess.run([sys.executable, "-c", f"{command} sys.exit(not take())"], check=False)
     return done.returncode == 0
 
 
 def measured(benchmark: Benchmark, rounds: int, folder: Path) -> dict[str, Figures]:
-    """Measure each side in turn, so that the machine's moods reach all of them."""
+    """Measure the sides in turn, so that other load affects all of them."""
     found: dict[str, list[Figures]] = {whose: [] for whose in benchmark.whose}
     for number in range(rounds):
         for whose in benchmark.whose:

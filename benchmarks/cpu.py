@@ -1,4 +1,4 @@
-"""CPU time of everything that a measurement starts, by a control group of its own."""
+"""CPU time of all processes that a measurement starts, by a control group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _usage_v2(group: Path) -> float:
 
 @contextlib.contextmanager
 def cpu_seconds() -> Iterator[Callable[[], float] | None]:
-    """Count what this process and all that it starts use; None where that is not allowed."""
+    """Count the CPU time of this process and its descendants; None if that is not allowed."""
     for parent, usage in ((_ROOT / "cpuacct", _usage_v1), (_ROOT, _usage_v2)):
         group = parent / f"nbrunner-bench-{os.getpid()}"
         try:

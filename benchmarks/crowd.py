@@ -28,7 +28,7 @@ _RUNS = 20
 
 
 def beside(whose: str) -> Figures:
-    """Start all at once, and meanwhile use the loop's default executor as a user would."""
+    """Start all at once, while using the loop's default executor like a user."""
     flow = write_flow(QUIET)
 
     async def plainly() -> Any:
@@ -61,7 +61,7 @@ def beside(whose: str) -> Figures:
 
 
 def twenty(whose: str) -> Figures:
-    """Run all at once, and compare this process with how it was with one."""
+    """Run all at once; compare this process with its state during a single run."""
     Runner = runner_class(whose)
     flow = write_flow(QUIET)
 
@@ -88,13 +88,13 @@ def twenty(whose: str) -> Figures:
 
 
 class _Peak:
-    """The most threads and memory (kB) that this process has had."""
+    """The peaks of this process's threads and memory (kB)."""
 
     def __init__(self) -> None:
         self._most = {"Threads": 0, "VmRSS": 0}
 
     async def during(self, work: Awaitable[Any]) -> None:
-        """Look again and again until some work is done."""
+        """Sample repeatedly until some work is done."""
         working = asyncio.ensure_future(work)
         while not working.done():
             self.look()

@@ -1,4 +1,4 @@
-"""The flows that are measured, as text; each writes down what it alone can know."""
+"""The text of the measured flows; each records the facts that only it has."""
 
 QUIET = """\
 from metaflow import FlowSpec, step
@@ -17,10 +17,10 @@ if __name__ == '__main__':
     QuietFlow()
 """
 
-# Stands for a flow that imports something heavy: every import of the file takes as long.
+# Simulates a flow with a slow import: every import of the file takes this time.
 HEAVY = "import time\ntime.sleep(1.5)\n" + QUIET.replace("QuietFlow", "HeavyFlow")
 
-# The run process itself writes the lines, at once: only reading them is measured.
+# The run process itself writes the lines in one call: only reading them is measured.
 LOGGED = """\
 import os, sys
 if 'run' in sys.argv:
@@ -30,7 +30,7 @@ if 'run' in sys.argv:
     sys.stdout.flush()
 """ + QUIET.replace("QuietFlow", "LoggedFlow")
 
-# Each line carries the moment at which it was printed (one clock for the whole machine).
+# Each line contains the time at which it was printed (one clock for the whole machine).
 STAMPING = """\
 import os, time
 from metaflow import FlowSpec, step
@@ -52,7 +52,7 @@ if __name__ == '__main__':
     StampingFlow()
 """
 
-# A step prints all lines at once; the run process writes down when it ends.
+# A step prints all lines at once; the run process records the time of its end.
 BURSTING = """\
 import atexit, os, sys, time
 if 'run' in sys.argv:
@@ -93,7 +93,7 @@ if __name__ == '__main__':
     SleepingFlow()
 """
 
-# Four children that outlive their parent unless somebody looks for them.
+# Four children that outlive their parent unless they are found and stopped.
 BREEDING = """\
 import os, signal, subprocess, sys, time
 from metaflow import FlowSpec, step

@@ -1,4 +1,4 @@
-"""What is left behind: processes after a stop, files and descriptors after many runs."""
+"""Leftovers: processes after a stop, files and descriptors after many runs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def orphans(whose: str) -> Figures:
 
 
 def leftovers(whose: str) -> Figures:
-    """Run one flow many times, dropping each handle, and look at what has grown."""
+    """Run a flow many times, dropping each handle, and measure what has grown."""
     warnings.simplefilter("ignore", ResourceWarning)
     runner_of = runner_class(whose)
     flow = write_flow(QUIET)
@@ -64,7 +64,7 @@ def leftovers(whose: str) -> Figures:
 
 
 def _files() -> Figures:
-    """Count the files and folders outside of Metaflow's datastore and our state folder."""
+    """Count the files and folders outside Metaflow's datastore and nbrunner's state folder."""
     home = Path.home()
     state = home / ".local" / "state" / "nbrunner"
     places = (home, Path(os.environ["TMPDIR"]), Path())

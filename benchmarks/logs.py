@@ -1,4 +1,4 @@
-"""Following logs: how fast, how soon, and how far behind."""
+"""Following logs: throughput, latency and delay at the end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmarks.measuring import (
     write_flow,
 )
 
-# Metaflow's Runner sleeps 10 ms a line: what takes ours a second would take it hours.
+# Metaflow's Runner sleeps 10 ms per line: nbrunner's second would be hours there.
 _FINISHED_LINES = {PEER: 500, OURS: 1_000_000}
 _BURST_LINES = {PEER: 1_000, OURS: 10_000}
 _STAMPS = 200
@@ -51,7 +51,7 @@ def finished(whose: str) -> Figures:
 
 
 def attached(whose: str) -> Figures:
-    """Take up a run with a long log in a process that knows nothing of it yet."""
+    """Attach to a run with a long log from a new process."""
     os.environ["BENCH_LINES"] = str(_FINISHED_LINES[whose])
     ended = runner_class(whose)(write_flow(LOGGED), pylint=False, show_output=False).run()
     command = [sys.executable, "-c", _ATTACH, ended.pathspec, str(_FINISHED_LINES[whose])]
@@ -72,7 +72,7 @@ print(known, time.perf_counter() - began)
 
 
 def latency(whose: str) -> Figures:
-    """Compare the moments of printing and of yielding, one line each 50 ms."""
+    """Compare the times of printing and of yielding, one line every 50 ms."""
     os.environ["BENCH_LINES"] = str(_STAMPS)
     flow = write_flow(STAMPING)
     delays = _engine_delays(flow) if whose == ENGINE else asyncio.run(_delays(whose, flow))
@@ -93,7 +93,7 @@ async def _delays(whose: str, flow: str) -> list[float]:
 
 
 def _engine_delays(flow: str) -> list[float]:
-    """Read the engine's own output through a pipe, as a shell would."""
+    """Read Metaflow's own output through a pipe, like a shell."""
     command = [sys.executable, "-u", flow, "--no-pylint", "run"]
     delays = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -105,7 +105,7 @@ def _engine_delays(flow: str) -> list[float]:
 
 
 def burst(whose: str) -> Figures:
-    """Tell how long after the run's end the last of many lines is yielded."""
+    """Return the time from the run's end until the last of many lines is yielded."""
     os.environ["BENCH_LINES"] = str(_BURST_LINES[whose])
     os.environ["BENCH_ENDED"] = os.path.abspath("ended")
     runner = runner_class(whose)(write_flow(BURSTING), pylint=False)

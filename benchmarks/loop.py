@@ -1,4 +1,4 @@
-"""How long the caller's event loop is held."""
+"""The longest time that the caller's event loop is blocked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _whole_run(text: str, whose: str) -> Figures:
 
 
 def quiet(whose: str) -> Figures:
-    """Construct, start and wait for a flow that is quickly imported."""
+    """Construct, start and wait for a flow with a fast import."""
     return _whole_run(QUIET, whose)
 
 

@@ -1,4 +1,4 @@
-"""What every benchmark needs: one process a measurement, medians, a ticking loop."""
+"""Shared by all benchmarks: one process per measurement, medians, a ticking loop."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Row:
     ----------
     what : str
     figure : str
-        Which of the measured figures it shows.
+        The name of the measured figure that it shows.
     unit : str
         ``"s"``, ``"ms"``, ``"lines/s"``, ``"MB"`` or ``""``.
     goal : str
     note : str
-        May name other figures, as ``{nbrunner.files}``.
+        May refer to other figures, as in ``{nbrunner.files}``.
     """
 
     what: str
@@ -46,17 +46,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured, for whom, how often, and the rows that show it.
+    """A measurement, the sides that it compares, its rounds, and the rows of its figures.
 
     Attributes
     ----------
     name : str
     measure : callable
-        Given whose Runner (or ``"engine"``), returns figures; called in a fresh process in
+        Takes the name of a side (or ``"engine"``), returns figures; called in a fresh process in
         an empty folder.
     rows : tuple of Row
     rounds : int
-        Each figure is the median of so many measurements, taken in turn.
+        Each figure is the median of this many measurements, taken in turn.
     whose : tuple of str
     """
 
@@ -82,7 +82,7 @@ def write_flow(text: str) -> str:
 
 
 def measured_apart(benchmark: Benchmark, whose: str, folder: Path) -> Figures:
-    """Measure once in a process and a folder of their own."""
+    """Measure once, in a new process and a new folder."""
     for part in ("work", "tmp", "home"):
         (folder / part).mkdir(parents=True)
     environment = {
@@ -113,15 +113,15 @@ def medians(rounds: list[Figures]) -> Figures:
 
 
 def percentile(values: list[float], percent: float) -> float:
-    """Return the value that so many percent of the values do not exceed."""
+    """Return a percentile of the values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
 
 
 def take_precedence() -> bool:
-    """Have this process, not its children, run before all others; tell whether it may.
+    """Give this process, not its children, real-time priority; return whether that is allowed.
 
-    On a busy machine a loop stalls because it is not given a core, whoever is measured.
+    On a busy machine the loop of either side stalls because it gets no core.
     """
     policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
     try:
@@ -132,7 +132,7 @@ def take_precedence() -> bool:
 
 
 async def longest_stall(work: Callable[[], Awaitable[Any]]) -> float:
-    """Do some work and return the longest time, in seconds, that the loop did not turn."""
+    """Do some work; return the longest time, in seconds, that the loop was blocked."""
     take_precedence()
     longest = 0.0
 

@@ -1,4 +1,4 @@
-"""What a step task holds in memory: of its own, and together with other processes."""
+"""The memory of a step task: its own, and that shared with other processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.memory import Memory, memory
 
 _TASKS = 4
 
-# Each task says that it is there, and stays until it is told to end.
+# Each task reports that it is running, and waits until it may end.
 WAITING = f"""\
 import os, time
 from pathlib import Path
@@ -52,7 +52,7 @@ def _pids() -> list[int]:
 
 
 def waiting_tasks(whose: str) -> Figures:
-    """Measure the tasks of one step while all of them are there."""
+    """Measure the tasks of one step while all of them are running."""
     flow = write_flow(WAITING)
 
     async def main() -> list[Memory]:
@@ -75,7 +75,7 @@ def waiting_tasks(whose: str) -> Figures:
 
 
 def _zygote_megabytes() -> float:
-    """Return what the warm interpreter, the only child of this process, holds."""
+    """Return the memory of the warm interpreter, the only child of this process."""
     children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     (zygote,) = (memory(int(pid)) for pid in children)
     return (zygote.private_bytes + zygote.shared_bytes) / 1e6

@@ -1,4 +1,4 @@
-"""What panels cost in JupyterLab in Chromium: ``python -m benchmarks.notebook``."""
+"""The cost of panels in JupyterLab in Chromium: ``python -m benchmarks.notebook``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.lab import opened
 from support.log_figures import flood_figures, size_figures
 from support.watching_figures import LINES, watching_figures
 
-# What is measured, as what it is told, its unit, and the goal in that unit, if there is one.
+# The figure, its text, its unit, and the goal in that unit, if there is one.
 ROWS = {
     "open seconds": ("1,000,000 lines: until the last one shows", "s", 1.0, 1.0),
     "position seconds": ("the same: any position", "s", 1.0, 0.2),

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.soak``: an hour's use of one notebook, as fast as it goes.
+"""``python -m benchmarks.soak``: an hour's use of one notebook, as fast as possible.
 
-In JupyterLab in Chromium the same cells run again and again: a run that succeeds, one that is
-stopped, one that fails and is resumed, a sweep, the tables and forms, and now and then a
-restart of the kernel beside a living run. Nothing may grow but what is kept on purpose.
+In JupyterLab in Chromium the same cells are executed repeatedly: a run that succeeds, one that is
+stopped, one that fails and is resumed, a sweep, the tables and forms, and sometimes a
+restart of the kernel during an active run. Only what is kept on purpose may grow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import psutil
 from support.lab import NotebookPage, opened
 from support.log_figures import heap_bytes
 
-# Kept of records and logs: some two hundred runs, so that old ones have to go.
+# The limit of records and logs: about two hundred runs, so that old ones are deleted.
 BEGIN = """\
 %load_ext nbrunner
 %config FlowRun.keep_gigabytes = 0.005
@@ -89,7 +89,7 @@ class FailsFlow(FlowSpec):
         raise ValueError('as it should')
 """
 
-# What one does with a notebook, a text for each cell.
+# The actions of a user, a text for each cell.
 ROUND = (
     WORKS,
     "ended.append(running.status); running",
@@ -137,7 +137,7 @@ print('COUNTED', json.dumps({
 
 @dataclass
 class Soak:
-    """One notebook that is used again and again.
+    """One notebook that is used repeatedly.
 
     Attributes
     ----------
@@ -150,12 +150,12 @@ class Soak:
     state: str
 
     def round(self) -> None:
-        """Run every cell once."""
+        """Execute every cell once."""
         for number, text in enumerate(ROUND, start=1):
             self.lab.execute(number, text)
 
     def restart(self) -> None:
-        """Restart the kernel while a run lives, take the run up again, and stop it."""
+        """Restart the kernel during a run, attach to the run, and stop it."""
         self.lab.execute(3, LASTS)
         self.lab.execute(0, "print('LASTING', running.pathspec)")
         lasting = self._printed(0, "LASTING")
@@ -163,7 +163,7 @@ class Soak:
         self.lab.execute(0, BEGIN + AGAIN.replace("LASTING", repr(lasting)))
 
     def count(self) -> tuple[dict[str, float], Counter[str]]:
-        """Return what there is of everything, and how many runs have ended in which way."""
+        """Return the count of every resource, and the number of ended runs by status."""
         self.lab.execute(0, COUNT)
         found = json.loads(self._printed(0, "COUNTED"))
         ended = Counter(found.pop("ended"))
@@ -186,13 +186,13 @@ def _processes(state: str) -> list[psutil.Process]:
         try:
             if process.environ().get("NBRUNNER_STATE_DIR") == state:
                 found.append(process)
-        except psutil.Error:  # gone, or not ours
+        except psutil.Error:  # ended, or another user's
             continue
     return found
 
 
 def main() -> None:
-    """Use a notebook for a while; print what there was of everything, early and late."""
+    """Use a notebook for a while; print the counts of every resource, early and late."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--restarts", type=int, default=2)
@@ -208,7 +208,7 @@ def main() -> None:
             for number in range(stretch):
                 soak.round()
                 if number == 2:
-                    early, _ = soak.count()  # of this kernel, which has imported everything
+                    early, _ = soak.count()  # counts of this kernel, which has imported everything
                 print(f"round {part * stretch + number + 1}", file=sys.stderr)
             late, ended = soak.count()
             check(ended, stretch, restarted=part > 0)
@@ -217,9 +217,9 @@ def main() -> None:
 
 
 def check(ended: Counter[str], rounds: int, restarted: bool) -> None:
-    """Raise unless every run of a stretch has ended as it should."""
+    """Raise unless every run of a round has ended as expected."""
     expected = Counter({status: count * rounds for status, count in RUNS_A_ROUND.items()})
-    expected["stopped"] += restarted  # the one that had outlived its kernel
+    expected["stopped"] += restarted  # the run that outlived its kernel
     if ended != expected:
         raise RuntimeError(f"expected {dict(expected)}, got {dict(ended)}")
 
@@ -227,7 +227,7 @@ def check(ended: Counter[str], rounds: int, restarted: bool) -> None:
 def print_table(
     early: dict[str, float], late: dict[str, float], runs: Counter[str], rounds: int, seconds: float
 ) -> None:
-    """Print early and late figures side by side, of the last kernel."""
+    """Print early and late figures of the last kernel side by side."""
     told = ", ".join(f"{count} {status}" for status, count in runs.items())
     print(f"{sum(runs.values())} runs in {seconds / 60:.0f} minutes: {told}\n")
     print(f"| what | after 3 rounds of a kernel | after {rounds} |\n|---|---|---|")

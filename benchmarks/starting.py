@@ -1,4 +1,4 @@
-"""What it costs to begin: the import, and one short run from end to end."""
+"""The cost of a start: the import, and one short run from end to end."""
 
 from __future__ import annotations
 

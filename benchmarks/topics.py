@@ -1,4 +1,4 @@
-"""Every benchmark by its name, in the order of the table."""
+"""All benchmarks by name, in the order of the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.warm_starts``: what warm starts save, beside the command line.
+"""``python -m benchmarks.warm_starts``: compares warm starts with the command line.
 
 Each row is measured for ``python flow.py run``, metaflow's Runner and nbrunner, in turn,
 in fresh processes: once with cached bytecode, once without any (PYTHONDONTWRITEBYTECODE=1
@@ -83,7 +83,7 @@ if __name__ == '__main__':
 
 
 def with_card(text: str, step: str) -> str:
-    """Return a flow whose step has a card."""
+    """Return a flow with a card."""
     card = text.replace("import FlowSpec, step", "import FlowSpec, card, step", 1)
     before, after = card.split(f"    def {step}(", 1)
     head, _step, space = before.rpartition("    @step\n")
@@ -94,7 +94,7 @@ PANDAS = QUIET.replace("from metaflow", "import pandas\nfrom metaflow", 1)
 
 
 async def _one(whose: str, flow: str) -> tuple[float, float]:
-    """Run a flow; return the seconds until it had its id, and until it had ended."""
+    """Run a flow; return the seconds until it had its id, and until it ended."""
     began = time.perf_counter()
     if whose == ENGINE:
         process = await asyncio.create_subprocess_exec(
@@ -124,7 +124,7 @@ def one(text: str, first: bool = False) -> Callable[[str], Figures]:
                     await _one(whose, write_flow(QUIET))
                 flow = write_flow(text)
                 if not first and whose == OURS:
-                    await async_describe(flow)  # as of a flow that has run before
+                    await async_describe(flow)  # like a flow that has run before
                 before = used() if used else 0.0
                 named, seconds = await _one(whose, flow)
                 cpu = used() - before if used else float("nan")
@@ -234,9 +234,9 @@ COMPARISONS = {
 
 
 def measured(name: str, whose: str, bytecode: bool) -> Figures:
-    """Measure once, in a process and a folder of their own.
+    """Measure once, in a new process and a new folder.
 
-    The folders stay until all is measured: ext4 is slow to create files for some seconds
+    The folders are kept until all is measured: ext4 creates files slowly for some seconds
     after many have been deleted.
     """
     folder = tempfile.mkdtemp(dir=_folders())
@@ -272,7 +272,7 @@ def _folders() -> str:
 
 
 def rows(name: str, bytecode: bool, rounds: int) -> Iterator[str]:
-    """Measure all sides in turn and give the lines of the table."""
+    """Measure all sides in turn; return the lines of the table."""
     sides = (ENGINE, PEER, OURS)
     found: dict[str, list[Figures]] = {whose: [] for whose in sides}
     for number in range(rounds):

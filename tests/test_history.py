@@ -81,7 +81,7 @@ def test_search_state_and_namespace(flow_file, tmp_path):
     assert statuses(namespace="user:tester") == ["failed", "successful"]
     assert statuses(namespace="user:other") == ["successful"]
     assert statuses(namespace="user:nobody") == []
-    # Nor does it matter there that one of them cannot be read from here.
+    # It does not matter that one of them cannot be read from here.
     sysroot = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path / "elsewhere")}
     Runner(flow_file, show_output=False, pylint=False, env=sysroot).run(fail=False)
     assert History("FailFlow").page(namespace="user:nobody").runs == []

@@ -24,7 +24,7 @@ FILES = {
 }
 
 # From the top to the bottom; a part imports from its own row and from those below. The more
-# specific name counts: nbrunner.launch.warm is no part of nbrunner.launch.
+# specific name counts: nbrunner.launch.warm is not a part of nbrunner.launch.
 ROWS = (
     ("nbrunner.__main__",),
     ("nbrunner.jupyter",),

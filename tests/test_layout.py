@@ -14,7 +14,7 @@ PACKAGE = Path(nbrunner.__file__).parent
 TESTS = Path(__file__).parent
 
 # Tests of several modules together: a user's actions in real processes, kernels or browsers.
-# A path of tests, and the modules that it covers.
+# Path of tests -> the modules that it covers.
 TESTED_BY = {
     "test_cli.py": ("__main__",),
     "test_package.py": ("version",),
@@ -28,13 +28,13 @@ TESTED_BY = {
     "kernel/test_nbrunner.py": ("notebook_runner",),
     "test_history.py": ("engine/client",),
     "browser/test_results.py": ("engine/cards",),
-    # The state of a run that its log tells, line by line, and why it failed.
+    # The state of a run according to its log, and the reason of its failure.
     "logs/test_progress_follower.py": ("engine/progress", "failed_run"),
     "logs/test_index.py": ("logs/merged",),
     "launch/warm/test_partial_lines.py": ("logs/partial_lines",),
     "aio/test_blocking.py": ("aio/inotify",),
     "kernel/test_errors_in_cells.py": ("text/brief_traceback",),
-    # What a flow of a cell takes along is one question to several modules.
+    # Several modules together decide what travels with a flow of a cell.
     "flow/capture/test_flow_statement.py": ("flow/capture/same_flow",),
     "flow/capture/test_large_objects.py": ("flow/capture/digest", "flow/capture/made_again"),
     "flow/capture/test_what_travels.py": (
@@ -108,7 +108,7 @@ TESTED_BY = {
     "jupyter/test_visible_texts.py": ("jupyter/widgets/failure_box",),
 }
 
-# Folders of tests that the package has not: what they test is started in a kernel or a page.
+# Folders without a counterpart in the package: their tests start a kernel or a page.
 ELSEWHERE = {"kernel", "browser"}
 
 MODULES = {

@@ -74,7 +74,7 @@ def test_a_resumed_run_has_its_origins_parameters_and_names_it(resumed, capsys):
     line = next(each for each in capsys.readouterr().out.splitlines() if then.pathspec in each)
     assert "rows=40" in line
     assert f"resumes {first.pathspec}" in line
-    # What starts the run again is what started it.
+    # The code that starts the run again equals the one that started it.
     code = code_of(then)
     assert code["python"].endswith(", pylint=False).resume()")
     assert code["magic"].endswith(" --no-pylint resume")

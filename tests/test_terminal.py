@@ -9,7 +9,7 @@ from support.terminal import Terminal
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
-# Without empty lines, which end a cell that is typed.
+# Without empty lines, which would end a typed cell.
 SMALL = """\
 %%flowrun --no-pylint run --n 3
 from metaflow import FlowSpec, Parameter, step
@@ -39,7 +39,7 @@ class SleepFlow(FlowSpec):
         pass
 """
 
-# What an extension may leave on the shell, as far as one can meet it again.
+# State that an extension may leave in the shell, as far as it can be observed.
 SHELL = """\
 def registered(shell=get_ipython()):
     display = shell.display_formatter

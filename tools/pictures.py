@@ -112,7 +112,7 @@ done = sweep(Runner(RatesFlow, pylint=False), {'rate': [0.1, 0.2, 0.4, 0.8]}, pa
 
 
 class Camera:
-    """Takes pictures of what is shown below a cell."""
+    """Takes pictures of the output of a cell."""
 
     def __init__(self, notebook: NotebookPage, out: Path) -> None:
         self.notebook = notebook
@@ -129,7 +129,7 @@ class Camera:
     def panel(self, name: str, number: int = 0) -> None:
         panel = self.page.locator(".nbrunner-panel").nth(number)
         panel.scroll_into_view_if_needed()
-        self.page.wait_for_timeout(500)  # fonts and transitions come to rest
+        self.page.wait_for_timeout(500)  # fonts are loaded and transitions have ended
         panel.screenshot(path=str(self.out / f"{name}.png"))
 
     def cell(self, name: str, number: int) -> None:
@@ -169,7 +169,7 @@ def failure(camera: Camera) -> None:
     lab.execute(1, FAILS)
     panel = lab.panel()
     panel.until_status("failed")
-    # What the run process says; the traceback below it names folders of this machine.
+    # The output of the run process; the traceback below it has folders of this machine.
     panel.locator.get_by_role("combobox", name="Stream").select_option("stderr")
     lab.until(lambda: panel.locator.get_by_text("Step failure:").count(), "the lines of stderr")
     camera.panel("failed")
@@ -232,7 +232,7 @@ SCENES: dict[str, Callable[[Camera], None]] = {
 
 
 def main(names: list[str]) -> None:
-    """Take the pictures of the scenes named, or of all."""
+    """Take the pictures of the named scenes, or of all."""
     OUT.mkdir(parents=True, exist_ok=True)
     for name in names or list(SCENES):
         with opened(cells=5, width=1100, height=2000) as notebook:

@@ -1,8 +1,8 @@
 """The reference of public names, magics, options and traits, written from the docstrings.
 
-``make reference`` writes it into ``docs/reference.md``; a test checks that it is what the
-docstrings say. By hand: it is one page of Markdown that GitHub shows; numpydoc and mkdocstrings
-make a site, and know neither magics nor traits nor widgets' messages.
+``make reference`` writes it to ``docs/reference.md``; a test checks that it matches the
+docstrings. Written by hand, as it is one page of Markdown for GitHub; numpydoc and mkdocstrings
+make a site, and support neither magics nor traits nor widgets' messages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INTRODUCTION = """\
 Written from the docstrings by `make reference`; in a notebook `Runner?` shows the same.
 """
 
-# What is read once, when a process first needs it; all of them are optional.
+# Variables that are read once, when a process first needs them; all are optional.
 VARIABLES = {
     STATE_VARIABLE: "The folder of run records, logs and sweeps, for this user alone.",
     WARM_VARIABLE: "`0`, `off`, `no` or `false` starts every run in a fresh interpreter.",
@@ -42,7 +42,7 @@ VARIABLES = {
 
 MAGICS = ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff")
 
-# The types of what `FlowDescription` holds, which nobody makes but the library.
+# The types in a `FlowDescription`, which only the library creates.
 DESCRIBED = {"Option": Option, "Step": Step}
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.M)
@@ -50,7 +50,7 @@ _METAFLOWS = "nbrunner.engine.client"
 
 
 def public() -> dict[str, Any]:
-    """Return the public names that are ours, with what they stand for."""
+    """Return the public names of nbrunner -> their objects."""
     names = (name for name in nbrunner.__all__ if name != "__version__")
     return {name: getattr(nbrunner, name) for name in names if _home(name) != _METAFLOWS}
 
@@ -60,9 +60,9 @@ def _home(name: str) -> str:
 
 
 def members(kind: type) -> dict[str, Any]:
-    """Return the methods and properties of a class that its docstring does not tell of.
+    """Return the methods and properties of a class that its docstring does not list.
 
-    Those of a public base are told there.
+    Those of a public base are documented there.
     """
     found: dict[str, Any] = {}
     parts = [each for each in kind.__mro__ if each is kind or _is_part(each)]
@@ -76,7 +76,7 @@ def members(kind: type) -> dict[str, Any]:
 
 
 def _is_part(base: type) -> bool:
-    """Return whether a base class is a part of the classes that are shown, and no public name."""
+    """Return whether a base class is shown as a part of its subclasses, as it is not public."""
     return base.__module__.startswith("nbrunner.") and base not in public().values()
 
 
@@ -86,7 +86,7 @@ def _told(kind: type) -> set[str]:
 
 
 def _is_inside(member: Any) -> bool:
-    """Tell whether a member is for the package's own modules, by its docstring."""
+    """Return whether a member is only for the package's own modules, by its docstring."""
     return (inspect.getdoc(member) or "").startswith("For the modules of this package")
 
 
@@ -108,17 +108,17 @@ def text() -> str:
         "`close()` closes it; its runs continue.\n"
     )
     parts += [entry(name, getattr(panels, name), 3, inside={}) for name in panels.__all__]
-    parts.append("## Widgets\n\nFrom `nbrunner.jupyter.widgets`; for layouts of one's own.\n")
+    parts.append("## Widgets\n\nFrom `nbrunner.jupyter.widgets`; for your own layouts.\n")
     parts += [entry(name, getattr(widgets, name), 3, inside={}) for name in widgets.__all__]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def entry(name: str, value: Any, level: int, inside: dict[str, Any] | None = None) -> str:
-    """Return the part of one name, with its members or those given."""
+    """Return the entry of a name, with all its members or the given ones."""
     hashes = "#" * level
     docstring = inspect.getdoc(value) or ""
     lines = [f"{hashes} {name}\n"]
-    # What people do not make by hand has attributes and no parameters.
+    # Objects that users do not create have attributes and no parameters.
     if not inspect.isclass(value) or "\nParameters\n" in docstring:
         lines.append(f"```python\n{_signature(name, value)}\n```\n")
     lines.append(described(docstring))
@@ -176,16 +176,16 @@ def _item(head: str, rest: list[str]) -> str:
 
 
 def _inline(line: str) -> str:
-    """Make names in single or double backquotes the same, and keep `*` and `|` as they are."""
+    """Convert double backquotes to single ones, and escape the stars of variadic parameters."""
     return line.replace("``", "`").replace("**top", r"\*\*top").replace("**arg", r"\*\*arg")
 
 
 def _magics() -> Iterator[str]:
     for name in MAGICS:
         magic = getattr(FlowMagics, name)
-        told = inspect.cleandoc(magic.__doc__ or "").partition("\nOur options:")[0].rstrip()
+        told = inspect.cleandoc(magic.__doc__ or "").partition("\nOptions of nbrunner:")[0].rstrip()
         yield f"```text\n{told}\n```\n" if "\n" in told else f"`%{name}`: {_inline(told)}\n"
-    yield "\nOur own options of `%flowrun` and `%%flowrun`; they stand before all others:\n"
+    yield "\nOptions of nbrunner for `%flowrun` and `%%flowrun`; they come before all others:\n"
     yield "| option | |\n|---|---|"
     for each in OPTIONS:
         value = f" {each.metavar}" if each.metavar else ""

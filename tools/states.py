@@ -1,4 +1,4 @@
-"""Write what the front end knows of states from the table in ``nbrunner/status.py``.
+"""Write the front end's files about states from the table in ``nbrunner/status.py``.
 
 ``python tools/states.py`` writes ``js/src/core/states.ts`` and ``states.css``.
 """
@@ -13,7 +13,7 @@ from nbrunner.status import OTHER_STATES, RUN_STATES, STEP_STATES, State
 
 FOLDER = Path(__file__).parents[1] / "js" / "src" / "core"
 
-# Which variable of colours.css has the shade of a role.
+# Colour role -> variable of colours.css.
 _VARIABLES = {
     "active": "--nbr-brand",
     "success": "--nbr-success",

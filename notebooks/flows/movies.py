@@ -1,4 +1,4 @@
-"""What films of a decade earned, genre by genre: the flow that the demo runs."""
+"""The takings of a decade's films by genre: the flow that the demo runs."""
 
 import csv
 import statistics

@@ -185,8 +185,8 @@ def test_a_second_interrupt_does_not_wait():
     until(lambda: not working(), "the end of its thread")
 
 
-# Python cannot raise what comes while it forgets the thread or the loop that has ended: it
-# reports it there and goes on, and the call returns its result.
+# Python cannot raise an interrupt that arrives while it deletes the ended thread or loop: it
+# reports it there and continues, and the call returns its result.
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in.*(_remove|__del__):pytest.PytestUnraisableExceptionWarning"
 )

@@ -47,7 +47,7 @@ badges = [StatusBadge(status=state, detail='asked to stop') for state in STATES]
 ipywidgets.VBox([table, *badges]).add_class('nbrunner-panel')
 """
 
-# What the Web Content Accessibility Guidelines ask of text, at level AA.
+# The contrast that the Web Content Accessibility Guidelines require for text, at level AA.
 LEAST_CONTRAST = 4.5
 
 # Every text in a panel with its contrast to its background; except what is hidden from

@@ -58,7 +58,7 @@ DEAF = SLEEPS.replace(
     "class",
 )
 
-# What is waited for here takes some ten seconds by default.
+# The waits of this test take about ten seconds by default.
 IMPATIENT = """\
 import functools
 running.async_stop = functools.partial(running.async_stop, 0.6, 0.6)
@@ -168,7 +168,7 @@ def test_a_panel_whose_kernel_is_gone_says_so_and_the_next_kernel_takes_the_run_
     assert "%load_ext nbrunner in the new kernel" in told.inner_text()
     stop = panel.button("Stop")
     assert stop.get_attribute("aria-disabled") == "true"
-    stop.click(force=True)  # as a person would, who does not see that it is off
+    stop.click(force=True)  # like a user who does not see that it is disabled
     assert stop.inner_text() == "Stop", "nothing is waited for"
     icons = "[...document.querySelectorAll('.jupyter-widgets-disconnected')].map("
     icons += "each => getComputedStyle(each, '::before').content)"

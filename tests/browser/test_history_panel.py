@@ -172,7 +172,7 @@ def test_past_runs_are_searched_opened_and_resumed(defined):
     lab.until(lambda: panel.count() and "Done!" in panel.inner_text(), "the resumed run")
 
 
-# Each text of the table that is cut off at its cell's end or that the buttons lie upon.
+# Each text of the table that is cut off at its cell's end or covered by the buttons.
 CUT = """table => [...table.querySelectorAll('tr')].flatMap(row => {
     const edge = row.lastElementChild.getBoundingClientRect().left;
     return [...row.children].slice(0, -1).filter(cell => {

@@ -59,7 +59,7 @@ def test_keys_typed_in_a_panel_are_no_shortcuts_of_the_notebook(lab):
             lab.page.keyboard.press(key)
         assert lab.page.evaluate(CELLS) == cells, control
         assert control.evaluate("element => element === document.activeElement")
-    # What JupyterLab is asked for by Ctrl still reaches it.
+    # JupyterLab's shortcuts with Ctrl still reach it.
     panel.locator.get_by_role("log").focus()
     lab.page.keyboard.press("Control+Shift+C")
     palette = lab.page.get_by_role("dialog").or_(lab.page.locator(".jp-ModalCommandPalette"))

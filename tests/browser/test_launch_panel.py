@@ -74,7 +74,7 @@ def test_a_form_has_a_control_for_each_kind_and_runs_what_its_line_says(lab, tmp
         *("how many", "what is read", "of the picture"),
     ]
 
-    # The one that is required is marked, for eyes and for ears, and nothing runs without.
+    # The required one is marked, visibly and for screen readers, and nothing runs without it.
     assert control("a-ratio").get_attribute("aria-required") == "true"
     assert form.locator("label", has_text="a-ratio").inner_text() == "a-ratio *"
     assert "*" not in form.locator("label", has_text="number").inner_text()

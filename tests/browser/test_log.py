@@ -44,7 +44,7 @@ SEEN = """log => {
   }
   return [...found];
 }"""
-# Whether the match in the line with a word is in sight.
+# Whether the match in the line with a word is visible.
 MATCH = """(log, word) => {
   const row = log.querySelector('.nbr-log-current');
   if (!row?.textContent.includes(word)) return false;
@@ -136,7 +136,7 @@ class TickFlow(FlowSpec):
         pass
 """
 
-# Selects the last two lines in sight but for the very last, which may still change.
+# Selects the last two visible lines, except the very last one, which may still change.
 SELECT = """log => {
   const rows = [...log.querySelectorAll('.nbr-log-row')].slice(-3, -1);
   getSelection().setBaseAndExtent(rows[0], 0, rows[1], rows[1].childNodes.length);

@@ -80,7 +80,7 @@ def test_a_log_is_filtered_searched_taken_along_and_wrapped(lab, panel, private_
     lab.until(lambda: count.inner_text() == f"{total - 4} lines of {total}", "those of stdout")
     panel.locator.get_by_role("combobox", name="Stream").select_option("")
 
-    # From match to match, round and round, in sight each time.
+    # From match to match and back to the first, visible each time.
     matches = panel.locator.locator(".nbr-log-matches")
     assert panel.button("Next match").is_hidden()
     panel.locator.get_by_role("searchbox", name="Search log").fill("LINE 29")
@@ -194,7 +194,7 @@ def test_everything_in_the_log_is_reached_by_keyboard(lab, panel):
     press("Escape")
     lab.until(lambda: matches.inner_text() == "", "no search")
     lab.page.keyboard.type("line 3")
-    press("Enter")  # goes to no match of what stood there before
+    press("Enter")  # goes to no match of the earlier text
     lab.until(lambda: matches.inner_text().endswith(" matches"), "those of another search")
     assert "of" not in matches.inner_text()
     press("Escape")

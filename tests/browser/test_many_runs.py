@@ -169,7 +169,7 @@ def test_a_board_of_many_runs_draws_twenty_and_is_taken_up_after_a_restart(defin
     told = "3 running, 1 successful, 21 waiting — 5 more: 5 waiting"
     lab.until(lambda: told in board.inner_text(), "three to run and one to have ended")
     assert "NumberFlow: 25 runs, 3 at once" in board.inner_text()
-    # First what needs attention: those that run, those that have ended, those to come.
+    # Those that need attention first: active runs, ended runs, future runs.
     assert numbers() == [600, 601, 602, 0, *range(603, 619)]
     by_number = board.get_by_role("columnheader", name="number")
     by_number.get_by_role("button").click()

@@ -49,7 +49,7 @@ WATCH = """panel => {
   look();
 }"""
 SEEN = """() => { cancelAnimationFrame(window.watching); return [...new Set(window.seen)] }"""
-# The panel's own elements move from the view that goes to the one that comes.
+# The panel's own elements move from the old view to the new one.
 IS_FIRST = "() => document.querySelector('.nbr-panel-place').parentElement.isFirst"
 FIRST_LINE = """log => {
   const { top } = log.getBoundingClientRect();

@@ -208,7 +208,7 @@ def test_resume_from_the_panel_runs_what_had_failed(lab):
     assert "3 cloned" in steps.nth(1).get_attribute("aria-label")
 
     # The panel of a line without a run id shows which run Metaflow has chosen: the latest that
-    # was no resume.
+    # was not a resume.
     lab.execute(2, "%flowrun WideFlow --no-pylint resume")
     again = lab.panel(2)
     again.until_status("successful")

@@ -9,13 +9,13 @@ from support.panel_states import QUICK, looked_at, run_all, settled, throttle, u
 
 pytestmark = pytest.mark.slow
 
-# As if ipywidgets' manager had waited 4 s for the states of all models: it asks for each then.
+# As if ipywidgets' manager had waited 4 s for the states of all models: then it requests each.
 IMPATIENT = """const later = window.setTimeout;
 window.setTimeout = (call, ms, ...given) => later(call, ms === 4000 ? 0 : ms, ...given)"""
 
 BADGE = """from nbrunner.jupyter.widgets import StatusBadge
 StatusBadge(status='timed out')"""
-# Holds the kernel's main thread, as `await running.wait()` does not.
+# Blocks the kernel's main thread, unlike `await running.wait()`.
 WAITS = """import time
 while running.status == 'running': time.sleep(0.05)"""
 

@@ -8,7 +8,7 @@ from support.log_figures import flood_figures, heap_bytes, size_figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
-# The goals are for an idle machine and measured by `make bench`; here is room for a busy one.
+# The goals are for an idle machine, measured by `make bench`; these limits allow a busy one.
 BUSY = 4
 
 

@@ -23,7 +23,7 @@ HOME = PACKAGE / "engine" / "log_format.py"
 FRAGMENTS = [
     (file, each) for file, fragments in log_format.IN_METAFLOW.items() for each in fragments
 ]
-# Those whose end Metaflow puts there as a suffix.
+# Sentences whose end Metaflow appends as a suffix.
 JOINED = {log_format.STARTING: ".", log_format.RETRYING: " (retry)."}
 SENTENCES = sorted(
     {

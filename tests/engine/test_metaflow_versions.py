@@ -91,7 +91,7 @@ for name, look in looks.items():
         print(name, "--", error)
 """
 
-# A name, and which looks cannot do without it.
+# A name, and the lookups that need it.
 NAMES = {
     "_namespace_check": {"run", "task"},
     "_current_metadata": {"run", "task"},
@@ -142,7 +142,7 @@ def test_the_oldest_and_the_newest_metaflow_run_flows_warm_and_cold(
         assert warm.running.progress.steps == cold.running.progress.steps
 
 
-# What nbrunner does as Metaflow does, and where Metaflow has it.
+# Behaviour that nbrunner copies from Metaflow, and its place in Metaflow.
 WORDS = {
     **log_format.IN_METAFLOW,
     "cli_components/run_cmds.py": ('"--runner-attribute-file"',),

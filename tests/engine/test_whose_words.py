@@ -113,7 +113,7 @@ def test_a_run_whose_tasks_print_what_metaflow_says(warm, write_flow):
     told = asyncio.run(states())
     assert len(told) == number + 5
     assert {each[-1] for each in told.values()} == {"done", str(number), "successful"}
-    if warm:  # there nothing has to be taken back
+    if warm:  # there nothing has to be corrected
         each = [states for (kind, step, _), states in told.items() if kind == "task"]
         assert each == [["running", "done"]] * (number + 3)
 
@@ -238,7 +238,7 @@ def test_the_follower_reads_what_refutes_an_end(tmp_path):
         states.append(follower.snapshot(False).steps["a"])
     done, running = StepProgress(done=1), StepProgress(running=1)
     assert states == [running, done, done, running]
-    # And all of it read at once.
+    # The same, read in one go.
     assert ProgressFollower(log, record).snapshot(False).steps["a"] == running
 
 

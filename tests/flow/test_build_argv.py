@@ -255,7 +255,7 @@ def test_numbers_of_numpy_are_numbers():
         command_words(FLOW, {}, "run", {"alpha": numpy.bool_(True)})
 
 
-LONG = "ä" * 65_532  # and "--who=" before it, and a NUL behind it
+LONG = "ä" * 65_532  # plus "--who=" before it, and a NUL after it
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def existing(kernel) -> list[str]:
 CELL = f"%load_ext nbrunner\n{RUN}\n%flowruns SlowFlow\n"
 
 
-# It gives a cell ten seconds, which are few on a busy machine.
+# It allows a cell ten seconds, which is short on a busy machine.
 JUPYTER_RUN = """\
 from jupyter_client import runapp
 runapp.OUTPUT_TIMEOUT = 120

@@ -25,7 +25,7 @@ COMMAND = Path(sys.executable).with_name("nbrunner")
 
 WHO = (run_directory.SUPERVISOR, run_directory.START)
 
-# What the files hold that name the run's processes; None where they are deleted.
+# The content of the files that identify the run's processes; None if they are deleted.
 DAMAGES = {
     "one is cut short": {run_directory.SUPERVISOR: b'{"supervisor": {"pid": 12'},
     "one is empty": {run_directory.SUPERVISOR: b""},

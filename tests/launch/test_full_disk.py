@@ -95,7 +95,7 @@ def test_the_failure_of_a_run_whose_log_fills_the_disk_says_so(flood, small_disk
     assert (running.status, failure.exception_type) == ("failed", "")
     assert failure.message.startswith(told(running))
     assert told(running) in str(failure)
-    # Also later, when there is room again, and in another process.
+    # Also later, when there is space again, and in another process.
     os.truncate(running.directory.log("stdout"), 1000)
     assert attach(running.pathspec).failure.message == failure.message
     shown = picture(running, 0)

@@ -16,8 +16,8 @@ from nbrunner.launch.interrupt import _DROPPED
 from nbrunner.launch.run_processes import supervisor_of
 from nbrunner.record import run_directory
 
-# The run process waits in a destructor once its task is there; the task does not mind
-# interrupts, so that it is the run process that must hear.
+# The run process waits in a destructor once its task is running; the task ignores
+# interrupts, so that only the run process can react to them.
 DROPPING = """\
 import os, signal, sys, time
 from metaflow import FlowSpec, step
@@ -53,7 +53,7 @@ if __name__ == "__main__":
     DroppingFlow()
 """
 
-# Its last act takes longer than it takes to see that an interrupt was dropped.
+# Its end takes longer than the detection of a dropped interrupt.
 TIDYING = """\
 import atexit, sys, time
 from metaflow import FlowSpec, step

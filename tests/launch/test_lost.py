@@ -161,7 +161,7 @@ async def lose(folder):
 def test_stop_all_reaches_the_task_of_a_lost_run_and_the_list_tells_of_it(gated):
     """B4: a run whose supervisor and run process were killed together can still be stopped."""
     running, task = asyncio.run(lose(gated))
-    # The task server of a warm run ends by itself.
+    # The fork server of a warm run ends by itself.
     until(lambda: len(processes_of(running.directory.path)) == 1, "the end of all others")
     assert [each.pathspec for each in all_running()] == [running.pathspec]
     listed = subprocess.run([COMMAND, "list"], capture_output=True, text=True, check=True)

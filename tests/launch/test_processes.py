@@ -60,7 +60,7 @@ def test_what_the_system_hides_is_passed_over(leader, monkeypatch):
             raise PermissionError(13, "Permission denied", path)
         return open(path, **options)
 
-    # As with hidepid=1 (proc(5)), which takes a mount of one's own.
+    # As with hidepid=1 (proc(5)), which would need a separate mount.
     monkeypatch.setattr(processes, "open", refuses, raising=False)
     assert identify(child.pid) is None
     assert first in descendants(os.getpid())

@@ -21,15 +21,15 @@ INTERRUPT, TERMINATE, KILL, GIVE_UP = Rung
 @pytest.mark.parametrize(
     ("request_", "run_ended", "expected"),
     [
-        # The run process lives: SIGINT has its grace, then SIGTERM, then SIGKILL, then no more.
+        # The run process is alive: SIGINT and its grace, then SIGTERM, then SIGKILL, then none.
         (USUAL, None, {0: INTERRUPT, 9.9: INTERRUPT, 10: TERMINATE, 12.9: TERMINATE, 13: KILL}),
         (USUAL, None, {15.9: KILL, 16: GIVE_UP, 1e9: GIVE_UP}),
         # It ended after SIGINT: its remaining processes get SIGTERM at once, not after the grace.
         (USUAL, 2.0, {1.9: INTERRUPT, 2: TERMINATE, 4.9: TERMINATE, 5: KILL, 8: GIVE_UP}),
-        # It ended by SIGTERM or SIGKILL: the others have had their time already.
+        # It ended by SIGTERM or SIGKILL: the others have had their grace period already.
         (USUAL, 11.0, {9: INTERRUPT, 11: TERMINATE, 13: KILL, 16: GIVE_UP}),
         (USUAL, 14.0, {14: KILL, 16: GIVE_UP}),
-        # There is none, or none is known.
+        # There is no run process, or it is unknown.
         (USUAL, 0.0, {0: TERMINATE, 2.9: TERMINATE, 3: KILL, 6: GIVE_UP}),
         (STRAYS, None, {0: TERMINATE, 2.9: TERMINATE, 3: KILL, 6: GIVE_UP}),
         (AT_ONCE, None, {0: KILL, 2.9: KILL, 3: GIVE_UP}),
@@ -57,7 +57,7 @@ def test_each_process_is_sent_each_signal_once_and_only_what_arrived_counts(monk
 
     def send(self, signum):
         sent.append((self.pid, signum))
-        return self.pid != 3  # gone, or another user's
+        return self.pid != 3  # ended, or another user's
 
     monkeypatch.setattr(ProcessIdentity, "send", send)
     run, task, sudo = (ProcessIdentity(pid, "1") for pid in (1, 2, 3))

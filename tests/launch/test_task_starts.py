@@ -258,7 +258,7 @@ def spin_both_ways(write_flow, monkeypatch, tmp_path):
     def spin(step, **options):
         for warm in (False, True):
             monkeypatch.setenv("NBRUNNER_WARM", "1" if warm else "0")
-            # A task would see the variable; as such it is of no interest to it.
+            # A task would see the variable, but does not use it.
             env = {"NBRUNNER_WARM": "hidden"}
             runner = Runner(flow, show_output=False, pylint=False, env=env)
             spun = runner.spin(run[step].task.pathspec, **options)

@@ -163,7 +163,7 @@ def test_of_two_logs_that_have_both_grown_the_one_written_last_stands_last(last,
     log.refresh()
     for path in logs:
         path.write_bytes(f"{path.stem}\n".encode())
-        # As a file system with a fine clock has it; not all of them have one.
+        # The time on a file system with a fine clock, which not all have.
         moment = 2_000_000_000 + (path.stem == last)
         os.utime(path, (moment, moment))
     log.refresh()

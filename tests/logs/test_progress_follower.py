@@ -45,7 +45,7 @@ def test_progress_while_the_run_goes_on(write_flow, tmp_path):
             if (event.step, event.state) == ("work", "running"):
                 started = sum(each[0] == "work" for each in looks)
                 looks.append(("work", running.progress.steps["work"]))
-                if started == 1:  # two of three are at work: let the first go
+                if started == 1:  # two of three are running: let the first one end
                     looks.append(("pending", running.progress.steps["end"].pending))
                     for number in range(3):
                         (tmp_path / f"go{number}").touch()

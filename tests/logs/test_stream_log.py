@@ -91,7 +91,7 @@ class Reader:
         while (self.pairs[-1][0] if self.pairs else 0) < whole:
             assert not self._task.done()
             await asyncio.sleep(0.005)
-        # What is not whole is read in the same go; a few turns of the loop bring it in.
+        # An incomplete line is read in the same call; a few iterations of the loop deliver it.
         for _ in range(20):
             await asyncio.sleep(0.001)
 
@@ -162,7 +162,7 @@ def test_readers_of_many_loops_and_threads_read_the_same(tmp_path):
             here = [asyncio.ensure_future(collect(running, "stderr")) for _ in range(3)]
             for line in lines[:100]:
                 await talking.say(f"{line}\n".encode())
-            threads[2].start()  # comes in half way
+            threads[2].start()  # attaches in the middle
             for line in lines[100:]:
                 await talking.say(f"{line}\n".encode())
             talking.hush()
@@ -214,7 +214,7 @@ def test_awkward_bytes_of_a_step_arrive(loud_flow, capfd):
     running = Runner(loud_flow(in_step=step), pylint=False).run()
     assert running.status == "successful"
     texts = [line.partition(")] ")[2] for line in running.stdout.split("\n")]
-    # Metaflow's own runtime holds the second of two lines back; all are there at the end.
+    # Metaflow's own runtime delays the second of two lines; all are complete at the end.
     for text in ("bad \ufffd here", "nul \0 here", "w" * 1_000_000, "end"):
         assert sum(line == text for line in texts) == 1
     assert capfd.readouterr().out == running.stdout

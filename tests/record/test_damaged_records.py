@@ -76,7 +76,7 @@ def test_it_is_named_and_left_out(runs, capsys, damaged, indexed):
     cli.stop_named(["all"])
     out, err = capsys.readouterr()
     assert out == "No run is active\n"
-    ended = indexed or DAMAGES[damaged][0] != run_directory.EXIT  # then it is not even looked at
+    ended = indexed or DAMAGES[damaged][0] != run_directory.EXIT  # then it is not even checked
     assert (str(broken) in err) == (not ended)
     assert [each.name for each in registry.of_flow("ManyFlow")] == [whole.name, broken.name]
 

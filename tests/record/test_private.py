@@ -58,7 +58,7 @@ def test_a_state_directory_that_others_can_write_is_refused(
         message = str(refused.value)
         assert f"{private_state} is not a folder that only this user can write" in message
         assert f"mode {mode:04o}" in message
-        ours = mode != 0o1777  # a folder of temporary files is others' as well
+        ours = mode != 0o1777  # a folder of temporary files belongs to other users too
         assert (f"chmod -R go-w {private_state}" in message) == ours
         assert ("to a folder of its own" in message) == (not ours)
         assert "$NBRUNNER_STATE_DIR" in message

@@ -180,7 +180,7 @@ def test_the_supervisor_keeps_what_its_run_was_told(write_flow, private_state, m
     runner = Runner(write_flow("failflow"), show_output=False, pylint=False)
     first = runner.run(fail=False)
     age(first.directory.path, days=0.01)
-    # As if ten minutes had passed since records were last looked through.
+    # As if ten minutes had passed since old records were last deleted.
     stamp = private_state / "runs" / ".expired"
     until(stamp.exists, "the look through them")
     stamp.unlink()

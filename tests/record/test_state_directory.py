@@ -112,7 +112,7 @@ def test_how_a_run_was_started_need_not_be_known(runner, monkeypatch, warm):
 def test_a_run_whose_processes_cannot_be_written_down_is_ended(
     write_flow, tmp_path, monkeypatch, warm
 ):
-    # A warm one may have its id before it is ended; it has failed then, in place of not starting.
+    # A warm one may have its id before it ends; then it has failed, instead of not starting.
     runner = gated(write_flow, tmp_path / "gate")
     monkeypatch.setenv("NBRUNNER_WARM", warm)
     before_the_start(monkeypatch, lambda path: unwritable(path, run_directory.SUPERVISOR))

@@ -156,7 +156,7 @@ def test_a_run_whose_record_is_not_written_yet_is_stopped(runner, capsys, monkey
 
     def note(self, index, directory):
         content = original(self, index, directory)
-        store.stop_living()  # too late for the sweep to hear of it
+        store.stop_living()  # too late for the sweep to notice
         seen.extend(each.directory.name for each in cli.all_running())
         directory.write(run_directory.STOP, {"reason": "stopped"})
         return content

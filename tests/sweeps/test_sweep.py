@@ -201,7 +201,7 @@ def test_a_stop_reaches_a_run_that_is_just_starting(runner, tmp_path, monkeypatc
     async def main():
         async def stopped_meanwhile(*arguments):
             run = await start(*arguments)
-            await began.async_stop()  # the sweep does not know of this run yet
+            await began.async_stop()  # the sweep does not have this run yet
             return run
 
         monkeypatch.setattr(Starter, "start", stopped_meanwhile)

@@ -155,7 +155,7 @@ def test_classes_of_every_kind(kind, is_renamed):
     expected = repr(notebook.namespace["F"]().value())
     try:
         assert repr(notebook.given()) == expected
-    except BadValueError as error:  # executing its definition again is not for us to do
+    except BadValueError as error:  # its definition must not be executed again
         assert is_renamed and kind in ("derived, with super()",), error
 
 

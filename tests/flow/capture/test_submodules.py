@@ -26,7 +26,7 @@ def test_a_submodule_is_reached_through_its_package(before, own, value, tmp_path
     flow = f"{own}\nclass F:\n    def value(self):\n        return {value}.__name__\n"
     notebook = Notebook(before, flow)
     text, _, _ = notebook.text().rpartition("\n\nif __name__")
-    # Without metaflow, which imports much itself, and in a process that has imported nothing.
+    # Without metaflow, which imports many modules, and in a process that has imported nothing.
     file = tmp_path / "flow.py"
     file.write_text(text.replace("; __import__('metaflow')", "") + "\nprint(F().value())\n")
     done = subprocess.run([sys.executable, file], capture_output=True, text=True, check=False)

@@ -21,7 +21,7 @@ from nbrunner.errors import BadValueError, FlowLoadError, FlowNotFoundError
 from nbrunner.flow.describe import api as describing
 from nbrunner.flow.description import FlowDescription, Option
 
-# Each description asks a fresh interpreter; no test here starts a run.
+# Each description starts a fresh interpreter; no test here starts a run.
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
 ALLFLOW = '''\

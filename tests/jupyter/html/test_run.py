@@ -13,8 +13,8 @@ from nbrunner.jupyter.html.run import picture, table_picture
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
-# Markup, a colour, a title for the terminal, a bell, a turned reading direction; and what is
-# to be seen of it.
+# Markup, a colour, a title for the terminal, a bell, a change of direction; and the
+# visible text.
 NASTY = "<b>&amp;\"'\x1b[31m\x1b]0;owned\x07</b>\x07\u202e"
 SHOWN = "<b>&amp;\"'</b>\u2407<U+202E>"
 
@@ -141,7 +141,7 @@ def test_a_successful_run(run):
     assert len(re.findall(r"\d\.\d\d s", page.text)) == 5, "of the run and of each step"
     assert page.acts() == []
 
-    told = picture(running, log_lines=len(lines))  # all of them, and so no word of more
+    told = picture(running, log_lines=len(lines))  # all of them, so no text about more lines
     shown = told["text/plain"].splitlines()[3:-1]
     assert [line.split() for line in shown] == [line.split() for line in lines]
     assert "\n".join(shown) in Page(told["text/html"]).text
@@ -172,7 +172,7 @@ def test_a_log_is_as_high_as_some_lines_and_cuts_through_none(run):
     (height,) = re.findall(r"max-height:(\d+)px", html)
     (line,) = re.findall(r'<pre style="[^"]*line-height:(\d+)px;margin:0;padding:0', html)
     assert int(height) % int(line) == 0
-    # Of a bar below long lines the height would be missing.
+    # A scrollbar below long lines would take height from the box.
     assert "overflow-wrap:anywhere" in html and "overflow-x:hidden" in html
 
 

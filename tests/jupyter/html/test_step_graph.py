@@ -189,7 +189,7 @@ def test_no_style_is_one_that_jupyterlab_strips_from_untrusted_notebooks():
     assert not re.search(r"[:,]\.\d", page)
 
 
-# White; JupyterLab's dark ground; VS Code's.
+# White; the dark backgrounds of JupyterLab and VS Code.
 GROUNDS = {"#ffffff": 4.5, "#111111": 4.1, "#1f1f1f": 3.6}
 
 

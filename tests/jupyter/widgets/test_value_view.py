@@ -103,7 +103,7 @@ def test_of_very_many_items_no_more_are_made_into_text_than_are_shown(kind):
     value = {number: [0] for number in numbers} if kind is dict else kind(numbers)
     found = view_of(value)
     assert found.cut.startswith("the first 50,000 of 60,000 items, the first 50,000 of ")
-    assert 0 < Number.shown <= 2 * 50_000  # pprint asks twice for some
+    assert 0 < Number.shown <= 2 * 50_000  # pprint converts some of them twice
     assert len(found.text) == MAX_CHARACTERS
 
 

@@ -10,7 +10,7 @@ from support.both_ways import both_ways, warmly
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
-# Writes down for each rendering whether it is a fork of the warm interpreter.
+# Records for each rendering whether it is a fork of the warm interpreter.
 FLOW = """\
 from metaflow import FlowSpec, card, current, step
 from metaflow.cards import Markdown
@@ -58,7 +58,7 @@ def rendered(outcome):
     return (outcome.cwd / "rendered").read_text().split()
 
 
-# What differs between any two cards; Metaflow joins the tags of a task in the order of a set.
+# Text that differs between any two cards; Metaflow joins a task's tags in the order of a set.
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "UUID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+( [AP]M)?"), "WHEN"),

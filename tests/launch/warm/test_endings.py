@@ -8,7 +8,7 @@ from support.forked import ended_cold, ended_forked
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
-# What a writer of a file named "it" is made of; it is not closed, and its file is not whole.
+# Code that makes a writer of a file named "it", which is not closed, its file incomplete.
 WRITERS = {
     "text": "w = open('it', 'w'); w.write('all')",
     "gzip": "import gzip; w = gzip.GzipFile('it', 'w', mtime=0); w.write(b'all' * 5)",
@@ -54,10 +54,10 @@ WRITERS = {
     ),
 }
 
-# What a flow has imported decides which modules are still there when the last objects go.
+# The imports of a flow determine which modules still exist when the last objects are deleted.
 AS_A_FLOW = "import metaflow\n"
 
-# Who else holds `w`; the script itself always does until then.
+# Other references to `w`; the script itself always has one until then.
 HOLDERS = {
     "the script": "",
     "sys": "import sys; sys.kept = w; del w",
@@ -332,7 +332,7 @@ def test_it_ends_the_same(ended, name):
     assert warm_files == cold_files
 
 
-# Scripts at the end of which nothing is left that must be finalized.
+# Scripts that leave nothing that must be finalized.
 NOTHING_LEFT = {
     "nothing": "",
     "classes, data and cycles": (

@@ -295,7 +295,7 @@ if __name__ == '__main__':
     FamilyFlow()
 """
 
-# Of the task server alone; every second time, or each.
+# In the fork server alone; every second time, or each.
 TASKS_NOT_FORKED = """\
 if next(count) % {every} == 0:
     raise BlockingIOError(11, "Resource temporarily unavailable")
@@ -374,7 +374,7 @@ def test_a_run_with_few_descriptors_has_as_many_tasks_at_once_as_a_cold_one(writ
 
 
 def test_where_a_run_has_replaced_the_interpreter_its_end_is_not_that_of_others(folder):
-    next_is_fine(folder)  # so that the interpreter is asked for nothing but runs
+    next_is_fine(folder)  # so that the interpreter gets no requests except runs
     LAUNCHER._zygotes[0].process.send(signal.SIGKILL)
 
     async def main():

@@ -177,11 +177,11 @@ def test_what_no_warm_interpreter_can_do(variables, reason):
         ("numpy.so", True),
         ("requests/__init__.py", True),
         ("metaflow_extensions/anything.py", True),
-        ("click/data.csv", False),  # gives way to any module of its name
+        ("click/data.csv", False),  # does not shadow a module of its name
         ("json.old.py", False),
         ("json.txt", False),
         ("flow.py", False),
-        ("queue.py", True),  # be it the flow itself
+        ("queue.py", True),  # even if it is the flow itself
         ("helper.py", False),
     ],
 )
@@ -195,7 +195,7 @@ def test_what_stands_beside_the_flow(beside, counts, tmp_path):
 
 
 def test_a_link_beside_the_flow_that_leads_nowhere_does_not_count(tmp_path):
-    (tmp_path / "json").symlink_to("json")  # round in a circle
+    (tmp_path / "json").symlink_to("json")  # a circular link
     (tmp_path / "click").symlink_to("gone")
     assert shadowed(str(tmp_path), {"click", "json"}) is None
 

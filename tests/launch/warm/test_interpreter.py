@@ -197,7 +197,7 @@ def test_one_that_is_suspended_is_replaced_at_once(folder, slow_module, when):
     suspended = interpreter().process
     suspended.send(signal.SIGSTOP)
     until(lambda: psutil.Process(suspended.pid).status() == "stopped", "its stop")
-    time.sleep(0.05)  # looks at it that others have just had may be used for 30 ms
+    time.sleep(0.05)  # its state may be cached for 30 ms
     gate.touch()
     started, seconds = asyncio.run(start(folder, environment))
     assert started.way == "warm", started.why
@@ -311,7 +311,7 @@ def test_a_queue_that_is_full_blocks_no_loop(folder):
     asked = ready()
     asked.process.send(signal.SIGSTOP)
     with pytest.raises(BlockingIOError):
-        while True:  # as starts of other threads would
+        while True:  # like starts of other threads
             asked._control.send(b"x", socket.MSG_DONTWAIT)
 
     async def main():

@@ -110,7 +110,7 @@ def test_neither_a_runner_nor_the_extension_waits_for_it(tmp_path):
 def test_the_first_run_of_a_process_is_not_later_than_a_cold_one(tmp_path, write_flow):
     write_flow("slowflow")
     seconds: dict[str, list[float]] = {"0": [], "1": []}
-    for _ in range(3):  # in turn, whatever else the machine does
+    for _ in range(3):  # in turn, so that other load affects both
         for warm, taken in seconds.items():
             (line,) = run_script(tmp_path, FIRST, warm)
             way, spent = line.split()
@@ -267,6 +267,6 @@ def test_a_task_shares_its_memory_with_the_interpreter(write_flow, tmp_path, mon
         held[warm] = memory(int((cwd / "there").read_text()))
         (cwd / "go on").write_text("")
         assert asyncio.run(running.wait()).warm == (warm == "1")
-    # Modules, the bulk of a task, are there once.
+    # Modules, most of a task's memory, exist only once.
     assert held["1"].private_bytes < 0.5 * held["0"].private_bytes, held
     assert held["1"].shared_bytes > 1.5 * held["0"].shared_bytes, held

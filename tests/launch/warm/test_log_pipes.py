@@ -119,8 +119,8 @@ def test_of_two_lines_printed_together_neither_waits(write_flow, monkeypatch):
 
     late = asyncio.run(main())
     assert [len(each) for each in late.values()] == [10, 10]
-    # A millisecond on an idle machine; without our pipe each second line waits half a second,
-    # for the next pair. Medians, as a busy machine may hold up one or the other.
+    # A millisecond on an idle machine; without this pipe each second line waits half a second,
+    # for the next pair. Medians, as a busy machine may delay single lines.
     assert statistics.median(late["first"]) < 0.25
     assert statistics.median(late["second"]) < 0.25
 

@@ -35,7 +35,7 @@ def test_all_that_metaflow_draws_is_known(tmp_path):
     """
     unknown, count = run_script(tmp_path, BASE)
     assert unknown.strip() == "[]"
-    assert int(count) >= 5  # it does look
+    assert int(count) >= 5  # the probe works
 
 
 # The source of a module: a part of the reason against its preload, or None.
@@ -128,7 +128,7 @@ MODULES = {
     "print('Hello from the community')": "it prints 'Hello from the community'",
     "import os\nos.write(2, b'\\xff\\n')": "it prints '\ufffd'",
     "import warnings\nwarnings.warn('old')": "UserWarning: old",
-    # As the flow file's own import does it: there, a DeprecationWarning is shown.
+    # Like the flow file's own import, where a DeprecationWarning is shown.
     "import warnings\nwarnings.warn('old', DeprecationWarning, stacklevel=2)": "Warning: old",
     "import warnings\nwarnings.warn('old', DeprecationWarning)": None,
     "import warnings\nwarnings.warn('old', ImportWarning, stacklevel=2)": None,
@@ -505,7 +505,7 @@ FILTERS = (
     "    return [str(each) for each in warnings.filters]\n"
 )
 SETTING = {
-    # What a preloaded module reads, and a step sets before it imports the module itself.
+    # A setting that a preloaded module reads, and that a step changes before its own import.
     "a step": (
         "ours",
         "from os import environ",

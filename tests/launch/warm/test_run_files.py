@@ -82,7 +82,7 @@ def test_an_installed_package_makes_later_tasks_cold(flow, tmp_path, monkeypatch
     ("folder", "installed", "told"),
     [
         ("site-packages", True, True),
-        ("site-packages", False, False),  # what every run needs: too many to look at each time
+        ("site-packages", False, False),  # needed by every run: too many to check
         ("own", False, True),
         ("own", True, True),
     ],

@@ -26,7 +26,7 @@ def namespace(monkeypatch):
         (["corp/tool.py"], True),  # comes before the installed part of the package
         (["corp/__init__.py"], True),
         (["corp.py"], True),
-        (["json/data.txt"], False),  # a folder without __init__.py gives way to json
+        (["json/data.txt"], False),  # a folder without __init__.py does not shadow json
         (["json/__init__.py"], True),
         (["other/tool.py"], False),
     ],

@@ -107,7 +107,7 @@ def test_it_sees_the_same(probed, place):
     cold, warm = (noted(each, place) for each in probed)
     assert set(cold.pop("modules")) <= set(warm.pop("modules"))  # none is missing
     warm = without_ours(warm)
-    if place == "run":  # the line to the task server; no child has it
+    if place == "run":  # the socket to the fork server; no child has it
         sockets = [fd for fd, kind in warm["descriptors"].items() if kind == "socket"]
         assert len(sockets) == 1
         del warm["descriptors"][sockets[0]]
@@ -366,7 +366,7 @@ if __name__ == '__main__':
 def test_random_numbers_repeat_neither_between_tasks_nor_between_runs(write_flow, monkeypatch):
     from nbrunner.launch.warm.launcher import LAUNCHER
 
-    # With numpy in the warm interpreter, where all forks begin with one state.
+    # With numpy in the warm interpreter, whose state all forks inherit.
     monkeypatch.setattr(LAUNCHER, "preload", ("numpy", "random"))
     flow = write_flow("randomflow.py", REPEATING)
     drawn = []

@@ -27,7 +27,7 @@ PID = Draw("calls os.getpid()", "stats", "Session.__init__")
         ([CLOCK], "while it is imported, stats calls time.time()"),
         ([CLOCK, *KNOWN], "while it is imported, stats calls time.time()"),
         ([PID, CLOCK], "while it is imported, stats calls os.getpid(), stats calls time.time()"),
-        # Known of one function only.
+        # Known for one function only.
         (
             [Draw("calls time.time()", "logging", "basicConfig")],
             "while it is imported, logging calls time.time()",
@@ -198,7 +198,7 @@ def test_a_file_that_an_import_has_read_makes_it_outdated(change, tmp_path):
         path.unlink()
     elif "folder" in change:
         (tmp_path / "more.ini").touch()
-        os.utime(tmp_path, ns=(1, 1))  # a file system's clock may not have ticked meanwhile
+        os.utime(tmp_path, ns=(1, 1))  # a coarse file system clock may not have advanced
     else:
         path.write_text("a = 10\n")
     assert watched in imported.outdated()
