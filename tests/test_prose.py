@@ -1,4 +1,4 @@
-"""The prose of the package: no words that a technical writer would not use, nothing undocumented.
+"""The prose of the project: no words that a technical writer would not use, nothing undocumented.
 
 CONTRIBUTING.md has the rules. Here are the patterns that a search can find.
 """
@@ -46,6 +46,12 @@ FORBIDDEN = {
 _FORBIDDEN = re.compile("|".join(f"(?:{pattern})" for pattern in FORBIDDEN))
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
+OTHERS = [
+    path
+    for name in ("tests", "benchmarks", "tools", "notebooks")
+    for path in sorted((ROOT / name).rglob("*.py"))
+    if path != Path(__file__)
+]
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
@@ -53,12 +59,36 @@ PAGES = [
 ]
 
 
-def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line number and text of the comments, docstrings and messages of a module."""
+def comments(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line number and text of the comments of a Python file."""
     source = path.read_text(encoding="utf-8")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string.lstrip("#: ")
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line number and text of the docstrings of a Python file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Module | _Definition):
+            text = ast.get_docstring(node, clean=False) or ""
+            for number, line in enumerate(text.splitlines(), node.body[0].lineno):
+                yield number, line.strip()
+
+
+def script_comments(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line number and text of the comments of a TypeScript file or style sheet."""
+    source = path.read_text(encoding="utf-8")
+    for found in re.finditer(r"/\*.*?\*/|^\s*//.*?$|(?<=[;{},)] )// .*?$", source, re.S | re.M):
+        first = source.count("\n", 0, found.start()) + 1
+        for number, line in enumerate(found[0].splitlines(), first):
+            yield number, line.strip("/* ")
+
+
+def prose(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line number and text of the comments, docstrings and messages of a module."""
+    yield from comments(path)
+    source = path.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             for number, line in enumerate(node.value.splitlines(), node.lineno):
@@ -79,6 +109,23 @@ def found_in(path: Path, lines: Iterator[tuple[int, str]]) -> list[str]:
 @pytest.mark.once
 def test_docstrings_comments_and_messages_are_plain_english():
     found = [each for path in MODULES for each in found_in(path, prose(path))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.once
+def test_docstrings_and_comments_of_tests_and_tools_are_plain_english():
+    found = []
+    for path in OTHERS:
+        found += found_in(path, iter([*comments(path), *docstrings(path)]))
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.once
+def test_comments_of_scripts_and_style_sheets_are_plain_english():
+    found = []
+    for folder in ("src", "tests"):
+        for path in sorted((ROOT / "js" / folder).rglob("*.*s")):
+            found += found_in(path, script_comments(path))
     assert not found, "\n".join(found)
 
 

@@ -4,7 +4,7 @@ import { part, widget } from "../src/core/adapter.ts";
 
 type Listener = (...given: any[]) => void;
 
-/** A model as anywidget gives it. */
+/** A model like anywidget's. */
 function modelOf(state: Record<string, unknown>): AnyModel & { change(name: string, value: unknown): void } {
   const listeners = new Map<string, Set<Listener>>();
   return {
@@ -65,10 +65,10 @@ test("a view that takes another's place goes on with what stood there", async ()
   await tasks();
   made[0]!.value = "typed";
   made[0]!.focus();
-  place.textContent = "Loading widget..."; // as JupyterLab does it
+  place.textContent = "Loading widget..."; // like JupyterLab
   await tasks();
   expect(place.firstChild).toBe(first.el);
-  expect(restored).toBe(2); // when it was put there, and when it was put back
+  expect(restored).toBe(2); // when it was inserted, and when it was put back
   expect(document.activeElement).toBe(made[0]);
   const second = view();
   expect(second.el.childElementCount).toBe(0);
@@ -96,7 +96,7 @@ test("a click that is ended in the view that has taken the place is a click", as
   const mouse = (type: string) => made[0]!.dispatchEvent(new MouseEvent(type, { bubbles: true }));
   mouse("mousedown");
   mouse("mouseup");
-  expect(clicks).toBe(0); // as the browser sends it itself
+  expect(clicks).toBe(0); // the browser itself sends it
   mouse("mousedown");
   place.textContent = "Loading widget...";
   await tasks();

@@ -28,7 +28,7 @@ test("a card that one reads stays when another task has one, and comes anew when
   update({ ...values, rows: [row("1"), row("2")] });
   await tasks();
   expect(loaded).toEqual(["1", "1"]);
-  update({ ...values, rows: [row("2")] }); // the run has lost it
+  update({ ...values, rows: [row("2")] }); // the artifact no longer exists
   await tasks();
   expect(element.querySelector("iframe")?.getAttribute("srcdoc")).toBe("<p>2</p>");
 });

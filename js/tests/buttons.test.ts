@@ -42,7 +42,7 @@ test("a press is told once, and the button waits", () => {
 test("a press that nobody answers says why, until it is answered", async () => {
   button().click();
   await vi.advanceTimersByTimeAsync(5000);
-  buttons.update([{ ...stop }]); // which tells nothing new
+  buttons.update([{ ...stop }]); // without any change
   expect(button().textContent).toBe("Stop (kernel is busy)");
   expect(button().title).toContain("interrupting the kernel");
   answer();

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import type { Hear } from "../src/core/model.ts";
 import { Conversation } from "../src/core/rpc.ts";
 
-/** A model of which a test plays the kernel; `send` is what becomes of a message. */
+/** A model for which the test acts as the kernel; `send` handles a message. */
 function talking(send: (message: { id: string }) => void) {
   let heard: Hear = () => undefined;
   const model = {
@@ -26,7 +26,7 @@ test("an answer is that of its request", async () => {
 test("where no message can be sent nothing is waited for", async () => {
   vi.useFakeTimers();
   const { talk } = talking(() => {
-    throw new Error("Cannot send"); // as ipywidgets says of a kernel that is gone
+    throw new Error("Cannot send"); // the error of ipywidgets when the kernel has ended
   });
   await expect(talk.ask({})).rejects.toThrow("Cannot send");
   expect(vi.getTimerCount()).toBe(0);

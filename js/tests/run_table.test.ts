@@ -41,7 +41,7 @@ test("a row that changes stays the element that it is", () => {
   table.update({ ...values, rows: [row("1", "0:02"), row("2", "0:03")] });
   expect(button("Open Flow/2")).toBe(open);
   expect(table.element.textContent).toContain("0:03");
-  // Also where another row takes the first place.
+  // Also if another row moves to the first place.
   table.update({ ...values, rows: [row("2", "0:03"), row("1", "0:02")] });
   expect(names()).toEqual(["Flow/2", "Flow/1"]);
   expect(document.activeElement).toBe(open);

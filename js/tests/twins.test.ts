@@ -3,7 +3,7 @@ import cases from "../../tests/text/twins.json";
 import { clock, took } from "../src/core/duration.ts";
 import { pieces } from "../src/log_view/ansi.ts";
 
-// tests/text/test_twins.py reads the same table: both languages show the same.
+// tests/text/test_twins.py reads the same table, so that both languages produce the same texts.
 const visible = (line: string) => pieces(line).map((piece) => piece.text).join("");
 
 test.each(cases.visible as [string, string][])("%j is visible", (line, shown) => {

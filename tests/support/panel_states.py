@@ -69,7 +69,7 @@ def run_all(lab: NotebookPage, panels: int, flow: str = QUICK) -> None:
 
 
 def wrong(lab: NotebookPage, panels: int) -> list[dict[str, Any]]:
-    """Return what panels show wrongly; the run was successful and printed 40 lines."""
+    """Return the faults of panels, whose run was successful and printed 40 lines."""
     right = {"status": "successful", "steps": ["done", "done"], "log": True, "note": ""}
     shown = lab.page.evaluate(_SHOWN)
     found = [

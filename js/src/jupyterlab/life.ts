@@ -223,7 +223,7 @@ async function opened(live: LiveModel): Promise<string> {
       const content = message.content.data.content;
       if (content && isRefusal(content)) {
         end(content.text);
-        return void comm.close(); // which tells on_close as well
+        return void comm.close(); // which also triggers on_close
       }
       live.comm = comm;
       hearOn(live, comm);

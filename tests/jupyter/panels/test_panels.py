@@ -54,7 +54,7 @@ def test_a_form_runs_the_flow_as_it_is_when_it_is_asked_to(write_flow, tmp_path)
 
 
 def held(panel) -> dict[str, object]:
-    """Return what the front end sends before Run: the content of every field."""
+    """Return the message that the front end sends before Run: the content of every field."""
     return {
         each["name"]: panel.form.values.get(each["name"], each["value"])
         for each in panel.form.fields

@@ -93,7 +93,7 @@ def test_a_package_installed_meanwhile_makes_another_interpreter(name, tmp_path)
     environment = BASE | {name: str(tmp_path)}
     then = surroundings(environment)
     (tmp_path / "new_package.py").touch()
-    os.utime(tmp_path, ns=(1, 1))  # a file system's clock may not have ticked meanwhile
+    os.utime(tmp_path, ns=(1, 1))  # a coarse file system clock may not have advanced
     assert difference(then, surroundings(environment)) == "installed packages differs"
 
 
@@ -259,7 +259,7 @@ def test_own_files_that_have_changed(tmp_path):
     imported = Imported(sources={str(file): file.stat().st_mtime_ns})
     assert imported.outdated() is None
     file.write_text("x = 2\n")
-    os.utime(file, ns=(1, 1))  # a file system's clock may not have ticked meanwhile
+    os.utime(file, ns=(1, 1))  # a coarse file system clock may not have advanced
     assert str(file) in imported.outdated()
     file.unlink()
     assert str(file) in imported.outdated()
