@@ -74,7 +74,7 @@ class ExecutingProcess(HowStarted):
     ) -> None:
         if runner is not None:
             _RUNNERS[directory.name] = runner
-        #: The Runner that started the run; None if it is gone, or in another process.
+        #: The Runner that started the run; None if it was deleted, or is in another process.
         self.runner = runner or _RUNNERS.get(directory.name)
         self.directory = directory
         #: Internal: the state of the run.

@@ -69,7 +69,7 @@ class HowStarted:
     def task_starts(self: _Handle) -> TaskStarts:
         """Number of tasks forked from a warm interpreter, and of cold ones by reason.
 
-        A warm run has cold tasks where a fork would not be exact, for example with ``@conda``.
+        A warm run has cold tasks if a fork would not be exact, for example with ``@conda``.
         """
         if self.warm:
             return read_task_starts(self.directory)

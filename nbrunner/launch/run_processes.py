@@ -9,7 +9,7 @@ from nbrunner.launch.processes import Look, ProcessIdentity, descendants
 from nbrunner.record import run_directory, schema
 from nbrunner.record.run_directory import RunDirectory
 
-#: What the processes of a run print into; the last is the supervisor's, where it is started cold.
+#: The logs that a run's processes write to; the last is that of a cold start's supervisor.
 _OUTPUTS = ("stdout.log", "stderr.log", "supervisor.log")
 
 

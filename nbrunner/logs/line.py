@@ -102,7 +102,7 @@ _GREETING = re.compile(log_format.GREETING)
 
 
 def is_greeting(line: ShownLine) -> bool:
-    """Return whether a line of stderr belongs to Metaflow's greeting, which is no warning."""
+    """Return whether a line of stderr belongs to Metaflow's greeting, and so is not a warning."""
     if line.stream != STDERR or line.time or line.label:
         return False
     return _GREETING.fullmatch(escapes.without_escapes(line.text).strip()) is not None

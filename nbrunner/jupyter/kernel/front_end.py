@@ -76,7 +76,7 @@ def send_as_answer(
     """Send a comm's message as the answer to a request, with its header as the parent.
 
     Not by the comm's own ``send``: ipykernel would then handle all further messages to this comm in
-    the subshell of that request, even once that page and its subshell are gone.
+    the subshell of that request, even after that page and its subshell have ended.
     """
     kernels = sys.modules.get("ipykernel.kernelbase")
     if kernels is None or not kernels.Kernel.initialized():

@@ -1,4 +1,4 @@
-"""Panels of a page whose kernel was restarted, shown on by the new kernel.
+"""Connects panels of a page whose kernel was restarted to the new kernel.
 
 The page keeps its models when a kernel restarts, but their comms are dead. A panel of the page
 opens a new one to the target below, with its old model id and its `origin`: the run, flow or
@@ -31,11 +31,11 @@ _MADE: dict[str, Callable[[Mapping[str, Any]], Panel]] = {
 
 
 def opened(real: Any, message: Mapping[str, Any]) -> None:
-    """Show what the page has shown before; tell it why not, where that fails."""
+    """Show the same again in the page; send it the reason if that fails."""
     origin = message["content"]["data"].get("origin", {})
     try:
         panel = no_cells_context().run(panel_of, origin)
-    except Exception as error:  # its record may be deleted, say
+    except Exception as error:  # for example, its record was deleted
         content = {"kind": wire.ERROR, "text": said(error)}
         no_cells_context().run(real.send, {"method": "custom", "content": content})
         return
@@ -45,12 +45,12 @@ def opened(real: Any, message: Mapping[str, Any]) -> None:
 
 
 def panel_of(origin: Mapping[str, Any]) -> Panel:
-    """Return a panel that shows what one of another kernel has shown.
+    """Return a panel that shows the same as a panel of another kernel.
 
     Raises
     ------
     BadValueError
-        It showed what that kernel alone had: the flow of a cell, say.
+        Only that kernel had the object, for example a flow of a cell.
     RunNotFoundError
         The run's record was deleted.
     """

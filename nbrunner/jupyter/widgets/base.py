@@ -17,16 +17,16 @@ from nbrunner.jupyter.widgets.channel import Channel
 
 STATIC = Path(__file__).parents[2] / "static"
 
-# What a page has from the model's creation on, and is not sent again.
+# Traits that a page gets when the model is created, and that are not sent again.
 _FIXED = {"_esm", "_bundle_text", "_style_text", "_anywidget_id", "own_id"}
-# What DOMWidget has for the view of a widget that stands by itself.
+# Traits of DOMWidget for the view of a widget that is displayed on its own.
 _OF_VIEW = {"layout", "tabbable", "tooltip", "_dom_classes", "_view_count"}
 
 
 class Widget(anywidget.AnyWidget):
     """A widget whose JavaScript bundle has the name of its module.
 
-    It opens its comm when its `model_id` is asked for, as a display does. Inside a panel it
+    It opens its comm when its `model_id` is read, for example to display it. Inside a panel it
     needs none: see `nbrunner.jupyter.widgets.channel`.
 
     Raises
@@ -102,7 +102,7 @@ class Widget(anywidget.AnyWidget):
             return
         channel.close()
         self._repr_mimebundle_ = None  # type: ignore[method-assign,assignment]
-        if "layout" in self._trait_values:  # a widget by itself, which ipywidgets leaves open
+        if "layout" in self._trait_values:  # a widget on its own, which ipywidgets does not close
             self.layout.close()
 
     # -- its state ------------------------------------------------------------------------

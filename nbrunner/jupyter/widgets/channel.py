@@ -1,6 +1,6 @@
-"""Where a widget's messages are sent: its own comm, the panel that holds it, or both.
+"""Sends a widget's messages over its own comm, that of the panel around it, or both.
 
-ipywidgets opens a comm, and with it a model in the page, for each widget that is created. Here
+ipywidgets opens a comm, and with it a model in the page, for each new widget. Here
 a comm is opened when the widget is displayed on its own. Inside a panel its messages are sent
 over the panel's comm, so that a panel is one model, however many parts it has.
 """
@@ -72,14 +72,14 @@ class Channel:
             metadata={"version": _PROTOCOL},
         )
         self._take(real)
-        # JupyterLab handles one message after the other, and anywidget has each wait for its
-        # model: so a page makes the next model when this one is ready, and not all at once.
+        # JupyterLab handles one message after the other, and in anywidget each waits for its
+        # model: with this message a page makes the next model when this one is ready.
         real.send({"method": "custom", "content": {"kind": wire.OPENED}})
 
     def adopt(self, real: Any) -> None:
-        """Take a comm that a page has opened: its model there has that id."""
+        """Use a comm that a page has opened, and its id."""
         self.id = real.comm_id
-        real.target_name = TARGET  # a page that is reloaded asks for those
+        real.target_name = TARGET  # a reloaded page requests the comms of this target
         self._take(real)
 
     def _take(self, real: Any) -> None:
@@ -103,7 +103,7 @@ class Channel:
     def answer_state(self, request: Mapping[str, Any]) -> None:
         """Send the whole state to a page that has no model yet.
 
-        ipywidgets' manager makes a model from it. It takes only an answer whose parent is its
+        ipywidgets' manager makes a model from it. It accepts only an answer whose parent is its
         request.
         """
         if self.real is not None:

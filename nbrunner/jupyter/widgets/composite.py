@@ -14,7 +14,7 @@ from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
 from nbrunner.jupyter.widgets.base import Widget
 
-# The page whose change is being applied: messages sent during that are answers to it.
+# The page whose change is being applied: messages sent during that answer it.
 _BY: ContextVar[str] = ContextVar("_BY", default="")
 
 # The panel's own traits that are sent like those of its parts.
@@ -24,13 +24,13 @@ _OWN = ("parts", "below", "live")
 class Composite(Widget, bundle="panel"):
     """Widgets that are drawn below each other by one model.
 
-    Every message that changes a page's state has a number. A page that has missed one, and a
-    view that has just been drawn, asks for the whole state.
+    Every message that changes a page's state has a number. A page that has missed one, or a
+    view that has just been drawn, requests the whole state.
 
     Parameters
     ----------
     parts : mapping of str to Widget
-        By name, in the order in which they are drawn.
+        Name -> widget, in the order in which they are drawn.
 
     Attributes
     ----------
@@ -40,14 +40,14 @@ class Composite(Widget, bundle="panel"):
         True while a run is followed: the page then hears from the kernel every second, or
         notices that it does not.
     origin : dict
-        What another kernel needs to show the same: see `nbrunner.jupyter.panels.taking_up`.
+        The data by which another kernel shows the same; see `nbrunner.jupyter.panels.taking_up`.
     """
 
     parts = List(List(Unicode())).tag(sync=True)
     below = List(List(Unicode())).tag(sync=True)
     live = Bool().tag(sync=True)
     origin = Dict().tag(sync=True)
-    # For a page that is opened later, or has no kernel: read when the model's state is.
+    # Part of the model's state, for a page that is opened later or has no kernel.
     snapshot = Dict().tag(sync=True, to_json=lambda _, panel: panel.whole())
 
     def __init__(self, parts: Mapping[str, Widget], **traits: Any) -> None:
@@ -78,13 +78,13 @@ class Composite(Widget, bundle="panel"):
         self.below = added + self.below if first else self.below + added
 
     def _introduce(self, name: str, part: Widget) -> None:
-        """Send the state of a part that a page has not heard of, its own parts first."""
+        """Send the state of a part that is new to a page, after those of its own parts."""
         inner = list(part.all_parts()) if isinstance(part, Composite) else []
         for path, each in [*((f"{name}/{path}", each) for path, each in inner), (name, part)]:
             self.carry(path, {"method": "update", "state": each.part_state()}, None)
 
     def drop_below(self, part: Widget) -> None:
-        """Draw a widget no longer, and close it."""
+        """Remove a widget and close it."""
         for name in [name for name, each in self._held.items() if each is part]:
             self.below = [each for each in self.below if each[0] != name]
             del self._held[name]
@@ -105,7 +105,7 @@ class Composite(Widget, bundle="panel"):
     # -- to a page ------------------------------------------------------------------------
 
     def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None:
-        """Send a part's message; what a page is to keep gets the next number."""
+        """Send a part's message; a change of state gets the next number."""
         channel = self.comm
         if channel is None:
             return
@@ -118,7 +118,7 @@ class Composite(Widget, bundle="panel"):
         content: dict[str, Any] = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
         with self._sending:
             if "id" not in data.get("content", {}):  # no answer to one view
-                # Counted also while no comm is open: one may be opened with an earlier state.
+                # Counted even without a comm: one may be opened with an earlier state.
                 self._version += 1
                 content["version"] = [self._epoch, self._version]
             if channel is None or channel.real is None:
@@ -131,14 +131,14 @@ class Composite(Widget, bundle="panel"):
         return self.get_state(_OWN)
 
     def whole(self) -> dict[str, Any]:
-        """Return the state of all parts, and which number it has."""
+        """Return the state of all parts, and its number."""
         with self._sending:
             version = [self._epoch, self._version]
             state = {path: part.part_state() for path, part in self.all_parts()}
             return {"version": version, "state": {"": self.part_state(), **state}}
 
     def send_whole(self, asked: Mapping[str, Any]) -> None:
-        """Answer a page that asks for the state, or whether it has the latest."""
+        """Answer a page that requests the state, or checks whether it has the latest."""
         answer: dict[str, Any] = {"kind": wire.STATE, "id": asked.get("id")}
         with self._sending:  # nothing newer is sent before it
             same = asked.get("version") == [self._epoch, self._version]

@@ -159,7 +159,7 @@ class _Subprocess:
             finally:
                 os.close(pipe)
             _first_readable(told, server)
-        except OSError:  # no descriptors left, say, or the server is gone
+        except OSError:  # for example, no descriptors are left, or the server has ended
             pass
         finally:
             os.close(telling)
