@@ -111,7 +111,7 @@ class Sitting:
     # -- parts of scenarios ------------------------------------------------------------------
 
     def _waiting_run(self) -> Callable[[], object]:
-        """Show a run that goes on; return what makes it end."""
+        """Show an active run; return the function that makes it end."""
         go = Path(self.lab.state).parent / "go"
         go.unlink(missing_ok=True)
         run_all(self.lab, self.panels, WAITING)

@@ -22,7 +22,7 @@ class QuickFlow(FlowSpec):
     def end(self):
         print('the end')
 """
-# The same, but it goes on until there is a file "go" in the kernel's directory.
+# The same, but it runs until there is a file "go" in the kernel's directory.
 WAITING = QUICK.replace("%%flowrun", "%%flowrun --bg").replace(
     "        self.next(self.end)",
     """\

@@ -226,8 +226,8 @@ export class Link implements Source {
     try {
       this.model.send({ kind: PART, part, data, by: PAGE });
     } catch (error) {
-      this.ask(); // its kernel is gone, which the panel then says
-      if (data.content?.id !== undefined) throw error; // somebody waits for the answer
+      this.ask(); // its kernel has ended, which the panel then shows
+      if (data.content?.id !== undefined) throw error; // a caller waits for the answer
     }
   }
 

@@ -35,7 +35,7 @@ class Composite(Widget, bundle="panel"):
     Attributes
     ----------
     parts, below : list of [name, kind]
-        What is drawn; ``below`` are panels of their own, opened from this one.
+        The drawn widgets; ``below`` are panels that were opened from this one.
     live : bool
         True while a run is followed: the page then hears from the kernel every second, or
         notices that it does not.
@@ -145,7 +145,7 @@ class Composite(Widget, bundle="panel"):
             self.send(answer | ({"same": True} if same else self.whole()))
 
     def notify_change(self, change: Any) -> None:
-        """Send a change of the panel's own traits as that of a part, with a number."""
+        """Send a change of the panel's own traits like that of a part, with a number."""
         if change["name"] in _OWN and self.comm is not None:
             state = {change["name"]: change["new"]}
             self._send_part("", {"method": "update", "state": state}, None)
