@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
     from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask, attach
+    from nbrunner.jupyter.kernel.protocols import Shell
     from nbrunner.launch.stop_ladder import StopReport
     from nbrunner.notebook_runner import NBRunner
     from nbrunner.record.task_starts import TaskStarts
@@ -118,14 +119,14 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def load_ipython_extension(shell: object) -> None:
+def load_ipython_extension(shell: Shell) -> None:
     """Load the extension; IPython calls this for ``%load_ext nbrunner``."""
     from nbrunner.jupyter.extension import load
 
     load(shell)
 
 
-def unload_ipython_extension(shell: object) -> None:
+def unload_ipython_extension(shell: Shell) -> None:
     """Unload the extension; IPython calls this for ``%unload_ext nbrunner``."""
     from nbrunner.jupyter.extension import unload
 

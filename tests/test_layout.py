@@ -87,7 +87,7 @@ TESTED_BY = {
     ),
     "kernel/test_options.py": ("jupyter/kernel/config",),
     "kernel/test_no_leak.py": ("jupyter/kernel/cell_panels",),
-    "kernel/test_consoles.py": ("jupyter/kernel/front_end",),
+    "kernel/test_consoles.py": ("jupyter/kernel/front_end", "jupyter/kernel/protocols"),
     "test_doctor.py": ("jupyter/magic/doctor",),
     "jupyter/html/test_run.py": ("jupyter/html/fallback_output", "jupyter/html/line_names"),
     "jupyter/panels/test_closing.py": ("jupyter/kernel/feed", "jupyter/panels/panel"),

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from nbrunner.engine.client import flow_store, task_of
 from nbrunner.engine.metaflow_versions import needs_metaflow
 
 if TYPE_CHECKING:
     from metaflow import Task
-    from metaflow.plugins.cards.card_client import Card
+
+
+class Card(Protocol):
+    """Metaflow's card, as far as it is used."""
+
+    path: str
+    type: str
+    id: str | None
+
+    def get(self) -> str:
+        """Return the HTML page."""
+        ...
 
 
 @needs_metaflow("cards")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from nbrunner.environment import run_environment
 from nbrunner.jupyter.kernel import wire
 from nbrunner.launch.warm.launcher import LAUNCHER
 
+if TYPE_CHECKING:
+    from nbrunner.jupyter.kernel.config import FlowRun
+    from nbrunner.jupyter.kernel.protocols import Comm, Message, Shell
+
 # Callbacks registered for the shell's events, to unregister them on unload.
-_LISTENERS: list[Any] = []
+_LISTENERS: list[Callable[[object], None]] = []
 
 
-def load(shell: Any) -> None:
+def load(shell: Shell) -> None:
     """Register the magics, ``%config FlowRun`` and Tab completion; prepare warm starts.
 
     A cell runs inside the kernel's event loop, where asyncio refuses to run another one.
@@ -41,7 +46,7 @@ def load(shell: Any) -> None:
     LAUNCHER.prepare(run_environment())
 
 
-def _show_handles_as_panels(shell: Any, config: Any) -> None:
+def _show_handles_as_panels(shell: Shell, config: FlowRun) -> None:
     """Display a handle as the run's panel if it is the last expression of a cell."""
     from nbrunner.handles import ExecutingProcess
     from nbrunner.jupyter.kernel.front_end import front_end
@@ -56,7 +61,7 @@ def _show_handles_as_panels(shell: Any, config: Any) -> None:
     shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
 
 
-def _close_old_panels(shell: Any) -> None:
+def _close_old_panels(shell: Shell) -> None:
     """Make a cell that is executed again close its earlier panels."""
     from nbrunner.jupyter.kernel.cell_panels import PANELS
 
@@ -67,12 +72,12 @@ def _close_old_panels(shell: Any) -> None:
     _LISTENERS.append(close_old)
 
 
-def _take_up_panels(shell: Any) -> None:
+def _take_up_panels(shell: Shell) -> None:
     """Let a page show on, by this kernel, the panels of the kernel before it."""
     if getattr(shell, "kernel", None) is None:
         return
 
-    def opened(comm: Any, message: Any) -> None:
+    def opened(comm: Comm, message: Message) -> None:
         from nbrunner.jupyter.panels.taking_up import opened
 
         opened(comm, message)
@@ -80,7 +85,7 @@ def _take_up_panels(shell: Any) -> None:
     shell.kernel.comm_manager.register_target(wire.TAKE_UP, opened)
 
 
-def _show_sweeps(shell: Any, config: Any) -> None:
+def _show_sweeps(shell: Shell, config: FlowRun) -> None:
     """Display sweeps as boards, and let them start runs also while a cell is running."""
     from nbrunner.jupyter.kernel.feed import FEED
     from nbrunner.jupyter.kernel.front_end import front_end
@@ -101,7 +106,7 @@ def _show_sweeps(shell: Any, config: Any) -> None:
     )
 
 
-def unload(shell: Any) -> None:
+def unload(shell: Shell) -> None:
     """Undo what `load` has registered with the shell; runs continue.
 
     nest-asyncio2 cannot be undone; it does not affect code that does not nest event loops.

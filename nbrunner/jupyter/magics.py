@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -38,6 +37,7 @@ from nbrunner.flow.parse_argv import Word
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter import output as outputs
 from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.kernel.protocols import Shell
 from nbrunner.jupyter.magic import launch as launching
 from nbrunner.jupyter.magic.doctor import examine_kernel
 from nbrunner.jupyter.magic.options import (
@@ -57,7 +57,7 @@ from nbrunner.record import registry, retention
 class FlowMagics(Magics):
     """``%flowrun``, ``%%flowrun``, ``%flowruns``, ``%flowform``, ``%flowstop``, ``%flowdiff``."""
 
-    def __init__(self, shell: Any, config: FlowRun) -> None:
+    def __init__(self, shell: Shell, config: FlowRun) -> None:
         super().__init__(shell)
         self._config = config
         self._latest: ExecutingProcess | None = None
@@ -66,7 +66,7 @@ class FlowMagics(Magics):
     @no_var_expand
     @line_cell_magic
     def flowrun(
-        self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
+        self, line: str, cell: str | None = None, local_ns: dict[str, object] | None = None
     ) -> None:
         # `%flowrun?` shows the docstring, which is set to the text of `--help`.
         with usage_errors():
@@ -106,7 +106,7 @@ class FlowMagics(Magics):
     @needs_local_scope
     @no_var_expand
     @line_magic
-    def flowruns(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
+    def flowruns(self, line: str, local_ns: dict[str, object] | None = None) -> None:
         """List past runs: ``%flowruns [FLOW]``; ``%flowruns --clean`` deletes old records."""
         with usage_errors():
             words = self._words(line, local_ns)
@@ -121,7 +121,7 @@ class FlowMagics(Magics):
             name = launching.flow_name_of(words[0], self.shell.user_ns) if words else ""
             file = next((word.text for word in words if word.text.endswith(".py")), None)
 
-            def flows() -> dict[str, Any]:
+            def flows() -> dict[str, object]:
                 return launching.flows_of(self.shell.user_ns) | ({file: file} if file else {})
 
             outputs.show_history(self.shell, self._config, name, flows)
@@ -129,7 +129,7 @@ class FlowMagics(Magics):
     @needs_local_scope
     @no_var_expand
     @line_magic
-    def flowform(self, line: str, local_ns: dict[str, Any] | None = None) -> None:
+    def flowform(self, line: str, local_ns: dict[str, object] | None = None) -> None:
         """Show a form of a flow's parameters: ``%flowform [options] FLOW``."""
         with usage_errors():
             words = self._words(line, local_ns)
@@ -153,7 +153,7 @@ class FlowMagics(Magics):
 
     # -- internal ---------------------------------------------------------------------
 
-    def _words(self, line: str, local_ns: dict[str, Any] | None) -> list[Word]:
+    def _words(self, line: str, local_ns: dict[str, object] | None) -> list[Word]:
         refuse_semicolon(line)
         namespace = self.shell.user_ns if local_ns is None else {**self.shell.user_ns, **local_ns}
         return words_of(line, lambda expression: eval(expression, namespace))
@@ -270,7 +270,7 @@ def cleaned(config: FlowRun) -> str:
     )
 
 
-def cell_name(shell: Any) -> str:
+def cell_name(shell: Shell) -> str:
     """Return the name of the current cell in tracebacks.
 
     It is derived from the recorded inputs, since the shell's execution count is increased before

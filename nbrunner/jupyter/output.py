@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from IPython.display import DisplayHandle, display
 
@@ -22,11 +22,15 @@ from nbrunner.jupyter.html.step_graph import steps_html
 from nbrunner.jupyter.kernel.cell_panels import PANELS
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.front_end import front_end, no_cells_context
+from nbrunner.jupyter.kernel.protocols import Shell
 from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.panels.board_rows import board_picture
 from nbrunner.sweeps.handle import Sweep
 from nbrunner.text.printable import visible
+
+if TYPE_CHECKING:
+    from nbrunner.jupyter.panels.panel import Panel
 
 
 class Shown(Protocol):
@@ -61,7 +65,7 @@ class Shown(Protocol):
         ...
 
 
-def shown(shell: object, config: FlowRun, launch: Launch) -> Shown:
+def shown(shell: Shell, config: FlowRun, launch: Launch) -> Shown:
     """Return the display for the run of this cell, depending on the front end."""
     where = front_end(shell)
     if launch.options.panel and where == "notebook":
@@ -71,7 +75,7 @@ def shown(shell: object, config: FlowRun, launch: Launch) -> Shown:
     return PlainShown(config, launch.options.on_interrupt, where == "headless")
 
 
-def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
+def show_run(shell: Shell, config: FlowRun, running: ExecutingProcess) -> None:
     """Display an earlier run as a panel, or as static HTML and text."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.run_panel import RunPanel
@@ -83,7 +87,7 @@ def show_run(shell: Any, config: FlowRun, running: ExecutingProcess) -> None:
 
 
 def show_history(
-    shell: object, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, Any]]
+    shell: Shell, config: FlowRun, flow: str, flows: Callable[[], Mapping[str, object]]
 ) -> None:
     """Display the past runs of one or all flows: a table to browse, or its first page."""
     if config.panel and front_end(shell) == "notebook":
@@ -98,7 +102,7 @@ def show_history(
 
 
 def show_form(
-    shell: Any, config: FlowRun, current: Callable[[], Any], options: Options, name: str
+    shell: Shell, config: FlowRun, current: Callable[[], object], options: Options, name: str
 ) -> None:
     """Display a form of a flow's parameters, or a table; ``current`` returns the flow."""
     flow = current()
@@ -126,7 +130,7 @@ def show_flow(shell: object, text: str, flow: FlowDescription) -> None:
     _show_picture(shell, {"text/plain": plain, "text/html": page})
 
 
-def show_sweep(shell: Any, config: FlowRun, sweep: Sweep) -> None:
+def show_sweep(shell: Shell, config: FlowRun, sweep: Sweep) -> None:
     """Display the board of a sweep, or a static table."""
     if config.panel and front_end(shell) == "notebook":
         from nbrunner.jupyter.panels.board_panel import BoardPanel
@@ -141,12 +145,12 @@ def show_diff(shell: object, diff: RunDiff) -> None:
     _show_picture(shell, {"text/plain": str(diff), "text/html": diff._repr_html_()})
 
 
-def _show_panel(shell: Any, panel: Any) -> None:
+def _show_panel(shell: Shell, panel: Panel) -> None:
     PANELS.add(shell, panel)
     panel._ipython_display_()
 
 
-def _show_picture(shell: object, bundle: dict[str, str]) -> None:
+def _show_picture(shell: Shell, bundle: dict[str, str]) -> None:
     if front_end(shell) in ("console", "terminal"):
         print(bundle["text/plain"])  # noqa: T201
     else:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from keyword import iskeyword
-from typing import Any
 
-from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode, validate
+from traitlets import Bool, Bunch, Enum, Float, Int, List, TraitError, Unicode, validate
 from traitlets.config import Config, SingletonConfigurable
 
+from nbrunner.jupyter.kernel.protocols import Shell
 from nbrunner.launch.warm.launcher import LAUNCHER
 from nbrunner.record.retention import DAY_SECONDS, KEEP
 
@@ -60,21 +60,21 @@ class FlowRun(SingletonConfigurable):
     ).tag(config=True)
 
     @validate("out")
-    def _valid_name(self, proposal: Any) -> str:
+    def _valid_name(self, proposal: Bunch) -> str:
         name: str = proposal["value"]
         if not name.isidentifier() or iskeyword(name):
             raise TraitError(f"FlowRun.out: expected a Python name, got {name!r}")
         return name
 
     @validate("preload")
-    def _valid_modules(self, proposal: Any) -> list[str]:
+    def _valid_modules(self, proposal: Bunch) -> list[str]:
         names: list[str] = proposal["value"]
         for name in names:
             if not all(part.isidentifier() for part in name.split(".")):
                 raise TraitError(f"FlowRun.preload: expected names of modules, got {name!r}")
         return names
 
-    def __init__(self, **arguments: Any) -> None:
+    def __init__(self, **arguments: object) -> None:
         super().__init__(**arguments)
         self.observe(self._apply, _APPLIED)
         self._apply()
@@ -88,7 +88,7 @@ class FlowRun(SingletonConfigurable):
         KEEP.max_total_bytes = int(self.keep_gigabytes * 1e9)
 
 
-def configured(shell: Any) -> FlowRun:
+def configured(shell: Shell) -> FlowRun:
     """Return the shell's configuration; invalid values are removed and reported.
 
     ``%config FlowRun.out = '1a'`` raises, but the value stays in the shell's configuration.

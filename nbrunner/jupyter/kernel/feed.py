@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 from nbrunner.aio.inotify import changes_in
 from nbrunner.handles import ExecutingProcess
@@ -21,6 +21,9 @@ PACE_SECONDS = 0.1
 
 # Maximum interval between updates while a run is active, for the elapsed time.
 _TICK_SECONDS = 1.0
+
+
+_T = TypeVar("_T")
 
 
 class Shows(Protocol):
@@ -43,7 +46,7 @@ class Feed:
         """Call a function in the feed's thread, after those submitted before."""
         self._started().call_soon_threadsafe(work)
 
-    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Future[Any]:
+    def start(self, coroutine: Coroutine[object, object, _T]) -> Future[_T]:
         """Run a coroutine on the feed's loop; return its future."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import sys
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from nbrunner.jupyter.kernel.cell_panels import cell_id
+from nbrunner.jupyter.kernel.protocols import Buffers, Comm, CommData, Message
 
 FrontEnd = Literal["notebook", "headless", "console", "terminal"]
 
@@ -18,13 +18,13 @@ class WidgetSessions:
     def __init__(self) -> None:
         self._seen: set[str] = set()
 
-    def note(self, message: Mapping[str, Any]) -> None:
+    def note(self, message: Message) -> None:
         """Record the sender of a message as a front end with widgets."""
         session = message.get("header", {}).get("session")
         if session:
             self._seen.add(session)
 
-    def has_sent(self, message: Mapping[str, Any]) -> bool:
+    def has_sent(self, message: Message) -> bool:
         """Return whether the sender of a message has sent a message to a widget before."""
         return message.get("header", {}).get("session") in self._seen
 
@@ -70,9 +70,7 @@ def no_cells_context() -> contextvars.Context:
     return context
 
 
-def send_as_answer(
-    comm: Any, data: dict[str, Any], buffers: Any, request: Mapping[str, Any]
-) -> None:
+def send_as_answer(comm: Comm, data: CommData, buffers: Buffers, request: Message) -> None:
     """Send a comm's message as the answer to a request, with its header as the parent.
 
     Not by the comm's own ``send``: ipykernel would then handle all further messages to this comm in

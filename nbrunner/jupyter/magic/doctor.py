@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from nbrunner.doctor import Finding
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.front_end import front_end
+from nbrunner.jupyter.kernel.protocols import Kernel, Shell
 
 _SHOWS = {
     "notebook": "a notebook: panels",
@@ -18,7 +18,7 @@ _SHOWS = {
 _SUBSHELLS = "kernel subshells"
 
 
-def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
+def examine_kernel(shell: Shell, config: FlowRun) -> Iterator[Finding]:
     """Yield the findings about this kernel and its front end."""
     seen = front_end(shell)
     yield Finding("front end", _SHOWS[seen])
@@ -27,7 +27,7 @@ def examine_kernel(shell: Any, config: FlowRun) -> Iterator[Finding]:
     yield Finding("%config FlowRun", _changed(config) or "defaults")
 
 
-def _subshells(kernel: Any) -> Finding:
+def _subshells(kernel: Kernel) -> Finding:
     if _SUBSHELLS in kernel.kernel_info.get("supported_features", ()):
         answer = "yes: buttons work while a cell runs, in JupyterLab 4.4 and Notebook 7.4 or newer"
         return Finding("subshells", answer)

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.cli import name_of
@@ -25,6 +25,9 @@ from nbrunner.runner import Runner
 from nbrunner.starter import handle_type
 from nbrunner.status import LABELS
 from nbrunner.text.printable import visible
+
+if TYPE_CHECKING:
+    from metaflow import Run, Task
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ def runner_of(flow: object, words: list[Word], options: Options) -> Runner:
     )
 
 
-def flow_named(word: Word, namespace: Mapping[str, object]) -> Any:
+def flow_named(word: Word, namespace: Mapping[str, object]) -> object:
     """Return the flow that the first word of ``%flowrun`` names.
 
     Raises
@@ -156,7 +159,7 @@ def _where_a_flow_is(text: str, flows: list[str]) -> str:
     return f"{hint}; flows of this notebook are {some_of(flows)}" if flows else hint
 
 
-def flows_of(namespace: Mapping[str, object]) -> dict[str, Any]:
+def flows_of(namespace: Mapping[str, object]) -> dict[str, object]:
     """Return the flows of a notebook by class name."""
     found = [value for value in list(namespace.values()) if is_flow(value)]
     return {name_of_flow(flow): flow for flow in found}
@@ -285,7 +288,7 @@ def interrupted(running: ExecutingProcess) -> Interrupted:
     return Interrupted(f"{name_of(running)} {LABELS[status]}")
 
 
-async def _all(*coroutines: Coroutine[Any, Any, object]) -> None:
+async def _all(*coroutines: Coroutine[object, object, object]) -> None:
     await asyncio.gather(*coroutines)
 
 
@@ -301,7 +304,7 @@ async def _print(
             output.write(stream, text)
 
 
-def result_of(running: ExecutingProcess) -> Any:
+def result_of(running: ExecutingProcess) -> Run | Task | None:
     """Return the result of a run for the notebook: the ``metaflow.Run``, or the task of a spin."""
     if isinstance(running, ExecutingRun):
         return running.run

@@ -10,11 +10,12 @@ from nbrunner.errors import BadTypeError, said
 from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.protocols import Origin
 from nbrunner.jupyter.panels.board_order import BoardRow, chosen, counts, summary
 from nbrunner.jupyter.panels.board_rows import BoardRows, Runs, picture_of
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
-from nbrunner.jupyter.widgets.run_table import RunTable, action
+from nbrunner.jupyter.widgets.run_table import Action, Row, RunTable, action
 from nbrunner.sweeps.handle import Sweep
 
 # Each update reads the state of every active run.
@@ -84,7 +85,7 @@ class BoardPanel(Panel):
             self.table.actions = self._actions(statuses)
         self.live = "running" in statuses
 
-    def _drawn(self, row: BoardRow) -> dict[str, object]:
+    def _drawn(self, row: BoardRow) -> Row:
         actions = []
         if row.name and row.status not in ("waiting", "not started"):
             actions.append(action("open", "Close" if row.key in self._opened else "Open"))
@@ -98,7 +99,7 @@ class BoardPanel(Panel):
             "actions": actions,
         }
 
-    def _actions(self, statuses: Sequence[str]) -> list[dict[str, object]]:
+    def _actions(self, statuses: Sequence[str]) -> list[Action]:
         lives = "running" in statuses or "waiting" in statuses
         return [action("stop all", "Stop all", disabled=self._stopping)] if lives else []
 
@@ -153,7 +154,7 @@ def _check(runs: Runs) -> None:
         raise BadTypeError(f"BoardPanel: expected a sweep or a list of runs, got {runs!r}")
 
 
-def _origin(runs: Runs) -> dict[str, object]:
+def _origin(runs: Runs) -> Origin:
     if isinstance(runs, Sweep):
         return {"kind": "sweep", "sweep": runs.name}
     return {"kind": "runs", "runs": [run.directory.name for run in runs]}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from nbrunner.engine.progress import StepProgress
 from nbrunner.errors import CleanedUpError
 from nbrunner.handles import ExecutingProcess, ExecutingRun
 from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.panels.board_order import BoardRow, chosen, column_of, counts
-from nbrunner.jupyter.widgets.run_table import column
+from nbrunner.jupyter.widgets.run_table import Column, column
 from nbrunner.status import LABELS
 from nbrunner.sweeps.grid import differing
 from nbrunner.sweeps.handle import Sweep
@@ -48,7 +47,7 @@ class BoardRows:
         return f"{len(self._runs)} runs"
 
     @property
-    def columns(self) -> list[dict[str, Any]]:
+    def columns(self) -> list[Column]:
         """The columns of the table: differing parameters, artifacts, tasks and time."""
         names = (*self._names, *self._artifacts)
         return [
@@ -74,7 +73,7 @@ class BoardRows:
 
     # -- internal -----------------------------------------------------------------------
 
-    def _parameters(self) -> list[dict[str, Any]]:
+    def _parameters(self) -> list[dict[str, object]]:
         if isinstance(self._runs, Sweep):
             return self._runs.parameters
         return [run.parameters for run in self._runs]
@@ -106,13 +105,13 @@ class BoardRows:
             self._ended[key] = row
         return row
 
-    def _results_of(self, run: ExecutingProcess, status: str) -> dict[str, Any]:
+    def _results_of(self, run: ExecutingProcess, status: str) -> dict[str, object]:
         if status != "successful" or not self._artifacts or not isinstance(run, ExecutingRun):
             return {}
         return {name: _artifact(run, name) for name in self._artifacts}
 
 
-def _artifact(run: ExecutingRun, name: str) -> Any:
+def _artifact(run: ExecutingRun, name: str) -> object:
     """Return an artifact; None if it does not exist, or the name of the error that reading raised.
 
     Errors are not retried: that would delay all panels at every update.
@@ -137,6 +136,6 @@ def picture_of(rows: BoardRows, read: Sequence[BoardRow]) -> dict[str, str]:
     return table_picture(rows.title, names, cells, counts([row.status for row in read]))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 from nbrunner.engine import client
 from nbrunner.errors import RunNotFoundError, said
@@ -32,7 +31,8 @@ from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.resume_bar import ResumeBar
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.jupyter.panels.stored_panel import StoredPanel
-from nbrunner.jupyter.widgets.run_table import RunTable, action, column
+from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.jupyter.widgets.run_table import Row, RunTable, action, column
 from nbrunner.text.printable import visible
 
 _RESUMED = tuple(each for each in STATUSES if each != "running")
@@ -52,7 +52,7 @@ class HistoryPanel(Panel):
     """
 
     def __init__(
-        self, flow: str = "", flows: Callable[[], Mapping[str, Any]] | None = None
+        self, flow: str = "", flows: Callable[[], Mapping[str, object]] | None = None
     ) -> None:
         self.flow = flow
         self.history = History(flow)
@@ -62,8 +62,8 @@ class HistoryPanel(Panel):
         self._aside = Aside("nbrunner-history")
         self._asked = 0
         self._closed = False
-        self._open: dict[str, Any] = {}
-        self._watching: Future[Any] | None = None
+        self._open: dict[str, Widget] = {}
+        self._watching: Future[None] | None = None
         of = flow or "all flows"
         self.table = RunTable(
             on_action=self._act,
@@ -81,7 +81,7 @@ class HistoryPanel(Panel):
 
     # -- reading, in a thread -------------------------------------------------------------
 
-    def _choose(self, _change: Any) -> None:
+    def _choose(self, _change: object) -> None:
         self._refresh()
 
     def _refresh(self) -> None:
@@ -114,7 +114,7 @@ class HistoryPanel(Panel):
             self._watching.cancel()
         self._watching = FEED.start(self._until_one_ends(living))
 
-    async def _until_one_ends(self, living: list[Any]) -> None:
+    async def _until_one_ends(self, living: list[ExecutingProcess]) -> None:
         while living:
             await asyncio.sleep(_LOOK_SECONDS)
             if any(running.status != "running" for running in living):
@@ -178,7 +178,7 @@ class HistoryPanel(Panel):
             for run, each in zip(runs, cells, strict=True)
         ]
 
-    def _row(self, run: PastRun, cells: list[str]) -> dict[str, Any]:
+    def _row(self, run: PastRun, cells: list[str]) -> Row:
         actions = [action("open", "Close" if f"open {run.pathspec}" in self._open else "Open")]
         if (run.status == "running" or run.left) and run.recorded:
             actions.append(action("stop", "Stop"))
@@ -234,7 +234,7 @@ class HistoryPanel(Panel):
         except Exception as failure:  # raised by Metaflow or a service
             self._show_error(failure)
 
-    def _made(self, what: str, run: PastRun) -> Any:
+    def _made(self, what: str, run: PastRun) -> Widget:
         if what == "origin":
             run = self.history.run(run.origin)
         running = _attached(run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from nbrunner.flow.description import FlowDescription, Option
 from nbrunner.flow.parse_argv import Word
@@ -12,10 +12,25 @@ from nbrunner.flow.parse_argv import Word
 # Options that are often changed between runs; all others are left to the command line.
 _OPTIONS = ("max_workers", "tags", "decospecs")
 
-Values = Mapping[str, Any]
+Values = Mapping[str, object]
 
 
-def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
+class Field(TypedDict):
+    """A field of the form; see `fields_of`."""
+
+    name: str
+    group: str
+    kind: str
+    label: str
+    value: str | bool
+    required: bool
+    multiple: bool
+    choices: list[str]
+    help: str
+    hint: str
+
+
+def fields_of(flow: FlowDescription) -> list[Field]:
     """Return the fields of the form: parameters, then configs, then a few options.
 
     Returns
@@ -34,7 +49,7 @@ def fields_of(flow: FlowDescription) -> list[dict[str, Any]]:
     ]
 
 
-def _field(option: Option, group: str) -> dict[str, Any]:
+def _field(option: Option, group: str) -> Field:
     computed = option.default_is_computed
     kind = "json" if option.kind == "config" else option.kind
     has_three = _has_three_states(option)
@@ -57,12 +72,12 @@ def _has_three_states(option: Option) -> bool:
     return option.kind == "bool" and option.default is None
 
 
-def default_of(option: Option) -> Any:
+def default_of(option: Option) -> str | bool:
     """Return the initial value of a field."""
     return text_of(option, option.default)
 
 
-def text_of(option: Option, value: Any) -> Any:
+def text_of(option: Option, value: object) -> str | bool:
     """Return a value as shown in the field of an option: a str or bool."""
     if option.kind == "bool" and not _has_three_states(option):
         return bool(value)
@@ -75,7 +90,7 @@ def text_of(option: Option, value: Any) -> Any:
     return json.dumps(value) if option.kind in ("json", "config") else str(value)
 
 
-def values_of_run(flow: FlowDescription, arguments: Values) -> dict[str, Any]:
+def values_of_run(flow: FlowDescription, arguments: Values) -> dict[str, str | bool]:
     """Return the field values for the arguments of an earlier run."""
     known = {option.name: option for option in (*flow.parameters, *flow.run)}
     return {name: text_of(known[name], value) for name, value in arguments.items() if name in known}
@@ -97,12 +112,12 @@ def words_of_form(flow: FlowDescription, values: Values) -> list[Word]:
     return [*before, Word("run"), *behind]
 
 
-def _can_be_empty(field: Mapping[str, Any]) -> bool:
+def _can_be_empty(field: Field) -> bool:
     """Return whether an emptied field means an empty str instead of the default."""
     return field["kind"] == "str" and field["group"] == "parameter" and not field["required"]
 
 
-def words_of_field(flow: FlowDescription, field: Mapping[str, Any], value: Any) -> list[Word]:
+def words_of_field(flow: FlowDescription, field: Field, value: object) -> list[Word]:
     """Return the words that set one field."""
     if field["group"] == "config":
         config = next(each for each in flow.configs if each.name == field["name"])
@@ -118,7 +133,7 @@ def words_of_field(flow: FlowDescription, field: Mapping[str, Any], value: Any) 
     return [Word(option.flag), Word(str(value))]
 
 
-def _is_top(flow: FlowDescription, field: Mapping[str, Any]) -> bool:
+def _is_top(flow: FlowDescription, field: Field) -> bool:
     return field["group"] == "option" and any(
         option.name == field["name"] for option in flow.top_level
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from nbrunner.errors import NbrunnerError, said, without_choices
 from nbrunner.flow.build_argv import check_values
@@ -15,6 +15,7 @@ from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.protocols import Origin
 from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.magic.equivalent_code import typed
 from nbrunner.jupyter.magic.launch import Launch, prepared, runner_of
@@ -54,11 +55,11 @@ class LaunchPanel(Panel):
 
     def __init__(
         self,
-        flow: Any,
+        flow: object,
         options: Options | None = None,
         name: str = "",
-        on_start: Any = None,
-        current: Callable[[], Any] | None = None,
+        on_start: Callable[[ExecutingProcess], None] | None = None,
+        current: Callable[[], object] | None = None,
     ) -> None:
         self._flow = flow
         self._current = current or (lambda: flow)
@@ -81,7 +82,7 @@ class LaunchPanel(Panel):
         super().__init__({"form": self.form}, origin=self._origin())
         self._check()
 
-    def _origin(self) -> dict[str, Any]:
+    def _origin(self) -> Origin:
         """Return the flow for another kernel: its file, or nothing for a flow of a cell."""
         if not isinstance(self._flow, str | Path):
             return {}
@@ -143,13 +144,14 @@ class LaunchPanel(Panel):
         self.form.label, self.form.title = f"Launch {described.name}", described.name
         self.form.doc = described.doc
 
-    def _take_fields(self, fields: list[dict[str, Any]]) -> None:
+    def _take_fields(self, fields: list[launch_fields.Field]) -> None:
         """Replace the fields and keep the user's input; defaults may have changed."""
         defaults = {each["name"]: each["value"] for each in self._fields}
         names = {each["name"] for each in fields}
         values = self.form.values.items()
         self._notice, self._is_unseen = _OTHER_FIELDS, True
-        self._fields = self.form.fields = fields
+        self._fields = fields
+        self.form.fields = cast(list[dict[object, object]], fields)
         self.form.values = {
             name: value
             for name, value in values

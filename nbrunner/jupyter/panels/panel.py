@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from IPython.display import display
 
 from nbrunner.jupyter.html.fallback_output import kept, live_class
+from nbrunner.jupyter.kernel.protocols import Display, Origin
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.jupyter.widgets.composite import Composite
 
@@ -25,8 +25,8 @@ class Panel(Composite):
         What another kernel needs to show the same.
     """
 
-    def __init__(self, parts: Mapping[str, Widget], origin: dict[str, Any] | None = None) -> None:
-        self._displays: list[Any] = []
+    def __init__(self, parts: Mapping[str, Widget], origin: Origin | None = None) -> None:
+        self._displays: list[Display] = []
         self._pictured: dict[str, str] = {}
         self._changed = False  # a refresh was requested before the panel was displayed
         self._inside: Panel | None = None
@@ -60,7 +60,7 @@ class Panel(Composite):
             for kind, separator in (("text/plain", "\n\n"), ("text/html", "\n"))
         }
 
-    def bundle(self) -> dict[str, Any]:
+    def bundle(self) -> dict[str, object]:
         """Return the MIME bundle: the live view, and static text and HTML as a fallback."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         self._pictured = picture = self.picture()

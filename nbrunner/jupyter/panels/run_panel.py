@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from concurrent.futures import Future
-from typing import Any
 
 from traitlets import dlink, link
 
@@ -19,6 +18,7 @@ from nbrunner.jupyter.kernel.cell_panels import PANELS
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.feed import FEED
 from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.protocols import Shell
 from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.magic.equivalent_code import code_of
 from nbrunner.jupyter.magic.launch import Detach, Launch, wait_for
@@ -32,8 +32,9 @@ from nbrunner.jupyter.widgets import (
     StepGraph,
     Timeline,
 )
-from nbrunner.jupyter.widgets.run_table import action
+from nbrunner.jupyter.widgets.run_table import Action, action
 from nbrunner.jupyter.widgets.step_graph import steps_of
+from nbrunner.launch.stop_ladder import StopReport
 from nbrunner.logs.index import MergedLog
 from nbrunner.record import run_directory
 from nbrunner.record.schema import flow_of
@@ -160,7 +161,7 @@ class RunPanel(Panel):
             return what_lives(len(self.running.watched.processes()))
         return how_it_failed(status, self.running.returncode)
 
-    def _actions(self, status: str) -> list[dict[str, Any]]:
+    def _actions(self, status: str) -> list[Action]:
         found = []
         is_busy = self._is_busy
         if status == "running":
@@ -201,11 +202,11 @@ class RunPanel(Panel):
             self._begin(self._resume())
         FEED.submit(self._show_actions)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[object, object, None]) -> None:
         self._is_busy = True
         FEED.start(self._done(work))
 
-    async def _done(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _done(self, work: Coroutine[object, object, None]) -> None:
         """Run the action of a button; in any case, enable the buttons again."""
         error: Exception | None = None
         try:
@@ -223,7 +224,7 @@ class RunPanel(Panel):
         stopping = asyncio.ensure_future(self.running.async_stop())
         await asyncio.gather(stopping, self._tell_how_far(stopping))
 
-    async def _tell_how_far(self, stopping: asyncio.Future[Any]) -> None:
+    async def _tell_how_far(self, stopping: asyncio.Future[StopReport]) -> None:
         """Show the last signal sent until the run has stopped."""
         while not stopping.done():
             told = self.running.directory.read(run_directory.STOPPING)
@@ -286,7 +287,7 @@ class PanelShown:
 
     tells_why = True
 
-    def __init__(self, shell: Any, config: FlowRun, launch: Launch) -> None:
+    def __init__(self, shell: Shell, config: FlowRun, launch: Launch) -> None:
         self._shell = shell
         self._config = config
         self._launch = launch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from traitlets import dlink
 
 from nbrunner.engine import client
@@ -11,6 +13,7 @@ from nbrunner.jupyter.html.run import table_picture
 from nbrunner.jupyter.kernel.serial_executors import Aside
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.widgets import Artifacts, Cards, RunHeader, StepGraph
+from nbrunner.record.schema import Attributes
 
 _STATES = {"unfinished": "running"}
 
@@ -20,7 +23,7 @@ class StoredRun:
 
     def __init__(self, run: PastRun) -> None:
         self.pathspec = run.pathspec
-        self.attributes: dict[str, object] = {}
+        self.attributes: Attributes = cast(Attributes, {})
         counts = client.task_counts(client.run_of(run.pathspec, None))
         self.progress = Progress(
             {

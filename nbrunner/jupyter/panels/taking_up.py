@@ -7,13 +7,13 @@ sweep that it shows. A page can do so once ``%load_ext nbrunner`` has registered
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from nbrunner.errors import BadValueError, said
 from nbrunner.handles import attach
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.protocols import Comm, Message, Origin
 from nbrunner.jupyter.panels.board_panel import BoardPanel
 from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.panels.launch_panel import LaunchPanel
@@ -21,7 +21,7 @@ from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
 from nbrunner.sweeps.api import attach_sweep
 
-_MADE: dict[str, Callable[[Mapping[str, Any]], Panel]] = {
+_MADE: dict[str, Callable[[Origin], Panel]] = {
     "run": lambda origin: RunPanel(attach(str(origin["run"]))),
     "runs": lambda origin: BoardPanel([attach(str(name)) for name in origin["runs"]]),
     "sweep": lambda origin: BoardPanel(attach_sweep(str(origin["sweep"]))),
@@ -30,7 +30,7 @@ _MADE: dict[str, Callable[[Mapping[str, Any]], Panel]] = {
 }
 
 
-def opened(real: Any, message: Mapping[str, Any]) -> None:
+def opened(real: Comm, message: Message) -> None:
     """Show the same again in the page; send it the reason if that fails."""
     origin = message["content"]["data"].get("origin", {})
     try:
@@ -44,7 +44,7 @@ def opened(real: Any, message: Mapping[str, Any]) -> None:
     panel.send_whole({})
 
 
-def panel_of(origin: Mapping[str, Any]) -> Panel:
+def panel_of(origin: Origin) -> Panel:
     """Return a panel that shows the same as a panel of another kernel.
 
     Raises

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from traitlets import Dict, List, Unicode
 
 from nbrunner.engine import client
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.serial_executors import Submit
-from nbrunner.jupyter.widgets.run_data import HasResults, RunData
+from nbrunner.jupyter.widgets.run_data import DataRequest, HasResults, RunData
 from nbrunner.jupyter.widgets.value_view import view_of
 
 MAX_TASKS = 500
@@ -44,12 +42,12 @@ class Artifacts(RunData, bundle="artifacts"):
     task = Unicode().tag(sync=True)
     rows = List(Dict()).tag(sync=True)
 
-    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: Any) -> None:
+    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: object) -> None:
         super().__init__(running, aside, **traits)
         self._shown = (self.step, self.task)
         self.observe(self._choose, ["step", "task"])
 
-    def _choose(self, _change: Any) -> None:
+    def _choose(self, _change: object) -> None:
         if (self.step, self.task) != self._shown:
             self.reload()
 
@@ -71,14 +69,14 @@ class Artifacts(RunData, bundle="artifacts"):
         left = [name for name in steps if progress[name].done + progress[name].cloned]
         return (left or steps or [""])[-1]
 
-    def _fill(self, rows: list[dict[str, Any]], **choice: Any) -> None:
+    def _fill(self, rows: list[dict[str, object]], **choice: object) -> None:
         with self.hold_sync(), self.hold_trait_notifications():
             for name, value in choice.items():
                 setattr(self, name, value)
             self._shown = (self.step, self.task)
             self.rows = rows
 
-    def _answer(self, asked: dict[str, Any]) -> None:
+    def _answer(self, asked: DataRequest) -> None:
         """Send a value, or the code to load it if it is large and was not requested explicitly."""
         name, step, task = str(asked["name"]), self.step, self.task
         size = next((row["size"] for row in self.rows if row["name"] == name), None)
@@ -87,7 +85,7 @@ class Artifacts(RunData, bundle="artifacts"):
             self.send({**about, "view": "large"})
             return
         found = view_of(self._task(step, task)[name].data)
-        content: dict[str, Any] = {
+        content: dict[str, object] = {
             "view": found.kind,
             "text": found.text,
             "cut": found.cut,

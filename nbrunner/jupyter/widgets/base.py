@@ -13,6 +13,7 @@ from ipywidgets.widgets.widget import _instances, _remove_buffers
 from nbrunner.errors import BundleMissingError
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import WIDGET_SESSIONS, no_cells_context
+from nbrunner.jupyter.kernel.protocols import Content, Message
 from nbrunner.jupyter.widgets.channel import Channel
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -56,7 +57,7 @@ class Widget(anywidget.AnyWidget):
             cls._esm = _text("loader.js") or "export default {}\n"
         super().__init_subclass__(**arguments)
 
-    def __init__(self, **traits: Any) -> None:
+    def __init__(self, **traits: object) -> None:
         if not (STATIC / f"{self.bundle_name}.js").exists():
             raise BundleMissingError(
                 f"{STATIC / self.bundle_name}.js is missing: nbrunner was installed from "
@@ -82,7 +83,7 @@ class Widget(anywidget.AnyWidget):
             self.own_id = channel.id
             self.comm = channel
 
-    def _first_state(self) -> tuple[dict[str, Any], list[Any], list[Any]]:
+    def _first_state(self) -> tuple[dict[str, object], list[object], list[memoryview]]:
         state, paths, buffers = _remove_buffers(self.get_state())
         return state, paths, buffers
 
@@ -91,7 +92,7 @@ class Widget(anywidget.AnyWidget):
         _instances[model_id] = self
 
     @traitlets.observe("comm")
-    def _comm_changed(self, change: Any) -> None:
+    def _comm_changed(self, change: traitlets.Bunch) -> None:
         if change["new"] is not None:
             change["new"].on_msg(self._handle_msg)
 
@@ -116,20 +117,20 @@ class Widget(anywidget.AnyWidget):
             self.comm.send({"method": "update", "state": state, "buffer_paths": []})
         return layout
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+    def get_state(self, key: object = None, drop_defaults: bool = False) -> dict[str, object]:
         """Return the synchronized traits; the layout only if it is used."""
         if key is None:
             made = "layout" in self._trait_values
             key = [name for name in self.keys if name != "layout" or made]
-        state: dict[str, Any] = super().get_state(key, drop_defaults)
+        state: dict[str, object] = super().get_state(key, drop_defaults)
         return state
 
-    def part_state(self) -> dict[str, Any]:
+    def part_state(self) -> dict[str, object]:
         """Return the state as a part of a panel: without its bundle and traits of single views."""
         names = [name for name in self.keys if name not in _FIXED | _OF_VIEW]
         return self.get_state([name for name in names if not name.startswith("_")])
 
-    def _handle_msg(self, msg: dict[str, Any]) -> None:
+    def _handle_msg(self, msg: Message) -> None:
         """Handle a message of the front end, and note that this front end supports widgets."""
         WIDGET_SESSIONS.note(msg)
         is_request = msg["content"]["data"].get("method") == "request_state"
@@ -138,7 +139,7 @@ class Widget(anywidget.AnyWidget):
         else:
             super()._handle_msg(msg)
 
-    def _answer_action(self, asked: dict[str, Any]) -> None:
+    def _answer_action(self, asked: Content) -> None:
         """Confirm to the front end, whose button waits for it, that an action was passed on."""
         answer = {"kind": wire.ACTION, "id": asked.get("id")}
         no_cells_context().run(self.send, answer)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
 
 from traitlets import Dict, List, Unicode
 
 from nbrunner.engine import cards as task_cards
+from nbrunner.engine.cards import Card
 from nbrunner.jupyter.kernel import wire
-from nbrunner.jupyter.widgets.run_data import RunData
+from nbrunner.jupyter.kernel.serial_executors import Submit
+from nbrunner.jupyter.widgets.run_data import DataRequest, HasResults, RunData
 
 # Per step; the storage is queried once for each task.
 MAX_TASKS = 100
@@ -45,15 +46,15 @@ class Cards(RunData, bundle="cards"):
     rows = List(Dict()).tag(sync=True)
     shown = Unicode().tag(sync=True)
 
-    _cards: dict[str, Any]
+    _cards: dict[str, Card]
     _looked_at = _listed_at = 0.0
     _looking = False
     _saw_end = False
 
-    def __init__(self, *arguments: Any, **traits: Any) -> None:
+    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: object) -> None:
         self._sent: dict[str, str] = {}  # the content that pages have, as a digest
         self._changes: dict[str, int] = {}
-        super().__init__(*arguments, **traits)
+        super().__init__(running, aside, **traits)
 
     def show(self, over: bool) -> bool:
         """Look for what has changed since; see `nbrunner.jupyter.kernel.feed.Shows`."""
@@ -93,7 +94,7 @@ class Cards(RunData, bundle="cards"):
             self._looking = False
 
     def _load(self) -> str:
-        cards: dict[str, Any] = {}
+        cards: dict[str, Card] = {}
         rows: list[dict[str, str]] = []
         for step in self._steps():
             for task_id in self._task_ids(step, MAX_TASKS):
@@ -106,20 +107,20 @@ class Cards(RunData, bundle="cards"):
         self.rows = rows
         return ""
 
-    def _cards_of(self, step: str, task_id: str) -> dict[str, Any]:
+    def _cards_of(self, step: str, task_id: str) -> dict[str, Card]:
         """Return the cards of a task by their keys."""
         metadata = self._running.attributes.get("metadata")
         folder = getattr(self._running, "record", {}).get("cwd")
         found = task_cards.cards_of(self._task(step, task_id), metadata, folder)
         return {f"{step}/{task_id}/{number}": card for number, card in enumerate(found)}
 
-    def _answer(self, asked: dict[str, Any]) -> None:
+    def _answer(self, asked: DataRequest) -> None:
         key = str(asked["card"])
         page = self._cards[key].get()
         self._sent[key] = _digest(page)
         self.send({"kind": wire.CARD, "id": asked.get("id"), "html": page})
 
-    def _stamp(self, key: str, card: Any) -> str:
+    def _stamp(self, key: str, card: Card) -> str:
         """Return a stamp that changes with the card; the card that is shown is read for it."""
         if key == self.shown and key in self._sent and _digest(card.get()) != self._sent[key]:
             self._changes[key] = self._changes.get(key, 0) + 1

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import comm
 
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context, send_as_answer
+from nbrunner.jupyter.kernel.protocols import Buffers, Comm, CommData, Message
 
 TARGET = "jupyter.widget"
 _PROTOCOL = "2.1.0"  # of ipywidgets' messages
@@ -23,7 +24,7 @@ _PROTOCOL = "2.1.0"  # of ipywidgets' messages
 class Holder(Protocol):
     """A panel, which forwards the messages of its parts."""
 
-    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+    def carry(self, path: str, data: CommData, buffers: Buffers) -> None:
         """Send the message of a part."""
         ...
 
@@ -41,19 +42,19 @@ class Channel:
 
     def __init__(
         self,
-        state: Callable[[], tuple[dict[str, Any], list[Any], list[Any]]],
+        state: Callable[[], tuple[dict[str, object], list[object], list[memoryview]]],
         opened: Callable[[str], None],
         closed: Callable[[str], None],
     ) -> None:
         #: Known before the comm is opened: the state and the HTML next to the view contain it.
         self.id = uuid.uuid4().hex
-        self.real: Any = None
+        self.real: Comm | None = None
         self.holder: Holder | None = None
         self.name = ""
         self._state = state
         self._opened = opened
         self._closed = closed
-        self._hear: Any = None
+        self._hear: Callable[[Message], None] | None = None
 
     @property
     def comm_id(self) -> str:
@@ -64,7 +65,7 @@ class Channel:
 
     def _open(self) -> None:
         state, paths, buffers = self._state()
-        real = comm.create_comm(
+        real: Comm = comm.create_comm(  # type: ignore[assignment] # of ipykernel, with a topic
             target_name=TARGET,
             comm_id=self.id,
             data={"state": state, "buffer_paths": paths},
@@ -76,31 +77,33 @@ class Channel:
         # model: with this message a page makes the next model when this one is ready.
         real.send({"method": "custom", "content": {"kind": wire.OPENED}})
 
-    def adopt(self, real: Any) -> None:
+    def adopt(self, real: Comm) -> None:
         """Use a comm that a page has opened, and its id."""
         self.id = real.comm_id
         real.target_name = TARGET  # a reloaded page requests the comms of this target
         self._take(real)
 
-    def _take(self, real: Any) -> None:
+    def _take(self, real: Comm) -> None:
         self.real = real
         real.on_msg(self._hear)
         self._opened(self.id)
 
-    def on_msg(self, hear: Any) -> None:
+    def on_msg(self, hear: Callable[[Message], None]) -> None:
         """Set the callback for messages from the page."""
         self._hear = hear
         if self.real is not None:
             self.real.on_msg(hear)
 
-    def send(self, data: dict[str, Any], metadata: Any = None, buffers: Any = None) -> None:
+    def send(
+        self, data: CommData, metadata: Mapping[str, object] | None = None, buffers: Buffers = None
+    ) -> None:
         """Send to all views, outside of any cell's context; see `no_cells_context`."""
         if self.holder is not None:
             self.holder.carry(self.name, data, buffers)
         if self.real is not None:
             no_cells_context().run(self.real.send, data, metadata, buffers)
 
-    def answer_state(self, request: Mapping[str, Any]) -> None:
+    def answer_state(self, request: Message) -> None:
         """Send the whole state to a page that has no model yet.
 
         ipywidgets' manager makes a model from it. It accepts only an answer whose parent is its
@@ -108,7 +111,7 @@ class Channel:
         """
         if self.real is not None:
             state, paths, buffers = self._state()
-            data = {"method": "update", "state": state, "buffer_paths": paths}
+            data: CommData = {"method": "update", "state": state, "buffer_paths": paths}
             send_as_answer(self.real, data, buffers, request)
 
     def close(self) -> None:

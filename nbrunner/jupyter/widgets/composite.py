@@ -6,12 +6,13 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import cast
 
-from traitlets import Bool, Dict, List, Unicode
+from traitlets import Bool, Bunch, Dict, List, Unicode
 
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
+from nbrunner.jupyter.kernel.protocols import Buffers, CommData, Content, Message
 from nbrunner.jupyter.widgets.base import Widget
 
 # The page whose change is being applied: messages sent during that answer it.
@@ -50,7 +51,7 @@ class Composite(Widget, bundle="panel"):
     # Part of the model's state, for a page that is opened later or has no kernel.
     snapshot = Dict().tag(sync=True, to_json=lambda _, panel: panel.whole())
 
-    def __init__(self, parts: Mapping[str, Widget], **traits: Any) -> None:
+    def __init__(self, parts: Mapping[str, Widget], **traits: object) -> None:
         self._held: dict[str, Widget] = {}
         self._sending = threading.RLock()
         self._epoch = uuid.uuid4().hex[:8]
@@ -104,7 +105,7 @@ class Composite(Widget, bundle="panel"):
 
     # -- to a page ------------------------------------------------------------------------
 
-    def carry(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+    def carry(self, path: str, data: CommData, buffers: Buffers) -> None:
         """Send a part's message; a change of state gets the next number."""
         channel = self.comm
         if channel is None:
@@ -113,9 +114,14 @@ class Composite(Widget, bundle="panel"):
             channel.holder.carry(f"{channel.name}/{path}", data, buffers)
         self._send_part(path, data, buffers)
 
-    def _send_part(self, path: str, data: dict[str, Any], buffers: Any) -> None:
+    def _send_part(self, path: str, data: CommData, buffers: Buffers) -> None:
         channel = self.comm
-        content: dict[str, Any] = {"kind": wire.PART, "part": path, "data": data, "by": _BY.get()}
+        content: dict[str, object] = {
+            "kind": wire.PART,
+            "part": path,
+            "data": data,
+            "by": _BY.get(),
+        }
         with self._sending:
             if "id" not in data.get("content", {}):  # no answer to one view
                 # Counted even without a comm: one may be opened with an earlier state.
@@ -123,28 +129,28 @@ class Composite(Widget, bundle="panel"):
                 content["version"] = [self._epoch, self._version]
             if channel is None or channel.real is None:
                 return
-            sent = {"method": "custom", "content": content}
+            sent: CommData = {"method": "custom", "content": content}
             no_cells_context().run(channel.real.send, sent, None, buffers)
 
-    def part_state(self) -> dict[str, Any]:
+    def part_state(self) -> dict[str, object]:
         """Return the names and kinds of the parts."""
         return self.get_state(_OWN)
 
-    def whole(self) -> dict[str, Any]:
+    def whole(self) -> dict[str, object]:
         """Return the state of all parts, and its number."""
         with self._sending:
             version = [self._epoch, self._version]
             state = {path: part.part_state() for path, part in self.all_parts()}
             return {"version": version, "state": {"": self.part_state(), **state}}
 
-    def send_whole(self, asked: Mapping[str, Any]) -> None:
+    def send_whole(self, asked: Content) -> None:
         """Answer a page that requests the state, or checks whether it has the latest."""
-        answer: dict[str, Any] = {"kind": wire.STATE, "id": asked.get("id")}
+        answer: dict[str, object] = {"kind": wire.STATE, "id": asked.get("id")}
         with self._sending:  # nothing newer is sent before it
             same = asked.get("version") == [self._epoch, self._version]
             self.send(answer | ({"same": True} if same else self.whole()))
 
-    def notify_change(self, change: Any) -> None:
+    def notify_change(self, change: Bunch) -> None:
         """Send a change of the panel's own traits like that of a part, with a number."""
         if change["name"] in _OWN and self.comm is not None:
             state = {change["name"]: change["new"]}
@@ -153,7 +159,7 @@ class Composite(Widget, bundle="panel"):
 
     # -- from a page ----------------------------------------------------------------------
 
-    def _handle_custom_msg(self, content: Any, buffers: Any) -> None:
+    def _handle_custom_msg(self, content: Content, buffers: Buffers) -> None:
         kind = content.get("kind")
         if kind == wire.STATE:
             self.send_whole(content)
@@ -162,13 +168,14 @@ class Composite(Widget, bundle="panel"):
         else:
             super()._handle_custom_msg(content, buffers)
 
-    def _hand_over(self, content: Mapping[str, Any], buffers: Any) -> None:
+    def _hand_over(self, content: Content, buffers: Buffers) -> None:
         part = dict(self.all_parts()).get(str(content.get("part")))
         if part is None:  # it has been closed
             return
         token = _BY.set(str(content.get("by", "")))
         try:
-            message = {"content": {"data": content["data"]}, "buffers": buffers}
+            data = cast(CommData, content["data"])
+            message: Message = {"content": {"data": data}, "buffers": buffers}
             part._handle_msg(message)  # noqa: SLF001 (as ipywidgets' comm calls it)
         finally:
             _BY.reset(token)

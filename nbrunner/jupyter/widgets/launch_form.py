@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from traitlets import Bool, Dict, List, Unicode, validate
+from traitlets import Bool, Bunch, Dict, List, Unicode, validate
 
 from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.protocols import Content
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
 
@@ -51,23 +51,25 @@ class LaunchForm(Widget, bundle="launch_form"):
     earlier = List(Dict()).tag(sync=True)
 
     @validate("doc")
-    def _visible_doc(self, proposal: Any) -> str:
+    def _visible_doc(self, proposal: Bunch) -> str:
         return visible(proposal["value"])
 
     @validate("fields")
-    def _visible_help(self, proposal: Any) -> list[dict[str, Any]]:
+    def _visible_help(self, proposal: Bunch) -> list[dict[str, object]]:
         return [{**field, "help": visible(field.get("help", ""))} for field in proposal["value"]]
 
     @validate("errors")
-    def _visible_errors(self, proposal: Any) -> dict[str, str]:
+    def _visible_errors(self, proposal: Bunch) -> dict[str, str]:
         return {name: visible(error) for name, error in proposal["value"].items()}
 
-    def __init__(self, on_action: Callable[[str, str], None] | None = None, **traits: Any) -> None:
+    def __init__(
+        self, on_action: Callable[[str, str], None] | None = None, **traits: object
+    ) -> None:
         super().__init__(**traits)
         self._on_action = on_action
         self.on_msg(self._message)
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _message(self, _widget: object, content: Content, _buffers: object) -> None:
         if content.get("kind") != wire.ACTION:
             return
         try:

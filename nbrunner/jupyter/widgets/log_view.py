@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TypedDict
 
 from traitlets import Bool, Int, List, Unicode
 
@@ -28,6 +28,17 @@ _SLICE_BYTES = 1 << 20
 
 # Limits a download to 40 MB/s: a slow front end drops messages that it cannot process.
 _CHUNK_SECONDS = 0.025
+
+
+class LogRequest(TypedDict, total=False):
+    """A request of the page: ``kind`` and ``id``, and what they are about."""
+
+    kind: str
+    id: str
+    start: int
+    stop: int
+    index: int
+    number: int
 
 
 class LogView(Widget, bundle="log_view"):
@@ -83,7 +94,7 @@ class LogView(Widget, bundle="log_view"):
         submit: Submit | None = None,
         file_name: str = "run.log",
         rename: Rename | None = None,
-        **traits: Any,
+        **traits: object,
     ) -> None:
         super().__init__(**traits)
         self._log = log
@@ -180,7 +191,7 @@ class LogView(Widget, bundle="log_view"):
 
     # -- requests of the front end ---------------------------------------------------------
 
-    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _asked(self, _widget: object, content: LogRequest, _buffers: object) -> None:
         answer = {
             wire.WINDOW: self._answer_window,
             wire.MATCH: self._answer_match,
@@ -191,31 +202,31 @@ class LogView(Widget, bundle="log_view"):
         if answer is not None:
             self._submit(lambda: self._try(answer, content))
 
-    def _try(self, answer: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
+    def _try(self, answer: Callable[[LogRequest], None], asked: LogRequest) -> None:
         try:
             answer(asked)
         except Exception as error:  # shown in the front end
             self.send({"kind": wire.ERROR, "id": asked.get("id"), "text": said(error)})
         self._rest()
 
-    def _answer_window(self, asked: dict[str, Any]) -> None:
+    def _answer_window(self, asked: LogRequest) -> None:
         start = max(0, int(asked["start"]))
         stop = min(int(asked["stop"]), start + _MAX_WINDOW)
         lines = window_lines(self._search.shown, start, stop, self._rename)
         self._answer(asked, start=start, lines=lines, revision=self.revision)
 
-    def _answer_match(self, asked: dict[str, Any]) -> None:
+    def _answer_match(self, asked: LogRequest) -> None:
         index, found = int(asked["index"]), self._search.found
         line = -1 if found is None else self._search.shown.number_of(index, found)
         self._answer(asked, index=index, line=line, revision=self.revision)
 
-    def _answer_line(self, asked: dict[str, Any]) -> None:
+    def _answer_line(self, asked: LogRequest) -> None:
         number = int(asked["number"])
         line = self._search.shown.whole_line(number)
         text = "" if line is None else line.text
         self._answer(asked, number=number, text=self._rename(text) if self._rename else text)
 
-    def _answer_copy(self, asked: dict[str, Any]) -> None:
+    def _answer_copy(self, asked: LogRequest) -> None:
         """Send lines as plain text; if too many, the last ones and the number left out."""
         shown = self._search.shown
         start = max(0, int(asked.get("start") or 0))
@@ -235,10 +246,10 @@ class LogView(Widget, bundle="log_view"):
         text = self._rename(text) if self._rename else text
         self._answer(asked, text=text, cut=max(0, number - start))
 
-    def _answer_download(self, asked: dict[str, Any]) -> None:
+    def _answer_download(self, asked: LogRequest) -> None:
         self._send_chunks(asked, self._log.chunks())
 
-    def _send_chunks(self, asked: dict[str, Any], chunks: Iterator[bytes]) -> None:
+    def _send_chunks(self, asked: LogRequest, chunks: Iterator[bytes]) -> None:
         """Send one chunk and schedule the next, so that other requests are served in between."""
         while self.comm is not None:
             chunk = next(chunks, None)
@@ -256,6 +267,6 @@ class LogView(Widget, bundle="log_view"):
         self._rest()
 
     def _answer(
-        self, asked: dict[str, Any], buffers: list[bytes] | None = None, **content: Any
+        self, asked: LogRequest, buffers: list[bytes] | None = None, **content: object
     ) -> None:
         self.send({"kind": asked["kind"], "id": asked.get("id"), **content}, buffers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from traitlets import Bool, Unicode
 
@@ -14,6 +14,20 @@ from nbrunner.handles import ExecutingTask
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.serial_executors import Aside, Submit
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.record.schema import Attributes
+
+if TYPE_CHECKING:
+    from metaflow import Task
+
+
+class DataRequest(TypedDict, total=False):
+    """A request of the page: ``kind`` and ``id``, and what they are about."""
+
+    kind: str
+    id: str
+    name: str
+    large: bool
+    card: str
 
 
 class HasResults(Protocol):
@@ -25,7 +39,7 @@ class HasResults(Protocol):
         ...
 
     @property
-    def attributes(self) -> Mapping[str, Any]:
+    def attributes(self) -> Attributes:
         """Metaflow's attributes of the run."""
         ...
 
@@ -55,7 +69,7 @@ class RunData(Widget):
     loading = Bool().tag(sync=True)
     error = Unicode().tag(sync=True)
 
-    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: Any) -> None:
+    def __init__(self, running: HasResults, aside: Submit | None = None, **traits: object) -> None:
         super().__init__(**traits)
         self._running = running
         self._aside = aside or Aside(f"nbrunner-{self.bundle_name}")
@@ -96,7 +110,7 @@ class RunData(Widget):
         """Read the content; return a message if it is empty for a reason."""
         raise NotImplementedError
 
-    def _answer(self, content: dict[str, Any]) -> None:
+    def _answer(self, content: DataRequest) -> None:
         raise NotImplementedError
 
     # -- reading ------------------------------------------------------------------------
@@ -113,7 +127,7 @@ class RunData(Widget):
         run = client.run_of(str(self._running.pathspec), self._running.attributes.get("metadata"))
         return client.task_ids(run, step, at_most)
 
-    def _task(self, step: str, task_id: str) -> Any:
+    def _task(self, step: str, task_id: str) -> Task:
         if isinstance(self._running, ExecutingTask):
             return self._running.task
         metadata = self._running.attributes.get("metadata")
@@ -121,13 +135,13 @@ class RunData(Widget):
 
     # -- requests of the front end ------------------------------------------------------
 
-    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _asked(self, _widget: object, content: DataRequest, _buffers: object) -> None:
         if content.get("kind") == wire.RELOAD:
             self.reload()
         elif content.get("kind") in (wire.VALUE, wire.CARD):
             self._aside(lambda: self._try(self._answer, content))
 
-    def _try(self, answer: Callable[[dict[str, Any]], None], asked: dict[str, Any]) -> None:
+    def _try(self, answer: Callable[[DataRequest], None], asked: DataRequest) -> None:
         try:
             answer(asked)
         except Exception as error:  # for example a package that is not installed here

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
-from traitlets import Dict, Enum, Float, List, Unicode, validate
+from traitlets import Bunch, Dict, Enum, Float, List, Unicode, validate
 
 from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.protocols import Content
 from nbrunner.jupyter.widgets.base import Widget
+from nbrunner.jupyter.widgets.run_table import Action
 from nbrunner.status import LABELS
 from nbrunner.text.printable import visible
 
@@ -51,27 +53,27 @@ class RunHeader(Widget, bundle="run_header"):
     parameters = List(List(Unicode())).tag(sync=True)
     tags = List(Unicode()).tag(sync=True)
     warning = Unicode().tag(sync=True)
-    actions = List(Dict()).tag(sync=True)
+    actions = cast("List[Action]", List(Dict())).tag(sync=True)
     code = Dict({"magic": "", "python": ""}).tag(sync=True)
 
     @validate("parameters")
-    def _visible_parameters(self, proposal: Any) -> list[list[str]]:
+    def _visible_parameters(self, proposal: Bunch) -> list[list[str]]:
         return [[visible(text) for text in pair] for pair in proposal["value"]]
 
     @validate("tags")
-    def _visible_tags(self, proposal: Any) -> list[str]:
+    def _visible_tags(self, proposal: Bunch) -> list[str]:
         return [visible(tag) for tag in proposal["value"]]
 
     @validate("warning")
-    def _visible_warning(self, proposal: Any) -> str:
+    def _visible_warning(self, proposal: Bunch) -> str:
         return visible(proposal["value"])
 
-    def __init__(self, on_action: Callable[[str], None] | None = None, **traits: Any) -> None:
+    def __init__(self, on_action: Callable[[str], None] | None = None, **traits: object) -> None:
         super().__init__(**traits)
         self._on_action = on_action
         self.on_msg(self._message)
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _message(self, _widget: object, content: Content, _buffers: object) -> None:
         if content.get("kind") != wire.ACTION:
             return
         name = content.get("name")

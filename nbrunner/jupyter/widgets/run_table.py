@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
-from traitlets import Bool, Dict, Int, List, Unicode, validate
+from traitlets import Bool, Bunch, Dict, Int, List, Unicode, validate
 
 from nbrunner.jupyter.kernel import wire
+from nbrunner.jupyter.kernel.protocols import Content
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.text.printable import visible
 
@@ -57,9 +58,9 @@ class RunTable(Widget, bundle="run_table"):
 
     label = Unicode().tag(sync=True)
     title = Unicode().tag(sync=True)
-    columns = List(Dict()).tag(sync=True)
-    rows = List(Dict()).tag(sync=True)
-    actions = List(Dict()).tag(sync=True)
+    columns = cast("List[Column]", List(Dict())).tag(sync=True)
+    rows = cast("List[Row]", List(Dict())).tag(sync=True)
+    actions = cast("List[Action]", List(Dict())).tag(sync=True)
     sort = Unicode().tag(sync=True)
     descending = Bool().tag(sync=True)
     summary = Unicode().tag(sync=True)
@@ -75,20 +76,22 @@ class RunTable(Widget, bundle="run_table"):
     error = Unicode().tag(sync=True)
 
     @validate("rows")
-    def _visible_rows(self, proposal: Any) -> list[dict[str, Any]]:
+    def _visible_rows(self, proposal: Bunch) -> list[dict[str, object]]:
         rows = proposal["value"]
         return [{**row, "cells": [visible(cell) for cell in row["cells"]]} for row in rows]
 
     @validate("error")
-    def _visible_error(self, proposal: Any) -> str:
+    def _visible_error(self, proposal: Bunch) -> str:
         return visible(proposal["value"])
 
-    def __init__(self, on_action: Callable[[str, str], None] | None = None, **traits: Any) -> None:
+    def __init__(
+        self, on_action: Callable[[str, str], None] | None = None, **traits: object
+    ) -> None:
         super().__init__(**traits)
         self._on_action = on_action
         self.on_msg(self._message)
 
-    def _message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _message(self, _widget: object, content: Content, _buffers: object) -> None:
         if content.get("kind") != wire.ACTION:
             return
         try:
@@ -98,13 +101,40 @@ class RunTable(Widget, bundle="run_table"):
             self._answer_action(content)
 
 
-def action(name: str, label: str, disabled: bool = False, hint: str = "") -> dict[str, Any]:
+class Action(TypedDict):
+    """A button of a row or table."""
+
+    name: str
+    label: str
+    disabled: bool
+    hint: str
+
+
+class Column(TypedDict):
+    """A column of a table."""
+
+    name: str
+    label: str
+    numeric: bool
+    sortable: bool
+
+
+class Row(TypedDict):
+    """A row of a table."""
+
+    key: str
+    status: str
+    cells: list[str]
+    done: float | None
+    actions: list[Action]
+    code: NotRequired[str]
+
+
+def action(name: str, label: str, disabled: bool = False, hint: str = "") -> Action:
     """Return a button in the format of the widgets."""
     return {"name": name, "label": label, "disabled": disabled, "hint": hint}
 
 
-def column(
-    name: str, label: str = "", numeric: bool = False, sortable: bool = True
-) -> dict[str, Any]:
+def column(name: str, label: str = "", numeric: bool = False, sortable: bool = True) -> Column:
     """Return a column in the format of the table."""
     return {"name": name, "label": label or name, "numeric": numeric, "sortable": sortable}

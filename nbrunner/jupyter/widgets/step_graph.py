@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
-from traitlets import Dict, List, Unicode, validate
+from traitlets import Bunch, Dict, List, Unicode, validate
 
 from nbrunner.engine.progress import Progress
 from nbrunner.jupyter.widgets.base import Widget
@@ -32,7 +31,7 @@ class StepGraph(Widget, bundle="step_graph"):
     selected = Unicode().tag(sync=True)
 
     @validate("steps")
-    def _visible_docs(self, proposal: Any) -> list[dict[str, Any]]:
+    def _visible_docs(self, proposal: Bunch) -> list[dict[str, object]]:
         return [{**step, "doc": visible(step.get("doc", ""))} for step in proposal["value"]]
 
     def show(self, progress: Progress, stopped: bool = False) -> None:
@@ -51,11 +50,15 @@ class StepGraph(Widget, bundle="step_graph"):
         }
 
 
-def steps_of(flow: Flow) -> list[dict[str, Any]]:
+def steps_of(flow: Flow) -> list[dict[str, object]]:
     """Return the steps of a run's record in the format of the graph."""
     types, docs = flow["types"], flow["docs"]
     return [
-        {"name": name, "type": types.get(name, ""), "next": list(behind)}
-        | {"doc": docs.get(name, "")}
+        {
+            "name": name,
+            "type": types.get(name, ""),
+            "next": list(behind),
+            "doc": docs.get(name, ""),
+        }
         for name, behind in flow["following"].items()
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from traitlets import Bool, Float, Int, List, Unicode
 
@@ -14,6 +14,14 @@ from nbrunner.jupyter.kernel.serial_executors import InTurn, Submit
 from nbrunner.jupyter.widgets.base import Widget
 from nbrunner.record.schema import flow_of
 from nbrunner.status import STOPPED
+
+
+class BarsRequest(TypedDict, total=False):
+    """A request of the page for the bars changed since a version."""
+
+    kind: str
+    id: str
+    since: int
 
 
 class Timeline(Widget, bundle="timeline"):
@@ -47,7 +55,7 @@ class Timeline(Widget, bundle="timeline"):
     ended = Bool().tag(sync=True)
 
     def __init__(
-        self, running: ExecutingProcess, submit: Submit | None = None, **traits: Any
+        self, running: ExecutingProcess, submit: Submit | None = None, **traits: object
     ) -> None:
         super().__init__(**traits)
         self._running = running
@@ -91,11 +99,11 @@ class Timeline(Widget, bundle="timeline"):
         last = max((span.end or span.start for span in spans), default=0.0)
         return max(last, self._running.elapsed_seconds or 0.0)
 
-    def _asked(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _asked(self, _widget: object, content: BarsRequest, _buffers: object) -> None:
         if content.get("kind") == wire.BARS:
             self._submit(lambda: self._answer(content))
 
-    def _answer(self, asked: dict[str, Any]) -> None:
+    def _answer(self, asked: BarsRequest) -> None:
         since = int(asked.get("since") or 0)
         bars = [
             [number, span.step, span.task_id, span.state, span.start, span.end]
