@@ -76,6 +76,10 @@ class Imported:
         The variables that the imports of `preloaded` have read.
     filters : bool
         Whether these imports have set warnings filters.
+    replacing : set of str
+        The top-level modules of `learned` that replace functions or classes of Python or metaflow.
+    left_alone : set of str
+        Top-level modules that were not imported, and whose import changes nothing for metaflow's.
     """
 
     environment: dict[str, str] = field(default_factory=dict)
@@ -93,6 +97,8 @@ class Imported:
     learned: list[str] = field(default_factory=list)
     read_by_preloaded: VariablesRead = field(default_factory=VariablesRead)
     filters: bool = False
+    replacing: set[str] = field(default_factory=set)
+    left_alone: set[str] = field(default_factory=set)
 
     def note_start(self, set_by_python: Collection[str]) -> None:
         """Record the environment of this process, and the variables that Python has set.
@@ -248,25 +254,35 @@ def loaded() -> set[str]:
 
 
 def before_metaflow(script: str, found: Preamble, names: Collection[str]) -> str | None:
-    """Return a message about a file that a preamble would import instead of a loaded module."""
+    """Return which module a preamble imports in place of one that is loaded or installed."""
     folders = (each for each in found.folders if os.path.isdir(each))
-    return own_for_python(script, found.of_python, found.folders) or next(
+    expected = found.of_python | {each for each in found.others if not _is_preloaded(each)}
+    return own_for_python(script, expected, found.folders) or next(
         filter(None, (shadowed(each, names) for each in folders)), None
     )
 
 
-def _is_harmless_before_metaflow(name: str) -> bool:
-    """Return whether a module is installed, or was preloaded.
+# Their imports change nothing for metaflow's; a test observes each of them.
+HARMLESS_ABOVE_METAFLOW = frozenset(
+    {"boto3", "cloudpickle", "dateutil", "h5py", "httpx", "jinja2", "joblib", "networkx", "numpy"}
+    | {"pandas", "psutil", "pyarrow", "pydantic", "scipy", "sklearn", "tqdm", "yaml"}
+)
 
-    Preloaded modules have been checked by the probe. Other modules of the user may do anything.
+
+def _is_harmless_before_metaflow(name: str) -> bool:
+    """Return whether ``import metaflow`` gives the same before and after the import of a module.
+
+    Any other module may set variables that Metaflow reads, or replace what it uses, unless the
+    probe has observed its import: see `nbrunner.launch.warm.learned`.
     """
-    if name in sys.modules:
-        return True
-    try:
-        spec = importlib.util.find_spec(name)
-    except (ImportError, ValueError):
-        return False
-    return spec is not None and bool(spec.origin) and not is_users(str(spec.origin))
+    top = name.partition(".")[0]
+    return top in HARMLESS_ABOVE_METAFLOW | IMPORTED.left_alone or (
+        _is_preloaded(name) and top not in IMPORTED.replacing
+    )
+
+
+def _is_preloaded(name: str) -> bool:
+    return name in sys.modules
 
 
 def found_here(names: Iterable[str], cwd: str) -> str | None:

@@ -101,7 +101,7 @@ def top_of(source: bytes, find: Callable[[str], Sequence[str]]) -> Top:
         statements = ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError):
         return Top()
-    judge = Judge(lambda name: bool(find(name)))
+    judge = Judge(lambda name: bool(find(name.partition(".")[0])))
     found: dict[str, None] = {}
     for statement in statements:
         if isinstance(statement, (ast.Import, ast.ImportFrom)):

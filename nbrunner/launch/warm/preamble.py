@@ -29,11 +29,14 @@ class Preamble:
         The folders that a generated flow file adds to ``sys.path``.
     of_python : frozenset of str
         The top-level modules imported there that have names of the standard library.
+    others : frozenset of str
+        The other top-level modules imported there.
     """
 
     line: int | None = None
     folders: tuple[str, ...] = ()
     of_python: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
 
     @property
     def reason(self) -> str | None:
@@ -51,8 +54,8 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
     source : bytes
         The flow file.
     is_harmless_module : callable
-        Returns whether a top-level module outside the standard library may be imported before
-        metaflow or after it, with the same result.
+        Returns whether a module that is not of the standard library, given by its full name, may
+        be imported before metaflow or after it, with the same result.
     """
     try:
         statements = ast.parse(source).body
@@ -60,7 +63,7 @@ def preamble(source: bytes, is_harmless_module: Callable[[str], bool]) -> Preamb
         return Preamble()  # it fails with the same message, warm or cold
     judge = Judge(is_harmless_module)
     _, line = judge.up_to_metaflow(statements)
-    return Preamble(line, tuple(judge.folders), frozenset(judge.of_python))
+    return Preamble(line, tuple(judge.folders), frozenset(judge.of_python), frozenset(judge.others))
 
 
 def imports_metaflow(statement: ast.stmt) -> bool:
@@ -85,6 +88,10 @@ def names_of_modules(node: ast.Import | ast.ImportFrom) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
+def _full_names(node: ast.Import) -> list[str]:
+    return [alias.name for alias in node.names]
+
+
 def generated_folders(statement: ast.stmt) -> tuple[str, ...] | None:
     """Return the folders in the line of ``import_path_line``; None for any other statement."""
     match statement:
@@ -106,12 +113,15 @@ class Judge:
     ----------
     of_python : set of str
         The modules imported so far that have names of the standard library.
+    others : set of str
+        The other top-level modules imported so far.
     folders : list of str
         The folders that a generated flow file adds to ``sys.path``.
     """
 
     def __init__(self, is_harmless_module: Callable[[str], bool]) -> None:
         self.of_python: set[str] = set()
+        self.others: set[str] = set()
         self._is_harmless_module = is_harmless_module
         # Name bound by an import from the standard library -> its module.
         self._from_library: dict[str, str] = {}
@@ -203,8 +213,12 @@ class Judge:
         tops = names_of_modules(node)
         others = tops - sys.stdlib_module_names
         self.of_python |= tops - others
+        self.others |= others
         self._note_bound(node)
-        return not others or all(map(self._is_harmless_module, others))
+        modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else _full_names(node)
+        return all(
+            self._is_harmless_module(each) for each in modules if each.partition(".")[0] in others
+        )
 
     def _note_bound(self, node: ast.Import | ast.ImportFrom) -> None:
         """Record the names that an import binds, which may replace earlier ones."""

@@ -75,9 +75,37 @@ def _learn(learned: Sequence[str], imported: Imported) -> None:
                 after = f"the flow imports it after {name}, which is not preloaded"
                 for later in map(module_of, learned[number + 1 :]):
                     imported.not_preloaded.setdefault(later, after)
+                _look_at_rest(learned[number:], imported)
                 break
             imported.learned.append(what)
         imported.filters = filters
+
+
+def _look_at_rest(learned: Sequence[str], imported: Imported) -> None:
+    """Find out whether modules that are not imported change anything for metaflow's import."""
+    tops = {module_of(each).partition(".")[0] for each in learned}
+    if not all(map(installed_at, tops)):
+        return
+    try:
+        observed = observe(learned)
+    except OSError:
+        return  # a flow that imports them before metaflow is started cold
+    if leaves_alone(observed, imported):
+        imported.left_alone |= tops
+
+
+# What a draw begins with that is seen in the whole process.
+_CHANGES = ("changes ", "replaces ", "unsets ")
+
+
+def leaves_alone(observed: Observed, imported: Imported) -> bool:
+    """Return whether an import changes nothing for the imports that every run needs."""
+    return not (
+        observed.error
+        or observed.replaced
+        or any(each.what.startswith(_CHANGES) for each in observed.draws)
+        or _set_too_late(observed, imported, VariablesRead())
+    )
 
 
 def _is_unrecorded() -> bool:
@@ -120,6 +148,8 @@ def _import(
     imported.metadata |= observed.metadata
     imported.filters |= observed.filters
     imported.generators += _drawn(before, observed)
+    if observed.replaced:
+        imported.replacing |= {module_of(name).partition(".")[0] for name in names}
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 
 import pytest
@@ -126,6 +127,50 @@ def test_imports_are_done_as_the_flow_does_them(tmp_path):
         assert names == loaded, imports
         assert set(told) <= set(loaded)
         assert refused == ({"late": LATE} if imports == ("early", "late") else {})
+
+
+ABOVE = """
+import json, os, sys
+from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm.eligibility import Imported
+from nbrunner.launch.warm.preload import preload
+sys.path.insert(0, sys.argv[1])
+metaflow_seam.PRELOADED = ("early",)
+for imports in json.loads(sys.argv[2]):
+    if os.fork() == 0:
+        imported = Imported()
+        preload([], imported, lambda: None, imports)
+        print([imported.learned, sorted(imported.left_alone | imported.replacing)])
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_what_modules_above_metaflow_change_is_found_out(tmp_path):
+    """A9: also of those that cannot be shared; those that replace functions are noted."""
+    site = tmp_path / "site-packages"
+    texts = {
+        "early": PACKAGES["early.py"],
+        "late": PACKAGES["late.py"],
+        "drawing": "import time\nnow = time.time()",
+        "printing": "print('hello')",
+        "patching": "import json\njson.dumps = lambda *args: ''",
+        "moving": "import sys\nsys.path.insert(0, '/elsewhere')",
+    }
+    site.mkdir()
+    for name, text in texts.items():
+        (site / f"{name}.py").write_text(text)
+    expected = {
+        ("drawing", "printing"): [[], ["drawing", "printing"]],
+        ("drawing", "late"): [[], []],
+        ("late",): [[], []],
+        ("moving",): [[], []],
+        ("patching",): [["patching"], ["patching"]],
+        ("drawing", "patching"): [[], []],
+    }
+    answers = run_script(tmp_path, ABOVE, str(site), json.dumps(list(expected)))
+    assert list(map(ast.literal_eval, answers)) == list(expected.values())
 
 
 LATE = "it sets $NEW_X, which an earlier import reads"

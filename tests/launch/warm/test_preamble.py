@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from support.both_ways import both_ways
 from support.scripts import run_script
@@ -75,6 +77,15 @@ def test_what_may_change_the_import_of_metaflow(text, line):
     assert f"line {line} of the flow file" in found.reason
 
 
+def test_the_modules_above_metaflow_are_judged_by_their_full_names():
+    """A9: that a package is known says nothing about each of its submodules."""
+    text = "import a.b, os.path\nfrom a.c import d\nfrom a import e\n" + IMPORT
+    asked = []
+    found = preamble(text.encode(), lambda name: not asked.append(name))
+    assert asked == ["a.b", "a.c", "a"]
+    assert (found.others, found.of_python, found.line) == ({"a"}, {"os"}, None)
+
+
 def test_the_folders_of_a_generated_file():
     path = "__import__('sys').path"
     text = f"{path}[1:1] = ['/a', '/b']; {path} += ['/c']\n" + IMPORT
@@ -118,6 +129,72 @@ def test_a_datastore_that_is_chosen_above_the_import(write_flow, monkeypatch, tm
     assert (running.status, running.warm) == ("successful", False)
     assert "line 2 of the flow file" in running.cold_reason
     assert (elsewhere / ".metaflow" / "AboveFlow").is_dir()
+
+
+SITE = {
+    "chosen.py": "import os\nos.environ['METAFLOW_DATASTORE_SYSROOT_LOCAL'] = {elsewhere!r}\n",
+    "package/__init__.py": "import chosen\n",
+    "patched.py": "import os\nfrom metaflow import metaflow_config\nimport json\n"
+    "json.loads, was = lambda *args, **options: was(*args, **options), json.loads\n",
+}
+
+
+@pytest.fixture
+def site(monkeypatch, tmp_path):
+    """Return a folder with installed packages that change what Metaflow reads."""
+    folder = tmp_path / "site-packages"
+    for name, text in SITE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.format(elsewhere=str(tmp_path / "elsewhere")))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("NBRUNNER_WARM", "1")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize("above", ["import chosen", "from package import chosen as c"])
+def test_a_datastore_that_an_installed_module_chooses(write_flow, site, tmp_path, above):
+    """A9: an installed module above the import of metaflow may set what that reads."""
+    running = Runner(flow(write_flow, above), show_output=False, pylint=False).run()
+    assert (running.status, running.warm) == ("successful", False)
+    assert "line 1 of the flow file" in running.cold_reason
+    assert (tmp_path / "elsewhere" / ".metaflow" / "AboveFlow").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_a_module_of_the_users_that_has_the_name_of_a_harmless_one(write_flow, site, tmp_path):
+    """A9: what is beside the flow comes first."""
+    (tmp_path / "networkx.py").write_text("import chosen\n")
+    running = Runner(flow(write_flow, "import networkx"), show_output=False, pylint=False).run()
+    assert not running.warm
+    assert "networkx.py shadows a module" in running.cold_reason
+    assert (tmp_path / "elsewhere" / ".metaflow" / "AboveFlow").is_dir()
+
+
+OBSERVING = """
+import importlib.util, json, sys
+from nbrunner.launch.warm.eligibility import HARMLESS_ABOVE_METAFLOW, IMPORTED
+from nbrunner.launch.warm.preload import leaves_alone, preload
+from nbrunner.launch.warm.probe.import_probe import observe
+preload([], IMPORTED, lambda: None)
+there = [each for each in sorted(HARMLESS_ABOVE_METAFLOW) if importlib.util.find_spec(each)]
+print(json.dumps([there, leaves_alone(observe(there), IMPORTED)]))
+for name in sys.argv[1:]:
+    print(json.dumps(leaves_alone(observe([name]), IMPORTED)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.once
+def test_modules_that_are_known_to_change_nothing(site, tmp_path):
+    """A9: the import of each changes nothing for that of metaflow."""
+    lines = run_script(tmp_path, OBSERVING, "chosen", "package", "patched")
+    (names, are_harmless), *others = map(json.loads, lines)
+    assert len(names) > 10
+    assert are_harmless
+    assert others == [False] * 3
 
 
 @pytest.mark.slow
