@@ -126,8 +126,9 @@ def inherited() -> Surroundings:
 
 def installed(environment: Mapping[str, str]) -> Surroundings:
     """Return the part of the surroundings that is on disk."""
+    folders = [*map(Path, _site_folders(environment))]
     return {
-        "installed packages": _stamps(map(Path, _site_folders(environment))),
+        "installed packages": _stamps([*folders, *_path_files(folders)]),
         "metaflow config": _stamps([_metaflow_config(environment)]),
     }
 
@@ -256,6 +257,16 @@ def _site_folders(environment: Mapping[str, str]) -> list[str]:
         *environment.get("METAFLOW_EXTENSIONS_SEARCH_DIRS", "").split(os.pathsep),
     ]
     return [folder for folder in folders if folder]
+
+
+def _path_files(folders: Iterable[Path]) -> list[Path]:
+    """Return the .pth files in folders: editing one changes what is imported, not the folder."""
+    found: list[Path] = []
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            names = [name for name in os.listdir(folder) if name.endswith(".pth")]
+            found += [folder / name for name in sorted(names)]
+    return found
 
 
 def _metaflow_config(environment: Mapping[str, str]) -> Path:

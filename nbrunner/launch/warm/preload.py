@@ -45,7 +45,7 @@ def preload(
     str
         Why no run can be started warm with this version of Metaflow; empty if one can.
     """
-    with imported.noting_imports():
+    with imported.noting_imports(installed=True):
         if _is_unrecorded():
             why = _import(metaflow_seam.PRELOADED, imported, VariablesRead())
             imported.inexact = imported.inexact or (why and f"metaflow: {why}")

@@ -88,6 +88,17 @@ def test_several_differences_are_all_named():
     assert difference(surroundings(BASE), now) == "$LC_ALL, $TZ differ"
 
 
+def test_a_path_file_that_is_edited_makes_another_interpreter(tmp_path):
+    """A9: a line more in a .pth file changes sys.path, and not the folder of the file."""
+    environment = BASE | {"PYTHONPATH": str(tmp_path)}
+    file = tmp_path / "projects.pth"
+    file.write_text("/one\n")
+    then = surroundings(environment)
+    assert difference(then, surroundings(environment)) is None
+    file.write_text("/one\n/two\n")
+    assert difference(then, surroundings(environment)) == "installed packages differs"
+
+
 @pytest.mark.parametrize("name", ["PYTHONPATH", "METAFLOW_EXTENSIONS_SEARCH_DIRS"])
 def test_a_package_installed_meanwhile_makes_another_interpreter(name, tmp_path):
     environment = BASE | {name: str(tmp_path)}

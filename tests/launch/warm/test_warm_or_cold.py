@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.both_ways import both_ways, warmly
 from support.flows import FLOWS
+from support.other_metaflow import copy_of_metaflow, replace
 
 from nbrunner import Runner
 from nbrunner.launch.warm.launcher import LAUNCHER
@@ -119,6 +120,21 @@ def test_a_preloaded_module_is_loaded_anew_when_its_file_has_changed(
     for name in ("vermilion", "ultramarine"):
         module.write_text(f"NAME = {name!r}\n")
         assert name in warmly(flow, monkeypatch).stdout
+
+
+@pytest.mark.parametrize("module", ["metaflow/metaflow_version.py", "metaflow/__init__.py"])
+def test_an_installed_module_that_is_edited_in_its_place(module, write_flow, tmp_path, monkeypatch):
+    """A9: a line for debugging in Metaflow itself, say; no folder of packages changes by it."""
+    site = tmp_path / "site-packages"
+    package = copy_of_metaflow(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    text = FLOWS["slowflow"].replace("default=3", "default=0")
+    name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    seen = f"import {name} as edited; print(getattr(edited, 'EDITED', None))"
+    flow = write_flow("editedflow.py", text.replace("pass", seen))
+    assert "None" in warmly(flow, monkeypatch).stdout
+    replace(package, r"\Z", "\nEDITED = 'yes'\n", within=module.removeprefix("metaflow/"))
+    assert "yes" in warmly(flow, monkeypatch).stdout
 
 
 @pytest.mark.parametrize(
