@@ -2,7 +2,8 @@
 
 Each row is measured for ``python flow.py run``, metaflow's Runner and nbrunner, in turn,
 in fresh processes: once with cached bytecode, once without any (PYTHONDONTWRITEBYTECODE=1
-and an empty PYTHONPYCACHEPREFIX), as in many container images.
+and an empty PYTHONPYCACHEPREFIX), as in many container images. ``--short`` measures a few rows,
+with cached bytecode and without metaflow's Runner, in some five minutes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import atexit
 import functools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -91,21 +93,27 @@ def with_card(text: str, step: str) -> str:
 
 
 PANDAS = QUIET.replace("from metaflow", "import pandas\nfrom metaflow", 1)
+IN_STEPS = re.sub(r"(def \w+\(self\):\n)", r"\1        import pandas\n", QUIET)
+SCIENCE = PANDAS.replace("import pandas\n", "import pandas, sklearn.linear_model, matplotlib\n", 1)
+
+RUN, SPIN = ("run",), ("spin", "start")
 
 
-async def _one(whose: str, flow: str) -> tuple[float, float]:
-    """Run a flow; return the seconds until it had its id, and until it ended."""
+async def _one(whose: str, flow: str, command: tuple[str, ...] = RUN) -> tuple[float, float]:
+    """Run a flow, or spin a step; return the seconds until it had its id, and until its end."""
     began = time.perf_counter()
     if whose == ENGINE:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, flow, "--no-pylint", "run"),
+            *(sys.executable, flow, "--no-pylint", *command),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         if await process.wait():
             raise RuntimeError(f"{flow} failed")
         return 0.0, time.perf_counter() - began
-    running = await runner_class(whose)(flow, pylint=False).async_run()
+    verb, *words = command
+    start = getattr(runner_class(whose)(flow, pylint=False), f"async_{verb}")
+    running = await start(*words)
     named = time.perf_counter() - began
     await running.wait()
     ended = time.perf_counter() - began
@@ -148,21 +156,54 @@ def crowd(whose: str) -> Figures:
     return asyncio.run(main())
 
 
-def learned(whose: str) -> Figures:
-    """Run a flow that imports pandas again, once the interpreter for its imports is ready."""
-    flow = write_flow(PANDAS)
+def again(text: str) -> Callable[[str], Figures]:
+    """Measure a second run, once the interpreter for the flow's imports, if any, is ready."""
+
+    def measure(whose: str) -> Figures:
+        flow = write_flow(text)
+
+        async def main() -> Figures:
+            await _one(whose, flow)
+            await _interpreter_for_imports(whose)
+            _named, seconds = await _one(whose, flow)
+            return {"seconds": seconds}
+
+        return asyncio.run(main())
+
+    return measure
+
+
+async def _interpreter_for_imports(whose: str) -> None:
+    if whose == OURS:
+        from nbrunner.launch.warm.launcher import LAUNCHER
+
+        while not all(each.is_ready() for each in LAUNCHER._zygotes):
+            await asyncio.sleep(0.05)
+
+
+def spun(whose: str) -> Figures:
+    """Spin a step of a flow that has run."""
+    flow = write_flow(QUIET)
 
     async def main() -> Figures:
         await _one(whose, flow)
-        if whose == OURS:
-            from nbrunner.launch.warm.launcher import LAUNCHER
-
-            while not any(each.imports_of_flow and each.is_ready() for each in LAUNCHER._zygotes):
-                await asyncio.sleep(0.05)
-        _named, seconds = await _one(whose, flow)
+        _named, seconds = await _one(whose, flow, SPIN)
         return {"seconds": seconds}
 
     return asyncio.run(main())
+
+
+def imported(whose: str) -> Figures:
+    """Import Runner in a fresh interpreter: the least CPU time of some."""
+    package = "nbrunner" if whose == OURS else "metaflow"
+    command = [sys.executable, "-c", f"from {package} import Runner"]
+    taken = []
+    for _ in range(5):
+        _pid, status, usage = os.wait4(os.posix_spawn(command[0], command, os.environ), 0)
+        if status:
+            raise RuntimeError(f"{command} failed")
+        taken.append(usage.ru_utime + usage.ru_stime)
+    return {"cpu": min(taken)}
 
 
 def preloaded(whose: str) -> Figures:
@@ -177,6 +218,7 @@ def edited(whose: str) -> Figures:
 
     async def main() -> Figures:
         await _one(whose, flow)
+        await _interpreter_for_imports(whose)
         Path(flow).write_text(PANDAS.replace("        pass\n", "        print('edited')\n"))
         _named, seconds = await _one(whose, flow)
         return {"seconds": seconds}
@@ -193,6 +235,9 @@ class Comparison:
 
 
 COMPARISONS = {
+    "import": Comparison(
+        imported, (("`from metaflow` / `from nbrunner import Runner`, CPU", "cpu", "0.13", ""),)
+    ),
     "two": Comparison(
         one(QUIET),
         (
@@ -215,10 +260,19 @@ COMPARISONS = {
         crowd, (("20 concurrent two-step runs", "seconds", "0.13 (0.18)", "0.07 (0.10)"),)
     ),
     "pandas": Comparison(one(PANDAS), (("two steps that import pandas", "seconds", "", ""),)),
-    "edited": Comparison(edited, (("the same after an edit of a step", "seconds", "", ""),)),
+    "edited": Comparison(edited, (("the same after an edit of a step", "seconds", "0.15", ""),)),
     "learned": Comparison(
-        learned, (("two steps that import pandas, run again", "seconds", "0.12 (0.16)", ""),)
+        again(PANDAS),
+        (("two steps that import pandas, run again", "seconds", "0.12 (0.16)", ""),),
     ),
+    "in-steps": Comparison(
+        again(IN_STEPS), (("the same, imported inside the steps", "seconds", "0.12 (0.16)", ""),)
+    ),
+    "science": Comparison(
+        again(SCIENCE),
+        (("scikit-learn, pandas and matplotlib, run again", "seconds", "0.12 (0.2)", ""),),
+    ),
+    "spin": Comparison(spun, (("spin of a step", "seconds", "0.12 (0.16)", ""),)),
     "card": Comparison(
         one(with_card(QUIET, "start")),
         (("two steps, one with `@card`", "seconds", "0.12 (0.16)", ""),),
@@ -231,6 +285,10 @@ COMPARISONS = {
         preloaded, (("the same with `NBRUNNER_PRELOAD=pandas`", "seconds", "", ""),)
     ),
 }
+
+
+# What flows as people write them get, in a short run.
+SHORT = ("import", "first", "two", "spin", "learned", "in-steps", "edited", "card")
 
 
 def measured(name: str, whose: str, bytecode: bool) -> Figures:
@@ -271,16 +329,16 @@ def _folders() -> str:
     return folders.name
 
 
-def rows(name: str, bytecode: bool, rounds: int) -> Iterator[str]:
+def rows(name: str, bytecode: bool, rounds: int, sides: tuple[str, ...]) -> Iterator[str]:
     """Measure all sides in turn; return the lines of the table."""
-    sides = (ENGINE, PEER, OURS)
     found: dict[str, list[Figures]] = {whose: [] for whose in sides}
     for number in range(rounds):
         for whose in sides:
             found[whose].append(measured(name, whose, bytecode))
             print(f"{name} {number + 1}/{rounds} {whose} {found[whose][-1]}", file=sys.stderr)
     for what, figure, *goals in COMPARISONS[name].lines:
-        shell, peer, ours = (medians(found[whose])[figure] for whose in sides)
+        of_side = {whose: medians(found[whose])[figure] for whose in sides}
+        shell, peer, ours = (of_side.get(whose, 0.0) for whose in (ENGINE, PEER, OURS))
         compared = f"{ours / shell:.3f}" if shell else ""
         goal = goals[0] if bytecode else goals[1]
         cells = (_seconds(shell), _seconds(peer), _seconds(ours), compared, goal, str(rounds))
@@ -296,18 +354,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.warm_starts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", action="append", choices=COMPARISONS)
+    parser.add_argument("--short", action="store_true", help=f"measure {', '.join(SHORT)}")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         name, whose = arguments.measure
         print(json.dumps(COMPARISONS[name].measure(whose)))
         return
-    for bytecode in (True, False):
+    names = arguments.only or (SHORT if arguments.short else COMPARISONS)
+    sides = (ENGINE, OURS) if arguments.short else (ENGINE, PEER, OURS)
+    for bytecode in (True,) if arguments.short else (True, False):
+        load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+        print(f"\nLoad average before: {load}.")
         print(f"\nBytecode {'cached' if bytecode else 'not cached'}:\n")
         print("| what | `python flow.py run` | metaflow's Runner | nbrunner | ratio | goal | n |")
         print("|---|---|---|---|---|---|---|")
-        for name in arguments.only or COMPARISONS:
-            for line in rows(name, bytecode, arguments.rounds):
+        for name in names:
+            for line in rows(name, bytecode, arguments.rounds, sides):
                 print(line, flush=True)
 
 
