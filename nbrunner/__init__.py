@@ -37,7 +37,8 @@ _HOME = {
     "attach_sweep": "nbrunner.sweeps.api",
     "Sweep": "nbrunner.sweeps.handle",
     # find runs started by this or another process
-    "attach": "nbrunner.handles",
+    "attach": "nbrunner.any_run",
+    "FollowedRun": "nbrunner.followed_run",
     # compare runs
     "diff": "nbrunner.compare.diff",
     "RunDiff": "nbrunner.compare.diff",
@@ -73,6 +74,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from typing import Any
 
+    from nbrunner.any_run import attach
     from nbrunner.compare.code_changes import CodeChange
     from nbrunner.compare.diff import DiffRow, RunDiff, diff
     from nbrunner.deployer import Deployer, NBDeployer
@@ -97,7 +99,8 @@ if TYPE_CHECKING:
     )
     from nbrunner.flow.describe.api import async_describe, describe
     from nbrunner.flow.description import FlowDescription
-    from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask, attach
+    from nbrunner.followed_run import FollowedRun
+    from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
     from nbrunner.jupyter.kernel.protocols import Shell
     from nbrunner.launch.stop_ladder import StopReport
     from nbrunner.notebook_runner import NBRunner

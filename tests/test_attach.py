@@ -13,7 +13,7 @@ import psutil
 import pytest
 from support.scripts import run_script
 
-from nbrunner import ExecutingRun, ExecutingTask, Runner, attach
+from nbrunner import ExecutingRun, ExecutingTask, FollowedRun, Runner, attach
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +158,7 @@ def _runs(process, folder) -> bool:
     return any(str(folder / "chatty.py") in word for word in process.info["cmdline"] or ())
 
 
+@pytest.mark.usefixtures("metadata_of_this_test")
 def test_cleanup_of_a_living_run_waits_for_its_end(chatty):
     runner = Runner(chatty.with_name("chatty.py"), show_output=False, pylint=False)
 
@@ -174,8 +175,7 @@ def test_cleanup_of_a_living_run_waits_for_its_end(chatty):
     running, _other = asyncio.run(main())
     assert (running.status, running.run.data.result) == ("successful", 42)
     assert not running.directory.path.exists()
-    with pytest.raises(LookupError):
-        attach(running.pathspec)
+    assert isinstance(attach(running.pathspec), FollowedRun), "Metaflow still has it"
 
 
 async def _until(running, word):

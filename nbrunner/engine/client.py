@@ -368,19 +368,3 @@ def parameters_of(run: Run) -> dict[str, Any]:
 def step_names(pathspec: str) -> list[str]:
     """Return the started steps of a run, in the order of their start."""
     return [step.id for step in run_of(pathspec, None)][::-1]
-
-
-def task_counts(run: Run) -> dict[str, tuple[int, int, int]]:
-    """Return for each step the number of its tasks that are done, failed, and unfinished."""
-    found = {}
-    for step in list(run)[::-1]:
-        done = failed = unfinished = 0
-        for task in step:
-            if task.successful:
-                done += 1
-            elif task.finished_at is not None:
-                failed += 1
-            else:
-                unfinished += 1
-        found[step.id] = (done, failed, unfinished)
-    return found

@@ -48,17 +48,19 @@ def load(shell: Shell) -> None:
 
 def _show_handles_as_panels(shell: Shell, config: FlowRun) -> None:
     """Display a handle as the run's panel if it is the last expression of a cell."""
+    from nbrunner.followed_run import FollowedRun
     from nbrunner.handles import ExecutingProcess
     from nbrunner.jupyter.kernel.front_end import front_end
     from nbrunner.jupyter.output import show_run
 
-    def show(running: ExecutingProcess) -> None:
+    def show(running: ExecutingProcess | FollowedRun) -> None:
         if config.panel and front_end(shell) == "notebook":
             show_run(shell, config, running)
         else:
             raise NotImplementedError  # makes IPython display the repr
 
-    shell.display_formatter.ipython_display_formatter.for_type(ExecutingProcess, show)
+    for kind in (ExecutingProcess, FollowedRun):
+        shell.display_formatter.ipython_display_formatter.for_type(kind, show)
 
 
 def _close_old_panels(shell: Shell) -> None:
@@ -124,10 +126,12 @@ def unload(shell: Shell) -> None:
         magics = shell.magics_manager.magics[kind]
         for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff", "flow", "step"):
             magics.pop(name, None)
+    from nbrunner.followed_run import FollowedRun
     from nbrunner.handles import ExecutingProcess
 
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)
+    formatter.pop(FollowedRun, None)
     from nbrunner.sweeps import api as sweeps_api
     from nbrunner.sweeps import handle as sweep_handle
 

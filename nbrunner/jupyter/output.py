@@ -14,6 +14,7 @@ from nbrunner.compare.diff import RunDiff
 from nbrunner.engine import client
 from nbrunner.engine.progress import Progress
 from nbrunner.flow.description import FlowDescription
+from nbrunner.followed_run import FollowedRun
 from nbrunner.handles import ExecutingProcess
 from nbrunner.history import History
 from nbrunner.jupyter.html.line_names import as_written
@@ -75,9 +76,14 @@ def shown(shell: Shell, config: FlowRun, launch: Launch) -> Shown:
     return PlainShown(config, launch.options.on_interrupt, where == "headless")
 
 
-def show_run(shell: Shell, config: FlowRun, running: ExecutingProcess) -> None:
+def show_run(shell: Shell, config: FlowRun, running: ExecutingProcess | FollowedRun) -> None:
     """Display an earlier run as a panel, or as static HTML and text."""
     if config.panel and front_end(shell) == "notebook":
+        if isinstance(running, FollowedRun):
+            from nbrunner.jupyter.panels.stored_panel import StoredPanel
+
+            _show_panel(shell, no_cells_context().run(StoredPanel, running))
+            return
         from nbrunner.jupyter.panels.run_panel import RunPanel
 
         lines = config.saved_log_lines
@@ -120,7 +126,7 @@ def show_form(
         _show_picture(shell, parameter_picture(runner_of(flow, [], options).describe()))
 
 
-def show_flow(shell: object, text: str, flow: FlowDescription) -> None:
+def show_flow(shell: Shell, text: str, flow: FlowDescription) -> None:
     """Display the source of a flow and its graph."""
     types = {step.name: step.type for step in flow.steps}
     page = f"<pre>{html.escape(visible(text))}</pre>"
@@ -140,7 +146,7 @@ def show_sweep(shell: Shell, config: FlowRun, sweep: Sweep) -> None:
         _show_picture(shell, board_picture(sweep))
 
 
-def show_diff(shell: object, diff: RunDiff) -> None:
+def show_diff(shell: Shell, diff: RunDiff) -> None:
     """Display a comparison of runs."""
     _show_picture(shell, {"text/plain": str(diff), "text/html": diff._repr_html_()})
 

@@ -21,6 +21,7 @@ class Wire:
         self._loop = asyncio.new_event_loop()
         self._open: set[asyncio.StreamWriter] = set()  # to both sides
         self._silent: set[asyncio.StreamWriter] = set()
+        self._at_work = 0
         self._listening: asyncio.Server | None = None
         self._port = 0
         self.address = ""
@@ -34,8 +35,8 @@ class Wire:
         try:
             wire.restore()
             yield wire
-            wire.cut()
         finally:
+            wire.cut()
             wire._loop.call_soon_threadsafe(wire._loop.stop)
             thread.join()
             wire._loop.close()
@@ -67,7 +68,7 @@ class Wire:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
-        while self._open:
+        while self._open or self._at_work:
             for writer in list(self._open):
                 writer.transport.abort()
             await asyncio.sleep(0)
@@ -76,6 +77,13 @@ class Wire:
         self._silent |= self._open
 
     async def _forward(self, reader: Any, writer: Any) -> None:
+        self._at_work += 1
+        try:
+            await self._both_ways(reader, writer)
+        finally:
+            self._at_work -= 1
+
+    async def _both_ways(self, reader: Any, writer: Any) -> None:
         try:
             there_reader, there_writer = await asyncio.open_connection(*self._server)
         except OSError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nbrunner.followed_run import FollowedRun
 from nbrunner.handles import ExecutingProcess
 from nbrunner.record.schema import flow_of
 from nbrunner.text import line_origins
 
 
-def as_written(running: ExecutingProcess) -> Callable[[str], str]:
+def as_written(running: ExecutingProcess | FollowedRun) -> Callable[[str], str]:
     """Return a function that replaces generated files by their origins in log lines."""
     flow = flow_of(running.record)
     file, known = flow["file"], line_origins.from_json(flow["origins"])

@@ -14,7 +14,8 @@ from pathlib import Path
 from nbrunner.engine.failure import Failure
 from nbrunner.engine.progress import Progress
 from nbrunner.engine.timeline import step_spans
-from nbrunner.handles import ExecutingProcess, ExecutingRun
+from nbrunner.followed_run import FollowedRun
+from nbrunner.handles import ExecutingProcess, ExecutingTask
 from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.step_graph import COLOURS, steps_html
 from nbrunner.logs.line import STDOUT, shown
@@ -24,17 +25,19 @@ from nbrunner.status import LABELS, RUN_STATES, STOPPED
 from nbrunner.text.durations import elapsed
 from nbrunner.text.printable import aligned, on_one_line, visible
 
+AnyRun = ExecutingProcess | FollowedRun
+
 _STATES = {state.name: state for state in RUN_STATES}
 _LOG_LINES, _LINE_HEIGHT = 20, 18  # visible lines, pixels
 _MONO = "font-family:var(--jp-code-font-family,monospace);font-size:12px"
 
 
-def picture(running: ExecutingProcess, log_lines: int) -> dict[str, str]:
+def picture(running: AnyRun, log_lines: int) -> dict[str, str]:
     """Return the MIME bundle of the current state of a run.
 
     Parameters
     ----------
-    running : ExecutingProcess
+    running : ExecutingProcess or FollowedRun
         The run.
     log_lines : int
         Number of lines to include from the end of the log.
@@ -51,7 +54,7 @@ def picture(running: ExecutingProcess, log_lines: int) -> dict[str, str]:
 class Facts:
     """The data of a MIME bundle, read once."""
 
-    def __init__(self, running: ExecutingProcess, log_lines: int) -> None:
+    def __init__(self, running: AnyRun, log_lines: int) -> None:
         record = running.record
         self.status = running.status
         self.label = LABELS[self.status]
@@ -74,7 +77,7 @@ class Facts:
         self.load = load_code(running)
 
 
-def parameters_of(running: ExecutingProcess, progress: Progress) -> list[tuple[str, str]]:
+def parameters_of(running: AnyRun, progress: Progress) -> list[tuple[str, str]]:
     """Return names and values of a run's arguments except its tags, and its origin run."""
     given = {name: str(value) for name, value in running.parameters.items() if name != "tags"}
     if progress.cloned_from:  # the origin run may have been chosen by Metaflow
@@ -82,15 +85,15 @@ def parameters_of(running: ExecutingProcess, progress: Progress) -> list[tuple[s
     return list(given.items())
 
 
-def _logs(running: ExecutingProcess) -> list[Path]:
+def _logs(running: AnyRun) -> list[Path]:
     return [running.directory.log(stream) for stream in ("stderr", "stdout")]
 
 
-def load_code(running: ExecutingProcess) -> str:
+def load_code(running: AnyRun) -> str:
     """Return the Python code to load the run: with `attach` while it is running."""
     if running.status == "running":  # a later reader can then see how it ended
         return f"nbrunner.attach({running.pathspec or running.directory.name!r})"
-    if running.pathspec is None or not isinstance(running, ExecutingRun):
+    if running.pathspec is None or isinstance(running, ExecutingTask):
         return ""  # spun tasks are not among Metaflow's runs
     return f"metaflow.Run({running.pathspec!r})"
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from nbrunner.engine import client
 from nbrunner.errors import RunNotFoundError, said
+from nbrunner.followed_run import FollowedRun
 from nbrunner.handles import ExecutingProcess, attach
 from nbrunner.history import (
     CELLS,
@@ -242,7 +243,9 @@ class HistoryPanel(Panel):
             run = replace(run, recorded="")
         if what == "resume":
             return ResumeBar(run, self._flows(), on_start=self._show_resumed)
-        return StoredPanel(run) if running is None else RunPanel(running)
+        if running is None:
+            return StoredPanel(FollowedRun(run.pathspec))
+        return RunPanel(running)
 
     def _show_resumed(self, running: ExecutingProcess) -> None:
         """Show the run that resumes one of these, and reload the table."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nbrunner.errors import BadValueError, said
+from nbrunner.followed_run import FollowedRun
 from nbrunner.handles import attach
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.front_end import no_cells_context
@@ -19,10 +20,12 @@ from nbrunner.jupyter.panels.history_panel import HistoryPanel
 from nbrunner.jupyter.panels.launch_panel import LaunchPanel
 from nbrunner.jupyter.panels.panel import Panel
 from nbrunner.jupyter.panels.run_panel import RunPanel
+from nbrunner.jupyter.panels.stored_panel import StoredPanel
 from nbrunner.sweeps.api import attach_sweep
 
 _MADE: dict[str, Callable[[Origin], Panel]] = {
     "run": lambda origin: RunPanel(attach(str(origin["run"]))),
+    "stored": lambda origin: StoredPanel(FollowedRun(str(origin["run"]))),
     "runs": lambda origin: BoardPanel([attach(str(name)) for name in origin["runs"]]),
     "sweep": lambda origin: BoardPanel(attach_sweep(str(origin["sweep"]))),
     "history": lambda origin: HistoryPanel(str(origin["flow"])),

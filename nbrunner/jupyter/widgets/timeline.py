@@ -8,6 +8,7 @@ from typing import TypedDict
 from traitlets import Bool, Float, Int, List, Unicode
 
 from nbrunner.engine.timeline import TaskSpan
+from nbrunner.followed_run import FollowedRun
 from nbrunner.handles import ExecutingProcess
 from nbrunner.jupyter.kernel import wire
 from nbrunner.jupyter.kernel.serial_executors import InTurn, Submit
@@ -29,7 +30,7 @@ class Timeline(Widget, bundle="timeline"):
 
     Parameters
     ----------
-    running : ExecutingProcess
+    running : ExecutingProcess or FollowedRun
         The run.
     submit : callable, optional
         Calls a function in the thread that calls `show`.
@@ -55,7 +56,10 @@ class Timeline(Widget, bundle="timeline"):
     ended = Bool().tag(sync=True)
 
     def __init__(
-        self, running: ExecutingProcess, submit: Submit | None = None, **traits: object
+        self,
+        running: ExecutingProcess | FollowedRun,
+        submit: Submit | None = None,
+        **traits: object,
     ) -> None:
         super().__init__(**traits)
         self._running = running
