@@ -1,4 +1,7 @@
-"""The command ``nbrunner``, also ``python -m nbrunner``: list, logs, stop, diff and doctor."""
+"""The command ``nbrunner``: list runs, print logs, stop, diff, export, doctor.
+
+It is also ``python -m nbrunner``.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,8 @@ def _do(asked: argparse.Namespace) -> int:
         from nbrunner.doctor import examine, report
 
         return 1 if report(examine()) else 0
+    if asked.command == "export":
+        return _export(asked)
     from nbrunner import cli
 
     # Escape characters that the terminal cannot encode; flush each line.
@@ -53,6 +58,18 @@ def _do(asked: argparse.Namespace) -> int:
     return 0
 
 
+def _export(asked: argparse.Namespace) -> int:
+    from nbrunner.flow.steps.export_file import write_exported
+    from nbrunner.jupyter.notebook_file import exported_notebook
+
+    text = exported_notebook(asked.notebook, asked.flow)
+    if asked.output:
+        write_exported(asked.output, text, asked.force)
+    else:
+        print(text, end="")  # noqa: T201
+    return 0
+
+
 def _leave_closed_stdout() -> None:
     """Redirect a closed stdout to the null device so that the flush at exit does not fail."""
     with contextlib.suppress(OSError):
@@ -63,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     words = argparse.ArgumentParser(
         prog="nbrunner",
-        description="List, follow, stop and compare Metaflow runs that nbrunner started.",
+        description="List, follow, stop and compare Metaflow runs; export flows of notebooks.",
     )
     words.add_argument("--version", action="version", version=f"nbrunner {__version__}")
     cli = words.add_subparsers(dest="command", required=True)
@@ -85,6 +102,14 @@ def parser() -> argparse.ArgumentParser:
     diff = cli.add_parser("diff", help="compare runs: parameters, code, artifacts, durations")
     diff.add_argument("runs", nargs="+", metavar="run", help=f"{_RUN}; two or more")
     diff.add_argument("--all", action="store_true", help="list what is equal too")
+
+    export = cli.add_parser(
+        "export", help="write the flow of a notebook's %%%%step cells as a file; executes nothing"
+    )
+    export.add_argument("notebook", help="the notebook, an .ipynb file")
+    export.add_argument("-o", "--output", metavar="FILE", help="flow file; default: print it")
+    export.add_argument("--flow", default="", help="name of the flow, if there are several")
+    export.add_argument("--force", action="store_true", help="overwrite a file that you edited")
 
     cli.add_parser(
         "doctor",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Callbacks registered for the shell's events, to unregister them on unload.
 _LISTENERS: list[Callable[[object], None]] = []
+STEP_MAGICS = ("flow", "step", "flowexport")
 
 
 def load(shell: Shell) -> None:
@@ -124,7 +125,7 @@ def unload(shell: Shell) -> None:
         shell.magics_manager.registry.pop(group.__name__, None)
     for kind in ("line", "cell"):
         magics = shell.magics_manager.magics[kind]
-        for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff", "flow", "step"):
+        for name in ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff", *STEP_MAGICS):
             magics.pop(name, None)
     from nbrunner.followed_run import FollowedRun
     from nbrunner.handles import ExecutingProcess

@@ -1,4 +1,4 @@
-"""The magics for flows of several cells: ``%%flow``, ``%%step`` and ``%flow``."""
+"""The magics for flows of several cells: ``%%flow``, ``%%step``, ``%flow``, ``%flowexport``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from IPython.core.magic import (
     Magics,
     cell_magic,
     line_cell_magic,
+    line_magic,
     magics_class,
     no_var_expand,
 )
@@ -16,6 +17,7 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.steps.assembly import text_of
 from nbrunner.flow.steps.cells import flow_cell, step_cell
+from nbrunner.flow.steps.export_file import write_exported
 from nbrunner.flow.steps.step_flow import StepFlow
 from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter import output as outputs
@@ -24,13 +26,13 @@ from nbrunner.jupyter.magic.launch import runner_of
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.magic.step_help import FLOW_HELP, STEP_HELP
 from nbrunner.jupyter.magic.step_registry import StepFlows
-from nbrunner.jupyter.magic.tokenizer import continued
+from nbrunner.jupyter.magic.tokenizer import continued, words_of
 from nbrunner.jupyter.magics import FlowMagics, cell_name, usage_errors
 
 
 @magics_class
 class StepMagics(Magics):
-    """``%%flow``, ``%%step`` and ``%flow``.
+    """``%%flow``, ``%%step``, ``%flow`` and ``%flowexport``.
 
     Parameters
     ----------
@@ -75,7 +77,32 @@ class StepMagics(Magics):
             flow.add(step)
             self._flows.take(flow)
 
+    @no_var_expand
+    @line_magic
+    def flowexport(self, line: str) -> None:
+        """Write a flow of %%step cells as a flow file: ``%flowexport NAME FILE [--force]``.
+
+        The file has what the flow uses of other cells. It does not need nbrunner, and is the same
+        whenever the cells are. A file that you have written or edited is not overwritten without
+        --force.
+        """
+        with usage_errors():
+            words = [word.text for word in words_of(line, self._evaluated)]
+            names = [word for word in words if not word.startswith("-")]
+            options = [word for word in words if word.startswith("-")]
+            if len(names) != 2 or options not in ([], ["--force"]):
+                raise BadValueError(
+                    "%flowexport: expected a flow and a file, as in %flowexport TrainFlow "
+                    f"train.py [--force]; got {line.strip()!r}"
+                )
+            flow = self._flows.named(names[0])
+            write_exported(names[1], flow.exported(), bool(options))
+            print(f"{flow.flow_name} is in {names[1]}")  # noqa: T201
+
     # -- internal ---------------------------------------------------------------------
+
+    def _evaluated(self, expression: str) -> Any:
+        return eval(expression, self.shell.user_ns)
 
     def _show_or_drop(self, words: list[str]) -> None:
         names = [word for word in words if not word.startswith("-")]

@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from support.step_cells import TRAIN
 
 pytestmark = pytest.mark.slow
-
-CELLS = (
-    "import math\nfactor = 2\nweights = {'a': [1, 2]}",
-    "def load(count):\n    return list(range(count))",
-    "class Model:\n    def __init__(self, depth):\n        self.score = math.sqrt(depth * factor)",
-    "%%flow TrainFlow\n'''Train models.'''\ndepth = Parameter('depth', default=3)",
-    "%%step start\nself.rows = load(self.depth)\nself.depths = [2, 8]",
-    "%%step train --foreach depths -d 'retry(times=0)'\nself.score = Model(self.input).score",
-    "%%step best --join\nself.top = max(each.score for each in inputs)\n"
-    "self.merge_artifacts(inputs, include=['rows'])\nself.weights = weights",
-    "%%step report\nprint('best', self.top, len(self.rows))",
-)
 
 
 @pytest.fixture
@@ -27,7 +16,7 @@ def plain(kernel):
 
 @pytest.fixture
 def trained(plain):
-    for cell in CELLS:
+    for cell in TRAIN:
         plain.execute(cell).checked()
     return plain
 

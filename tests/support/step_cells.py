@@ -10,6 +10,19 @@ from nbrunner.flow.steps.edges import check_added
 from nbrunner.flow.steps.layout import Row
 from nbrunner.flow.steps.words import FlowWords, flow_words, step_words
 
+#: A flow over several cells, with what it uses of other cells.
+TRAIN = (
+    "import math\nfactor = 2\nweights = {'a': [1, 2]}",
+    "def load(count):\n    return list(range(count))",
+    "class Model:\n    def __init__(self, depth):\n        self.score = math.sqrt(depth * factor)",
+    "%%flow TrainFlow\n'''Train models.'''\ndepth = Parameter('depth', default=3)",
+    "%%step start\nself.rows = load(self.depth)\nself.depths = [2, 8]",
+    "%%step train --foreach depths -d 'retry(times=0)'\nself.score = Model(self.input).score",
+    "%%step best --join\nself.top = max(each.score for each in inputs)\n"
+    "self.merge_artifacts(inputs, include=['rows'])\nself.weights = weights",
+    "%%step report\nprint('best', self.top, len(self.rows))",
+)
+
 
 class Cells:
     """The flow that cells define one after the other."""

@@ -10,8 +10,6 @@ from nbrunner.flow.steps.edges import edges, ordered
 from nbrunner.flow.steps.layout import Row
 from nbrunner.text.line_origins import Origin
 
-_WIDTH = 88  # ruff's and Black's default
-
 
 @dataclass(frozen=True)
 class ClassText:
@@ -92,15 +90,6 @@ def origins_of(rows: Iterable[Row], first: int = 1) -> tuple[Origin, ...]:
         else:
             found.append(Origin(number, number, row.cell, row.line))
     return tuple(found)
-
-
-def import_lines(module: str, names: Iterable[str]) -> list[str]:
-    """Return the lines that import names from a module, sorted and not too long."""
-    ordered_names = sorted(set(names))
-    line = f"from {module} import {', '.join(ordered_names)}"
-    if len(line) <= _WIDTH:
-        return [line]
-    return [f"from {module} import (", *(f"    {name}," for name in ordered_names), ")"]
 
 
 def composed(origins: Sequence[Origin], file: str, inner: Sequence[Origin]) -> tuple[Origin, ...]:

@@ -15,7 +15,7 @@ from nbrunner.engine.client import is_metaflow_name, metaflow_object
 from nbrunner.environment import current_directory
 from nbrunner.errors import BadValueError, FlowLoadError
 from nbrunner.flow.capture.flow_file import flow_file_text
-from nbrunner.flow.capture.notebook import Cell
+from nbrunner.flow.capture.notebook import Cell, Notebook
 from nbrunner.flow.capture.scope import used_names
 from nbrunner.flow.import_path import import_path
 from nbrunner.flow.source import FlowSource, NotebookFlow, write_flow_file
@@ -23,12 +23,13 @@ from nbrunner.flow.steps.assembly import (
     ClassText,
     class_text,
     composed,
-    import_lines,
     origins_of,
     text_of,
 )
 from nbrunner.flow.steps.cells import FlowCell, StepCell, check_artifacts, flow_cell
 from nbrunner.flow.steps.edges import check_added
+from nbrunner.flow.steps.exported import cells_of, exported
+from nbrunner.flow.steps.imports import Imports
 from nbrunner.flow.steps.layout import Row
 from nbrunner.flow.steps.words import FlowWords, one_of
 from nbrunner.text.line_origins import Origin, origin_of
@@ -126,6 +127,13 @@ class StepFlow(NotebookFlow):
         text = self.class_text()
         namespace = vars(sys.modules["__main__"])
         return [*_header(text, namespace), *text.rows]
+
+    def exported(self) -> str:
+        """Return the text of a flow file for use without a notebook; see `exported`."""
+        notebook = Notebook(vars(sys.modules["__main__"]))
+        executed = [(notebook.told(each.filename), each.text) for each in notebook.executed]
+        cells = cells_of(reversed(executed))
+        return exported(self.flow_name, self.class_text(), cells, is_metaflow_name)
 
     def source(self, cwd: str | None = None) -> FlowSource:
         """Write the flow file with what the flow uses of other cells, and return it.
@@ -241,7 +249,10 @@ def metaflow_imports(flow: ClassText, bound: Mapping[str, Any]) -> list[str]:
                     "rename it"
                 )
             found.add(name)
-    return import_lines("metaflow", found) if found else []
+    imports = Imports()
+    for name in found:
+        imports.add_from("metaflow", name)
+    return imports.text().splitlines()
 
 
 def _generated_names(flow: ClassText) -> set[str]:

@@ -27,6 +27,11 @@ class StepFlows:
         self._flows: dict[str, StepFlow] = {}
         self._latest = DEFAULT_NAME
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the flows, in the order of their first cells."""
+        return list(self._flows)
+
     def begin(self, name: str) -> StepFlow:
         """Return the flow with a name, which the next steps belong to; create it if necessary."""
         flow = self._flows.setdefault(name, StepFlow(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.step_cells import Cells
 
-from nbrunner.flow.steps.assembly import composed, import_lines, origins_of
+from nbrunner.flow.steps.assembly import composed, origins_of
 from nbrunner.flow.steps.layout import Row
 from nbrunner.text.line_origins import Origin, origin_of
 
@@ -147,10 +147,3 @@ def test_origins_of_a_file_within_a_file():
         Origin(12, 13, "Cell In[1]", 2),
         Origin(14, 14, "C", 9),
     )
-
-
-def test_a_long_import_is_wrapped():
-    names = [f"decorator_{number}" for number in range(9)]
-    lines = import_lines("metaflow", names)
-    assert (lines[0], lines[1], lines[-1]) == ("from metaflow import (", "    decorator_0,", ")")
-    assert import_lines("metaflow", ["step", "FlowSpec"]) == ["from metaflow import FlowSpec, step"]
