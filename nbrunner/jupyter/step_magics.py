@@ -1,4 +1,4 @@
-"""The magics for flows of several cells: ``%%flow``, ``%%step``, ``%flow``, ``%flowexport``."""
+"""The magics for flows of several cells: ``%%flow``, ``%%step``, ``%flow``, export and load."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from IPython.core.magic import (
 
 from nbrunner.errors import BadValueError
 from nbrunner.flow.description import FlowDescription
+from nbrunner.flow.source import flow_source
 from nbrunner.flow.steps.assembly import text_of
 from nbrunner.flow.steps.cells import flow_cell, step_cell
 from nbrunner.flow.steps.export_file import write_exported
+from nbrunner.flow.steps.loaded import cells_of_file
 from nbrunner.flow.steps.step_flow import StepFlow
 from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter import output as outputs
@@ -32,7 +34,7 @@ from nbrunner.jupyter.magics import FlowMagics, cell_name, usage_errors
 
 @magics_class
 class StepMagics(Magics):
-    """``%%flow``, ``%%step``, ``%flow`` and ``%flowexport``.
+    """``%%flow``, ``%%step``, ``%flow``, ``%flowexport`` and ``%flowload``.
 
     Parameters
     ----------
@@ -49,6 +51,7 @@ class StepMagics(Magics):
         self._config = config
         self._runs = runs
         self._flows = StepFlows(shell.user_ns)
+        self._loaded: list[str] = []
 
     @no_var_expand
     @line_cell_magic
@@ -64,6 +67,7 @@ class StepMagics(Magics):
                 words = flow_words(line)
                 defined = flow_cell(words, cell, cell_name(self.shell))
                 self._flows.begin(words.name).define(defined)
+                self._insert_next("flow", words.name)
 
     @no_var_expand
     @cell_magic
@@ -76,6 +80,7 @@ class StepMagics(Magics):
             step = step_cell(words, cell, cell_name(self.shell))
             flow.add(step)
             self._flows.take(flow)
+            self._insert_next("step", step.name)
 
     @no_var_expand
     @line_magic
@@ -99,7 +104,43 @@ class StepMagics(Magics):
             write_exported(names[1], flow.exported(), bool(options))
             print(f"{flow.flow_name} is in {names[1]}")  # noqa: T201
 
+    @no_var_expand
+    @line_magic
+    def flowload(self, line: str) -> None:
+        """Put a flow file into cells: ``%flowload FILE``.
+
+        The first cell has the file without its steps; each step is a cell of its own. The cells
+        appear one by one below: a cell when the one before it is executed. The flow of these
+        cells is exported with the same syntax tree.
+        """
+        with usage_errors():
+            names = [word.text for word in words_of(line, self._evaluated)]
+            if len(names) != 1 or names[0].startswith("-"):
+                raise BadValueError(
+                    "%flowload: expected a flow file, as in %flowload train.py; "
+                    f"got {line.strip()!r}"
+                )
+            source = flow_source(names[0])
+            cells = cells_of_file(source.file.read_text(encoding="utf-8"), names[0])
+            self._insert(cells)
+            print(  # noqa: T201
+                f"{names[0]}: {len(cells)} cells; execute each for the next one to appear below"
+            )
+
     # -- internal ---------------------------------------------------------------------
+
+    def _insert(self, cells: list[str]) -> None:
+        """Insert the first of some cells below this one."""
+        self._loaded = cells
+        self.shell.set_next_input(cells[0], replace=False)
+
+    def _insert_next(self, magic: str, name: str) -> None:
+        """Insert the next loaded cell if this one is the latest that was inserted."""
+        if self._loaded and self._loaded[0].split()[:2] == [f"%%{magic}", name]:
+            rest = self._loaded[1:]
+            self._loaded = []
+            if rest:
+                self._insert(rest)
 
     def _evaluated(self, expression: str) -> Any:
         return eval(expression, self.shell.user_ns)

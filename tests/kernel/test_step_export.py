@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -45,3 +46,29 @@ def test_the_exported_file_is_an_ordinary_flow(kernel, tmp_path):
     assert (tmp_path / name).read_text() == edited
     shown = kernel.execute("%flowexport TrainFlow")
     assert shown.stderr.startswith("UsageError: %flowexport: expected a flow and a file, as in")
+
+
+INSERTED = "[each['text'] for each in get_ipython().payload_manager.read_payload()]"
+
+
+def test_a_flow_file_is_loaded_cell_by_cell(kernel, tmp_path, write_flow):
+    path = write_flow("slowflow")
+    load = f"shell = get_ipython()\nshell.run_line_magic('flowload', {path.name!r})\n{INSERTED}"
+    cells = eval(kernel.execute(load).checked().result)
+    assert cells[0].startswith("%%flow SlowFlow\nimport time\nfrom metaflow import ")
+    for name in ("start", "end"):
+        line, _, text = cells[-1].partition("\n")
+        magic, _, words = line.removeprefix("%%").partition(" ")
+        code = f"shell.run_cell_magic({magic!r}, {words!r}, {text!r})\n{INSERTED}"
+        cells += eval(kernel.execute(code).checked().result)
+        assert cells[-1].startswith(f"%%step {name}\n")
+    shown = kernel.execute(f"{cells[-1]}").checked()
+    assert shown.stdout == ""
+    kernel.execute("%flowexport SlowFlow again.py").checked()
+    one, other = (ast.dump(ast.parse(each.read_text())) for each in (path, tmp_path / "again.py"))
+    assert one == other
+    for line, message in (
+        ("%flowload", "%flowload: expected a flow file, as in %flowload train.py; got ''"),
+        ("%flowload nowhere.py", "no flow file at 'nowhere.py'"),
+    ):
+        assert kernel.execute(line).stderr.startswith(f"UsageError: {message}")

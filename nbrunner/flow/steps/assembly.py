@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nbrunner.flow.capture.scope import is_future
 from nbrunner.flow.steps.cells import FlowCell, StepCell
 from nbrunner.flow.steps.edges import edges, ordered
 from nbrunner.flow.steps.layout import Row
@@ -17,14 +19,17 @@ class ClassText:
 
     Attributes
     ----------
-    imports : tuple of Row
-        The imports of the ``%%flow`` cell.
+    above : tuple of Row
+        The lines of the ``%%flow`` cell that go above the class.
     rows : tuple of Row
         The class.
+    is_whole : bool
+        True if the lines above are kept as they are; False if they are imports to be sorted in.
     """
 
-    imports: tuple[Row, ...]
+    above: tuple[Row, ...]
     rows: tuple[Row, ...]
+    is_whole: bool = False
 
     @property
     def source(self) -> str:
@@ -64,12 +69,30 @@ def class_text(flow: FlowCell, steps: Mapping[str, StepCell]) -> ClassText:
     for number, part in enumerate(parts):
         rows += [Row("")] if number else []
         rows += part
-    return ClassText(flow.imports, tuple(rows))
+    return ClassText(flow.above, tuple(rows), flow.is_whole)
 
 
 def _supplied(name: str, call: str) -> list[Row]:
     body = call or "pass"
     return [Row("    @step"), Row(f"    def {name}(self):"), Row(f"        {body}")]
+
+
+def with_header(above: Sequence[Row], header: Sequence[Row]) -> list[Row]:
+    """Return lines with others above them, but below a docstring and imports from __future__."""
+    statements = ast.parse(text_of(above)).body
+    first = [each for each in statements if is_future(each)]
+    if not first and statements and _is_docstring(statements[0]):
+        first = statements[:1]
+    at = (first[-1].end_lineno or 0) if first and header else 0
+    return [*above[:at], *header, *above[at:]]
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def text_of(rows: Iterable[Row]) -> str:

@@ -74,18 +74,22 @@ class FlowCell:
     ----------
     name : str
         Name of the flow.
-    imports : tuple of Row
-        Imports, which go above the class.
+    above : tuple of Row
+        Lines above the class: the imports at the top of the cell; all that is above the class if
+        the cell holds the whole class.
     head : tuple of Row
         Decorators and the line of the class.
     body : tuple of Row
         Docstring, parameters and methods.
+    is_whole : bool
+        True if the cell holds the whole class. What is above it is then kept as it is.
     """
 
     name: str
-    imports: tuple[Row, ...] = ()
+    above: tuple[Row, ...] = ()
     head: tuple[Row, ...] = ()
     body: tuple[Row, ...] = ()
+    is_whole: bool = False
 
 
 def step_cell(words: StepWords, text: str, cell: str) -> StepCell:
@@ -126,14 +130,20 @@ def _check_name(name: str) -> None:
 
 
 def _whole(lines: Sequence[str], words: StepWords, cell: str, above: int) -> ast.FunctionDef | None:
-    """Return the function if a cell consists of one that is a step."""
+    """Return the function of the step if a cell holds its whole ``def``.
+
+    Other members of the class may be next to it if it has the decorator ``@step``.
+    """
     try:
         body = ast.parse("\n".join([*lines, ""])).body
     except (SyntaxError, ValueError):
         return None
-    if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
+    functions = [each for each in body if isinstance(each, ast.FunctionDef)]
+    if len(body) > 1:
+        functions = [each for each in functions if any(map(_is_step, each.decorator_list))]
+    if len(functions) != 1:
         return None
-    function = body[0]
+    function = functions[0]
     arguments = [each.arg for each in function.args.args]
     if not arguments or arguments[0] != "self":
         return None
@@ -162,7 +172,12 @@ def _of_function(
 ) -> StepCell:
     _compile(lines, cell, first)
     own = _own_transition(function.body, cell, first - 1)
-    rows = [Row(line, cell, first + at) for at, line in enumerate(moved(lines, _MEMBER))]
+    rows = _rows(moved(lines, _MEMBER), cell, first)
+    if own is None and function.name != "end" and function.end_lineno != len(lines):
+        raise BadValueError(
+            f"{_place(cell, function.lineno + first - 1)}: other members of the class go above "
+            f"{function.name!r}, or {function.name!r} ends with self.next(...)"
+        )
     if not any(_is_step(each) for each in function.decorator_list):
         rows.insert(function.lineno - 1, Row(" " * _MEMBER + "@step"))
     is_one_line = function.body[0].lineno == function.lineno
@@ -198,7 +213,7 @@ def _of_body(words: StepWords, lines: list[str], cell: str, first: int) -> StepC
                 )
     rows = [Row(" " * _MEMBER + f"@{each}") for each in words.decorators]
     rows += [Row(" " * _MEMBER + "@step"), Row(" " * _MEMBER + head[0], cell, 1)]
-    rows += [Row(line, cell, first + at) for at, line in enumerate(moved(lines, _BODY))]
+    rows += _rows(moved(lines, _BODY), cell, first)
     if not has_code and words.name == "end":
         rows.append(Row(" " * _BODY + "pass"))
     artifacts = _artifacts(function.body, first - 2)
@@ -272,8 +287,8 @@ def _transition(call: ast.Call, cell: str, offset: int) -> Transition:
 def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
     """Return the definitions of a ``%%flow`` cell.
 
-    The cell is the body of the class, or the whole class without its steps. Decorators of the
-    flow may precede the body. Imports at its top go above the class.
+    The cell is the body of the class. Imports at its top go above the class; decorators of the
+    flow may follow them. Or it is a flow file without steps: it ends with the whole class.
 
     Raises
     ------
@@ -287,18 +302,20 @@ def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
     given = [Row(f"@{each}") for each in words.decorators]
     if words.project:
         given.insert(0, Row(f'@project(name="{words.project}")'))
+    whole = _whole_class(lines, words.name, cell, first)
+    if whole is not None:
+        start, end = whole
+        top = _rows(_stripped(lines[:start]), cell, first)
+        head = [*given, *_rows(lines[start:end], cell, first + start)]
+        body = _rows(lines[end:], cell, first + end)
+        if [row.text.strip() for row in body] in (["pass"], ["..."]):
+            body = []
+        return FlowCell(words.name, tuple(top), tuple(head), tuple(body), True)
     count = _imports(lines)
-    imports = _rows(_stripped(lines[:count]), cell, first)
+    top = _rows(_stripped(lines[:count]), cell, first)
     lines, first = lines[count:], first + count
     while lines and not lines[0].strip():
         lines, first = lines[1:], first + 1
-    at = _whole_class(lines, words.name, cell, first)
-    if at is not None:
-        head = [*given, *_rows(lines[:at], cell, first)]
-        body = _rows(lines[at:], cell, first + at)
-        if [row.text.strip() for row in body] in (["pass"], ["..."]):
-            body = []
-        return FlowCell(words.name, tuple(imports), tuple(head), tuple(body))
     count = _decorator_lines(lines)
     head = [*given, *_rows(lines[:count], cell, first), Row(f"class {words.name}(FlowSpec):")]
     lines, first = lines[count:], first + count
@@ -306,7 +323,7 @@ def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
     if lines:
         _compile(["class _:", *moved(lines, _MEMBER), "    pass"], cell, first + above - 1)
     body = _rows(moved(lines, _MEMBER), cell, first + above)
-    return FlowCell(words.name, tuple(imports), tuple(head), tuple(body))
+    return FlowCell(words.name, tuple(top), tuple(head), tuple(body))
 
 
 def _rows(lines: Sequence[str], cell: str, first: int) -> list[Row]:
@@ -344,31 +361,33 @@ def _parsed_longest(lines: Sequence[str]) -> list[ast.stmt]:
         return ast.parse("\n".join([*lines[:at], ""])).body
 
 
-def _whole_class(lines: Sequence[str], name: str, cell: str, first: int) -> int | None:
-    """Return the number of lines of the class's head if a cell consists of a class."""
+def _whole_class(lines: Sequence[str], name: str, cell: str, first: int) -> tuple[int, int] | None:
+    """Return where the class and its body begin, if a cell ends with the class of the flow."""
     try:
         body = ast.parse("\n".join([*lines, ""])).body
     except (SyntaxError, ValueError):
         return None
-    if len(body) != 1 or not isinstance(body[0], ast.ClassDef) or not body[0].bases:
+    node = body[-1] if body else None
+    is_alone = len(body) == 1
+    if not isinstance(node, ast.ClassDef) or not node.bases:
         return None
-    node = body[0]
+    place = _place(cell, node.lineno + first - 1)
     if node.name != name:
-        place = _place(cell, node.lineno + first - 1)
+        if not is_alone:
+            return None
         raise BadValueError(
             f"{place}: the cell defines {node.name!r}, its magic names {name!r}; use one name"
         )
-    start = _first_line(node.body[0])
-    head = [*node.bases, *(each.value for each in node.keywords)]
-    end = max([node.lineno, *(each.end_lineno or 0 for each in head)])
-    if start <= end:
-        raise BadValueError(
-            f"{_place(cell, node.lineno + first - 1)}: write the body of the class on lines of "
-            "its own"
-        )
+    parts = [*node.bases, *(each.value for each in node.keywords)]
+    end = max([node.lineno, *(each.end_lineno or 0 for each in parts)])
+    if _first_line(node.body[0]) <= end:
+        raise BadValueError(f"{place}: write the body of the class on lines of its own")
     while not lines[end - 1].partition("#")[0].rstrip().endswith(":"):
         end += 1
-    return end
+    start = _first_line(node) - 1
+    while start and lines[start - 1].startswith("#"):
+        start -= 1
+    return start, end
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -23,8 +23,9 @@ from nbrunner.flow.capture.scope import (
     only_in_notebook,
     with_decorators,
 )
-from nbrunner.flow.steps.assembly import ClassText, text_of
+from nbrunner.flow.steps.assembly import ClassText, text_of, with_header
 from nbrunner.flow.steps.imports import Imports
+from nbrunner.flow.steps.layout import Row
 from nbrunner.text.python_lines import python_lines
 
 _BLOCKS = (ast.If, ast.For, ast.While, ast.Try, ast.With, ast.Match)
@@ -70,20 +71,29 @@ def exported(
     BadValueError
         The flow uses a name that no cell defines, or a statement that works in notebooks only.
     """
-    source = text_of(flow.imports)
-    own = [Cell(name, source)] if source else []
-    found = _Exported(name, [*cells, *own], in_metaflow)
-    statement = ast.parse(flow.source).body[0]
-    names = executed_names(statement, name) | deferred_names(statement, name)
-    for each in sorted(names - {name}):
-        found.need(each)
+    above = Cell(name, text_of(flow.above))
+    found = _Exported(name, cells if flow.is_whole else [*cells, above], in_metaflow)
+    statements = ast.parse(flow.source).body + (above.statements if flow.is_whole else [])
+    names = {x for each in statements for x in _names(each, name)}
+    own = above.binding.keys() if flow.is_whole else set()
+    need = found.need_if_bound if "*" in own else found.need
+    for each in sorted(names - {name} - own):
+        need(each)
     found.check_generated(flow)
-    blocks = found.blocks()
-    imports = found.imports.text()
-    gap = "\n\n" if found.begins_plainly else "\n\n\n"
+    imports, blocks = found.imports.text(), found.blocks()
+    if flow.is_whole and flow.above:
+        header = "\n\n\n".join(filter(None, [imports, *blocks]))
+        lines = [Row(line) for line in header.splitlines()]
+        imports = text_of(with_header(flow.above, lines)).rstrip("\n")
+        blocks = []
+    gap = "\n\n" if blocks and found.begins_plainly else "\n\n\n"
     main = f'if __name__ == "__main__":\n    {name}()'
     text = "\n\n\n".join([*blocks, flow.source.rstrip("\n"), main]) + "\n"
     return f"{imports}{gap}{text}" if imports else text
+
+
+def _names(statement: ast.stmt, name: str) -> set[str]:
+    return executed_names(statement, name) | deferred_names(statement, name)
 
 
 class _Exported:
@@ -119,7 +129,7 @@ class _Exported:
         top = self._tops[last]
         self._take(last, name)
         if isinstance(top.statement, _BLOCKS):  # it may not bind the name
-            self._need_if_bound(name, last)
+            self.need_if_bound(name, last)
         if is_import(top.statement):
             return
         for at in range(last + 1, end):
@@ -127,11 +137,12 @@ class _Exported:
                 self._take(at, name)
         if isinstance(top.statement, _CLASSES) and before is not None:  # it may be called now
             for each in sorted(deferred_names(top.statement, top.cell.filename)):
-                self._need_if_bound(each, end)
+                self.need_if_bound(each, end)
 
-    def _need_if_bound(self, name: str, end: int) -> None:
-        if any(name in bound for bound in self._bound[:end]):
-            self.need(name, end)
+    def need_if_bound(self, name: str, before: int | None = None) -> None:
+        """Take the statements that give a name its value, if there are any; see `need`."""
+        if any(name in bound for bound in self._bound[:before]):
+            self.need(name, before)
 
     def _take_unbound(self, name: str, end: int) -> None:
         if (hasattr(builtins, name) and name != "display") or name in _OF_EVERY_MODULE:

@@ -16,7 +16,7 @@ from nbrunner.environment import current_directory
 from nbrunner.errors import BadValueError, FlowLoadError
 from nbrunner.flow.capture.flow_file import flow_file_text
 from nbrunner.flow.capture.notebook import Cell, Notebook
-from nbrunner.flow.capture.scope import used_names
+from nbrunner.flow.capture.scope import bound_names, used_names
 from nbrunner.flow.import_path import import_path
 from nbrunner.flow.source import FlowSource, NotebookFlow, write_flow_file
 from nbrunner.flow.steps.assembly import (
@@ -25,6 +25,7 @@ from nbrunner.flow.steps.assembly import (
     composed,
     origins_of,
     text_of,
+    with_header,
 )
 from nbrunner.flow.steps.cells import FlowCell, StepCell, check_artifacts, flow_cell
 from nbrunner.flow.steps.edges import check_added
@@ -189,7 +190,7 @@ def captured(
 def _header(flow: ClassText, namespace: Mapping[str, Any]) -> list[Row]:
     """Return the imports above a class."""
     lines = metaflow_imports(flow, namespace)
-    return [*flow.imports, *map(Row, lines), Row(""), Row("")]
+    return [*with_header(flow.above, [*map(Row, lines)]), Row(""), Row("")]
 
 
 @contextmanager
@@ -229,17 +230,13 @@ def metaflow_imports(flow: ClassText, bound: Mapping[str, Any]) -> list[str]:
     BadValueError
         The notebook has bound a name that the class needs to something else.
     """
-    imported = {
-        alias.asname or alias.name.partition(".")[0]
-        for node in ast.walk(ast.parse(text_of(flow.imports)))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for alias in node.names
-    }
-    statement = ast.parse(flow.source).body[0]
-    used = used_names(statement, "<flow>") - imported
+    above = ast.parse(text_of(flow.above)).body
+    imported = {name for each in above for name in bound_names(each)}
+    statements = [*above, ast.parse(flow.source).body[0]]
+    used = {name for each in statements for name in used_names(each, "<flow>")} - imported
     generated = _generated_names(flow) & used
     found = set()
-    for name in used:
+    for name in set() if "*" in imported else used:
         if name not in bound and not hasattr(builtins, name) and is_metaflow_name(name):
             found.add(name)
         elif name in generated and name in bound:
