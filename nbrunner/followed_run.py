@@ -14,7 +14,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from nbrunner.aio.blocking import drive
 from nbrunner.engine import client, log_format
@@ -311,16 +311,20 @@ class FollowedRun:
                     return
                 await asyncio.sleep(left)
 
-    async def async_stop(self, *_graces: float) -> None:
+    async def async_stop(
+        self, interrupt_grace_seconds: float = 0.0, terminate_grace_seconds: float = 0.0
+    ) -> NoReturn:
         """Raise BadValueError: nbrunner cannot stop a run that it did not start."""
+        self.stop()
+
+    def stop(
+        self, interrupt_grace_seconds: float = 0.0, terminate_grace_seconds: float = 0.0
+    ) -> NoReturn:
+        """Raise BadValueError; see `async_stop`."""
         raise BadValueError(
             f"{self.pathspec} was not started by nbrunner, which cannot stop it; "
             "stop it where it was started"
         )
-
-    def stop(self, *graces: float) -> None:
-        """Raise BadValueError; see `async_stop`."""
-        return drive(lambda output: self.async_stop(*graces))
 
     def _log(self, stream: str) -> Path:
         if stream not in run_directory.STREAMS:

@@ -185,7 +185,12 @@ def test_it_is_read_once_a_second_and_logs_keep_their_order(started, monkeypatch
     process.wait(60)
     running = attach(pathspec)
     reads = []
-    monkeypatch.setattr(FollowedRun, "_read", lambda running: reads.append(1) or 1)
+
+    def read(_running: FollowedRun) -> int:
+        reads.append(1)
+        return 1
+
+    monkeypatch.setattr(FollowedRun, "_read", read)
     for _ in range(20):
         running.refresh()
     assert len(reads) <= 1

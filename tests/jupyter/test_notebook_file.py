@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 
 
 def notebook(tmp_path, *cells: str, name: str = "a.ipynb") -> str:
-    kinds = [{"cell_type": "markdown", "source": "# Title"}]
+    kinds: list[dict[str, object]] = [{"cell_type": "markdown", "source": "# Title"}]
     kinds += [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
     path = tmp_path / name
     path.write_text(json.dumps({"nbformat": 4, "cells": kinds}))

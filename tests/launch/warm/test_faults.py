@@ -178,7 +178,8 @@ def test_owner_killed_the_run_goes_on(folder):
     assert running.status == "running"
     until(lambda: whole(folder / "task"), "the task")
     open_gate(folder)
-    assert asyncio.run(asyncio.wait_for(running.wait(), 60)).status == "successful"
+    asyncio.run(asyncio.wait_for(running.wait(), 60))
+    assert running.status == "successful"
 
 
 def test_zygote_that_hangs_while_it_imports(folder):
