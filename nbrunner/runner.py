@@ -83,13 +83,13 @@ class Runner(MetaflowAttributes):
 
     def __init__(
         self,
-        flow_file: Any,
+        flow_file: object,
         show_output: bool = True,
         profile: str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         file_read_timeout: float = 3600,
-        **top_level_options: Any,
+        **top_level_options: object,
     ) -> None:
         self._cwd = None if cwd is None else environment.checked_directory(cwd)
         self._flow = flow_file

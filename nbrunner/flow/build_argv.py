@@ -203,7 +203,7 @@ def _occurrence(option: Option, value: object) -> list[str]:
     return [option.flag, *(_text(option, each) for each in items)]
 
 
-def _items(option: Option, value: object) -> Sequence[Any]:
+def _items(option: Option, value: object) -> Sequence[object]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise _wrong_type(option, value, "a list or tuple")
     return value

@@ -42,7 +42,7 @@ class Option:
     name: str
     flag: str
     kind: Kind = "str"
-    default: Any = None
+    default: object = None
     default_is_computed: bool = False
     required: bool = False
     multiple: bool = False
@@ -154,7 +154,7 @@ class FlowDescription:
         """The names of the following steps by step."""
         return {step.name: list(step.next) for step in self.steps}
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the description in JSON form."""
         return asdict(self)
 

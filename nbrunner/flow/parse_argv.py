@@ -39,7 +39,7 @@ class Word:
     """
 
     text: str
-    value: Any = None
+    value: object = None
     has_value: bool = False
     is_expanded: bool = field(default=False, compare=False)
 
@@ -58,9 +58,9 @@ class Call:
         Keyword arguments of the method.
     """
 
-    top_level: dict[str, Any] = field(default_factory=dict)
+    top_level: dict[str, object] = field(default_factory=dict)
     subcommand: Subcommand = "run"
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: dict[str, object] = field(default_factory=dict)
 
 
 def config_words(words: Sequence[Word]) -> dict[str, Any]:
@@ -152,8 +152,8 @@ class _Reader:
     def __init__(
         self, flow: FlowDescription, subcommand: Subcommand, others: Iterable[str]
     ) -> None:
-        self.top_level: dict[str, Any] = {}
-        self.arguments: dict[str, Any] = {}
+        self.top_level: dict[str, object] = {}
+        self.arguments: dict[str, object] = {}
         self._flow = flow
         self._subcommand = subcommand
         self._others = others
@@ -250,7 +250,7 @@ def _how_many(option: Option) -> str:
     return "a value" if option.values == 1 else f"{option.values} values"
 
 
-def _value(option: Option, word: Word) -> Any:
+def _value(option: Option, word: Word) -> object:
     """Return the value that a word denotes; type errors are left to the later check.
 
     Where a str is expected, a number or path may be given as text or as a value.
@@ -273,7 +273,7 @@ def _value(option: Option, word: Word) -> Any:
     return text
 
 
-def _json_value(option: Option, word: Word) -> Any:
+def _json_value(option: Option, word: Word) -> object:
     try:
         value = word.value if word.has_value else json.loads(word.text)
     except ValueError:

@@ -340,7 +340,7 @@ def _check_poll() -> None:
 # --- the cards of a task ---------------------------------------------------------------
 
 
-def render_cards_by(stand_in: Any) -> None:
+def render_cards_by(stand_in: object) -> None:
     """Have cards, in this process, use something else for the module subprocess."""
     vars(_look_up(_CARDS))["subprocess"] = stand_in
 

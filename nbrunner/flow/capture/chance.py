@@ -30,7 +30,7 @@ _SEEDS = ("random_state", "seed", "rng")
 _SAMPLING = frozenset({"sample", "rvs"})
 
 
-def draws(statement: ast.stmt, space: Mapping[str, Any]) -> bool:
+def draws(statement: ast.stmt, space: Mapping[str, object]) -> bool:
     """Return whether a statement, or a function in it, draws random numbers or reads a clock."""
     return any_draws(ast.walk(statement), space)
 
@@ -40,7 +40,7 @@ def any_draws(nodes: Iterable[ast.AST], space: Mapping[str, Any]) -> bool:
     return any(_draws(each, space) for each in nodes if isinstance(each, ast.Call))
 
 
-def _draws(call: ast.Call, space: Mapping[str, Any]) -> bool:
+def _draws(call: ast.Call, space: Mapping[str, object]) -> bool:
     if isinstance(call.func, ast.Attribute):
         if call.func.attr in _CLOCKS:
             return True
@@ -65,7 +65,7 @@ def _draws(call: ast.Call, space: Mapping[str, Any]) -> bool:
     return name not in _HARMLESS
 
 
-def _module_of(function: Any) -> str:
+def _module_of(function: object) -> str:
     own = getattr(function, "__module__", None)
     return str(own or type(getattr(function, "__self__", None)).__module__)
 
@@ -74,13 +74,13 @@ def _is_clock_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value in _CLOCK_TEXTS
 
 
-def _is_none(node: ast.expr, space: Mapping[str, Any]) -> bool:
+def _is_none(node: ast.expr, space: Mapping[str, object]) -> bool:
     if isinstance(node, ast.Constant):
         return node.value is None
     return named(node, space) is None
 
 
-def _is_seeded(call: ast.Call, space: Mapping[str, Any]) -> bool:
+def _is_seeded(call: ast.Call, space: Mapping[str, object]) -> bool:
     return any(each.arg in _SEEDS and not _is_none(each.value, space) for each in call.keywords)
 
 

@@ -113,7 +113,7 @@ class FlowText:
         return True
 
     @staticmethod
-    def can_import(value: Any) -> bool:
+    def can_import(value: object) -> bool:
         """Return whether an import gives this very object."""
         if isinstance(value, types.ModuleType):
             return sys.modules.get(value.__name__) is value

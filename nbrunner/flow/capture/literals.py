@@ -18,7 +18,7 @@ _NO_NUMBERS = frozenset({"datetime64", "timedelta64", "void"})
 _MAX_DECIMAL_BITS = 2000
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Return whether a value is a number, a text, None, or a collection of these.
 
     Only the exact types count: a subclass, such as an enum, a named tuple or a defaultdict, would
@@ -40,7 +40,7 @@ def _is_plain(value: Any, depth: int, seen: set[int]) -> bool:
     return all(_is_plain(each, depth - 1, seen) for each in held)
 
 
-def is_scalar(value: Any) -> bool:
+def is_scalar(value: object) -> bool:
     """Return whether a value is plain and not a collection, and so cannot be changed in place."""
     return type(_of_python(value)) in _SCALARS
 
@@ -54,7 +54,7 @@ def _of_python(value: Any) -> Any:
     return value.item() if any(base.__name__ == "generic" for base in kind.__mro__) else value
 
 
-def mutable_ids(value: Any) -> Iterator[int]:
+def mutable_ids(value: object) -> Iterator[int]:
     """Yield the ids of the lists, sets and dicts in a plain value."""
     if isinstance(value, dict):
         yield id(value)
@@ -67,7 +67,7 @@ def mutable_ids(value: Any) -> Iterator[int]:
             yield from mutable_ids(each)
 
 
-def plain_source(value: Any) -> str:
+def plain_source(value: object) -> str:
     """Return an expression that makes a plain value again.
 
     Its only name is ``__import__``: a notebook may have bound ``list`` or ``float``.

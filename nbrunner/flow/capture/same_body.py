@@ -36,7 +36,7 @@ OF_EVERY_CLASS = frozenset(
 )
 
 
-def named(node: ast.expr, space: Mapping[str, Any]) -> Any:
+def named(node: ast.expr, space: Mapping[str, object]) -> object:
     """Return the current value of a name or of a module's attribute; MISSING if it has none."""
     if isinstance(node, ast.Name):
         builtins = vars(__import__("builtins"))
@@ -48,7 +48,7 @@ def named(node: ast.expr, space: Mapping[str, Any]) -> Any:
     return MISSING
 
 
-def gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
+def gives(node: ast.expr, value: object, space: Mapping[str, object]) -> bool:
     """Return whether an expression is a literal for a value, or a name of it."""
     try:
         constant = ast.literal_eval(node)
@@ -57,12 +57,12 @@ def gives(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
     return _is_alike(constant, value)
 
 
-def _is_alike(one: Any, other: Any) -> bool:
+def _is_alike(one: object, other: object) -> bool:
     # A mutable value may have been changed in place, so it is compared with the literal.
     return repr(one) == repr(other) if type(one) is type(other) else False
 
 
-def is_given(node: ast.expr | None, value: Any, space: Mapping[str, Any]) -> bool | None:
+def is_given(node: ast.expr | None, value: object, space: Mapping[str, object]) -> bool | None:
     """Return whether an expression in a class body gives a value; None if that is unknown."""
     if node is None:
         return None
@@ -86,7 +86,7 @@ def is_body_of(
     value: type,
     statement: ast.ClassDef,
     body: types.CodeType,
-    space: Mapping[str, Any],
+    space: Mapping[str, object],
     is_touched: Callable[[], bool],
 ) -> bool:
     """Return whether a class has the attributes that its body gives it.
@@ -153,17 +153,17 @@ def class_code_of(statement: ast.ClassDef, filename: str, flags: int = 0) -> typ
 
 
 def _functions(
-    value: type, statement: ast.ClassDef, body: types.CodeType, space: Mapping[str, Any]
+    value: type, statement: ast.ClassDef, body: types.CodeType, space: Mapping[str, object]
 ) -> list[bool | None]:
     last = {each.name: each for each in statement.body if isinstance(each, FUNCTIONS)}
     return [_is_method(vars(value).get(name), node, body, space) for name, node in last.items()]
 
 
 def _is_method(
-    found: Any,
+    found: object,
     node: ast.FunctionDef | ast.AsyncFunctionDef,
     body: types.CodeType,
-    space: Mapping[str, Any],
+    space: Mapping[str, object],
 ) -> bool | None:
     known = [each.id if isinstance(each, ast.Name) else "" for each in node.decorator_list]
     if known not in ([], ["classmethod"], ["staticmethod"], ["property"]):
@@ -210,7 +210,7 @@ def assigned(statement: ast.ClassDef) -> dict[str, ast.expr | None]:
 
 
 def _attributes(
-    value: type, statement: ast.ClassDef, space: Mapping[str, Any]
+    value: type, statement: ast.ClassDef, space: Mapping[str, object]
 ) -> Iterator[bool | None]:
     defined = {each.name for each in statement.body if isinstance(each, (*FUNCTIONS, ast.ClassDef))}
     nodes = {key: node for key, node in assigned(statement).items() if key not in defined}

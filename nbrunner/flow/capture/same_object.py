@@ -112,7 +112,7 @@ def _is_code(code: types.CodeType, module: types.CodeType, cell: Cell) -> bool:
 def _are_annotations(
     value: types.FunctionType,
     statement: ast.FunctionDef | ast.AsyncFunctionDef,
-    space: Mapping[str, Any],
+    space: Mapping[str, object],
     flags: int,
 ) -> bool:
     arguments = statement.args
@@ -129,7 +129,7 @@ def _are_annotations(
     return all(_is_type(node, found[key], space) for key, node in nodes.items())
 
 
-def _is_type(node: ast.expr, value: Any, space: Mapping[str, Any]) -> bool:
+def _is_type(node: ast.expr, value: object, space: Mapping[str, object]) -> bool:
     """Return whether an annotation or base, such as ``list[int]`` or ``A | None``, is a value."""
     if isinstance(node, (ast.Name, ast.Attribute)):
         return named(node, space) is value
@@ -153,7 +153,7 @@ _OF_TYPES = (
 )
 
 
-def _is_generic(kind: Any) -> bool:
+def _is_generic(kind: object) -> bool:
     return isinstance(kind, type) or type(kind).__module__ == "typing"
 
 
@@ -204,7 +204,7 @@ def _certain(statement: ast.stmt) -> set[str]:
     return {name for name, is_certain in changed_names(statement).items() if is_certain}
 
 
-def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
+def _is_known_decorator(node: ast.expr, space: Mapping[str, object]) -> bool:
     """Return whether a decorator comes from a library, and all its arguments are constants."""
     if isinstance(node, ast.Call):
         values = [*node.args, *(each.value for each in node.keywords)]
@@ -214,7 +214,7 @@ def _is_known_decorator(node: ast.expr, space: Mapping[str, Any]) -> bool:
     return importable(named(node, space))
 
 
-def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, Any]) -> bool:
+def _are_bases(value: type, statement: ast.ClassDef, space: Mapping[str, object]) -> bool:
     for each in statement.keywords:
         given = named(each.value, space)
         if not isinstance(each.value, ast.Constant) and given is MISSING:

@@ -93,7 +93,7 @@ def _is_unbound_before(
     return is_simple or any(each is not cell for each in notebook.binders(name))
 
 
-def parts_of(value: Any) -> set[int]:
+def parts_of(value: object) -> set[int]:
     """Return the ids of an object and of the parts that other objects may share with it.
 
     The attributes of a library's object are included, but not the attributes of those.
@@ -103,7 +103,7 @@ def parts_of(value: Any) -> set[int]:
     if is_plain(value):
         return set(mutable_ids(value))
     is_function = isinstance(value, types.FunctionType)
-    held: Iterable[Any] = () if is_function else getattr(value, "__dict__", {}).values()
+    held: Iterable[object] = () if is_function else getattr(value, "__dict__", {}).values()
     return {id(value), *_nested_classes(value), *_collections_in(value)} | {
         id(each)
         for each in held
@@ -113,7 +113,7 @@ def parts_of(value: Any) -> set[int]:
     }
 
 
-def _collections_in(value: Any) -> Iterator[int]:
+def _collections_in(value: object) -> Iterator[int]:
     """Yield the ids of the lists, dicts and sets in an object, at any depth."""
     seen: set[int] = set()
     stack = [value]
@@ -165,7 +165,7 @@ def reachable_names(names: set[str], notebook: Notebook) -> set[str]:
     return found
 
 
-def _reads(value: Any, notebook: Notebook) -> set[str]:
+def _reads(value: object, notebook: Notebook) -> set[str]:
     """Return the names of the notebook that a function or class reads when it is used."""
     if isinstance(value, types.FunctionType):
         codes = [value.__code__]

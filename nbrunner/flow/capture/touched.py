@@ -106,7 +106,7 @@ def reachable(names: Iterable[str], notebook: Notebook, flow_name: str) -> set[s
     return found
 
 
-def _reads(value: Any, notebook: Notebook) -> set[str]:
+def _reads(value: object, notebook: Notebook) -> set[str]:
     codes = [code for each in _parts(value) for code in _codes(each, notebook)]
     return {name for code in codes for name in global_reads(code) if name in notebook.namespace}
 
@@ -117,7 +117,7 @@ def _parts(value: Any) -> list[Any]:
     return [value, *value] if type(value) in (list, tuple) else [value]
 
 
-def _codes(value: Any, notebook: Notebook) -> list[types.CodeType]:
+def _codes(value: object, notebook: Notebook) -> list[types.CodeType]:
     """Return the notebook's code that a function, a class or an instance may execute."""
     if isinstance(value, functools.partial):
         return _codes(value.func, notebook)

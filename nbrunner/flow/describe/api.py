@@ -60,7 +60,7 @@ _MAX_CACHED = 500
 _DIGITS = 32
 
 
-def describe(flow: Any, **top_level_options: Any) -> FlowDescription:
+def describe(flow: object, **top_level_options: object) -> FlowDescription:
     """Return the description of a flow: parameters, options and step graph.
 
     Parameters
@@ -172,7 +172,7 @@ def _cache_file(request: Json, text: bytes, environment: Mapping[str, str], cwd:
     return folder("descriptions") / f"{digest.hexdigest()[:_DIGITS]}.json"
 
 
-def _installation(environment: Mapping[str, str]) -> list[Any]:
+def _installation(environment: Mapping[str, str]) -> list[object]:
     """Return a value that identifies the installed packages and Metaflow's settings."""
     # PYTHONPATH may contain the user's own code; the child reports which files it read.
     return [installed({**environment, "PYTHONPATH": ""}), distributions()]

@@ -31,7 +31,7 @@ class FilesRead:
             writes = writes or (mode is None and flags & (os.O_WRONLY | os.O_RDWR))
             (self._written if writes else self._opened).add(path)
 
-    def facts(self) -> list[list[Any]]:
+    def facts(self) -> list[list[object]]:
         """Return [path, mtime in ns, size] of each file; None for both if it does not exist."""
         # A module loaded from cached bytecode was not opened itself.
         modules = {getattr(module, "__file__", None) for module in list(sys.modules.values())}

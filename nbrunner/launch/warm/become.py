@@ -100,7 +100,7 @@ def _open_stdio() -> None:
         stream.mode = mode  # type: ignore[misc]
 
 
-def _unbuffered(descriptor: int, name: str, old: Any) -> io.TextIOWrapper:
+def _unbuffered(descriptor: int, name: str, old: object) -> io.TextIOWrapper:
     raw = _named(open(descriptor, "wb", buffering=0, closefd=False), name)
     is_terminal = os.isatty(descriptor)
     return _opened(old, raw, newline="\n", line_buffering=is_terminal, write_through=True)

@@ -74,7 +74,7 @@ class _Subprocess:
         self._server = server
         self._task = task
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(subprocess, name)
 
     def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)

@@ -49,7 +49,7 @@ class LastExitFunction:
         self._libraries: frozenset[str] = frozenset()
         self._libraries_added = 0
         self._classes: set[type] = set()
-        self._streams: tuple[Any, ...] = ()
+        self._streams: tuple[object, ...] = ()
         self._visible: list[None] = []
 
     def note_needed(self) -> None:
@@ -73,7 +73,7 @@ class LastExitFunction:
         self._libraries_added = _libraries_added()
         _freeze()
 
-    def note_fork(self, *streams: Any) -> None:
+    def note_fork(self, *streams: object) -> None:
         """Record, in a fresh fork, the standard streams that were opened for it."""
         self._streams = streams
         self._visible = []
@@ -172,7 +172,7 @@ class ShownWithoutOurs:
         self._trace = trace
         self._hook = sys.excepthook
 
-    def __call__(self, kind: type[BaseException], error: BaseException, _trace: Any) -> None:
+    def __call__(self, kind: type[BaseException], error: BaseException, _trace: object) -> None:
         sys.excepthook = self._hook
         sys.last_traceback = self._trace
         try:

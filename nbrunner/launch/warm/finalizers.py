@@ -80,7 +80,7 @@ _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 
 
 def reason_to_finalize(
-    objects: Collection[Any], own: Collection[Any], libraries: Iterable[str]
+    objects: Collection[object], own: Collection[object], libraries: Iterable[str]
 ) -> str | None:
     """Return why the interpreter must be finalized; None if that would have no visible effect.
 
@@ -204,7 +204,7 @@ def hidden_finalizer(cls: type) -> bool:
     )
 
 
-def _is_idle(each: Any) -> bool:
+def _is_idle(each: object) -> bool:
     """Return whether the finalizer of an object does nothing in the object's present state."""
     kind = type(each)
     test = _IDLE.get(kind) or _IDLE_BY_NAME.get((kind.__module__, kind.__qualname__))

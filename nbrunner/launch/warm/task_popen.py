@@ -65,7 +65,7 @@ class _Subprocess:
         self._directory = directory
         self._inherited = inherited()  # the flow file may change what its tasks inherit
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(subprocess, name)
 
     def Popen(self, args: Sequence[str], **options: Any) -> Any:  # noqa: N802 (as subprocess)

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 
-def living() -> list[Any]:
+def living() -> list[object]:
     """Return the generators of `random` and of NumPy that exist in this process."""
     bit_generator = _bit_generator()
     kinds = (random.Random,) if bit_generator is None else (random.Random, bit_generator)
@@ -41,7 +41,7 @@ def _digest(*values: object) -> str:
     return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return the state of a bit generator with arrays as lists, whose repr is not abridged."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}

@@ -185,7 +185,7 @@ class Recording:
         called = f"calls {_PUBLIC.get(module, module)}.{name}()"
         self._note("starts a thread" if module == "_thread" else called, frame)
 
-    def _note_seed(self, frame: types.FrameType, generator: Any) -> None:
+    def _note_seed(self, frame: types.FrameType, generator: object) -> None:
         if not isinstance(generator, random.Random):
             return
         if is_of_tempfile(frame):
@@ -224,21 +224,23 @@ class Recording:
         else:
             self._note("reads sys.path", frame)
 
-    def _urandom(self, real: Callable[..., bytes], *arguments: Any) -> bytes:
+    def _urandom(self, real: Callable[..., bytes], *arguments: object) -> bytes:
         data = real(*arguments)
         if self._active:
             self._entropy[int.from_bytes(data, "big")] = drawer(outside())
         return data
 
-    def _time(self, name: str, count: int) -> Callable[..., Any]:
-        def moment(real: Callable[..., Any], *arguments: Any) -> Any:
+    def _time(self, name: str, count: int) -> Callable[..., object]:
+        def moment(real: Callable[..., object], *arguments: object) -> object:
             if len(arguments) < count or arguments[count - 1] is None:
                 self._note_if_active(f"calls time.{name}()")
             return real(*arguments)
 
         return moment
 
-    def _path(self, real: Callable[..., Any], path: Any, *arguments: Any, **options: Any) -> Any:
+    def _path(
+        self, real: Callable[..., object], path: object, *arguments: object, **options: object
+    ) -> object:
         if options.get("dir_fd") is None:
             self._note_path(path, outside(), reads=False)
         return real(path, *arguments, **options)
@@ -314,7 +316,7 @@ class Recording:
         return entropy if isinstance(entropy, int) and entropy in self._entropy else None
 
 
-def _is_as_seeded(generator: Any, seed: _Seed | int) -> bool:
+def _is_as_seeded(generator: object, seed: _Seed | int) -> bool:
     if isinstance(seed, _Seed):
         return generators.state(generator) == seed.state
     return generators.is_as_seeded(generator)

@@ -16,14 +16,14 @@ _ARGUMENTS = frozenset({"argv", "orig_argv"})
 class Unbound:
     """Replaces a C function. As an attribute of a class it is not bound, like a C function."""
 
-    def __init__(self, real: Callable[..., Any], stand_in: Callable[..., Any]) -> None:
+    def __init__(self, real: Callable[..., object], stand_in: Callable[..., object]) -> None:
         self._real = real
         self._stand_in = stand_in
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, *arguments: object, **options: object) -> object:
         return self._stand_in(self._real, *arguments, **options)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._real, name)
 
     # Modules look functions up in sets such as ``os.supports_follow_symlinks``.
@@ -72,7 +72,7 @@ def note_reads_of_arguments(note: Callable[[], None]) -> None:
     """Call ``note`` whenever ``sys.argv`` is read, as each fork gets another list."""
 
     class Sys(types.ModuleType):
-        def __getattribute__(self, name: str) -> Any:
+        def __getattribute__(self, name: str) -> object:
             if name in _ARGUMENTS:
                 note()
             return super().__getattribute__(name)
@@ -84,7 +84,7 @@ def note_reads_of_main(note: Callable[[], None]) -> None:
     """Call ``note`` whenever an attribute of ``__main__`` is read that differs in a cold run."""
 
     class Main(types.ModuleType):
-        def __getattribute__(self, name: str) -> Any:
+        def __getattribute__(self, name: str) -> object:
             if name in _OF_MAIN:
                 note()
             return super().__getattribute__(name)
