@@ -72,42 +72,58 @@ _HOME = {
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    from nbrunner.any_run import attach
-    from nbrunner.compare.code_changes import CodeChange
-    from nbrunner.compare.diff import DiffRow, RunDiff, diff
-    from nbrunner.deployer import Deployer, NBDeployer
-    from nbrunner.engine.client import Flow, Run, Step, Task, namespace
-    from nbrunner.engine.failure import Failure
-    from nbrunner.engine.progress import Progress, RunEvent, StepProgress
-    from nbrunner.engine.timeline import TaskSpan
-    from nbrunner.errors import (
-        BadRequest,
-        BadTypeError,
-        BadValueError,
-        CleanedUpError,
-        FlowImportError,
-        FlowLoadError,
-        FlowNotFoundError,
-        FlowSyntaxError,
-        MetaflowVersionError,
-        NbrunnerError,
-        RunNotFoundError,
-        RunStartError,
-        StateError,
+    from nbrunner.any_run import attach as attach
+    from nbrunner.compare.code_changes import CodeChange as CodeChange
+    from nbrunner.compare.diff import DiffRow as DiffRow, RunDiff as RunDiff, diff as diff
+    from nbrunner.deployer import Deployer as Deployer, NBDeployer as NBDeployer
+    from nbrunner.engine.client import (
+        Flow as Flow,
+        Run as Run,
+        Step as Step,
+        Task as Task,
+        namespace as namespace,
     )
-    from nbrunner.flow.describe.api import async_describe, describe
-    from nbrunner.flow.description import FlowDescription
-    from nbrunner.followed_run import FollowedRun
-    from nbrunner.handles import ExecutingProcess, ExecutingRun, ExecutingTask
+    from nbrunner.engine.failure import Failure as Failure
+    from nbrunner.engine.progress import (
+        Progress as Progress,
+        RunEvent as RunEvent,
+        StepProgress as StepProgress,
+    )
+    from nbrunner.engine.timeline import TaskSpan as TaskSpan
+    from nbrunner.errors import (
+        BadRequest as BadRequest,
+        BadTypeError as BadTypeError,
+        BadValueError as BadValueError,
+        CleanedUpError as CleanedUpError,
+        FlowImportError as FlowImportError,
+        FlowLoadError as FlowLoadError,
+        FlowNotFoundError as FlowNotFoundError,
+        FlowSyntaxError as FlowSyntaxError,
+        MetaflowVersionError as MetaflowVersionError,
+        NbrunnerError as NbrunnerError,
+        RunNotFoundError as RunNotFoundError,
+        RunStartError as RunStartError,
+        StateError as StateError,
+    )
+    from nbrunner.flow.describe.api import async_describe as async_describe, describe as describe
+    from nbrunner.flow.description import FlowDescription as FlowDescription
+    from nbrunner.followed_run import FollowedRun as FollowedRun
+    from nbrunner.handles import (
+        ExecutingProcess as ExecutingProcess,
+        ExecutingRun as ExecutingRun,
+        ExecutingTask as ExecutingTask,
+    )
     from nbrunner.jupyter.kernel.protocols import Shell
-    from nbrunner.launch.stop_ladder import StopReport
-    from nbrunner.notebook_runner import NBRunner
-    from nbrunner.record.task_starts import TaskStarts
-    from nbrunner.runner import Runner
-    from nbrunner.sweeps.api import async_sweep, attach_sweep, sweep
-    from nbrunner.sweeps.handle import Sweep
+    from nbrunner.launch.stop_ladder import StopReport as StopReport
+    from nbrunner.notebook_runner import NBRunner as NBRunner
+    from nbrunner.record.task_starts import TaskStarts as TaskStarts
+    from nbrunner.runner import Runner as Runner
+    from nbrunner.sweeps.api import (
+        async_sweep as async_sweep,
+        attach_sweep as attach_sweep,
+        sweep as sweep,
+    )
+    from nbrunner.sweeps.handle import Sweep as Sweep
 
 
 def __getattr__(name: str) -> object:

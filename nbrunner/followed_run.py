@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from nbrunner.aio.blocking import drive
 from nbrunner.engine import client, log_format
 from nbrunner.engine.failure import Failure, failure_of_task
 from nbrunner.engine.progress import Progress

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
     from typing import Any, TypedDict
 
-    from nbrunner import env_vars as variables
-    from nbrunner import environment, handles, starter, to_the_end
+    from nbrunner import env_vars as variables, environment, handles, starter, to_the_end
     from nbrunner.aio import blocking
     from nbrunner.flow import source as sources
     from nbrunner.flow.capture import flow_class

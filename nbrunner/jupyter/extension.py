@@ -93,8 +93,7 @@ def _show_sweeps(shell: Shell, config: FlowRun) -> None:
     from nbrunner.jupyter.kernel.feed import FEED
     from nbrunner.jupyter.kernel.front_end import front_end
     from nbrunner.jupyter.output import show_sweep
-    from nbrunner.sweeps import api as sweeps_api
-    from nbrunner.sweeps import handle as sweep_handle
+    from nbrunner.sweeps import api as sweeps_api, handle as sweep_handle
 
     def begun(sweep: sweep_handle.Sweep) -> bool:
         if not (config.panel and front_end(shell) == "notebook"):
@@ -133,8 +132,7 @@ def unload(shell: Shell) -> None:
     formatter = shell.display_formatter.ipython_display_formatter
     formatter.pop(ExecutingProcess, None)
     formatter.pop(FollowedRun, None)
-    from nbrunner.sweeps import api as sweeps_api
-    from nbrunner.sweeps import handle as sweep_handle
+    from nbrunner.sweeps import api as sweeps_api, handle as sweep_handle
 
     formatter.pop(sweep_handle.Sweep, None)
     sweeps_api.SHOWN_BY.clear()

@@ -29,8 +29,7 @@ from nbrunner.launch.interrupt import Interrupt
 from nbrunner.launch.stop_ladder import LOOK_SECONDS, STRAYS, Climb, Rung, StopRequest
 from nbrunner.record import private, run_directory
 from nbrunner.record.run_directory import ReservedFile, RunDirectory
-from nbrunner.record.schema import Exit, Identity, Record
-from nbrunner.record.schema import Supervisor as SupervisorFile
+from nbrunner.record.schema import Exit, Identity, Record, Supervisor as SupervisorFile
 
 # SIGINT and SIGHUP are meant for programs in a terminal, not for a run in its own session.
 _SIGNALS = (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

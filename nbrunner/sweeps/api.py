@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import overload
 
 from nbrunner.aio.blocking import drive
 from nbrunner.errors import BadTypeError, BadValueError, shown
@@ -19,6 +20,25 @@ from nbrunner.sweeps.handle import OnFailure, Sweep, to_the_end
 SHOWN_BY: list[Callable[[Sweep], bool]] = []
 
 
+# Overloads, as a checker infers the type of a dict of lists from one type alone.
+@overload
+def sweep(
+    runner: Runner,
+    parameters: Mapping[str, Iterable[object]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
+    **arguments: object,
+) -> Sweep: ...
+@overload
+def sweep(
+    runner: Runner,
+    parameters: Iterable[Mapping[str, object]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
+    **arguments: object,
+) -> Sweep: ...
 def sweep(
     runner: Runner,
     parameters: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
@@ -69,6 +89,24 @@ def sweep(
     return made
 
 
+@overload
+async def async_sweep(
+    runner: Runner,
+    parameters: Mapping[str, Iterable[object]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
+    **arguments: object,
+) -> Sweep: ...
+@overload
+async def async_sweep(
+    runner: Runner,
+    parameters: Iterable[Mapping[str, object]],
+    parallel: int = 4,
+    on_failure: OnFailure = "continue",
+    artifacts: Iterable[str] = (),
+    **arguments: object,
+) -> Sweep: ...
 async def async_sweep(
     runner: Runner,
     parameters: Mapping[str, Iterable[object]] | Iterable[Mapping[str, object]],
