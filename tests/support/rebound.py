@@ -74,6 +74,7 @@ def main() -> None:
     import asyncio  # noqa: F401 - once, and not in every fork
     import fractions  # noqa: F401
 
+    import metaflow  # noqa: F401 - each flow file imports it
     import pydantic  # noqa: F401
 
     HistoryManager.enabled = False  # type: ignore[assignment]

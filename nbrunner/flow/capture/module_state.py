@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import types
 from collections.abc import Iterator
 
 from nbrunner.flow.capture.notebook import Cell, Notebook
 from nbrunner.flow.capture.same_body import named
-from nbrunner.flow.capture.scope import executed_nodes
+from nbrunner.flow.capture.scope import set_attributes
 
 _TRAVELS = frozenset({"sys.path"})  # see `nbrunner.flow.import_path`
 
@@ -30,19 +29,18 @@ def set_in_modules(notebook: Notebook, home: Cell, text: str) -> Iterator[str]:
     """
     told: set[str] = set()
     for cell in dict.fromkeys((*reversed(notebook.executed), home)):
-        for node in (each for statement in cell.statements for each in executed_nodes(statement)):
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                module = named(node.value, notebook.namespace)
-                if not isinstance(module, types.ModuleType):
-                    continue
-                name = f"{module.__name__}.{node.attr}"
-                top = module.__name__.partition(".")[0]
-                if name in told | _TRAVELS or not re.search(rf"\b{top}\b", text):
-                    continue
-                told.add(name)
-                place = f"{notebook.told(cell.filename)}, line {node.lineno}"
-                yield (
-                    f"{place} sets {name}; the processes of {notebook.flow_name} import "
-                    f"{module.__name__} again, without it. Set it in each step that needs it, or "
-                    f"in the file of the module"
-                )
+        for node in (each for statement in cell.statements for each in set_attributes(statement)):
+            module = named(node.value, notebook.namespace)
+            if not isinstance(module, types.ModuleType):
+                continue
+            name = f"{module.__name__}.{node.attr}"
+            top = module.__name__.partition(".")[0]
+            if name in told | _TRAVELS or not re.search(rf"\b{top}\b", text):
+                continue
+            told.add(name)
+            place = f"{notebook.told(cell.filename)}, line {node.lineno}"
+            yield (
+                f"{place} sets {name}; the processes of {notebook.flow_name} import "
+                f"{module.__name__} again, without it. Set it in each step that needs it, or "
+                f"in the file of the module"
+            )

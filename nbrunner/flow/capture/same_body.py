@@ -105,7 +105,8 @@ def is_body_of(
         Returns whether a statement may have changed the class since it was made, or may change what
         its body computes.
     """
-    space = {key: each for key, each in space.items() if key not in assigned(statement)}
+    own = assigned(statement)
+    space = {key: each for key, each in space.items() if key not in own}
     functions = _functions(value, statement, body, space)
     answers = {*functions, *_attributes(value, statement, space)}
     if isinstance(value, abc.ABCMeta) and _registered(value):

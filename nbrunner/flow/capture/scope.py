@@ -113,6 +113,16 @@ def changed_names(statement: ast.stmt, within: bool = False) -> dict[str, bool]:
     return found
 
 
+@lru_cache(maxsize=10_000)
+def set_attributes(statement: ast.stmt) -> list[ast.Attribute]:
+    """Return the attributes that a top statement assigns when it is executed."""
+    return [
+        node
+        for node in executed_nodes(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    ]
+
+
 def _root(node: ast.expr) -> str:
     """Return the name at the start of a chain of attributes and items; empty if it has none."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
@@ -158,6 +168,7 @@ def _deferred_reads(code: types.CodeType) -> set[str]:
     return reads
 
 
+@lru_cache(maxsize=10_000)
 def compiled(statement: ast.stmt, filename: str, flags: int = 0) -> types.CodeType:
     """Return the code of a module with a single statement."""
     module = ast.Module(body=[statement], type_ignores=[])
