@@ -167,7 +167,7 @@ class _Subprocess:
             # At its end the pipe has no writer: the server has no descriptor of this process,
             # and cannot open one any more.
             pid = read_number(told)
-        if pid is None:
+        if not pid:
             os.close(told)
             return None
         return ForkedProcess(args, pid, told)

@@ -79,14 +79,18 @@ class TaskServer:
                 content: CardRequest = json.load(file)
             if content["token"] != token.decode():
                 return None
-            modes = (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY, os.O_WRONLY)
-            for number, mode in zip(content["descriptors"], modes, strict=True):
+            *stdio, status = content["descriptors"]
+            modes = (os.O_WRONLY, os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)
+            for number, mode in zip((status, *stdio), modes, strict=True):
                 opened.append(os.open(f"/proc/{int(pid)}/fd/{number}", mode))
-        except (OSError, ValueError, KeyError, TypeError):  # the task has ended, or given up
+        except (OSError, ValueError, KeyError, TypeError):
+            # The task has ended, or its stdin is closed or a socket.
+            for descriptor in opened[:1]:
+                _refuse(descriptor)
             for descriptor in opened:
                 os.close(descriptor)
             return None
-        return self._fork(content, opened)
+        return self._fork(content, [*opened[1:], opened[0]])
 
     def _fork(self, request: TaskRequest, descriptors: Sequence[int]) -> Program | None:
         """Fork, with standard streams and a status pipe; return the program in the fork."""
@@ -94,7 +98,7 @@ class TaskServer:
         try:
             pid = os.fork()
         except OSError:
-            pid = -1  # without a pid in the status pipe, the requester starts the process itself
+            pid = -1  # the requester starts the process itself
         if pid == 0:
             restore_signals()
             os.write(status, b"%d\n" % os.getpid())
@@ -109,6 +113,7 @@ class TaskServer:
         for descriptor in stdio:
             os.close(descriptor)
         if pid < 0:
+            _refuse(status)
             os.close(status)
         else:
             pidfd = os.pidfd_open(pid)
@@ -131,3 +136,9 @@ class TaskServer:
         # The selector closes itself: later it would close a descriptor that may be a file by then.
         self._selector.close()
         return [self._requests.detach(), self._cards, self._cards_end, *of_tasks]
+
+
+def _refuse(status: int) -> None:
+    """Write to a status pipe that there is no process; its requester is not to wait for one."""
+    with contextlib.suppress(OSError):  # the requester has ended
+        os.write(status, b"0\n")

@@ -136,7 +136,7 @@ class _Subprocess:
                 os.close(descriptor)
         # The task itself sends its pid: without one there is no task.
         pid = read_number(ours[3]) if self._server is not None else None
-        if pid is None:
+        if not pid:
             for descriptor in ours:
                 os.close(descriptor)
             return None

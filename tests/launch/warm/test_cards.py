@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import socket
 from base64 import b64decode
 
 import pytest
 from support.both_ways import both_ways, warmly
+
+from nbrunner.launch.warm.fork_server import TaskServer
+from nbrunner.launch.warm.forked_process import read_number
 
 pytestmark = [pytest.mark.slow, pytest.mark.once]
 
@@ -141,6 +147,7 @@ CHANGES = {
     "the directory": "os.makedirs('elsewhere'); os.chdir('elsewhere')",
     "the flow file": "open(sys.argv[0], 'a').write('#')",
     "buffering": "del os.environ['PYTHONUNBUFFERED']",
+    "stdin": "import socket; os.dup2(socket.socketpair()[0].fileno(), 0)",
     "a limit": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
 }
 
@@ -154,6 +161,27 @@ def test_a_step_that_changes_its_process(change, write_flow, monkeypatch, tmp_pa
     warm = warmly(flow, monkeypatch)
     assert warm.status == "successful", warm.stdout
     assert set((tmp_path / "rendered").read_text().split()) == {"False"}
+
+
+@pytest.mark.parametrize("stdin", ["socket", "closed"])
+def test_a_request_that_cannot_be_served_is_refused_at_once(stdin):
+    """A10: a task whose stdin cannot be opened again does not wait ten seconds for each card."""
+    ours, theirs = socket.socketpair()
+    server = TaskServer(theirs, None)
+    request, (told, telling) = os.memfd_create("request"), os.pipe()
+    number = ours.fileno() if stdin == "socket" else 10**6
+    with open(request, "wb") as file:
+        content = {"token": "abc", "descriptors": [number, telling, telling, telling]}
+        file.write(json.dumps(content).encode())
+        file.flush()
+        os.write(server._cards_end, f"{os.getpid()} {request} abc\n".encode())
+        assert server._serve_cards() is None
+    os.close(telling)
+    assert read_number(told) == 0
+    assert read_number(told) is None, "no descriptor of ours is kept"
+    for each in (told, *server._descriptors()):
+        os.close(each)
+    ours.close()
 
 
 def test_cards_of_a_foreach_at_the_same_time(write_flow, monkeypatch, card_root):
