@@ -70,6 +70,9 @@ async def _shown_to_its_end(runner: Settings, handle: ExecutingProcess, output: 
         raise
     if isinstance(wrong, RunStartError):
         runner.starter.forget(handle)  # its output is in the message; nothing else refers to it
+    elif not handle.attributes:  # the caller gets no handle of a run that is still starting
+        await stop.end(handle.watched, StopRequest())
+        runner.starter.forget(handle)
     # Outside the except block: IPython cannot format a traceback whose context is a group.
     raise wrong
 

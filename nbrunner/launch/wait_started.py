@@ -46,7 +46,7 @@ async def until_started(run: RunState, timeout_seconds: float) -> None:
         what = f"did not start within {timeout_seconds:g} s (file_read_timeout) and was stopped"
         raise RunStartError(_message(run, what)) from None
     if not run.attributes:
-        if run.exit_record is None:  # lost: no supervisor is left to end its processes
+        if run.exit_record is None:  # lost: its supervisor cannot stop what it started
             await stop.end(run, StopRequest("stopped"))
         raise RunStartError(_message(run, _how_it_ended(run)), run.returncode)
     await check_id(run)
@@ -59,9 +59,9 @@ def _how_it_ended(run: RunState) -> str:
         return f"was lost before it started: its supervisor died\n{log}".rstrip()
     if record["error"]:
         return f"could not be started: {record['error']}"
-    if record["stop"] == "stopped":
-        return "was stopped before Metaflow started the run"
     code = record["returncode"]
+    if record["stop"] == "stopped" or code is None:  # unknown: stopped without its supervisor
+        return "was stopped before Metaflow started the run"
     how = f"by signal {-code}" if code is not None and code < 0 else f"with exit code {code}"
     hint = ""
     if code == 0:

@@ -11,7 +11,10 @@ from support.offspring import lives, processes_of
 from support.waiting import async_until
 
 from nbrunner import Runner
-from nbrunner.record import registry
+from nbrunner.errors import RunStartError
+from nbrunner.launch.run_state import RunState
+from nbrunner.launch.wait_started import until_started
+from nbrunner.record import registry, run_directory
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +73,33 @@ def test_a_start_that_takes_too_long_is_ended(write_flow):
         return runs_alive()
 
     assert asyncio.run(main()) == []
+
+
+@pytest.mark.parametrize("stop", ["timeout", "stopped"])
+def test_a_start_that_another_handle_ended_without_its_supervisor_is_told(stop):
+    """B4: the exit code of such a run is unknown."""
+    directory = registry.create()
+    directory.write(run_directory.RECORD, {"command": ["python", "flow.py"], "started": 1.0})
+    ended = {"returncode": None, "ended": 2.0, "error": None, "stop": stop}
+    directory.write(run_directory.EXIT, ended)
+    with pytest.raises(RunStartError, match="was stopped before Metaflow started the run"):
+        asyncio.run(until_started(RunState(directory), 5.0))
+
+
+@pytest.mark.parametrize("error", [OSError, ValueError])
+def test_a_start_whose_output_cannot_be_shown_is_ended(write_flow, monkeypatch, error):
+    """B4: the caller gets the error and no handle of the run."""
+
+    async def broken(_lines):
+        await async_until(runs_alive, "the processes")
+        raise error("it cannot be read")
+        yield
+
+    monkeypatch.setattr("nbrunner.runner.printed_lines", broken)
+    with pytest.raises(error, match="it cannot be read"):
+        Runner(write_flow("hangflow.py", HANGFLOW), pylint=False).run()
+    assert runs_alive() == []
+    assert recorded() == set()
 
 
 def test_a_cancelled_start_is_ended_and_the_next_run_undisturbed(write_flow):
