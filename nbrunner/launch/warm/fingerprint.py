@@ -18,7 +18,16 @@ from pathlib import Path
 # Read by the interpreter, the C library or metaflow while they start.
 _MATTERING_PREFIXES = ("PYTHON", "LD_", "METAFLOW_", "MALLOC_", "LC_", "GLIBC_", "OPENSSL_", "GIT_")
 _MATTERING_NAMES = frozenset(
-    {"LANG", "LANGUAGE", "HOME", "TZ", "DISABLE_TRACING", "CONDA_PREFIX", "APPENGINE_RUNTIME"}
+    {
+        "LANG",
+        "LANGUAGE",
+        "HOME",
+        "TZ",
+        "TZDIR",
+        "DISABLE_TRACING",
+        "CONDA_PREFIX",
+        "APPENGINE_RUNTIME",
+    }
 )
 
 # Native code of numerical libraries reads these while it is imported, so they matter only if
@@ -130,6 +139,8 @@ def installed(environment: Mapping[str, str]) -> Surroundings:
     return {
         "installed packages": _stamps([*folders, *_path_files(folders)]),
         "metaflow config": _stamps([_metaflow_config(environment)]),
+        # A link to the file of a zone; the C library reads it once in a process.
+        "time zone": _stamps([Path(os.path.realpath(_LOCAL_TIME))]),
     }
 
 
@@ -144,6 +155,8 @@ def distributions() -> list[str]:
             found += [name for name in os.listdir(folder) if name.endswith(".dist-info")]
     return sorted(found)
 
+
+_LOCAL_TIME = "/etc/localtime"
 
 _LIMITS = sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")})
 

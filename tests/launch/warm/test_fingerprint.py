@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 from support.scripts import run_script
 
+from nbrunner.launch.warm import fingerprint
 from nbrunner.launch.warm.eligibility import (
     Imported,
     local_config,
@@ -86,6 +87,22 @@ def test_a_variable_of_a_library_matters_if_it_is_preloaded():
 def test_several_differences_are_all_named():
     now = surroundings(BASE | {"LC_ALL": "C", "TZ": "UTC"})
     assert difference(surroundings(BASE), now) == "$LC_ALL, $TZ differ"
+
+
+def test_a_machine_in_another_time_zone_makes_another_interpreter(tmp_path, monkeypatch):
+    """A8: a process reads the machine's zone once, as it starts."""
+    link = tmp_path / "localtime"
+    monkeypatch.setattr(fingerprint, "_LOCAL_TIME", str(link))
+    then = surroundings(BASE)
+    for zone in ("Berlin", "Tokyo"):
+        (tmp_path / zone).write_text("alike")
+        os.utime(tmp_path / zone, ns=(1, 1))
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / zone)
+        assert difference(then, surroundings(BASE)) == "time zone differs"
+        then = surroundings(BASE)
+        assert difference(then, surroundings(BASE)) is None
+    assert difference(then, surroundings(BASE | {"TZDIR": "/zones"})) == "$TZDIR differs"
 
 
 def test_a_path_file_that_is_edited_makes_another_interpreter(tmp_path):
