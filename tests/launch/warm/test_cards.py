@@ -147,7 +147,7 @@ CHANGES = {
     "the directory": "os.makedirs('elsewhere'); os.chdir('elsewhere')",
     "the flow file": "open(sys.argv[0], 'a').write('#')",
     "buffering": "del os.environ['PYTHONUNBUFFERED']",
-    "stdin": "import socket; os.dup2(socket.socketpair()[0].fileno(), 0)",
+    "stdin": "import socket; ends = socket.socketpair(); os.dup2(ends[0].fileno(), 0)",
     "a limit": "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))",
 }
 
