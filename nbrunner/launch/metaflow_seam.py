@@ -54,9 +54,12 @@ HARMLESS_DRAWS = (
     ("reads __main__", "metaflow.tuple_util", "namedtuple_with_defaults"),
 )
 
-# Packages the flow's code in a thread, using generators of the second module.
+# Packages the flow's code in a thread, using generators of the second module; and where the hooks
+# are defined that do nothing (nbrunner.launch.warm.packaging).
 PACKAGING = "metaflow.package"
 PACKAGING_GENERATORS = "metaflow.packaging_sys"
+DECORATORS = "metaflow.decorators"
+ENVIRONMENT = "metaflow.metaflow_environment"
 
 _RUNTIME = "metaflow.runtime"
 _CARDS = "metaflow.plugins.cards.card_creator"

@@ -14,7 +14,7 @@ import os
 import select
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from nbrunner.engine import log_format
@@ -126,8 +126,14 @@ class PipeLines:
 class LinePoll:
     """Replaces ``metaflow.procpoll.LinuxProcPoll``: gives one event per available line."""
 
-    def __init__(self, event: type[Any], open_lines: OpenLines | None = None) -> None:
+    def __init__(
+        self,
+        event: type[Any],
+        open_lines: OpenLines | None = None,
+        each_time: Callable[[], None] = lambda: None,
+    ) -> None:
         self._event = event
+        self._each_time = each_time  # called before each wait
         self._open_lines = open_lines
         self._poll = select.poll()
 
@@ -147,6 +153,7 @@ class LinePoll:
         timeout : float
             How long to wait for the first event, in milliseconds.
         """
+        self._each_time()
         for descriptor, events in self._poll.poll(timeout):
             ended = bool(events & (select.POLLHUP | select.POLLERR))
             pipe = _pipes.get(descriptor)

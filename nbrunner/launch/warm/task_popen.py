@@ -21,6 +21,7 @@ from nbrunner.launch.warm.eligibility import IMPORTED, local_config
 from nbrunner.launch.warm.fingerprint import difference, inherited, task_cold_reason
 from nbrunner.launch.warm.forked_process import ForkedProcess, read_number
 from nbrunner.launch.warm.log_pipes import LinePoll, PipeLines
+from nbrunner.launch.warm.packaging import package_late, start_if_due
 from nbrunner.launch.warm.partial_lines import OpenLines, task_of
 from nbrunner.launch.warm.protocol import TaskRequest, send
 from nbrunner.launch.warm.run_files import RunFiles
@@ -43,7 +44,8 @@ def use_for_tasks(
     """
     open_lines = OpenLines(directory)
     metaflow_seam.start_tasks_by(_Subprocess(server, environment, cwd, directory, files))
-    metaflow_seam.read_output_by(lambda event: LinePoll(event, open_lines))
+    metaflow_seam.read_output_by(lambda event: LinePoll(event, open_lines, start_if_due))
+    package_late()
     metaflow_seam.claim_ids()
 
 
