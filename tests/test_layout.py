@@ -66,7 +66,9 @@ TESTED_BY = {
     "launch/warm/test_run_ids.py": ("launch/run_id_collisions",),
     "launch/warm/test_warm_equals_cold.py": ("launch/warm/after_fork", "launch/warm/become"),
     "launch/warm/test_warm_or_cold.py": ("launch/warm/eligibility",),
-    "launch/warm/test_endings.py": ("launch/warm/finalize", "launch/warm/finalizers"),
+    "launch/warm/test_endings.py": (
+        *("launch/warm/arrow", "launch/warm/finalize", "launch/warm/finalizers"),
+    ),
     "launch/warm/test_launcher.py": ("launch/warm/first_steps", "launch/warm/zygote"),
     "launch/warm/probe/test_draws.py": (
         *("launch/warm/probe/attribution", "launch/warm/probe/generators"),

@@ -21,6 +21,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from nbrunner.launch import metaflow_seam
+from nbrunner.launch.warm import arrow
 
 # Modules whose C types release memory, locks or descriptors when they are deallocated, and
 # have no other effect. Types with a finalizer (they have `__del__`) are not covered by this.
@@ -98,6 +99,7 @@ def reason_to_finalize(
         or _stream_reason(own)
         or _thread_reason()
         or library_reason(libraries)
+        or arrow.arrow_reason()
         or object_reason(objects, own)
     )
 
@@ -165,6 +167,8 @@ def _known_library(file: str) -> bool:
     for installed in ("site-packages", "dist-packages"):
         if installed in folders:
             package = [*folders, name][folders.index(installed) + 1]
+            if package == arrow.PACKAGE:
+                return arrow.is_known_library(name)
             return package.removesuffix(".libs") in _COMPUTING
     return "lib-dynload" in folders or name.startswith(_OF_C)
 
@@ -191,7 +195,9 @@ def _holds_memory_only(kind: type) -> bool:
 
 def _known(of_c: type) -> bool:
     module = of_c.__module__
-    return module in _MEMORY_ONLY or module.startswith(_OF_COMPUTING)
+    if module in _MEMORY_ONLY or module.startswith(_OF_COMPUTING):
+        return True
+    return arrow.is_known_type(of_c)
 
 
 def hidden_finalizer(cls: type) -> bool:
