@@ -94,7 +94,7 @@ def with_card(text: str, step: str) -> str:
 
 PANDAS = QUIET.replace("from metaflow", "import pandas\nfrom metaflow", 1)
 IN_STEPS = re.sub(r"(def \w+\(self\):\n)", r"\1        import pandas\n", QUIET)
-SCIENCE = PANDAS.replace("import pandas\n", "import pandas, sklearn.linear_model, matplotlib\n", 1)
+SCIENCE = PANDAS.replace("import pandas\n", "import pandas, sklearn.linear_model\n", 1)
 
 RUN, SPIN = ("run",), ("spin", "start")
 
@@ -270,7 +270,7 @@ COMPARISONS = {
     ),
     "science": Comparison(
         again(SCIENCE),
-        (("scikit-learn, pandas and matplotlib, run again", "seconds", "0.12 (0.2)", ""),),
+        (("scikit-learn and pandas, run again", "seconds", "0.12 (0.2)", ""),),
     ),
     "spin": Comparison(spun, (("spin of a step", "seconds", "0.12 (0.16)", ""),)),
     "card": Comparison(
