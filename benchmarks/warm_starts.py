@@ -303,6 +303,8 @@ def measured(name: str, whose: str, bytecode: bool) -> Figures:
         "HOME": folder,
         "USER": "bench",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": f"{folder}/metaflow",
+        # A spin lists this cache, by default one of all processes in the temporary folder.
+        "METAFLOW_CLIENT_CACHE_PATH": f"{folder}/cache",
         "PYTHONPATH": str(ROOT),
     }
     if not bytecode:
