@@ -23,6 +23,7 @@ The remaining differences from a cold start that a flow can observe:
   stack that ``@timeout`` prints and faulthandler dumps
 - if the flow file imports a preloaded module before metaflow, the module's warnings filters come
   before those of metaflow
+- the run process starts the thread that packages its code up to two seconds later
 - more modules are loaded; ``sys.meta_path`` has one more finder; ``gc.get_freeze_count()``
   differs; one more exit function is registered
 - string hashes and addresses are the same in all forks of one zygote: a set of strings has the
