@@ -96,12 +96,14 @@ TESTED_BY = {
     "jupyter/panels/test_panels.py": (
         *("jupyter/panels/board_panel", "jupyter/panels/board_rows", "jupyter/panels/resume_bar"),
         *("jupyter/panels/history_panel", "jupyter/panels/launch_panel"),
-        *("jupyter/panels/stored_panel", "jupyter/widgets/run_table"),
+        "jupyter/widgets/run_table",
     ),
     "browser/test_run_panel.py": (
         *("jupyter/panels/run_panel", "jupyter/widgets/base", "jupyter/widgets/run_data"),
         *("jupyter/widgets/run_header", "jupyter/widgets/step_graph"),
     ),
+    "browser/test_stored_panel.py": ("jupyter/panels/stored_panel",),
+    "test_followed_run.py": ("any_run", "engine/stored_tasks"),
     "browser/test_launch_panel.py": ("jupyter/widgets/launch_form",),
     "browser/test_sign_of_life.py": ("jupyter/panels/taking_up",),
     "jupyter/widgets/test_composite.py": ("jupyter/widgets/channel",),
