@@ -183,6 +183,12 @@ CUT = """table => [...table.querySelectorAll('tr')].flatMap(row => {
 })"""
 
 
+# The number of lines that a cell's text takes.
+LINES = """cell => { const range = document.createRange(); range.selectNodeContents(cell);
+    const tops = [...range.getClientRects()].filter(({width}) => width).map(({top}) => top);
+    return new Set(tops.map(Math.round)).size }"""
+
+
 def test_past_runs_fit_into_narrow_pages_without_a_cut_date(defined):
     lab = defined
     lab.execute(0, "%env METAFLOW_USER=superuser")
@@ -209,6 +215,10 @@ def test_past_runs_fit_into_narrow_pages_without_a_cut_date(defined):
     assert titles.all_inner_texts()[4:] == ["Tags", "Parameters", "User", ""]
     assert "by another" not in history.inner_text()
     nothing_is_cut((1300, 1000))
+    # E12: an id is not broken, however narrow the page is.
+    lab.page.set_viewport_size({"width": 640, "height": 1000})
+    run_id = table.locator("td[data-column=run]").first
+    lab.until(lambda: run_id.evaluate(LINES) == 1, "the id on one line")
 
 
 def test_a_resume_bars_lists_have_an_arrow_of_the_colour_of_the_text(defined):

@@ -63,7 +63,8 @@ export class TableRow {
     say(this.word, row.status);
     this.cells.forEach((td, index) => {
       const text = row.cells[index] ?? "";
-      say(td, index === 0 ? withoutFlow(text, flow) : text);
+      if (index === 0) showName(td, withoutFlow(text, flow));
+      else say(td, text);
       td.title = text;
       if (this.columns[index]?.name === "progress") showProgress(td, row.done);
     });
@@ -83,6 +84,13 @@ export class TableRow {
     this.copy.textContent = (await copyText(this.code)) ? "✓" : "✗";
     setTimeout(() => this.copy.replaceChildren(icon("copy")), COPIED_MS);
   }
+}
+
+/** Show a pathspec, which may break before the run's id and nowhere within. */
+function showName(td: HTMLElement, name: string): void {
+  if (td.textContent === name) return;
+  const at = name.indexOf("/") + 1;
+  td.replaceChildren(name.slice(0, at), html("wbr"), name.slice(at));
 }
 
 function withoutFlow(pathspec: string, flow: string): string {
