@@ -1,4 +1,4 @@
-"""Handles of runs by their names, whoever started them."""
+"""Handles of runs by their names, of nbrunner and of other tools."""
 
 from __future__ import annotations
 
