@@ -47,6 +47,7 @@ TESTED_BY = {
     "kernel/test_step_cells.py": (
         *("jupyter/step_magics", "jupyter/magic/step_help", "jupyter/magic/step_registry"),
     ),
+    "flow/steps/test_assembly.py": ("flow/steps/flow_cells",),
     # A description, whichever process made it.
     "flow/describe/test_api.py": (
         *("flow/describe/child", "flow/describe/files_read", "flow/description"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Callbacks registered for the shell's events, to unregister them on unload.
 _LISTENERS: list[Callable[[object], None]] = []
-STEP_MAGICS = ("flow", "step", "flowexport", "flowload")
+STEP_MAGICS = ("flow", "step", "flowexport", "flowload", "flowshow")
 
 
 def load(shell: Shell) -> None:

@@ -62,6 +62,14 @@ class FlowMagics(Magics):
         self._config = config
         self._latest: ExecutingProcess | None = None
 
+    @property
+    def latest(self) -> ExecutingProcess | None:
+        """The latest run of this kernel, else the newest recorded one; None without runs."""
+        if self._latest is not None:
+            return self._latest
+        newest = next(iter(registry.directories()), None)
+        return None if newest is None else attach(newest.name)
+
     @needs_local_scope
     @no_var_expand
     @line_cell_magic
@@ -213,12 +221,9 @@ class FlowMagics(Magics):
         return begun
 
     def _show_latest(self) -> None:
-        running = self._latest
+        running = self.latest
         if running is None:
-            latest = next(iter(registry.directories()), None)
-            if latest is None:
-                raise BadValueError("no run yet; %flowrun FLOW starts one (%flowrun --help)")
-            running = attach(latest.name)
+            raise BadValueError("no run yet; %flowrun FLOW starts one (%flowrun --help)")
         outputs.show_run(self.shell, self._config, running)
 
     def _to_stop(self, names: list[str]) -> list[ExecutingProcess]:

@@ -11,8 +11,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbrunner.engine.client import is_metaflow_name
 from nbrunner.environment import absolute
 from nbrunner.errors import BadValueError
-from nbrunner.flow.steps.cells import flow_cell, step_cell
+from nbrunner.flow.steps.cells import step_cell
 from nbrunner.flow.steps.exported import cells_of, exported
+from nbrunner.flow.steps.flow_cells import flow_cell
 from nbrunner.flow.steps.step_flow import StepFlow
 from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter.magic.step_registry import StepFlows

@@ -20,6 +20,7 @@ from nbrunner.history import History
 from nbrunner.jupyter.html.line_names import as_written
 from nbrunner.jupyter.html.run import picture
 from nbrunner.jupyter.html.step_graph import steps_html
+from nbrunner.jupyter.html.value import value_bundle
 from nbrunner.jupyter.kernel.cell_panels import PANELS
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.front_end import front_end, no_cells_context
@@ -27,6 +28,7 @@ from nbrunner.jupyter.kernel.protocols import Shell
 from nbrunner.jupyter.magic.launch import Detach, Launch, runner_of, wait_for
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.panels.board_rows import board_picture
+from nbrunner.jupyter.widgets.value_view import view_of
 from nbrunner.sweeps.handle import Sweep
 from nbrunner.text.printable import visible
 
@@ -134,6 +136,11 @@ def show_flow(shell: Shell, text: str, flow: FlowDescription) -> None:
     steps = [f"{name} -> {', '.join(after)}" for name, after in flow.following.items() if after]
     plain = "\n".join([text, *steps])
     _show_picture(shell, {"text/plain": plain, "text/html": page})
+
+
+def show_value(shell: Shell, value: object) -> None:
+    """Display the value of an artifact."""
+    _show_picture(shell, value_bundle(view_of(value)))
 
 
 def show_sweep(shell: Shell, config: FlowRun, sweep: Sweep) -> None:

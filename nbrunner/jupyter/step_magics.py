@@ -1,4 +1,4 @@
-"""The magics for flows of several cells: ``%%flow``, ``%%step``, ``%flow``, export and load."""
+"""The magics for flows of several cells, and for artifacts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.source import flow_source
 from nbrunner.flow.steps.assembly import text_of
-from nbrunner.flow.steps.cells import flow_cell, step_cell
+from nbrunner.flow.steps.cells import step_cell
 from nbrunner.flow.steps.export_file import write_exported
+from nbrunner.flow.steps.flow_cells import flow_cell
 from nbrunner.flow.steps.loaded import cells_of_file
 from nbrunner.flow.steps.step_flow import StepFlow
 from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter import output as outputs
 from nbrunner.jupyter.kernel.config import FlowRun
+from nbrunner.jupyter.magic.artifact import artifact_path, value_at
 from nbrunner.jupyter.magic.launch import runner_of
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.magic.step_help import FLOW_HELP, STEP_HELP
@@ -34,7 +36,7 @@ from nbrunner.jupyter.magics import FlowMagics, cell_name, usage_errors
 
 @magics_class
 class StepMagics(Magics):
-    """``%%flow``, ``%%step``, ``%flow``, ``%flowexport`` and ``%flowload``.
+    """``%%flow``, ``%%step``, ``%flow``, ``%flowexport``, ``%flowload`` and ``%flowshow``.
 
     Parameters
     ----------
@@ -126,6 +128,19 @@ class StepMagics(Magics):
             print(  # noqa: T201
                 f"{names[0]}: {len(cells)} cells; execute each for the next one to appear below"
             )
+
+    @no_var_expand
+    @line_magic
+    def flowshow(self, line: str) -> None:
+        """Show an artifact: ``%flowshow STEP.ARTIFACT`` of the latest run of this kernel.
+
+        ``STEP/TASK.ARTIFACT`` selects a task, ``FLOW/RUN/STEP[/TASK].ARTIFACT`` another run.
+        Tables, images and plots are drawn, other values are printed.
+        """
+        with usage_errors():
+            path = artifact_path(" ".join(word.text for word in words_of(line, self._evaluated)))
+            value = value_at(path, self._runs.latest)
+        outputs.show_value(self.shell, value)
 
     # -- internal ---------------------------------------------------------------------
 

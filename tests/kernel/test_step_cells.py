@@ -28,6 +28,31 @@ def test_a_flow_over_several_cells_runs_and_an_edited_step_runs_next(trained):
     assert trained.execute("'FlowSpec' in dir() or 'step' in dir()").result == "False"
     kept = "<flow TrainFlow of Cells In[6], In[7], In[8], In[9], In[10]>"
     assert trained.execute("TrainFlow").result == kept
+    for path, value in (
+        ("report.top", "4.0"),
+        ("train.score", "2.0"),
+        ("start.depths", "[2, 8]"),
+        ("{run.pathspec}/best.weights", "{'a': [1, 2]}"),
+    ):
+        assert trained.execute(f"%flowshow {path}").checked().result == value
+    for path, message in (
+        ("trian.score", "there is no step of TrainFlow/"),
+        ("train.scor", "there is no artifact of train/2 'scor'; did you mean 'score'?"),
+        ("train/99.score", "step train has no task '99'; tasks are 2, 3"),
+        ("Tree/1/a.b", "there is no run 'Tree/1' in this datastore"),
+    ):
+        shown = trained.execute(f"%flowshow {path}")
+        assert shown.stderr.startswith(f"UsageError: %flowshow: {message}")
+    for line, expected in (
+        ("%flowshow tra", ["train."]),
+        ("%flowshow start.d", ["start.depth", "start.depths"]),
+        ("%%step more --after tr", ["train"]),
+        ("%%step more -d re", ["resources", "retry"]),
+        ("%%step more --fo", ["--foreach"]),
+        ("%%step more\nx = self.d", ["depth", "depths"]),
+    ):
+        reply = trained._reply(trained.client.complete(line))
+        assert reply["matches"] == expected, line
     trained.execute("factor = 8\nweights['b'] = 3").checked()
     trained.execute("%%step report\nprint('now', self.top, self.weights)").checked()
     shown = trained.execute("%flowrun TrainFlow --no-pylint").checked()

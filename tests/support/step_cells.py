@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 
 from nbrunner.flow.steps.assembly import class_text, text_of
-from nbrunner.flow.steps.cells import FlowCell, StepCell, check_artifacts, flow_cell, step_cell
+from nbrunner.flow.steps.cells import StepCell, check_artifacts, step_cell
 from nbrunner.flow.steps.edges import check_added
+from nbrunner.flow.steps.flow_cells import FlowCell, flow_cell
 from nbrunner.flow.steps.layout import Row
 from nbrunner.flow.steps.words import FlowWords, flow_words, step_words
 

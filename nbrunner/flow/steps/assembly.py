@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nbrunner.flow.capture.scope import is_future
-from nbrunner.flow.steps.cells import FlowCell, StepCell
+from nbrunner.flow.steps.cells import StepCell
 from nbrunner.flow.steps.edges import edges, ordered
+from nbrunner.flow.steps.flow_cells import FlowCell
 from nbrunner.flow.steps.layout import Row
 from nbrunner.text.line_origins import Origin
 

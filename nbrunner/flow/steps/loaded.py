@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from nbrunner.errors import BadRequest, BadValueError, FlowSyntaxError
 from nbrunner.flow.steps.assembly import class_text, text_of
-from nbrunner.flow.steps.cells import FlowCell, StepCell, flow_cell, step_cell
+from nbrunner.flow.steps.cells import StepCell, step_cell
+from nbrunner.flow.steps.flow_cells import FlowCell, flow_cell
 from nbrunner.flow.steps.layout import moved
 from nbrunner.flow.steps.words import FlowWords, flow_words, step_words
 from nbrunner.text.python_lines import python_lines

@@ -27,9 +27,10 @@ from nbrunner.flow.steps.assembly import (
     text_of,
     with_header,
 )
-from nbrunner.flow.steps.cells import FlowCell, StepCell, check_artifacts, flow_cell
+from nbrunner.flow.steps.cells import StepCell, check_artifacts
 from nbrunner.flow.steps.edges import check_added
 from nbrunner.flow.steps.exported import cells_of, exported
+from nbrunner.flow.steps.flow_cells import FlowCell, flow_cell
 from nbrunner.flow.steps.imports import Imports
 from nbrunner.flow.steps.layout import Row
 from nbrunner.flow.steps.words import FlowWords, one_of
@@ -85,6 +86,15 @@ class StepFlow(NotebookFlow):
         names = dict.fromkeys([*flow[:1], *(each.cell for each in self.steps.values())])
         numbers = ", ".join(name.removeprefix("Cell ") for name in names)
         return f"Cells {numbers}" if names else ""
+
+    @property
+    def attributes(self) -> set[str]:
+        """The names behind ``self.`` in a step: parameters, methods, artifacts, Metaflow's own."""
+        body = ast.parse("class _:\n" + text_of(self.flow_cell.body) + "    pass").body[0]
+        members = body.body if isinstance(body, ast.ClassDef) else []
+        own = {name for each in members for name in bound_names(each)}
+        made = {name for each in self.steps.values() for name in each.artifacts}
+        return own | made | {"input", "index", "next"}
 
     def define(self, cell: FlowCell) -> None:
         """Replace all but the steps."""

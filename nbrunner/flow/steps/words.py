@@ -71,6 +71,11 @@ STEP_OPTIONS = {
     "--run": "",
     "--no-run": "",
 }
+#: Metaflow's decorators of steps that users write, for completion.
+DECORATORS = (
+    *("batch", "card", "catch", "conda", "environment", "kubernetes", "parallel", "pypi"),
+    *("resources", "retry", "secrets", "timeout"),
+)
 FLOW_OPTIONS = {"--project": "NAME", "-d": "DECORATOR"}
 _LONG = {"--decorator": "-d"}
 

@@ -8,6 +8,7 @@ import glob
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from IPython.core.completer import (
@@ -24,7 +25,10 @@ from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.describe.api import async_describe
 from nbrunner.flow.description import FlowDescription, Option, Subcommand
 from nbrunner.flow.parse_argv import SUBCOMMANDS, Word
+from nbrunner.flow.steps.step_flow import StepFlow
+from nbrunner.flow.steps.words import DECORATORS, STEP_OPTIONS
 from nbrunner.handles import ExecutingProcess, attach
+from nbrunner.jupyter.magic.artifact import artifact_names
 from nbrunner.jupyter.magic.launch import flow_named, is_flow
 from nbrunner.jupyter.magic.options import OPTIONS, Options, take_options
 from nbrunner.launch.processes import Look
@@ -47,6 +51,8 @@ def matcher(namespace: Mapping[str, object]) -> Callable[[CompletionContext], Si
         line, cell = line_at(context.full_text, context.cursor_line, context.cursor_position)
         before, symbol = _cut(line)
         magic, *texts = before.split() or [""]
+        if context.full_text.lstrip().startswith("%%step") and not magic:
+            return _artifacts_of_self(context, namespace)
         if magic not in _MAGICS:
             return {"completions": []}
         words = [Word(text) for text in texts]
@@ -62,6 +68,23 @@ def matcher(namespace: Mapping[str, object]) -> Callable[[CompletionContext], Si
         }
 
     return flowrun_matcher  # type: ignore[no-any-return]
+
+
+def _artifacts_of_self(
+    context: CompletionContext, namespace: Mapping[str, object]
+) -> SimpleMatcherResult:
+    """Return the artifacts behind ``self.`` in the body of a step."""
+    line = context.full_text.split("\n")[context.cursor_line][: context.cursor_position]
+    before, dot, symbol = line.rpartition(".")
+    if not dot or re.search(r"(^|\W)self$", before) is None:
+        return {"completions": []}
+    flows = [each for each in list(namespace.values()) if isinstance(each, StepFlow)]
+    names = {name for flow in flows for name in flow.attributes if name.startswith(symbol)}
+    return {
+        "completions": [SimpleCompletion(name, type="artifact") for name in sorted(names)],
+        "matched_fragment": symbol,
+        "suppress": bool(names),
+    }
 
 
 def line_at(text: str, number: int, column: int) -> tuple[str, str | None]:
@@ -172,6 +195,35 @@ def _behind_flowdiff(
     ]
 
 
+def _behind_flowshow(
+    words: Sequence[Word], _cell: str | None, symbol: str, namespace: Mapping[str, object]
+) -> Candidates:
+    running = namespace.get("running")
+    if words or not isinstance(running, ExecutingProcess):
+        return []
+    return artifact_names(running, symbol)
+
+
+def _behind_step(
+    words: Sequence[Word], cell: str | None, symbol: str, namespace: Mapping[str, object]
+) -> Candidates:
+    last = words[-1].text if words else ""
+    flows = [each for each in list(namespace.values()) if isinstance(each, StepFlow)]
+    if last == "--after":
+        before, comma, _ = symbol.rpartition(",")
+        names = dict.fromkeys(["start", *(name for flow in flows for name in flow.steps)])
+        return [(f"{before}{comma}{name}", "step") for name in names if name != "end"]
+    if last == "--foreach":
+        found = {name for flow in flows for each in flow.steps.values() for name in each.artifacts}
+        return [(name, "artifact") for name in sorted(found)]
+    if last == "--flow":
+        return [(flow.flow_name, "flow") for flow in flows]
+    if last == "-d":
+        return [(name, "decorator") for name in DECORATORS]
+    options = STEP_OPTIONS if cell is not None else {}
+    return [(option, value) for option, value in options.items()]
+
+
 def _flows(symbol: str, namespace: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in namespace.items():
         if is_flow(value) and not name.startswith("_"):
@@ -267,4 +319,6 @@ _MAGICS = {
     "%flowruns": _behind_flowruns,
     "%flowstop": _behind_flowstop,
     "%flowdiff": _behind_flowdiff,
+    "%flowshow": _behind_flowshow,
+    "%step": _behind_step,
 }
