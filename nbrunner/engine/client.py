@@ -365,6 +365,14 @@ def parameters_of(run: Run) -> dict[str, Any]:
     return {artifact.id: artifact.data for artifact in task if artifact.id in small}
 
 
+def has_run(flow: str, step: str) -> bool:
+    """Return whether the latest run of a flow in this namespace has reached a step."""
+    from metaflow import Flow
+
+    run = if_reachable(lambda: Flow(flow).latest_run)
+    return run is not None and step in [each.id for each in run]
+
+
 def step_names(pathspec: str) -> list[str]:
     """Return the started steps of a run, in the order of their start."""
     return [step.id for step in run_of(pathspec, None)][::-1]

@@ -6,6 +6,8 @@ import contextlib
 import functools
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import (
@@ -22,6 +24,7 @@ from nbrunner.aio.blocking import drive
 from nbrunner.cli import all_running, tell_unreadable
 from nbrunner.compare.diff import diff
 from nbrunner.doctor import examine, report
+from nbrunner.engine import client
 from nbrunner.environment import current_directory
 from nbrunner.errors import (
     BadRequest,
@@ -34,7 +37,7 @@ from nbrunner.errors import (
 from nbrunner.flow.cell_source import cell_flow
 from nbrunner.flow.import_path import import_path
 from nbrunner.flow.parse_argv import Word
-from nbrunner.handles import ExecutingProcess, attach
+from nbrunner.handles import ExecutingProcess, ExecutingTask, attach
 from nbrunner.jupyter import output as outputs
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.kernel.protocols import Shell
@@ -69,6 +72,42 @@ class FlowMagics(Magics):
             return self._latest
         newest = next(iter(registry.directories()), None)
         return None if newest is None else attach(newest.name)
+
+    def latest_with(self, step: str) -> ExecutingProcess | None:
+        """Return the latest spin of a step, or the latest run if it is newer or there is none."""
+        latest = self.latest
+        if not isinstance(latest, ExecutingTask):
+            return latest
+        spun = str(latest.record.get("arguments", {}).get("pathspec"))
+        parts = spun.split("/")
+        if step == (parts[2] if len(parts) > 2 else spun):
+            return latest
+        found = (attach(each.name) for each in registry.directories())
+        return next((each for each in found if not isinstance(each, ExecutingTask)), None)
+
+    def spin(self, flow: Any, step: str) -> None:
+        """Run one step of a flow with the inputs that it had in the latest run.
+
+        The artifacts of the task are then in the notebook as ``self``, the task as ``task``.
+        """
+        with usage_errors():
+            options = replace(Options.configured(self._config), out="task")
+            name = launching.name_of_flow(flow)
+            words = ["spin", step, "--persist"]  # else its artifacts are not kept
+            line = f"%flowrun {name} {' '.join(words)}"
+            launch = launching.prepared(flow, [Word(word) for word in words], options, line)
+        try:
+            self._run(launch)
+        except UsageError:  # Metaflow refused it
+            if not client.has_run(name, step):
+                raise UsageError(
+                    f"no run of {name} has reached step {step}, whose inputs it needs; "
+                    f"%flowrun {name} runs the whole flow"
+                ) from None
+            raise
+        running = self._latest
+        if isinstance(running, ExecutingTask) and running.status == "successful":
+            self.shell.user_ns["self"] = running.task.data
 
     @needs_local_scope
     @no_var_expand

@@ -83,6 +83,9 @@ class StepMagics(Magics):
             flow.add(step)
             self._flows.take(flow)
             self._insert_next("step", step.name)
+            runs = self._config.run_steps if words.run is None else words.run
+        if runs:
+            self._runs.spin(flow, step.name)
 
     @no_var_expand
     @line_magic
@@ -139,7 +142,7 @@ class StepMagics(Magics):
         """
         with usage_errors():
             path = artifact_path(" ".join(word.text for word in words_of(line, self._evaluated)))
-            value = value_at(path, self._runs.latest)
+            value = value_at(path, self._runs.latest_with(path.step))
         outputs.show_value(self.shell, value)
 
     # -- internal ---------------------------------------------------------------------

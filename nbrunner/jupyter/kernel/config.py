@@ -32,6 +32,7 @@ class FlowRun(SingletonConfigurable):
     on_interrupt = Enum(
         ["stop", "detach"], "stop", help="What Interrupt does to the run of a waiting cell."
     ).tag(config=True)
+    run_steps = Bool(False, help="A %%step cell runs its step; False needs --run.").tag(config=True)
     out = Unicode("run", help="Name of the metaflow.Run in the notebook.").tag(config=True)
     saved_log_lines = Int(
         100, min=0, help="Lines at the end of the log that the saved notebook keeps."

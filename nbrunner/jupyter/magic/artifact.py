@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbrunner.engine import client
 from nbrunner.engine.client import if_reachable
 from nbrunner.errors import BadValueError, some_of
 from nbrunner.flow.steps.words import one_of
-from nbrunner.handles import ExecutingProcess
+from nbrunner.handles import ExecutingProcess, ExecutingTask
+
+if TYPE_CHECKING:
+    from metaflow import Task
 
 _MAX_TASKS = 500
 
@@ -70,6 +73,8 @@ def value_at(path: ArtifactPath, latest: ExecutingProcess | None) -> Any:
     BadValueError
         There is no such run, step, task or artifact.
     """
+    if not path.run and isinstance(latest, ExecutingTask):
+        return _value_of(latest.task, path)
     pathspec, metadata = _run_of(path, latest)
     run = if_reachable(lambda: client.run_of(pathspec, metadata))
     if run is None:
@@ -83,10 +88,13 @@ def value_at(path: ArtifactPath, latest: ExecutingProcess | None) -> Any:
         raise BadValueError(
             f"%flowshow: step {path.step} has no task {path.task!r}; tasks are {some_of(ids)}"
         )
-    task = client.task_of(f"{pathspec}/{path.step}/{task_id}", metadata)
+    return _value_of(client.task_of(f"{pathspec}/{path.step}/{task_id}", metadata), path)
+
+
+def _value_of(task: Task, path: ArtifactPath) -> Any:
     names = [each.name for each in client.artifacts_of(task) or ()]
     if path.artifact not in names:
-        what = f"artifact of {path.step}/{task_id}"
+        what = f"artifact of {path.step}/{task.id}"
         raise BadValueError(f"%flowshow: {one_of(path.artifact, names, what)}")
     return task[path.artifact].data
 

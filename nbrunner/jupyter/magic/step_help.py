@@ -26,7 +26,7 @@ FLOW_HELP = textwrap.dedent(
 STEP_HELP = textwrap.dedent(
     """\
     %%step NAME [--after STEP[,STEP]] [--foreach ARTIFACT] [--join] [-d DECORATOR]...
-                [--flow NAME]
+                [--flow NAME] [--run]
     <body of the step; or its whole def, with decorators and self.next(...)>
 
     Defines a step of the latest %%flow; %flowrun NAME runs the flow. The cell is not executed
@@ -38,6 +38,9 @@ STEP_HELP = textwrap.dedent(
       --join               joins branches or a foreach: the body has their results as inputs
       -d DECORATOR         decorator without @, as in -d card -d "retry(times=2)"
       --flow NAME          flow of the step; default: that of the latest %%flow cell
+      --run, --no-run      run the step alone, with the inputs that it had in the latest run of
+                           the flow; its artifacts are then in the notebook as self. The default
+                           is %config FlowRun.run_steps
 
     A step executed again replaces the earlier one in its place. With a self.next(...) of its
     own, a step names those that follow it.
