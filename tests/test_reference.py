@@ -68,5 +68,8 @@ def test_every_environment_variable_is_told_of():
 
 def test_every_magic_is_told_of():
     from nbrunner.jupyter.magics import FlowMagics
+    from nbrunner.jupyter.step_magics import StepMagics
 
     assert set(FlowMagics.magics["line"]) == set(reference.MAGICS)
+    steps = StepMagics.magics["line"] | StepMagics.magics["cell"]
+    assert set(steps) == set(reference.STEP_MAGICS)

@@ -20,6 +20,7 @@ from nbrunner.jupyter import panels, widgets
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.magic.options import OPTIONS
 from nbrunner.jupyter.magics import FlowMagics
+from nbrunner.jupyter.step_magics import StepMagics
 from nbrunner.launch.warm.fingerprint import PRELOAD_VARIABLE
 from nbrunner.launch.warm.launcher import LEARN_VARIABLE, WARM_VARIABLE
 from nbrunner.record.registry import STATE_VARIABLE
@@ -41,6 +42,7 @@ VARIABLES = {
 }
 
 MAGICS = ("flowrun", "flowruns", "flowform", "flowstop", "flowdiff")
+STEP_MAGICS = ("flow", "step", "flowexport", "flowload", "flowshow")
 
 # The types in a `FlowDescription`, which only the library creates.
 DESCRIBED = {"Option": Option, "Step": Step}
@@ -181,8 +183,8 @@ def _inline(line: str) -> str:
 
 
 def _magics() -> Iterator[str]:
-    for name in MAGICS:
-        magic = getattr(FlowMagics, name)
+    for name in (*MAGICS, *STEP_MAGICS):
+        magic = getattr(FlowMagics if name in MAGICS else StepMagics, name)
         told = inspect.cleandoc(magic.__doc__ or "").partition("\nOptions of nbrunner:")[0].rstrip()
         yield f"```text\n{told}\n```\n" if "\n" in told else f"`%{name}`: {_inline(told)}\n"
     yield "\nOptions of nbrunner for `%flowrun` and `%%flowrun`; they come before all others:\n"
