@@ -57,6 +57,15 @@ EXPECTED = {
         "why: InvalidParameterError",
         "{'successful': 2}",
     ],
+    "step-by-step.ipynb": [
+        "start -> fit",
+        "failed step choose, task 6: AttributeError",
+        "successful best window: ",
+        "scores {1: ",
+        "PriceFlow is in prices.py",
+        "# The window with the smallest error.",
+        "exit code 0",
+    ],
     "when-things-fail.ipynb": [
         "failed end ZeroDivisionError",
         "26 self.share = strong.count(0) / len(strong)",
