@@ -189,8 +189,12 @@ class FollowedRun:
     def refresh(self, write: bool = True) -> float:
         """Read the state of the run if it may be read again; return seconds until the next read.
 
-        Blocks for as long as the metadata service and the datastore take. ``write`` False leaves
-        new lines to `write_lines`.
+        Blocks for as long as the metadata service and the datastore take.
+
+        Parameters
+        ----------
+        write : bool
+            Whether to write new lines to the logs; False leaves them to `write_lines`.
         """
         left = self._next_read - time.monotonic()
         if left <= 0:
@@ -242,11 +246,14 @@ class FollowedRun:
             self._settled.add(key)
         return 3
 
-    def write_lines(self, between: Callable[[], object] = lambda: None) -> None:
+    def write_lines(self, between: Callable[[], object] = bool) -> None:
         """Write the lines read, in the order of their times.
 
-        ``between`` is called where a line belongs to the other log than the one before it, so
-        that a reader of both can keep the order.
+        Parameters
+        ----------
+        between : callable
+            Called where a line belongs to the other log than the one before it, so that a reader
+            of both can keep the order.
         """
         lines, self._unwritten = self._unwritten, []
         start = 0
@@ -298,7 +305,15 @@ class FollowedRun:
     async def stream_log(
         self, stream: str, position: int | None = None
     ) -> AsyncIterator[tuple[int, str]]:
-        """Yield (position, line) of a log as tasks store it, until the run has ended."""
+        """Yield (position, line) of a log as tasks store it, until the run has ended.
+
+        Parameters
+        ----------
+        stream : "stdout" or "stderr"
+            The log.
+        position : int, optional
+            Position to begin at, from an earlier call; default the first line.
+        """
         with LineReader(self._log(stream), position or 0) as reader:
             while True:
                 left = await asyncio.to_thread(self.refresh)
@@ -313,7 +328,13 @@ class FollowedRun:
     async def async_stop(
         self, interrupt_grace_seconds: float = 0.0, terminate_grace_seconds: float = 0.0
     ) -> NoReturn:
-        """Raise BadValueError: nbrunner cannot stop a run that it did not start."""
+        """Raise BadValueError: nbrunner cannot stop a run that it did not start.
+
+        Parameters
+        ----------
+        interrupt_grace_seconds, terminate_grace_seconds : float
+            As in `ExecutingRun.async_stop`; not used.
+        """
         self.stop()
 
     def stop(

@@ -21,7 +21,7 @@ nbrunner.attach(f'BranchFlow/{told.read_text()}')
 
 
 def test_a_run_of_the_command_line_is_live_in_its_panel(lab, tmp_path):
-    """E4: its graph, states, log and times are those of the run, while it goes on."""
+    """E4: its graph, states, log and times are those of the run, while it continues."""
     (tmp_path / "branchflow.py").write_text(BRANCHES)
     lab.execute(0, LOAD)
     lab.execute(1, ELSEWHERE)

@@ -1,4 +1,4 @@
-"""A flow whose graph is no chain: a foreach beside a step that waits for a file."""
+"""A flow whose graph is no chain: a foreach next to a step that waits for a file."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Whether Arrow, which pandas imports, could tell that the interpreter was not finalized.
 
-Most of pyarrow's objects are not visible to the collector. Of those, the streams that hold data
+Most of pyarrow's objects are not visible to the collector. The streams among them that hold data
 back until they are deleted (``BufferedOutputStream``, ``CompressedOutputStream``; see Arrow's
 ``io/buffered.cc`` and ``io/compressed.cc``) have a buffer of a memory pool from the time that they
 are made. So none is alive if no memory of any pool is in use. What else Arrow does when a process

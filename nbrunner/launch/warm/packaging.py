@@ -1,12 +1,13 @@
-"""The thread in which Metaflow packages the code of a run, started late where nobody could tell.
+"""The thread in which Metaflow packages the code of a run, started late where that changes nothing.
 
 Each run process packages the flow's folder and Metaflow, some 400 files, for steps that run
-elsewhere. With local steps nobody reads the package, and the thread holds the interpreter lock
+elsewhere. With local steps the package is not used, and the thread holds the interpreter lock
 while the scheduler needs it: a third of the time of two short steps. So it is started once
-somebody asks for the package, or once the run has lasted a second.
+the package is asked for, or once the run has lasted a second.
 
 It is started at once if it does more than read files: if it calls hooks of decorators, mutators or
-environments, or uploads the package. And if a file cannot be read, which the run's log tells.
+environments, or uploads the package. The same goes for a file that cannot be read, which the run's
+log reports.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class LateThread:
     target : callable
         A method of the package.
     daemon : bool
+        Whether the process may end before the thread does.
     """
 
     def __init__(self, target: Callable[[], None], daemon: bool) -> None:

@@ -1,4 +1,4 @@
-"""The thread that packages code: late where nobody could tell, and the same package in the end."""
+"""The thread that packages code is started late; the package is the same in the end."""
 
 from __future__ import annotations
 

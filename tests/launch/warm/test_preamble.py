@@ -170,7 +170,7 @@ def test_a_datastore_that_an_installed_module_chooses(write_flow, site, tmp_path
 @pytest.mark.slow
 @pytest.mark.once
 def test_a_module_of_the_users_that_has_the_name_of_a_harmless_one(write_flow, site, tmp_path):
-    """A9: what is beside the flow comes first."""
+    """A9: what is next to the flow comes first."""
     (tmp_path / "networkx.py").write_text("import chosen\n")
     running = Runner(flow(write_flow, "import networkx"), show_output=False, pylint=False).run()
     assert not running.warm
