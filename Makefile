@@ -38,13 +38,13 @@ demo: $(READY)
 		notebooks/quickstart.ipynb
 	@echo "the quickstart notebook, executed: build/quickstart.html"
 
-# Once with every run started cold, once with every run started warm. Tests that measure run
-# one after another, all others two at a time.
+# Once with every run started warm, and once cold those tests that may depend on it. Tests that
+# measure run one after another, all others two at a time.
 test: check $(CHROMIUM)
-	NBRUNNER_TEST_WARM=0 $(TWO_AT_A_TIME) -m "not alone" --ignore=tests/browser
-	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not alone and not once"
-	NBRUNNER_TEST_WARM=0 $(PYTEST) -m "alone" --ignore=tests/browser
-	NBRUNNER_TEST_WARM=1 $(PYTEST) -m "alone and not once"
+	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not alone"
+	NBRUNNER_TEST_WARM=0 $(TWO_AT_A_TIME) -m "not alone and not once" --ignore=tests/browser
+	NBRUNNER_TEST_WARM=1 $(PYTEST) -m "alone"
+	NBRUNNER_TEST_WARM=0 $(PYTEST) -m "alone and not once" --ignore=tests/browser
 
 test-fast: $(READY) $(BUNDLES)
 	NBRUNNER_TEST_WARM=1 $(TWO_AT_A_TIME) -m "not slow"
