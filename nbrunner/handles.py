@@ -37,8 +37,9 @@ from nbrunner.logs.progress_follower import ProgressFollower
 from nbrunner.logs.reader import LineReader, read_text
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
-from nbrunner.record.schema import Attributes, Record, RunStatus
+from nbrunner.record.schema import Attributes, Record
 from nbrunner.resumed import ResumedRun
+from nbrunner.status import RunStatus
 from nbrunner.text.brief_traceback import brief_when_interrupted
 
 if TYPE_CHECKING:

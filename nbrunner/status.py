@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+#: The words of ``running.status``. A panel also has "starting", before the run has an id.
+RunStatus = Literal["successful", "failed", "stopped", "timeout", "lost", "running"]
+
 #: The meaning of a colour; each theme has its own shade for it.
 Role = Literal["active", "success", "error", "stopped", "quiet"]
 

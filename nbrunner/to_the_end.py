@@ -62,7 +62,7 @@ async def _shown_to_its_end(runner: Settings, handle: ExecutingProcess, output: 
                     group.create_task(_show(handle, stream, output))
             await until_started(handle.watched, runner.file_read_timeout)
             await handle.watched.until_over()
-        return  # noqa: TRY300 (an else would stand far below)
+        return  # noqa: TRY300 (an else would be far away)
     except BaseExceptionGroup as errors:
         wrong = errors.exceptions[0]
     except asyncio.CancelledError:  # the caller was interrupted

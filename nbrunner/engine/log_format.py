@@ -34,7 +34,7 @@ def only_named(pattern: str, *names: str) -> str:
 
 
 def when(moment: datetime) -> str:
-    """Return a local time as a line of the log begins with it."""
+    """Return a local time in the format of a log line's prefix."""
     return f"{moment:%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
@@ -102,7 +102,7 @@ HEADLINE = r"(?P<headline>.+?)(?: in file .+)?(?: on line \d+)?:"
 
 
 def error_place(path: str, line: str) -> str:
-    """Return the place of an error as the line below its headline names it."""
+    """Return the place of an error in the format of the line below the headline."""
     return f"file {path} on line {line}"
 
 

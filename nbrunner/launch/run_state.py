@@ -18,8 +18,9 @@ from nbrunner.launch.run_processes import (
 )
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import RunDirectory
-from nbrunner.record.schema import Attributes, Exit, Record, RunStatus
+from nbrunner.record.schema import Attributes, Exit, Record
 from nbrunner.record.spin_attributes import is_spin, spun_attributes
+from nbrunner.status import RunStatus
 
 # A run without supervisor.json may be starting for this long.
 _STARTING_SECONDS = 30.0

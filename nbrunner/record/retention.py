@@ -1,7 +1,7 @@
 """Deletes old run directories by age and by total size.
 
-The supervisor of each run calls this after its run has ended, so that it takes no time of the
-user's process. For that reason it imports the standard library alone.
+The supervisor of each run calls this after its run has ended, so that the user's
+process does not spend time on it. It therefore imports only the standard library.
 """
 
 from __future__ import annotations
@@ -124,8 +124,9 @@ def expire(
 ) -> list[str]:
     """Delete ended runs that are too old, then the oldest until the rest is small enough.
 
-    The record of a run is kept while any of its processes is alive, even if that has not written
-    anything for long: this includes lost runs, and a daemon that a step of an ended run left.
+    The record of a run is kept while any of its processes is alive, even if it has not written
+    anything for a long time. This includes lost runs, and a daemon that a step of an ended run
+    left.
 
     Parameters
     ----------

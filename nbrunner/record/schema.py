@@ -2,8 +2,8 @@
 
 A file may have been written by a newer nbrunner, on a full disk, or in an editor. It is checked
 once, here, so that the other modules can rely on these types. Unknown keys are accepted, as a newer
-version may add some. The supervisor reads these files too, so this module uses the standard
-library alone.
+version may add some. The supervisor reads these files too, so this module uses only the
+standard library.
 """
 
 # Without `from __future__ import annotations`: TypedDict must see NotRequired itself.
@@ -25,6 +25,8 @@ from typing import (
     get_type_hints,
     is_typeddict,
 )
+
+from nbrunner.status import RunStatus
 
 # The content of a file whose name does not say more.
 Json = Mapping[str, object]
@@ -200,9 +202,6 @@ class Sweep(TypedDict):
     profile: NotRequired[str | None]
     env: NotRequired[list[str]]
     top_level_options: NotRequired[dict[str, object]]
-
-
-RunStatus = Literal["successful", "failed", "stopped", "timeout", "lost", "running"]
 
 
 class SweepRun(TypedDict):

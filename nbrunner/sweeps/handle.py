@@ -175,7 +175,7 @@ class Sweep:
         if driven is not None and not driven.cancelled():
             try:
                 await asyncio.shield(asyncio.wrap_future(driven))
-                return self  # noqa: TRY300 (an else would stand far below)
+                return self  # noqa: TRY300 (an else would be far away)
             except asyncio.CancelledError:
                 current = asyncio.current_task()
                 if current is None or current.cancelling():
@@ -256,7 +256,7 @@ class Sweep:
                 if ours:
                     has_failed = any(status in UNSUCCESSFUL for status in self.statuses)
                     if has_failed and self.on_failure == "stop":
-                        await self.async_stop()  # the failure was not handled at its time
+                        await self.async_stop()  # the failure was not handled when it occurred
                     await self._start_all(output)
                     return
             # Another process starts them; if it ends, this one takes over.

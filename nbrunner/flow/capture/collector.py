@@ -126,8 +126,8 @@ class Collector:
                 found[name] = Refusal(str(error), isinstance(error, TooLargeError))
         if not found:
             raise BadValueError(
-                f"{self._flow_name} uses {', '.join(map(repr, objects))}, which cannot travel "
-                f"with it together: {why}. Load them in a step, or pass them as Parameters"
+                f"{self._flow_name} uses {', '.join(map(repr, objects))}, which cannot be "
+                f"pickled together: {why}. Load them in a step, or pass them as Parameters"
             )
         self._refused |= found
         self._pickled.difference_update(found)

@@ -1,8 +1,8 @@
 """A run as text and HTML, for saved notebooks and terminals.
 
 The HTML has no script, link or style sheet; all text is escaped. Colours are legible on light and
-dark backgrounds. By hand: jinja2, which only nbconvert brings, would
-be imported by every kernel for three short pages.
+dark backgrounds. It is written without jinja2, which every kernel would have to import for
+three short pages.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from nbrunner.text.printable import aligned, on_one_line
 def value_bundle(view: ValueView) -> dict[str, str]:
     """Return the MIME bundle of a prepared value.
 
-    A page of the value's own is put into a frame without scripts.
+    The value's own HTML is shown in a frame with scripts disabled.
     """
     cut = f"\n({view.cut})" if view.cut else ""
     note = f"<div>({html.escape(view.cut)})</div>" if view.cut else ""

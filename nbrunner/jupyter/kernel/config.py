@@ -9,8 +9,8 @@ from traitlets import Bool, Bunch, Enum, Float, Int, List, TraitError, Unicode, 
 from traitlets.config import Config, SingletonConfigurable
 
 from nbrunner.jupyter.kernel.protocols import Shell
-from nbrunner.launch.warm.launcher import LAUNCHER
-from nbrunner.record.retention import DAY_SECONDS, KEEP
+from nbrunner.launch.warm.launcher import LAUNCHER, LEARNED_BYTES
+from nbrunner.record.retention import DAY_SECONDS, KEEP, MAX_AGE_SECONDS, MAX_TOTAL_BYTES
 
 # The traits that hold for the whole process.
 _APPLIED = [
@@ -48,13 +48,19 @@ class FlowRun(SingletonConfigurable):
         True, help="Import the modules at the top of a flow file once, if that is exact."
     ).tag(config=True)
     learned_megabytes = Int(
-        500, min=0, help="Memory of the interpreters with the imports of flow files."
+        LEARNED_BYTES // 1_000_000,
+        min=0,
+        help="Memory of the interpreters with the imports of flow files.",
     ).tag(config=True)
     keep_days = Float(
-        30, min=0, help="Days to keep records and logs of ended runs; results stay."
+        MAX_AGE_SECONDS / DAY_SECONDS,
+        min=0,
+        help="Days to keep records and logs of ended runs; results stay.",
     ).tag(config=True)
     keep_gigabytes = Float(
-        2, min=0, help="Disk space for records and logs; the oldest are deleted first."
+        MAX_TOTAL_BYTES / 1e9,
+        min=0,
+        help="Disk space for records and logs; the oldest are deleted first.",
     ).tag(config=True)
     nested_asyncio = Bool(
         True, help="Make asyncio.run() work in a cell; read when the extension loads."

@@ -1,4 +1,4 @@
-"""The base of all panels: how they are shown, what stays of them in the file."""
+"""The base of all panels: how they are displayed, and what the saved notebook keeps."""
 
 from __future__ import annotations
 

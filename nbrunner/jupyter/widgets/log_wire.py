@@ -9,6 +9,8 @@ from nbrunner.logs.index import LineView
 from nbrunner.logs.line import STDOUT, ShownLine, is_greeting
 from nbrunner.text import escapes
 
+# A line of a log is converted by `nbrunner.logs.line.shown`, by `_on_wire` below, and into a row of
+# the page by ``rowOf`` in ``js/src/log_view/row.ts``.
 #: [text, stream (0 stdout or a greeting, 1 stderr), characters not sent, time, step/task]
 WireLine = list[str | int]
 Rename = Callable[[str], str]

@@ -1,8 +1,8 @@
 """Converts a Python value for display: as text, table, image or HTML page. Pure functions.
 
-Libraries are recognised by what their values offer; none is imported. By hand: IPython's
-``display_formatter.format`` makes all of a value into HTML, where tables here are cut first and
-stay text, and it uses the formatters of the kernel, which a terminal has not.
+Libraries are recognised by what their values offer; none is imported. IPython's
+``display_formatter.format`` is not used: it converts a whole value to HTML, while tables here are
+cut first and stay text, and a terminal has no such formatters.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class ValueView:
     Attributes
     ----------
     kind : str
-        ``"text"``, ``"table"``, ``"image"`` or ``"html"``.
+        ``"text"``, ``"table"``, ``"image"`` or ``"html"``; rendered by ``jupyter/html/value.py``
+        (saved) and ``js/src/artifacts/value.ts`` (live).
     text : str
         Text, or HTML page.
     columns, rows : list

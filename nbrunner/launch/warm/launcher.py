@@ -63,6 +63,10 @@ class _Failures:
         return f"{self.why}{times}; the next one starts in {math.ceil(left)} s"
 
 
+#: Memory of the interpreters with the imports of flow files, unless it is configured otherwise.
+LEARNED_BYTES = 500_000_000
+
+
 class WarmLauncher:
     """Keeps warm interpreters, and starts runs as forks of them.
 
@@ -85,7 +89,7 @@ class WarmLauncher:
         self.enabled = True
         self.preload: tuple[str, ...] = ()
         self.learn_imports = True
-        self.learned_bytes = 500_000_000
+        self.learned_bytes = LEARNED_BYTES
         self._lock = threading.Lock()
         self._zygotes: list[WarmInterpreter] = []
         self._too_large: set[str] = set()
