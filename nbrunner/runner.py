@@ -200,6 +200,7 @@ class Runner(MetaflowAttributes):
         RunStartError
             The run ended before Metaflow gave it an id, for example because the flow is invalid.
         """
+        self._take_flow()
         return to_the_end.run_to_the_end(self, handles.ExecutingRun, "run", arguments)
 
     def resume(self, **arguments: object) -> ExecutingRun:
@@ -210,6 +211,7 @@ class Runner(MetaflowAttributes):
         **arguments
             ``origin_run_id`` (default: the latest run), ``step_to_rerun``, ``tags``, ...
         """
+        self._take_flow()
         return to_the_end.run_to_the_end(self, handles.ExecutingRun, "resume", arguments)
 
     def spin(self, pathspec: str, **arguments: object) -> ExecutingTask:
@@ -233,6 +235,7 @@ class Runner(MetaflowAttributes):
             The process ended before the task started, for example because the step or the earlier
             task does not exist.
         """
+        self._take_flow()
         return to_the_end.run_to_the_end(
             self, handles.ExecutingTask, "spin", {"pathspec": pathspec, **arguments}
         )
