@@ -337,7 +337,7 @@ def test_numbers_of_a_module_of_ones_own_differ(write_flow, monkeypatch, tmp_pat
 def test_a_preloaded_module_may_be_imported_above_metaflow(write_flow, monkeypatch, tmp_path):
     """A1: an own module that the probe has accepted; a refused one makes the run cold."""
     own_module(tmp_path, monkeypatch, "VALUE = 3\n")
-    above = "import faker, sys, ours\n" + FOREACH.format(imports="", expression="ours.VALUE")
+    above = "import psutil, sys, ours\n" + FOREACH.format(imports="", expression="ours.VALUE")
     flow = write_flow("drawflow.py", above)
     monkeypatch.setenv("NBRUNNER_PRELOAD", "ours")
     assert warmly(flow, monkeypatch).running.run.data.drawn == [3, 3, 3]
