@@ -8,6 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nbrunner.flow.capture.scope import is_step, with_decorators
+
 #: Name of the part of a flow file outside of its steps.
 OUTSIDE = "outside of steps"
 
@@ -75,8 +77,8 @@ def _parts(source: str) -> dict[str, str]:
     steps: dict[str, tuple[int, int]] = {}
     for node in _classes(source):
         for function in node.body:
-            if isinstance(function, ast.FunctionDef) and _is_step(function):
-                first = min(function.lineno, *(each.lineno for each in function.decorator_list))
+            if is_step(function):
+                first = with_decorators(function).lineno
                 steps[f"step {function.name}"] = (first - 1, function.end_lineno or first)
     inside = {number for first, last in steps.values() for number in range(first, last)}
     outside = [line for number, line in enumerate(lines) if number not in inside]
@@ -89,14 +91,6 @@ def _classes(source: str) -> list[ast.ClassDef]:
         return [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
     except (SyntaxError, ValueError, RecursionError):
         return []
-
-
-def _is_step(function: ast.FunctionDef) -> bool:
-    return any(
-        (isinstance(each, ast.Name) and each.id == "step")
-        or (isinstance(each, ast.Attribute) and each.attr == "step")
-        for each in function.decorator_list
-    )
 
 
 def _without_doubled_blanks(lines: Sequence[str]) -> list[str]:

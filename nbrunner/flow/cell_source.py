@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nbrunner.errors import BadValueError, FlowSyntaxError
 from nbrunner.flow.capture.flow_text import import_path_line
-from nbrunner.flow.capture.scope import bound_names, executed_nodes
+from nbrunner.flow.capture.scope import bound_names, executed_nodes, is_step
 from nbrunner.flow.source import FlowSource, write_flow_file
 from nbrunner.text.line_origins import Origin
 from nbrunner.text.python_lines import python_lines
@@ -165,7 +165,9 @@ def _flow_name(tree: ast.Module, cell: str) -> str:
 
     flows = {name for name, node in classes.items() if is_flow(node)}
     # A class whose base is imported from the user's own module is recognized by its steps.
-    flows = flows or {name for name, node in classes.items() if node.bases and _has_steps(node)}
+    flows = flows or {
+        name for name, node in classes.items() if node.bases and any(map(is_step, node.body))
+    }
     flows -= {_dotted(base) for name in flows for base in classes[name].bases}
     at_top = flows & {name for each in tree.body for name in bound_names(each)}
     if flows and not at_top:
@@ -198,12 +200,3 @@ def _flowspec_aliases(tree: ast.Module) -> set[str]:
 
 def _dotted(node: ast.expr) -> str:
     return ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
-
-
-def _has_steps(node: ast.ClassDef) -> bool:
-    return any(
-        _dotted(decorator).split(".")[-1] == "step"
-        for each in node.body
-        if isinstance(each, ast.FunctionDef)
-        for decorator in each.decorator_list
-    )

@@ -9,6 +9,7 @@ import inspect
 import types
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TypeGuard
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _IMPORTS = (ast.Import, ast.ImportFrom)
@@ -45,6 +46,17 @@ def is_definition(statement: ast.stmt) -> bool:
 def position(statement: ast.stmt) -> tuple[int, int]:
     """Return line and column of a statement; a line may hold several, as ``a = 1; b = 2``."""
     return statement.lineno, statement.col_offset
+
+
+def is_step(statement: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    """Return whether a statement is a function with the decorator ``@step``."""
+    if not isinstance(statement, ast.FunctionDef):
+        return False
+    for node in statement.decorator_list:
+        called = node.func if isinstance(node, ast.Call) else node
+        if getattr(called, "attr", getattr(called, "id", "")) == "step":
+            return True
+    return False
 
 
 def with_decorators(statement: ast.stmt) -> ast.stmt:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nbrunner.errors import BadValueError, FlowSyntaxError
+from nbrunner.flow.capture.scope import is_step
 from nbrunner.flow.steps.layout import Row, block_lines, moved
 from nbrunner.flow.steps.words import StepWords
 
@@ -114,7 +115,7 @@ def _whole(lines: Sequence[str], words: StepWords, cell: str, above: int) -> ast
         return None
     functions = [each for each in body if isinstance(each, ast.FunctionDef)]
     if len(body) > 1:
-        functions = [each for each in functions if any(map(_is_step, each.decorator_list))]
+        functions = list(filter(is_step, functions))
     if len(functions) != 1:
         return None
     function = functions[0]
@@ -152,7 +153,7 @@ def _of_function(
             f"{place(cell, function.lineno + first - 1)}: other members of the class go above "
             f"{function.name!r}, or {function.name!r} ends with self.next(...)"
         )
-    if not any(_is_step(each) for each in function.decorator_list):
+    if not is_step(function):
         rows.insert(function.lineno - 1, Row(" " * MEMBER + "@step"))
     is_one_line = function.body[0].lineno == function.lineno
     if is_one_line and own is None and function.name != "end":
@@ -163,11 +164,6 @@ def _of_function(
     is_join = len(function.args.args) == 2
     artifacts = _artifacts(function.body, first - 1)
     return StepCell(function.name, words, tuple(rows), own, indent, cell, is_join, artifacts)
-
-
-def _is_step(node: ast.expr) -> bool:
-    node = node.func if isinstance(node, ast.Call) else node
-    return (node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")) == "step"
 
 
 def _of_body(words: StepWords, lines: list[str], cell: str, first: int) -> StepCell:

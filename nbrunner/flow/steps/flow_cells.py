@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nbrunner.errors import BadValueError
+from nbrunner.flow.capture.scope import with_decorators
 from nbrunner.flow.steps.cells import MEMBER, compiled, place, rows_of
-from nbrunner.flow.steps.layout import Row, block_lines, moved
+from nbrunner.flow.steps.layout import Row, block_lines, head_end, moved, without_blank_end
 from nbrunner.flow.steps.words import FlowWords
 
 
@@ -59,14 +60,14 @@ def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
     whole = _whole_class(lines, words.name, cell, first)
     if whole is not None:
         start, end = whole
-        top = rows_of(_stripped(lines[:start]), cell, first)
+        top = rows_of(without_blank_end(lines[:start]), cell, first)
         head = [*given, *rows_of(lines[start:end], cell, first + start)]
         body = rows_of(lines[end:], cell, first + end)
         if [row.text.strip() for row in body] in (["pass"], ["..."]):
             body = []
         return FlowCell(words.name, tuple(top), tuple(head), tuple(body), True)
     count = _imports(lines)
-    top = rows_of(_stripped(lines[:count]), cell, first)
+    top = rows_of(without_blank_end(lines[:count]), cell, first)
     lines, first = lines[count:], first + count
     while lines and not lines[0].strip():
         lines, first = lines[1:], first + 1
@@ -78,14 +79,6 @@ def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
         compiled(["class _:", *moved(lines, MEMBER), "    pass"], cell, first + above - 1)
     body = rows_of(moved(lines, MEMBER), cell, first + above)
     return FlowCell(words.name, tuple(top), tuple(head), tuple(body))
-
-
-def _stripped(lines: Sequence[str]) -> Sequence[str]:
-    """Return lines without the blank ones at their end."""
-    count = len(lines)
-    while count and not lines[count - 1].strip():
-        count -= 1
-    return lines[:count]
 
 
 def _imports(lines: Sequence[str]) -> int:
@@ -130,19 +123,13 @@ def _whole_class(lines: Sequence[str], name: str, cell: str, first: int) -> tupl
         )
     parts = [*node.bases, *(each.value for each in node.keywords)]
     end = max([node.lineno, *(each.end_lineno or 0 for each in parts)])
-    if _first_line(node.body[0]) <= end:
+    if with_decorators(node.body[0]).lineno <= end:
         raise BadValueError(f"{where}: write the body of the class on lines of its own")
-    while not lines[end - 1].partition("#")[0].rstrip().endswith(":"):
-        end += 1
-    start = _first_line(node) - 1
+    end = head_end(lines, end)
+    start = with_decorators(node).lineno - 1
     while start and lines[start - 1].startswith("#"):
         start -= 1
     return start, end
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(each.lineno for each in decorators)])
 
 
 def _decorator_lines(lines: Sequence[str]) -> int:

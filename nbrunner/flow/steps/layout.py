@@ -150,3 +150,18 @@ def block_lines(text: str) -> tuple[int, list[str]]:
     while above < len(lines) and not lines[above].strip():
         above += 1
     return above, lines[above:]
+
+
+def without_blank_end(lines: Sequence[str]) -> list[str]:
+    """Return lines without the blank ones at their end."""
+    count = len(lines)
+    while count and not lines[count - 1].strip():
+        count -= 1
+    return list(lines[:count])
+
+
+def head_end(lines: Sequence[str], line: int) -> int:
+    """Return the number of the line with the colon of a class statement, from ``line`` on."""
+    while not lines[line - 1].partition("#")[0].rstrip().endswith(":"):
+        line += 1
+    return line

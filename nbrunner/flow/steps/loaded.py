@@ -6,10 +6,11 @@ import ast
 from collections.abc import Sequence
 
 from nbrunner.errors import BadRequest, BadValueError, FlowSyntaxError
+from nbrunner.flow.capture.scope import is_step, with_decorators
 from nbrunner.flow.steps.assembly import class_text, text_of
 from nbrunner.flow.steps.cells import StepCell, step_cell
 from nbrunner.flow.steps.flow_cells import FlowCell, flow_cell
-from nbrunner.flow.steps.layout import moved
+from nbrunner.flow.steps.layout import head_end, moved, without_blank_end
 from nbrunner.flow.steps.words import FlowWords, flow_words, step_words
 from nbrunner.text.python_lines import python_lines
 
@@ -38,10 +39,10 @@ def cells_of_file(text: str, file: str) -> list[str]:
     node = _flow(tree, file)
     _check_below(tree, node, file)
     lines = python_lines(text)
-    steps = [each for each in node.body if _is_step(each)]
+    steps = [each for each in node.body if is_step(each)]
     before = [each for each in node.body if each.lineno < steps[0].lineno and each not in steps]
-    start = (before[-1].end_lineno or 0) if before else _head_end(node, steps[0], lines)
-    top = _without_blank_end(lines[:start])
+    start = (before[-1].end_lineno or 0) if before else head_end(lines, node.lineno)
+    top = without_blank_end(lines[:start])
     if not before:
         top.append(" " * (steps[0].col_offset) + "pass")
     cells = [f"%%flow {node.name}\n" + "\n".join(top)]
@@ -59,7 +60,7 @@ def cells_of_file(text: str, file: str) -> list[str]:
 def _flow(tree: ast.Module, file: str) -> ast.ClassDef:
     """Return the only class with steps at the top of a file."""
     classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
-    flows = [each for each in classes if any(map(_is_step, each.body))]
+    flows = [each for each in classes if any(map(is_step, each.body))]
     if len(flows) != 1:
         names = ", ".join(each.name for each in flows)
         found = f"it defines {names}" if flows else "it defines no class with steps"
@@ -78,21 +79,6 @@ def _check_below(tree: ast.Module, node: ast.ClassDef, file: str) -> None:
             f"{file}, line {below[0].lineno}: code below the class has no place in cells, besides "
             f"if __name__ == '__main__': {node.name}()"
         )
-
-
-def _is_step(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.FunctionDef):
-        return False
-    decorators = [each.func if isinstance(each, ast.Call) else each for each in node.decorator_list]
-    return any(ast.unparse(each).rpartition(".")[2] == "step" for each in decorators)
-
-
-def _head_end(node: ast.ClassDef, step: ast.stmt, lines: Sequence[str]) -> int:
-    """Return the number of lines up to the end of the class's head."""
-    end = node.lineno
-    while not lines[end - 1].partition("#")[0].rstrip().endswith(":"):
-        end += 1
-    return end
 
 
 def _groups(node: ast.ClassDef, steps: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
@@ -121,21 +107,14 @@ def _last_line(lines: Sequence[str], end: int, column: int) -> int:
     return last
 
 
-def _without_blank_end(lines: Sequence[str]) -> list[str]:
-    found = list(lines)
-    while found and not found[-1].strip():
-        found.pop()
-    return found
-
-
 def _step_cell(lines: Sequence[str], group: Sequence[ast.stmt], step: ast.stmt) -> str:
     """Return the cell of a step: as a body with options if that says all, else the whole def."""
     assert isinstance(step, ast.FunctionDef)
-    rows = moved(_without_blank_end(lines), -step.col_offset)
+    rows = moved(without_blank_end(lines), -step.col_offset)
     while rows and not rows[0].strip():
         rows = rows[1:]
     whole = f"%%step {step.name}\n" + "\n".join(rows)
-    first = min([step.lineno, *(each.lineno for each in step.decorator_list)])
+    first = with_decorators(step).lineno
     is_simple = (
         len(group) == 1
         and rows[0].startswith("@")
