@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nbrunner.flow.capture.scope import is_step, with_decorators
+from nbrunner.text.python_lines import python_lines
 
 #: Name of the part of a flow file outside of its steps.
 OUTSIDE = "outside of steps"
@@ -73,7 +74,7 @@ def _split(code: Mapping[str, str]) -> tuple[str, dict[str, str]]:
 
 def _parts(source: str) -> dict[str, str]:
     """Return the text of each step, and the rest of a flow file."""
-    lines = source.splitlines()
+    lines = python_lines(source)
     steps: dict[str, tuple[int, int]] = {}
     for node in _classes(source):
         for function in node.body:

@@ -85,5 +85,12 @@ def test_the_lines_of_a_change_have_three_lines_of_context():
     ]
 
 
+def test_a_form_feed_in_a_text_moves_no_step():
+    before = FLOW.replace("RATE = 0.1", "RATE = '\x0c \u2028'")
+    assert changed(before, before.replace("self.y = self.x", "self.y = 2 * self.x")) == {
+        "step train": "changed"
+    }
+
+
 def test_code_that_is_no_python_is_compared_as_a_whole():
     assert changed("def :\n", "def ::\n") == {OUTSIDE: "changed"}
