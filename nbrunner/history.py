@@ -16,7 +16,7 @@ from nbrunner.launch.processes import Look
 from nbrunner.record import registry, run_directory
 from nbrunner.status import LABELS, what_lives
 from nbrunner.text.durations import elapsed
-from nbrunner.text.printable import on_one_line
+from nbrunner.text.printable import on_one_line, shortened
 
 PAGE_SIZE = 20
 
@@ -324,7 +324,9 @@ def cells_of(run: PastRun) -> list[str]:
     started = ""
     if run.started is not None:
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started))
-    given = " ".join(f"{name}={_short(value)}" for name, value in run.parameters.items())
+    given = " ".join(
+        f"{name}={shortened(str(value), _MAX_CHARACTERS)}" for name, value in run.parameters.items()
+    )
     took = elapsed(run.seconds, run.status)
     return [run.name, started, took, ", ".join(run.tags), given, run.user, run.note]
 
@@ -353,8 +355,3 @@ def telling_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     return [
         index for index in columns if len(values[index]) >= least[index] and values[index] != {""}
     ]
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"

@@ -10,7 +10,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from nbrunner.text.printable import visible
+from nbrunner.text.printable import shortened, visible
 
 if TYPE_CHECKING:
     from nbrunner.compare.code_changes import CodeChange
@@ -81,8 +81,7 @@ def _row(row: DiffRow) -> str:
 def _value(value: str | None) -> str:
     if value is None:
         return '<span class="same">none</span>'
-    cut = value if len(value) <= _MAX_CHARACTERS else f"{value[: _MAX_CHARACTERS - 1]}…"
-    return _text(cut)
+    return _text(shortened(value, _MAX_CHARACTERS))
 
 
 def _change(change: CodeChange) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from nbrunner.text.printable import aligned, on_one_line, visible
+from nbrunner.text.printable import aligned, on_one_line, shortened, visible
 
 if TYPE_CHECKING:
     from nbrunner.compare.diff import RunDiff
@@ -52,6 +52,4 @@ def _table(diff: RunDiff, every: bool) -> list[str]:
 
 
 def _cell(value: str | None) -> str:
-    if value is None:
-        return _NONE
-    return value if len(value) <= _MAX_CHARACTERS else f"{value[: _MAX_CHARACTERS - 1]}…"
+    return _NONE if value is None else shortened(value, _MAX_CHARACTERS)

@@ -32,6 +32,11 @@ def on_one_line(text: str) -> str:
     return " ".join(visible(text).split("\n"))
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters; a longer one ends with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows of a table as lines, with columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

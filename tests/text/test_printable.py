@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbrunner.text.printable import visible
+from nbrunner.text.printable import shortened, visible
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,7 @@ from nbrunner.text.printable import visible
 )
 def test_visible(text, shown):
     assert visible(text) == shown
+
+
+def test_a_text_that_is_too_long_ends_with_an_ellipsis():
+    assert [shortened(text, 4) for text in ("", "abcd", "abcde")] == ["", "abcd", "abc…"]

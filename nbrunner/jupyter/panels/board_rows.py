@@ -14,6 +14,7 @@ from nbrunner.status import LABELS
 from nbrunner.sweeps.grid import differing
 from nbrunner.sweeps.handle import Sweep
 from nbrunner.text.durations import elapsed
+from nbrunner.text.printable import shortened
 
 Runs = Sweep | Sequence[ExecutingProcess]
 
@@ -138,4 +139,4 @@ def picture_of(rows: BoardRows, read: Sequence[BoardRow]) -> dict[str, str]:
 
 def _short(value: object) -> str:
     text = "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= _MAX_CELL else f"{text[: _MAX_CELL - 1]}…"
+    return shortened(text, _MAX_CELL)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
-from nbrunner.text.printable import visible
+from nbrunner.text.printable import shortened, visible
 
 MAX_ROWS = 200
 MAX_COLUMNS = 50
@@ -172,7 +172,7 @@ def _table(
 def _cell(value: Any) -> str:
     # Numbers are formatted as in pandas; numpy's floats are Python floats.
     text = f"{value:.6g}" if isinstance(value, float) else visible(str(value))
-    return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
+    return shortened(text, MAX_CELL)
 
 
 def _text(value: Any) -> ValueView:
