@@ -56,6 +56,7 @@ ROWS = (
     ("nbrunner.environment",),
     ("nbrunner.aio",),
     ("nbrunner.errors", "nbrunner.status", "nbrunner.version", "nbrunner.late_module"),
+    ("nbrunner.data_frame",),
     ("nbrunner.text",),
     ("nbrunner.engine.log_format",),
 )

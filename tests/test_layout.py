@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 TESTED_BY = {
     "test_cli.py": ("__main__",),
     "test_package.py": ("version",),
-    "compare/test_diff.py": ("compare/facts",),
+    "compare/test_diff.py": ("compare/facts", "data_frame"),
     "compare/test_rendering.py": ("compare/as_html", "compare/as_text"),
     "kernel/test_deployer.py": ("deployer",),
     "test_drop_in.py": ("env_vars", "metaflow_attributes"),

@@ -9,6 +9,7 @@ from typing import Any
 from nbrunner.compare import as_html, as_text
 from nbrunner.compare.code_changes import CodeChange, code_changes
 from nbrunner.compare.facts import ArtifactFacts, RunFacts, facts_of
+from nbrunner.data_frame import data_frame
 from nbrunner.text.durations import took
 
 # Durations always differ a little; these are the least differences that count.
@@ -89,11 +90,7 @@ class RunDiff:
             }
             for row in self.rows
         ]
-        try:
-            import pandas
-        except ImportError:
-            return rows
-        return pandas.DataFrame(rows)
+        return data_frame(rows)
 
     def __str__(self) -> str:
         return as_text.text_of(self)

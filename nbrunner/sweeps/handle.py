@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from nbrunner.aio.blocking import Output, drive
 from nbrunner.aio.inotify import changes_in
+from nbrunner.data_frame import data_frame
 from nbrunner.errors import NbrunnerError, NoEventLoopError
 from nbrunner.handles import ExecutingRun
 from nbrunner.launch.processes import Look
@@ -128,8 +129,8 @@ class Sweep:
         Parameters
         ----------
         *artifacts : str
-            Artifacts of the last step to add as columns, None for runs that lack one; default
-            those of the sweep.
+            Artifacts of the last step to add as columns (None for runs without the artifact);
+            default: the artifacts of the sweep.
 
         Returns
         -------
@@ -143,11 +144,7 @@ class Sweep:
         rows = [
             self._row(index, status, names, taken) for index, status in enumerate(self.statuses)
         ]
-        try:
-            import pandas
-        except ImportError:
-            return rows
-        return pandas.DataFrame(rows)
+        return data_frame(rows)
 
     def _row(
         self, index: int, status: str, artifacts: Collection[str], taken: Collection[str]
