@@ -270,6 +270,27 @@ class History:
         return found
 
 
+def past_run(pathspec: str, record: str = "") -> PastRun:
+    """Return one run without listing the others; from Metaflow alone if its record is damaged.
+
+    Parameters
+    ----------
+    pathspec : str
+        ``"<flow name>/<run id>"``.
+    record : str
+        Name of nbrunner's record, if there is one.
+
+    Raises
+    ------
+    metaflow.exception.MetaflowNotFound
+        There is no usable record, and Metaflow does not know the run.
+    """
+    try:
+        return _read(pathspec, record, Look())
+    except _UnreadableError:
+        return _stored_run(pathspec)
+
+
 def _read(pathspec: str, record: str, look: Look) -> PastRun:
     if record:
         with contextlib.suppress(RunNotFoundError):  # deleted in the meantime

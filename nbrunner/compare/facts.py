@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from nbrunner.engine import client
-from nbrunner.engine.timeline import step_spans
+from nbrunner.engine.stored_tasks import StoredTask, read_task, spans_of
+from nbrunner.engine.timeline import TaskSpan, step_spans
 from nbrunner.errors import BadTypeError, BadValueError, RunNotFoundError, shown
 from nbrunner.handles import ExecutingProcess, ExecutingRun, attach
-from nbrunner.history import History, PastRun
+from nbrunner.history import PastRun, past_run
 from nbrunner.record.schema import flow_of
 
 if TYPE_CHECKING:
-    from metaflow import Run, Task
+    from metaflow import Run, Step, Task
 
 # Metaflow's system tags that describe where a run was executed.
 _PLATFORM_TAGS = ("python_version", "metaflow_version", "runtime")
@@ -105,7 +108,8 @@ def facts_of(given: object) -> RunFacts:
         The value does not name a run.
     """
     pathspec, handle = _named(given)
-    past = client.if_reachable(lambda: History(pathspec.partition("/")[0]).run(pathspec))
+    record = handle.directory.name if handle else ""
+    past = client.if_reachable(lambda: past_run(pathspec, record))
     if past is None:
         raise RunNotFoundError(
             f"{pathspec}: nbrunner has no record of this run, and Metaflow does not find it with "
@@ -113,15 +117,15 @@ def facts_of(given: object) -> RunFacts:
         )
     metadata = handle.attributes.get("metadata") if handle else None
     run = client.run_of(pathspec, metadata)
-    steps = [step.id for step in run][::-1]
     flow = flow_of(handle.record) if handle else None
+    steps = list(run)[::-1]
     return RunFacts(
         past,
-        client.parameters_of(run) or past.parameters,
+        (handle and client.parameters_of(run)) or past.parameters,
         _platform(run, handle),
-        steps,
-        _recorded_seconds(handle) if handle else _stored_seconds(run),
-        _artifacts(run),
+        [step.id for step in steps],
+        _seconds(handle.timeline if handle else spans_of(_tasks(steps), 0.0)),
+        _artifacts(steps),
         handle.code if handle else {},
         flow["file"] if flow and not flow["origins"] else "",
         str(handle.failure or "").partition("\n")[0] if handle else "",
@@ -159,29 +163,22 @@ def _platform(run: Run, handle: ExecutingProcess | None) -> dict[str, str]:
     return found
 
 
-def _recorded_seconds(handle: ExecutingProcess) -> dict[str, float]:
-    spans = step_spans(handle.timeline)
-    return {step: end - start for step, (start, end) in spans.items()}
+def _tasks(steps: Iterable[Step]) -> Iterator[StoredTask]:
+    return (read_task(task) for step in steps for task in step)
 
 
-def _stored_seconds(run: Run) -> dict[str, float]:
-    found = {}
-    for step in run:
-        ends = [task.finished_at for task in step]
-        known = [end for end in ends if end is not None]
-        if known:
-            found[step.id] = (max(known) - step.created_at).total_seconds()
-    return found
+def _seconds(spans: Iterable[TaskSpan]) -> dict[str, float]:
+    return {step: end - start for step, (start, end) in step_spans(spans).items()}
 
 
-def _artifacts(run: Run) -> dict[str, ArtifactFacts]:
+def _artifacts(steps: Iterable[Step]) -> dict[str, ArtifactFacts]:
     """Return the artifacts of all steps with one task; a later step replaces an earlier one."""
     found: dict[str, ArtifactFacts] = {}
-    for step in list(run)[::-1]:
-        if len(client.task_ids(run, step.id, 2)) != 1:  # a foreach has many values of one name
+    for step in steps:
+        tasks = list(islice(step, 2))
+        if len(tasks) != 1:  # a foreach has many values of one name
             continue
-        task = step.task
+        (task,) = tasks
         for each in client.artifacts_of(task) or ():
-            facts: Any = task[each.name]
-            found[each.name] = ArtifactFacts(facts.sha, each.type, each.size, task)
+            found[each.name] = ArtifactFacts(task[each.name].sha, each.type, each.size, task)
     return found
