@@ -13,7 +13,6 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Generator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from nbrunner.engine import client, log_format
@@ -31,7 +30,7 @@ from nbrunner.engine.stored_tasks import (
 )
 from nbrunner.engine.timeline import TaskSpan
 from nbrunner.errors import BadValueError, RunNotFoundError
-from nbrunner.logs.reader import LineReader, lines_of, read_text
+from nbrunner.logs.reader import LineReader, lines_of, log_of, read_text
 from nbrunner.record import run_directory
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.schema import Attributes, Flow, Record
@@ -177,12 +176,12 @@ class FollowedRun:
     @property
     def stdout(self) -> str:
         """What the tasks have stored of their stdout."""
-        return read_text(self._log("stdout"))
+        return read_text(self.directory.log("stdout"))
 
     @property
     def stderr(self) -> str:
         """What the tasks have stored of their stderr."""
-        return read_text(self._log("stderr"))
+        return read_text(self.directory.log("stderr"))
 
     # -- reading ------------------------------------------------------------------------
 
@@ -314,7 +313,7 @@ class FollowedRun:
         position : int, optional
             Position to begin at, from an earlier call; default the first line.
         """
-        with LineReader(self._log(stream), position or 0) as reader:
+        with LineReader(log_of(self.directory, stream), position or 0) as reader:
             while True:
                 left = await asyncio.to_thread(self.refresh)
                 is_over = self.is_over
@@ -345,11 +344,6 @@ class FollowedRun:
             f"{self.pathspec} was not started by nbrunner, which cannot stop it; "
             "stop it where it was started"
         )
-
-    def _log(self, stream: str) -> Path:
-        if stream not in run_directory.STREAMS:
-            raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
-        return self.directory.log(stream)
 
 
 def _chain(pathspec: str) -> StoredGraph:

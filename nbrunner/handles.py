@@ -20,7 +20,7 @@ from nbrunner.engine import client
 from nbrunner.engine.failure import Failure
 from nbrunner.engine.progress import Progress, RunEvent
 from nbrunner.engine.timeline import TaskSpan
-from nbrunner.errors import BadValueError, CleanedUpError, FlowFailedError
+from nbrunner.errors import CleanedUpError, FlowFailedError
 from nbrunner.failed_run import failure_of
 from nbrunner.how_started import HowStarted
 from nbrunner.launch import stop
@@ -34,7 +34,7 @@ from nbrunner.launch.stop_ladder import (
 )
 from nbrunner.logs.clone_lines import printed_lines
 from nbrunner.logs.progress_follower import ProgressFollower
-from nbrunner.logs.reader import LineReader, read_text
+from nbrunner.logs.reader import LineReader, log_of, read_text
 from nbrunner.record import registry, run_directory
 from nbrunner.record.run_directory import RunDirectory
 from nbrunner.record.schema import Attributes, Record
@@ -336,10 +336,9 @@ class ExecutingProcess(HowStarted):
             )
 
     def _log(self, stream: str) -> Path:
-        if stream not in run_directory.STREAMS:
-            raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
+        path = log_of(self.directory, stream)
         self._check_there()
-        return self.directory.log(stream)
+        return path
 
 
 class ExecutingRun(ExecutingProcess):

@@ -15,13 +15,27 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nbrunner.errors import BadTypeError, BadValueError, StateError
-from nbrunner.record import private
+from nbrunner.record import private, run_directory
+from nbrunner.record.run_directory import RunDirectory
 from nbrunner.text import escapes
 
 # Large enough for cheap reads; small enough to block the event loop for only a millisecond.
 BLOCK_BYTES = 64 * 1024
 
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
+
+
+def log_of(directory: RunDirectory, stream: str) -> Path:
+    """Return the path of a log.
+
+    Raises
+    ------
+    BadValueError
+        The stream is neither ``"stdout"`` nor ``"stderr"``.
+    """
+    if stream not in run_directory.STREAMS:
+        raise BadValueError(f"stream: expected 'stdout' or 'stderr', got {stream!r}")
+    return directory.log(stream)
 
 
 def open_log(path: Path) -> BinaryIO:
