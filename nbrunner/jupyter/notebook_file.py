@@ -11,13 +11,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbrunner.engine.client import is_metaflow_name
 from nbrunner.environment import absolute
 from nbrunner.errors import BadValueError
-from nbrunner.flow.steps.cells import step_cell
 from nbrunner.flow.steps.exported import cells_of, exported
-from nbrunner.flow.steps.flow_cells import flow_cell
 from nbrunner.flow.steps.step_flow import StepFlow
-from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter.magic.step_registry import StepFlows
-from nbrunner.jupyter.magic.tokenizer import continued
 
 
 def exported_notebook(given: str, name: str = "") -> str:
@@ -61,15 +57,10 @@ def _define(flows: StepFlows, cell: str, text: str) -> bool:
     """Do what the magic of a cell does to the flows; return False for other cells."""
     first, _, rest = text.lstrip("\n").partition("\n")
     magic, _, line = first.partition(" ")
-    line, rest = continued(line, rest)
     if magic == "%%flow":
-        words = flow_words(line)
-        flows.begin(words.name).define(flow_cell(words, rest, cell))
+        flows.define_flow(line, rest, cell)
     elif magic == "%%step":
-        step = step_words(line)
-        flow = flows.of(step.flow)
-        flow.add(step_cell(step, rest, cell))
-        flows.take(flow)
+        flows.define_step(line, rest, cell)
     elif magic == "%flow" and "--drop" in line.split():
         flows.named(line.split()[0]).drop(line.split()[-1])
         return False

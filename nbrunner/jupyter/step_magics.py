@@ -17,12 +17,9 @@ from nbrunner.errors import BadValueError
 from nbrunner.flow.description import FlowDescription
 from nbrunner.flow.source import flow_source
 from nbrunner.flow.steps.assembly import text_of
-from nbrunner.flow.steps.cells import step_cell
 from nbrunner.flow.steps.export_file import write_exported
-from nbrunner.flow.steps.flow_cells import flow_cell
 from nbrunner.flow.steps.loaded import cells_of_file
 from nbrunner.flow.steps.step_flow import StepFlow
-from nbrunner.flow.steps.words import flow_words, step_words
 from nbrunner.jupyter import output as outputs
 from nbrunner.jupyter.kernel.config import FlowRun
 from nbrunner.jupyter.magic.artifact import artifact_path, value_at
@@ -30,7 +27,7 @@ from nbrunner.jupyter.magic.launch import runner_of
 from nbrunner.jupyter.magic.options import Options
 from nbrunner.jupyter.magic.step_help import FLOW_HELP, STEP_HELP
 from nbrunner.jupyter.magic.step_registry import StepFlows
-from nbrunner.jupyter.magic.tokenizer import continued, words_of
+from nbrunner.jupyter.magic.tokenizer import words_of
 from nbrunner.jupyter.magics import FlowMagics, cell_name, usage_errors
 
 
@@ -65,25 +62,17 @@ class StepMagics(Magics):
             elif cell is None:
                 self._show_or_drop(line.split())
             else:
-                line, cell = continued(line, cell)
-                words = flow_words(line)
-                defined = flow_cell(words, cell, cell_name(self.shell))
-                self._flows.begin(words.name).define(defined)
-                self._insert_next("flow", words.name)
+                flow = self._flows.define_flow(line, cell, cell_name(self.shell))
+                self._insert_next("flow", flow.flow_name)
 
     @no_var_expand
     @cell_magic
     def step(self, line: str, cell: str) -> None:
         """Define a step; its help replaces this text."""
         with usage_errors():
-            line, cell = continued(line, cell)
-            words = step_words(line)
-            flow = self._flows.of(words.flow)
-            step = step_cell(words, cell, cell_name(self.shell))
-            flow.add(step)
-            self._flows.take(flow)
+            flow, step = self._flows.define_step(line, cell, cell_name(self.shell))
             self._insert_next("step", step.name)
-            runs = self._config.run_steps if words.run is None else words.run
+            runs = self._config.run_steps if step.words.run is None else step.words.run
         if runs:
             self._runs.spin(flow, step.name)
 
