@@ -33,6 +33,13 @@ class ClassText:
     is_whole: bool = False
 
     @property
+    def generated(self) -> set[str]:
+        """Metaflow's names in lines that no cell contains."""
+        lines = [row.text.strip() for row in self.rows if not row.cell]
+        begins = {"FlowSpec": "class ", "step": "@step", "project": "@project("}
+        return {name for name, begin in begins.items() if any(x.startswith(begin) for x in lines)}
+
+    @property
     def source(self) -> str:
         """The class, without imports."""
         return text_of(self.rows)

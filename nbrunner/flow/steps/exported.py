@@ -190,7 +190,7 @@ class _Exported:
 
     def check_generated(self, flow: ClassText) -> None:
         """Raise if a name in a generated line is not Metaflow's."""
-        generated = {"FlowSpec", "step"} if any(not row.cell for row in flow.rows) else set()
+        generated = flow.generated
         for at in sorted(self._taken):
             for name in sorted(generated & self._bound[at]):
                 raise BadValueError(

@@ -244,7 +244,7 @@ def metaflow_imports(flow: ClassText, bound: Mapping[str, Any]) -> list[str]:
     imported = {name for each in above for name in bound_names(each)}
     statements = [*above, ast.parse(flow.source).body[0]]
     used = {name for each in statements for name in used_names(each, "<flow>")} - imported
-    generated = _generated_names(flow) & used
+    generated = flow.generated & used
     found = set()
     for name in set() if "*" in imported else used:
         if name not in bound and not hasattr(builtins, name) and is_metaflow_name(name):
@@ -260,8 +260,3 @@ def metaflow_imports(flow: ClassText, bound: Mapping[str, Any]) -> list[str]:
     for name in found:
         imports.add_from("metaflow", name)
     return imports.text().splitlines()
-
-
-def _generated_names(flow: ClassText) -> set[str]:
-    """Return the names in lines that no cell contains."""
-    return {"FlowSpec", "step", "project"} if any(not row.cell for row in flow.rows) else set()

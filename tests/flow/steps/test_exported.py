@@ -161,6 +161,13 @@ def test_what_a_file_cannot_have_is_named(cells, message):
     assert message in str(raised.value)
 
 
+def test_a_value_of_the_notebook_may_be_called_project():
+    cells = ("project = 'churn'", "%%step a\nself.x = project")
+    assert 'project = "churn"\n' in file(*cells).replace("'", '"')
+    with pytest.raises(BadValueError, match="Cell 1, line 1 binds 'project' to something else"):
+        file("project = 'churn'", "%%flow F --project p", "%%step a\npass")
+
+
 def test_display_is_imported():
     text = file("%%step a\ndisplay(self.x)")
     assert "from IPython.display import display\n" in text

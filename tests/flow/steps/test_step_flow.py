@@ -54,6 +54,13 @@ def test_what_cannot_travel_is_named():
     assert "F" not in notebook.namespace
 
 
+def test_a_value_of_the_notebook_may_be_called_project():
+    text, _ = taken(Notebook("project = 'churn'"), "%%step a\nself.x = project")
+    assert "project = 'churn'\n" in text
+    with pytest.raises(BadValueError, match="the notebook has bound 'project' to something else"):
+        taken(Notebook("project = 'churn'"), "%%flow F --project p", "%%step a\npass")
+
+
 @pytest.mark.parametrize("name", ["step", "FlowSpec"])
 def test_a_name_that_the_notebook_has_bound_to_something_else_is_told(name):
     with pytest.raises(BadValueError, match=f"the notebook has bound '{name}' to something else"):
