@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def flow_cell(words: FlowWords, text: str, cell: str) -> FlowCell:
     first = above + 2
     given = [Row(f"@{each}") for each in words.decorators]
     if words.project:
-        given.insert(0, Row(f'@project(name="{words.project}")'))
+        given.insert(0, Row(f"@project(name={json.dumps(words.project, ensure_ascii=False)})"))
     whole = _whole_class(lines, words.name, cell, first)
     if whole is not None:
         start, end = whole

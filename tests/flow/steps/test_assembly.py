@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from support.step_cells import Cells
 
 from nbrunner.flow.steps.assembly import composed, origins_of
+from nbrunner.flow.steps.flow_cells import flow_cell
 from nbrunner.flow.steps.layout import Row
+from nbrunner.flow.steps.words import FlowWords
 from nbrunner.text.line_origins import Origin, origin_of
 
 TRAIN = (
@@ -146,4 +150,12 @@ def test_origins_of_a_file_within_a_file():
         Origin(1, 4, "Cell In[0]", 1),
         Origin(12, 13, "Cell In[1]", 2),
         Origin(14, 14, "C", 9),
+    )
+
+
+@pytest.mark.parametrize("project", ["my project", 'a"b', "a\\", "größer"])
+def test_a_project_is_a_text_whatever_it_contains(project):
+    head = flow_cell(FlowWords("F", project), "", "").head
+    assert (
+        ast.literal_eval(head[0].text.removeprefix("@project(name=").removesuffix(")")) == project
     )
