@@ -27,12 +27,9 @@ class Edge:
         """The call of ``self.next``; empty if nothing follows."""
         if not self.targets:
             return ""
-        steps = ", ".join(f"self.{each}" for each in self.targets)
-        return (
-            f'self.next({steps}, foreach="{self.foreach}")'
-            if self.foreach
-            else (f"self.next({steps})")
-        )
+        arguments = [f"self.{each}" for each in self.targets]
+        arguments += [f'foreach="{self.foreach}"'] if self.foreach else []
+        return f"self.next({', '.join(arguments)})"
 
 
 def ordered(steps: Mapping[str, StepCell]) -> list[str]:
