@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nbrunner.launch.warm.own_code import imported_names
+from nbrunner.launch.warm.own_code import TooMuchCodeError, own_files
 from nbrunner.text.user_code import is_users
 
-# A flow with more own code than this is recorded without its modules.
-_MAX_FILES = 200
-_MAX_BYTES = 4_000_000
 # A folder named like an import may hold data.
 _MAX_ENTRIES = 2_000
-
-
-class TooMuchCodeError(Exception):
-    """The user's modules are more or larger than what is recorded."""
 
 
 def executed_code(
@@ -25,8 +19,8 @@ def executed_code(
 ) -> dict[str, bytes]:
     """Return the flow file and the user's modules that it imports, directly or indirectly.
 
-    Imports are found in the text, wherever they are in a file. All modules of a
-    package count. Modules that are imported by computed names are not found.
+    Imports are found in the text, wherever they are in a file. All modules of a package count.
+    Modules that are imported by computed names are not found.
 
     Parameters
     ----------
@@ -40,54 +34,36 @@ def executed_code(
     Returns
     -------
     dict of str to bytes
-        Content by absolute path, the flow file first. It is alone if its modules exceed 200 files
-        or 4 MB. A file that cannot be read is left out.
+        Content by absolute path, the flow file first. It is alone if its modules exceed the limits
+        of `own_files`, or a package that of its entries. A file that cannot be read is left out.
     """
     given = environment.get("PYTHONPATH", "").split(os.pathsep)
     search = [str(script.parent), *folders, *(each for each in given if each)]
+    find = functools.partial(_place, [Path(each) for each in search if is_users(f"{each}/_")])
     try:
-        return _collected(script, [folder for folder in search if is_users(f"{folder}/_")])
+        found = own_files(script, find, _modules)
     except TooMuchCodeError:
-        return {str(script): script.read_bytes()}
+        found = {script: script.read_bytes()}
+    return {str(file): content for file, content in found.items()}
 
 
-def _collected(script: Path, search: Sequence[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    files, seen, size = [str(script)], {str(script)}, 0
-    while files:
-        file = files.pop()
-        try:
-            source = Path(file).read_bytes()
-        except OSError:
-            continue
-        found[file] = source
-        size += len(source)
-        if len(found) > _MAX_FILES or size > _MAX_BYTES:
-            raise TooMuchCodeError
-        for name in sorted(imported_names(source)):
-            new = [each for each in _modules(name, search) if each not in seen]
-            seen.update(new)
-            files += new
-    return found
-
-
-def _modules(name: str, search: Sequence[str]) -> list[str]:
-    """Return the files of a top-level module or package; empty if it is not the user's."""
+def _place(search: Sequence[Path], name: str) -> Path | None:
+    """Return the file of a top-level module, or the folder of a package, if it is the user's."""
     for folder in search:
-        package = os.path.join(folder, name)
-        if Path(package, "__init__.py").is_file():
-            return list(_inside(package))
-        if Path(f"{package}.py").is_file():
-            return [f"{package}.py"]
+        package, module = folder / name, folder / f"{name}.py"
+        if _is_readable(package / "__init__.py"):
+            return package
+        if _is_readable(module):
+            return module
     # Python takes a folder without __init__.py only if there is no such module anywhere.
-    for folder in search:
-        package = os.path.join(folder, name)
-        if os.path.isdir(package):
-            return list(_inside(package))
-    return []
+    return next((folder / name for folder in search if (folder / name).is_dir()), None)
 
 
-def _inside(package: str) -> Iterator[str]:
+def _is_readable(file: Path) -> bool:
+    return file.is_file() and os.access(file, os.R_OK)
+
+
+def _modules(package: Path) -> Iterator[Path]:
     """Yield the source files of a package.
 
     Raises
@@ -95,14 +71,15 @@ def _inside(package: str) -> Iterator[str]:
     TooMuchCodeError
         The folder has too many entries to be a package.
     """
-    folders, entries = [package], 0
+    folders, entries = [str(package)], 0
     while folders:
         with os.scandir(folders.pop()) as listing:
             for entry in listing:
                 entries += 1
                 if entries > _MAX_ENTRIES:
                     raise TooMuchCodeError
-                if entry.name.endswith(".py") and entry.is_file():
-                    yield entry.path
+                if entry.name.endswith(".py"):
+                    if _is_readable(file := Path(entry.path)):
+                        yield file
                 elif entry.name.isidentifier() and entry.name != "__pycache__" and entry.is_dir():
                     folders.append(entry.path)

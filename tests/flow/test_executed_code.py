@@ -8,6 +8,7 @@ import pytest
 
 from nbrunner.flow import executed_code as module
 from nbrunner.flow.executed_code import executed_code
+from nbrunner.launch.warm import own_code
 
 pytestmark = pytest.mark.once
 
@@ -78,7 +79,7 @@ def test_a_folder_of_data_named_like_an_import_is_no_package(tmp_path, monkeypat
 
 
 def test_too_many_modules_leave_the_flow_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_MAX_FILES", 3)
+    monkeypatch.setattr(own_code, "_MOST_FILES", 3)
     write(tmp_path / "a", {"flow.py": "import m0, m1, m2\n", **{f"m{n}.py": "" for n in range(3)}})
     assert names(tmp_path / "a") == ["a/flow.py"]
 

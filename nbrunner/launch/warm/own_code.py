@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 # The limits of the search.
@@ -116,6 +116,10 @@ def _changes_filters(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr in _FILTER_FUNCTIONS
 
 
+class TooMuchCodeError(Exception):
+    """The user's modules are more or larger than what is looked through."""
+
+
 def own_sources(script: Path, find: Callable[[str], Path | None]) -> list[bytes] | None:
     """Return the sources of the flow file and of the user's modules that it imports, recursively.
 
@@ -132,20 +136,49 @@ def own_sources(script: Path, find: Callable[[str], Path | None]) -> list[bytes]
     list of bytes or None
         None if they exceed the limits of the search.
     """
-    found: list[bytes] = []
+    try:
+        return list(own_files(script, find, lambda package: package.rglob("*.py")).values())
+    except TooMuchCodeError:
+        return None
+
+
+def own_files(
+    script: Path,
+    find: Callable[[str], Path | None],
+    modules_of: Callable[[Path], Iterable[Path]],
+) -> dict[Path, bytes]:
+    """Return the flow file and the user's modules that it imports, recursively.
+
+    Parameters
+    ----------
+    script : Path
+        The flow file, which comes first.
+    find : callable
+        See `own_sources`.
+    modules_of : callable
+        Returns the source files of a package by its folder.
+
+    Raises
+    ------
+    TooMuchCodeError
+        They exceed the limits of the search.
+    OSError
+        A file cannot be read.
+    """
+    found: dict[Path, bytes] = {}
     files, seen, size = [script], {script}, 0
     while files:
-        source = files.pop().read_bytes()
-        found.append(source)
+        file = files.pop()
+        source = found[file] = file.read_bytes()
         size += len(source)
         if len(found) > _MOST_FILES or size > _MOST_BYTES:
-            return None
-        for name in imported_names(source):
+            raise TooMuchCodeError
+        for name in sorted(imported_names(source)):
             place = find(name)
             if place is None:
                 continue
-            new = set(place.rglob("*.py")) if place.is_dir() else {place}
-            files += new - seen
+            new = set(modules_of(place)) if place.is_dir() else {place}
+            files += sorted(new - seen)
             seen |= new
     return found
 
