@@ -105,7 +105,7 @@ class ExecutingProcess(HowStarted):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The run's keyword arguments in JSON form, including those of its origin run."""
+        """Keyword arguments of the run as JSON values, including its origin run's arguments."""
         return {**self._resumed.parameters, **self._record.get("arguments", {})}
 
     @property

@@ -205,8 +205,8 @@ def spans_of(tasks: Iterable[StoredTask], began: float) -> list[TaskSpan]:
 def status_of(graph: StoredGraph, tasks: Iterable[StoredTask]) -> str:
     """Return ``"successful"``, ``"failed"`` or ``"running"``, derived from the tasks of a run.
 
-    A run has failed once the last attempt of a task has: retries, also those of ``--with retry``,
-    are in the graph.
+    A run has failed when the last attempt of any task has failed. The graph gives the number of
+    attempts, including retries by ``--with retry``.
     """
     states = list(tasks)
     if any(task.step == graph.last and task.state in ("done", "cloned") for task in states):

@@ -110,7 +110,7 @@ export function toolbar(actions: ToolbarActions, signal: AbortSignal) {
   listen(next, "click", () => go(1));
   listen(search, "keydown", (event) => {
     const { key, shiftKey } = event as KeyboardEvent;
-    if (key === "Enter" && typing) ask(); // the matches are still those of the earlier text
+    if (key === "Enter" && typing) ask(); // the matches shown are for the previous text
     else if (key === "Enter") go(shiftKey ? -1 : 1);
     if (key === "Escape" && search.value) {
       search.value = "";

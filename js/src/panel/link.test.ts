@@ -203,7 +203,7 @@ const nested = (number: number, live: boolean) => ({
   state: { "": { below: [["below1", "panel"]], live: false }, below1: { live } },
 });
 
-test("a live panel that hears nothing says so within seconds, and another one does not", () => {
+test("a live panel shows a lost connection within seconds; an idle panel shows nothing", () => {
   const { model, late } = drawn();
   model.hear(nested(1, false));
   vi.advanceTimersByTime(QUIET_MS - 1000);
@@ -216,7 +216,7 @@ test("a live panel that hears nothing says so within seconds, and another one do
   expect(late).toEqual([true, false]);
 });
 
-test("a connection that may be broken is opened again, and that of a kernel that is slow is not", () => {
+test("a suspect connection is reopened; the connection to a slow kernel is kept", () => {
   const { model } = drawn();
   vi.advanceTimersByTime(60_000);
   expect(revive).not.toHaveBeenCalled();

@@ -33,7 +33,7 @@ export function merged(bars: Bar[], came: readonly WireBar[]): Bar[] {
  * Group bars by step and give each the first lane that is free when it starts.
  *
  * `bars` are in the order of their starts; `now` is the end of those without one. Groups are in
- * the order of `steps`; those of other steps follow in the order of their first start.
+ * the order of `steps`; other steps follow in the order of their first start.
  */
 export function grouped(bars: readonly Bar[], now: number, steps: readonly string[] = []): Group[] {
   const groups = new Map<string, Group & { free: number[] }>();

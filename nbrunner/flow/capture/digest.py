@@ -1,4 +1,4 @@
-"""Compares an object that a flow makes again with that of the notebook, by a digest.
+"""Compares an object that a flow creates again with the notebook's object, by a digest.
 
 The source of the functions is copied into flow files, which also run without nbrunner. They
 import the names of `builtins` that they use, because a notebook may have bound ``type`` or
@@ -53,7 +53,7 @@ def _digest_of_object(value, module):
 
 
 def _check_made_again(module, digests):
-    """Raise ValueError unless objects equal those of the notebook.
+    """Raise ValueError unless the objects equal the objects of the notebook.
 
     `digests` maps each name to its digest there, and to the statements that may have changed it.
     """

@@ -37,7 +37,7 @@ STEP_HELP = textwrap.dedent(
       --foreach ARTIFACT   a task for each item of this artifact, which the step before sets
       --join               joins branches or a foreach: the body has their results as inputs
       -d DECORATOR         decorator without @, as in -d card -d "retry(times=2)"
-      --flow NAME          flow of the step; default: that of the latest %%flow cell
+      --flow NAME          flow that the step belongs to; default: the latest %%flow
       --run, --no-run      run the step alone, with the inputs that it had in the latest run of
                            the flow; its artifacts are then in the notebook as self. The default
                            is %config FlowRun.run_steps
