@@ -25,7 +25,9 @@ _STYLE = """
 .nbrunner-diff.nbrunner-diff table { border-collapse: collapse; margin: 0 0 .3em; }
 .nbrunner-diff.nbrunner-diff :is(th, td) {
   text-align: left; vertical-align: top; padding: .15em 1.2em .15em 0; font-weight: normal;
-  white-space: pre-wrap; overflow-wrap: anywhere; background: none; border: none; max-width: 40em; }
+  white-space: pre-wrap; background: none; border: none; max-width: 40em; }
+.nbrunner-diff td { overflow-wrap: anywhere; }
+.nbrunner-diff.nbrunner-diff td:last-child { white-space: nowrap; overflow-wrap: normal; }
 .nbrunner-diff.nbrunner-diff :is(thead th, th[scope="rowgroup"]) { font-weight: 600; }
 .nbrunner-diff.nbrunner-diff th[scope="rowgroup"] { padding-top: .6em; }
 .nbrunner-diff.nbrunner-diff th[scope="row"] { padding-left: 1.2em; }
@@ -64,7 +66,9 @@ def _folded(summary: str, html: str, is_open: bool = False) -> str:
 
 def _table(diff: RunDiff, rows: Sequence[DiffRow]) -> str:
     """Return a table with one column per run and a group of rows per section."""
-    head = "".join(f'<th scope="col">{_text(each)}</th>' for each in ("", *diff.pathspecs, ""))
+    # In a narrow page a run id goes below its flow, in one piece.
+    names = [_text(each).replace("/", "/<wbr>") for each in ("", *diff.pathspecs, "")]
+    head = "".join(f'<th scope="col">{each}</th>' for each in names)
     body = "".join(
         f'<tbody><tr><th scope="rowgroup">{_text(section)}</th></tr>'
         f"{''.join(map(_row, group))}</tbody>"

@@ -59,6 +59,7 @@ def test_as_html(diff):
     assert "+ x = <ins>new_name</ins>(1)" in html
     assert '<span class="same"> y = 2</span>' in html
     assert "1" * 2001 not in html
+    assert '<th scope="col">F/<wbr>2</th>' in html
 
 
 def test_a_line_that_is_only_added_has_no_empty_removed_line(diff):
